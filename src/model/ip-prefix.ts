@@ -1,0 +1,92 @@
+import ipaddr from "ipaddr.js";
+
+export type IpFamily = 4 | 6;
+
+/** An IPv4 or IPv6 prefix; `bits` is the network address with its host bits zero. An address is a prefix of full length. */
+export interface IpPrefix {
+  readonly family: IpFamily;
+  readonly bits: bigint;
+  readonly length: number;
+}
+
+/** Bits in an address of the family: 32 or 128. */
+export function addressLength(family: IpFamily): 32 | 128 {
+  return family === 4 ? 32 : 128;
+}
+
+/**
+ * Reads an address or a prefix in CIDR notation (RFC 4632). Host bits are cleared, as in the canonical form of
+ * inet:ip-prefix (RFC 6991). Zone identifiers, octal and shortened IPv4 forms are refused.
+ * Returns undefined if the text is not one; IPv4-mapped IPv6 addresses become IPv4.
+ */
+export function parseIpPrefix(text: string): IpPrefix | undefined {
+  const slash = text.indexOf("/");
+  const bits = parseBits(slash < 0 ? text : text.slice(0, slash));
+  if (bits === undefined) return undefined;
+  if (slash < 0) return prefixOf(bits.family, bits.bits, addressLength(bits.family));
+  const lengthText = text.slice(slash + 1);
+  if (!/^(0|[1-9]\d{0,2})$/.test(lengthText)) return undefined;
+  const length = Number(lengthText) - bits.mappedLength;
+  if (length < 0 || length > addressLength(bits.family)) return undefined;
+  return prefixOf(bits.family, bits.bits, length);
+}
+
+/** Reads a single address; undefined for anything else, a prefix included. */
+export function parseIpAddress(text: string): IpPrefix | undefined {
+  return text.includes("/") ? undefined : parseIpPrefix(text);
+}
+
+/** CIDR notation, always with its length: `203.0.113.7/32`. */
+export function formatIpPrefix(prefix: IpPrefix): string {
+  return `${formatIpAddress(prefix)}/${String(prefix.length)}`;
+}
+
+/** The network address alone: `203.0.113.7`. */
+export function formatIpAddress(prefix: IpPrefix): string {
+  const bytes: number[] = [];
+  for (let shift = addressLength(prefix.family) - 8; shift >= 0; shift -= 8) {
+    bytes.push(Number((prefix.bits >> BigInt(shift)) & 0xffn));
+  }
+  return ipaddr.fromByteArray(bytes).toString();
+}
+
+/** Whether every address of `inner` lies in `outer`. */
+export function prefixContains(outer: IpPrefix, inner: IpPrefix): boolean {
+  return outer.family === inner.family && outer.length <= inner.length
+    && prefixOf(inner.family, inner.bits, outer.length).bits === outer.bits;
+}
+
+/** Whether the two share an address. */
+export function prefixesOverlap(a: IpPrefix, b: IpPrefix): boolean {
+  return prefixContains(a, b) || prefixContains(b, a);
+}
+
+export function isSingleAddress(prefix: IpPrefix): boolean {
+  return prefix.length === addressLength(prefix.family);
+}
+
+/** What an address is for: `unicast`, `multicast`, `loopback`, `linkLocal`, `private`, `broadcast`, ... (ipaddr.js names). */
+export function addressScope(prefix: IpPrefix): string {
+  return ipaddr.parse(formatIpAddress(prefix)).range();
+}
+
+function prefixOf(family: IpFamily, bits: bigint, length: number): IpPrefix {
+  const host = BigInt(addressLength(family) - length);
+  return { family, bits: (bits >> host) << host, length };
+}
+
+function parseBits(text: string): { family: IpFamily; bits: bigint; mappedLength: number } | undefined {
+  if (text.length > 45 || text.includes("%")) return undefined;
+  if (ipaddr.IPv4.isValidFourPartDecimal(text)) {
+    return { family: 4, bits: fromBytes(ipaddr.IPv4.parse(text).toByteArray()), mappedLength: 0 };
+  }
+  if (!text.includes(":") || !ipaddr.IPv6.isValid(text)) return undefined;
+  const address = ipaddr.IPv6.parse(text);
+  return address.isIPv4MappedAddress()
+    ? { family: 4, bits: fromBytes(address.toIPv4Address().toByteArray()), mappedLength: 96 }
+    : { family: 6, bits: fromBytes(address.toByteArray()), mappedLength: 0 };
+}
+
+function fromBytes(bytes: readonly number[]): bigint {
+  return bytes.reduce((bits, byte) => (bits << 8n) | BigInt(byte), 0n);
+}

@@ -1,0 +1,52 @@
+import type { Device } from "./device.ts";
+import type { MitigationRequest } from "./mitigation-request.ts";
+import type { Conflict } from "./refusal.ts";
+import type { Instant } from "./time.ts";
+
+export type MitigationId = number;
+
+export type MitigationState = "pending" | "active" | "terminating" | "ended";
+
+/** Why a mitigation ended. */
+export type Outcome = "withdrawn" | "expired" | "denied" | "released" | "overridden" | "rejected" | "unattributed";
+
+/** What is done to the device; `observe` only counts and names. */
+export type Action = "block" | "limit" | "quarantine" | "observe";
+
+/** Status codes of RFC 9132 §4.4.2, table 3. */
+export const mitigationStatus = {
+  inProgress: 1, mitigated: 2, stopped: 3, exceeded: 4, terminating: 5, terminated: 6, withdrawnByServer: 7, onSignalLoss: 8,
+} as const;
+export type MitigationStatus = (typeof mitigationStatus)[keyof typeof mitigationStatus];
+
+/** What the kernel dropped on behalf of a mitigation, since it was first enforced. */
+export interface DropCount {
+  readonly packets: number;
+  readonly bytes: number;
+}
+
+/** A mitigation request under way, and what has become of it. Immutable: each event makes a new one. */
+export interface Mitigation {
+  /** Small integer, never used twice. */
+  readonly id: MitigationId;
+  readonly request: MitigationRequest;
+  readonly state: MitigationState;
+  readonly outcome: Outcome | null;
+  readonly status: MitigationStatus;
+  readonly action: Action;
+  /** Who let it act: the home admin, or the configuration. Null while nobody has. */
+  readonly decidedBy: "admin" | "policy" | null;
+  readonly requestedAt: Instant;
+  /** End of the lifetime; null = indefinite. */
+  readonly expiresAt: Instant | null;
+  /** When it was first enforced (mitigation-start); null before. */
+  readonly startedAt: Instant | null;
+  /** End of the consent time-out while pending, of the active-but-terminating period while terminating; else null. */
+  readonly deadline: Instant | null;
+  readonly devices: readonly Device[];
+  readonly dropped: DropCount;
+  /** When `dropped` last grew; null before the first drop. */
+  readonly lastDropAt: Instant | null;
+  /** Why it was turned down or deactivated, for the upstream. */
+  readonly conflict: Conflict | null;
+}

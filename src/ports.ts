@@ -1,0 +1,65 @@
+import type { Device } from "./model/device.ts";
+import type { EnforcementRule } from "./model/enforcement.ts";
+import type { Flow } from "./model/flow.ts";
+import type { IpPrefix } from "./model/ip-prefix.ts";
+import type { AttackFlows } from "./model/mitigation-request.ts";
+import type { DropCount, MitigationId } from "./model/mitigation.ts";
+import type { Instant, Milliseconds } from "./model/time.ts";
+
+/** What the pipeline needs from the world. main.ts hands it the real ones, a test its own. */
+
+export interface Clock {
+  now(): Instant;
+  /** Calls back once after the delay, unless the returned function is called first. */
+  after(delay: Milliseconds, callback: () => void): () => void;
+}
+
+export interface PacketFilter {
+  /** Makes the kernel hold exactly these rules, in one transaction. */
+  replaceRules(rules: readonly EnforcementRule[]): Promise<void>;
+  /** Packets and bytes dropped so far, by mitigation. */
+  readCounters(): Promise<ReadonlyMap<MitigationId, DropCount>>;
+}
+
+export interface FlowTable {
+  /** Entries of connection tracking that could be the reported flows: more than asked is fine, fewer is not. */
+  matching(asked: AttackFlows): Promise<readonly Flow[]>;
+  /** Deletes the flows between a device's addresses and the target, so that offloaded ones end too. */
+  cut(addresses: readonly string[], target: readonly IpPrefix[]): Promise<void>;
+}
+
+export interface Neighbour {
+  readonly address: string;
+  readonly mac: string;
+  /** The interface that the kernel saw it on. */
+  readonly device: string;
+}
+
+/** Who is who in the home, right now. */
+export interface HomeDirectory {
+  neighbours(): Promise<readonly Neighbour[]>;
+  /** Names by MAC address, from leases and static hosts. */
+  names(): Promise<ReadonlyMap<string, string>>;
+  /** The bridge port that a MAC was last seen on. */
+  port(mac: string): Promise<string | null>;
+}
+
+/** The addresses and prefixes of this home. */
+export interface HomeAddresses {
+  /** Seen from outside: addresses of the WAN devices, global IPv6 prefixes, and the configured source_scope. */
+  readonly outside: readonly IpPrefix[];
+  /** Addresses of this router itself. */
+  readonly router: readonly IpPrefix[];
+  /** Prefixes of the LAN devices. */
+  readonly inside: readonly IpPrefix[];
+}
+
+export interface HomeNetwork {
+  addresses(): Promise<HomeAddresses>;
+}
+
+export interface Log {
+  (level: "error" | "warn" | "info" | "debug", message: string): void;
+}
+
+export type { Device };
