@@ -1,18 +1,11 @@
-import type { Device } from "./model/device.ts";
 import type { EnforcementRule } from "./model/enforcement.ts";
 import type { Flow } from "./model/flow.ts";
 import type { IpPrefix } from "./model/ip-prefix.ts";
 import type { AttackFlows } from "./model/mitigation-request.ts";
 import type { DropCount, MitigationId } from "./model/mitigation.ts";
-import type { Instant, Milliseconds } from "./model/time.ts";
+export type { Clock } from "./model/time.ts";
 
 /** What the pipeline needs from the world. main.ts hands it the real ones, a test its own. */
-
-export interface Clock {
-  now(): Instant;
-  /** Calls back once after the delay, unless the returned function is called first. */
-  after(delay: Milliseconds, callback: () => void): () => void;
-}
 
 export interface PacketFilter {
   /** Makes the kernel hold exactly these rules, in one transaction. */
@@ -61,5 +54,3 @@ export interface HomeNetwork {
 export interface Log {
   (level: "error" | "warn" | "info" | "debug", message: string): void;
 }
-
-export type { Device };

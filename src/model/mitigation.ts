@@ -1,7 +1,7 @@
 import type { Device } from "./device.ts";
 import type { MitigationRequest } from "./mitigation-request.ts";
 import type { Conflict } from "./refusal.ts";
-import type { Instant } from "./time.ts";
+import type { Instant, Seconds } from "./time.ts";
 
 export type MitigationId = number;
 
@@ -39,10 +39,14 @@ export interface Mitigation {
   readonly requestedAt: Instant;
   /** End of the lifetime; null = indefinite. */
   readonly expiresAt: Instant | null;
+  /** The admin let it act until then only; null = no limit of theirs. */
+  readonly allowedUntil: Instant | null;
   /** When it was first enforced (mitigation-start); null before. */
   readonly startedAt: Instant | null;
   /** End of the consent time-out while pending, of the active-but-terminating period while terminating; else null. */
   readonly deadline: Instant | null;
+  /** The next active-but-terminating period; doubles when it is cut short by a new request (RFC 9132 §4.4.4). */
+  readonly terminatingPeriod: Seconds;
   readonly devices: readonly Device[];
   readonly dropped: DropCount;
   /** When `dropped` last grew; null before the first drop. */

@@ -12,3 +12,10 @@ export function expiresAt(start: Instant, lifetime: Seconds): Instant | null {
 export function remainingSeconds(now: Instant, expires: Instant | null): Seconds {
   return expires === null ? -1 : Math.max(0, Math.ceil((expires - now) / 1000));
 }
+
+/** Time as an argument: no part of the flow reads a clock of its own. */
+export interface Clock {
+  now(): Instant;
+  /** Calls back once after the delay, unless the returned function is called first. */
+  after(delay: Milliseconds, callback: () => void): () => void;
+}

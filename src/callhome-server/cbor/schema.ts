@@ -1,0 +1,142 @@
+import { encode, Tagged } from "cborg";
+import { formatIpPrefix, parseIpPrefix, type IpPrefix } from "../../model/ip-prefix.ts";
+import { BodyError, Decimal, decodeCbor } from "./decode-cbor.ts";
+
+/** A type of message, declared once: how to read it from CBOR values (throws BodyError) and how to write it. */
+export interface Codec<T> {
+  read(value: unknown, name: string): T;
+  write(value: T): unknown;
+}
+export type TypeOf<C> = C extends Codec<infer T> ? T : never;
+
+interface Field<T, Optional extends boolean> {
+  readonly key: number;
+  readonly codec: Codec<T>;
+  readonly optional: Optional;
+}
+// eslint-disable-next-line @typescript-eslint/no-explicit-any -- a Field of every type fits here; Shape gives each its own back
+type Fields = Record<string, Field<any, boolean>>;
+type ValueOf<F> = F extends Field<infer T, boolean> ? T : never;
+type Shape<F extends Fields> =
+  { readonly [K in keyof F as F[K]["optional"] extends true ? never : K]: ValueOf<F[K]> }
+  & { readonly [K in keyof F as F[K]["optional"] extends true ? K : never]?: ValueOf<F[K]> | undefined };
+
+export function required<T>(key: number, codec: Codec<T>): Field<T, false> {
+  return { key, codec, optional: false };
+}
+
+export function optional<T>(key: number, codec: Codec<T>): Field<T, true> {
+  return { key, codec, optional: true };
+}
+
+/** A map with integer keys (RFC 9132 §6). Unknown comprehension-required keys are errors, others are ignored. */
+export function cborMap<F extends Fields>(fields: F): Codec<Shape<F>> {
+  const entries = Object.entries(fields) as [string, Field<unknown, boolean>][];
+  const known = new Set(entries.map(([, field]) => field.key));
+  return {
+    read(value, name) {
+      if (!(value instanceof Map)) throw new BodyError(`${name}: not a map`);
+      for (const key of value.keys()) refuseUnknown(key, known, name);
+      const result: Record<string, unknown> = {};
+      for (const [fieldName, field] of entries) {
+        const content: unknown = value.get(field.key);
+        const rfcName = kebab(fieldName);
+        if (content !== undefined) result[fieldName] = field.codec.read(content, rfcName);
+        else if (!field.optional) throw new BodyError(`${rfcName} is missing`);
+      }
+      return result as Shape<F>;
+    },
+    write(value) {
+      const map = new Map<number, unknown>();
+      const values = value as Record<string, unknown>;
+      for (const [name, field] of entries) {
+        if (values[name] !== undefined) map.set(field.key, field.codec.write(values[name]));
+      }
+      return map;
+    },
+  };
+}
+
+/** An array of `least` to `most` items; an empty value renders a request invalid (RFC 9132 §4.4.1.1), so `least` is 1 by default. */
+export function list<T>(item: Codec<T>, most = 64, least = 1): Codec<readonly T[]> {
+  return {
+    read(value, name) {
+      if (!Array.isArray(value)) throw new BodyError(`${name}: not an array`);
+      if (value.length < least || value.length > most) throw new BodyError(`${name}: ${String(least)} to ${String(most)} entries expected`);
+      return value.map((each) => item.read(each, name));
+    },
+    write: (values) => values.map((each) => item.write(each)),
+  };
+}
+
+export function integer(lowest: number, highest: number): Codec<number> {
+  return {
+    read(value, name) {
+      if (typeof value !== "number" || !Number.isInteger(value) || value < lowest || value > highest) {
+        throw new BodyError(`${name}: an integer from ${String(lowest)} to ${String(highest)} expected`);
+      }
+      return value;
+    },
+    write: (value) => value,
+  };
+}
+
+export function text(longest: number): Codec<string> {
+  return {
+    read(value, name) {
+      if (typeof value !== "string" || value.length === 0 || value.length > longest) {
+        throw new BodyError(`${name}: text of 1 to ${String(longest)} characters expected`);
+      }
+      return value;
+    },
+    write: (value) => value,
+  };
+}
+
+export const boolean: Codec<boolean> = {
+  read(value, name) {
+    if (typeof value !== "boolean") throw new BodyError(`${name}: true or false expected`);
+    return value;
+  },
+  write: (value) => value,
+};
+
+/** inet:ip-prefix; a bare address is taken as a prefix of full length. */
+export const ipPrefix: Codec<IpPrefix> = {
+  read(value, name) {
+    const prefix = typeof value === "string" ? parseIpPrefix(value) : undefined;
+    if (!prefix) throw new BodyError(`${name}: not an IP prefix in CIDR notation`);
+    return prefix;
+  },
+  write: formatIpPrefix,
+};
+
+/** decimal64 with two fraction digits: tag 4 [-2, n] (RFC 9132 §6). Any exponent is read. */
+export const decimal: Codec<number> = {
+  read(value, name) {
+    if (value instanceof Decimal) return value.value;
+    if (typeof value === "number" && Number.isInteger(value)) return value;
+    throw new BodyError(`${name}: a decimal expected`);
+  },
+  write: (value) => new Tagged(4, [-2, Math.round(value * 100)]),
+};
+
+/** Reads a whole body of the declared type; throws BodyError. */
+export function readBody<T>(codec: Codec<T>, bytes: Uint8Array): T {
+  return codec.read(decodeCbor(bytes), "body");
+}
+
+export function writeBody<T>(codec: Codec<T>, value: T): Uint8Array {
+  return encode(codec.write(value));
+}
+
+/** RFC 9132 §10.6.1.1: which keys an agent that does not know them may ignore. */
+function refuseUnknown(key: unknown, known: ReadonlySet<number>, name: string): void {
+  if (typeof key !== "number" || !Number.isInteger(key) || key < 1 || key > 65_535) throw new BodyError(`${name}: keys must be integers from 1 to 65535`);
+  const comprehensionOptional = (key >= 128 && key <= 255) || key >= 16_384;
+  if (!known.has(key) && !comprehensionOptional) throw new BodyError(`${name}: unknown or unexpected comprehension-required key ${String(key)}`);
+}
+
+function kebab(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}

@@ -1,0 +1,98 @@
+import { codeToByte, nothing, type CoapCode, type CoapContent } from "./message.ts";
+import { isCritical, optionNumber, readUint, textOption, uintOption, type CoapOption } from "./options.ts";
+
+/** Content-Format of application/dots+cbor (RFC 9132 §10.3). */
+export const dotsCbor = 271;
+
+/** A request with its options read; what DOTS handlers work on. */
+export interface CoapRequest {
+  readonly code: CoapCode;
+  readonly token: Uint8Array;
+  readonly path: readonly string[];
+  readonly query: readonly string[];
+  /** 0 registers, 1 deregisters (RFC 7641 §2). */
+  readonly observe: number | undefined;
+  readonly contentFormat: number | undefined;
+  readonly accept: number | undefined;
+  /** RFC 9132 §4.4.3: an empty If-Match makes an efficacy update conditional on the mitigation's existence. */
+  readonly ifMatch: boolean;
+  readonly payload: Uint8Array;
+}
+
+/** What a handler answers; undefined instead of it means silence. */
+export interface CoapResponse {
+  readonly code: CoapCode;
+  readonly contentFormat?: number;
+  readonly payload?: Uint8Array;
+  readonly observe?: number;
+  readonly maxAge?: number; // seconds
+}
+
+/** Critical options that are understood; Q-Block2 comes in GETs of go-dots and asks for nothing that a datagram cannot hold. */
+const understood: ReadonlySet<number> = new Set([
+  optionNumber.ifMatch, optionNumber.uriHost, optionNumber.uriPort, optionNumber.uriPath, optionNumber.uriQuery, optionNumber.accept,
+  optionNumber.block1, optionNumber.block2, optionNumber.qBlock2,
+]);
+
+/** Reads a request's options; a code and a diagnostic text where they cannot be processed (RFC 7252 §5.4.1). */
+export function readRequest(message: CoapContent): CoapRequest | { readonly refused: CoapResponse } {
+  const unknown = message.options.find((option) => isCritical(option.number) && !understood.has(option.number));
+  if (unknown) return { refused: diagnosticResponse("4.02", `unknown critical option ${String(unknown.number)}`) };
+  const path = readTexts(message.options, optionNumber.uriPath);
+  const query = readTexts(message.options, optionNumber.uriQuery);
+  if (!path || !query) return { refused: diagnosticResponse("4.02", "Uri-Path and Uri-Query must be UTF-8 of at most 255 bytes") };
+  return {
+    code: message.code,
+    token: message.token,
+    path,
+    query,
+    observe: firstUint(message.options, optionNumber.observe),
+    contentFormat: firstUint(message.options, optionNumber.contentFormat),
+    accept: firstUint(message.options, optionNumber.accept),
+    ifMatch: message.options.some((option) => option.number === optionNumber.ifMatch),
+    payload: message.payload,
+  };
+}
+
+/** The message that answers `request` with `response`. */
+export function responseContent(token: Uint8Array, response: CoapResponse): CoapContent {
+  const options: CoapOption[] = [];
+  if (response.observe !== undefined) options.push(uintOption(optionNumber.observe, response.observe));
+  if (response.contentFormat !== undefined) options.push(uintOption(optionNumber.contentFormat, response.contentFormat));
+  if (response.maxAge !== undefined) options.push(uintOption(optionNumber.maxAge, response.maxAge));
+  return { code: response.code, token, options, payload: response.payload ?? nothing };
+}
+
+/** The content of a request of our own. */
+export function requestContent(code: CoapCode, token: Uint8Array, path: readonly string[], body: Uint8Array): CoapContent {
+  const options = path.map((segment) => textOption(optionNumber.uriPath, segment));
+  return { code, token, options: [...options, uintOption(optionNumber.contentFormat, dotsCbor)], payload: body };
+}
+
+/** An error with a diagnostic payload (RFC 7252 §5.5.2): UTF-8 text without Content-Format. */
+export function diagnosticResponse(code: CoapCode, diagnostic: string): CoapResponse {
+  return { code, payload: new TextEncoder().encode(diagnostic) };
+}
+
+export function isErrorCode(code: CoapCode): boolean {
+  return codeToByte(code) >= 0x80;
+}
+
+function firstUint(options: readonly CoapOption[], number: number): number | undefined {
+  const option = options.find((each) => each.number === number);
+  return option && readUint(option.value);
+}
+
+function readTexts(options: readonly CoapOption[], number: number): string[] | undefined {
+  const texts: string[] = [];
+  for (const option of options) {
+    if (option.number !== number) continue;
+    if (option.value.length > 255) return undefined;
+    try {
+      texts.push(new TextDecoder("utf-8", { fatal: true }).decode(option.value));
+    } catch {
+      return undefined;
+    }
+  }
+  return texts;
+}

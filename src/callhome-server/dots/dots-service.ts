@@ -1,0 +1,35 @@
+import type { MitigationRequest } from "../../model/mitigation-request.ts";
+import type { Mitigation } from "../../model/mitigation.ts";
+import type { Refusal } from "../../model/refusal.ts";
+import type { ReadMitigation } from "./parse-mitigation.ts";
+import type { SessionConfig } from "./session-config.ts";
+
+/** How a PUT to 'mitigate' went: created 2.01, refreshed 2.04, turned down, or to be passed over in silence (§4.4.3). */
+export type Admission =
+  | { readonly is: "created" | "refreshed"; readonly mitigation: Mitigation }
+  | { readonly is: "refused"; readonly refusal: Refusal }
+  | { readonly is: "ignored" };
+
+/** Where an upstream wants to be met instead (RFC 9066 §5.2.2). */
+export interface Redirection {
+  readonly client: string;
+  readonly addresses: readonly string[];
+  /** Seconds; null = not said. */
+  readonly ttl: number | null;
+}
+
+/** What the signal channel of one upstream needs from the rest of the daemon. */
+export interface DotsService {
+  readonly upstream: string;
+  /** `ifMatch`: only if the mitigation exists already. */
+  requestMitigation(read: ReadMitigation, ifMatch: boolean): Promise<Admission>;
+  withdrawMitigation(cuid: MitigationRequest["cuid"], mid: MitigationRequest["mid"]): void;
+  /** Those of the client that still exist for it, ended ones only until their last notification. */
+  mitigationsOf(cuid: string): readonly Mitigation[];
+  /** Current session configuration, and its replacement; null resets to the defaults. */
+  sessionConfig(): SessionConfig;
+  configureSession(config: SessionConfig | null): void;
+  heartbeat(peerHearsUs: boolean): void;
+  /** Returns why not, or undefined once the redirection is under way. */
+  redirect(to: Redirection): string | undefined;
+}

@@ -1,0 +1,103 @@
+import { boolean, cborMap, decimal, integer, ipPrefix, list, optional, required, text } from "../cbor/schema.ts";
+
+/** The messages of the signal channel: keys of RFC 9132 §6 (table 5) and RFC 9066 §6.2, as IANA assigned them. */
+
+const port = integer(0, 65_535);
+const icmpType = integer(0, 255);
+const uint32 = integer(0, 0xffff_ffff);
+const counter64 = integer(0, Number.MAX_SAFE_INTEGER);
+
+const PortRange = cborMap({ lowerPort: required(8, port), upperPort: optional(9, port) });
+const IcmpTypeRange = cborMap({ lowerType: required(32771, icmpType), upperType: optional(32772, icmpType) });
+
+const targetFields = {
+  targetPrefix: optional(6, list(ipPrefix)),
+  targetPortRange: optional(7, list(PortRange)),
+  targetProtocol: optional(10, list(integer(0, 255))),
+  targetFqdn: optional(11, list(text(253), 16)),
+  targetUri: optional(12, list(text(512), 16)),
+};
+
+const scopeFields = {
+  ...targetFields,
+  sourcePrefix: optional(32768, list(ipPrefix)),
+  sourcePortRange: optional(32769, list(PortRange)),
+  sourceIcmpTypeRange: optional(32770, list(IcmpTypeRange)),
+};
+
+/** The body of a PUT to 'mitigate': RFC 9132 §4.4.1.1 and §4.4.3, extended by RFC 9066 §5.3.1. */
+export const MitigationBody = cborMap({
+  mitigationScope: required(1, cborMap({
+    scope: required(2, list(cborMap({
+      ...scopeFields,
+      aliasName: optional(13, list(text(128), 16)),
+      lifetime: optional(14, integer(-1, 0xffff_ffff)), // -1 = until withdrawn
+      triggerMitigation: optional(45, boolean),
+      attackStatus: optional(29, integer(1, 2)),
+    }), 8)),
+  })),
+});
+
+/** RFC 9132 §4.4.1.3 'conflict-information'. */
+const ConflictInformation = cborMap({
+  conflictStatus: optional(18, integer(1, 3)),
+  conflictCause: optional(19, integer(1, 255)),
+  retryTimer: optional(20, uint32),
+  conflictScope: optional(21, cborMap({ ...targetFields, mid: optional(5, uint32) })),
+});
+
+/** What we say of mitigations: RFC 9132 §4.4.1.3 (answer to a PUT) and §4.4.2 (answer to a GET, notification). */
+export const MitigationStatusBody = cborMap({
+  mitigationScope: required(1, cborMap({
+    scope: required(2, list(cborMap({
+      mid: optional(5, uint32),
+      mitigationStart: optional(15, counter64), // seconds since 1970, without tag 1 (§4.4.2)
+      ...scopeFields,
+      lifetime: optional(14, integer(-1, 0xffff_ffff)),
+      status: optional(16, integer(1, 8)),
+      conflictInformation: optional(17, ConflictInformation),
+      bytesDropped: optional(25, counter64),
+      bpsDropped: optional(26, counter64),
+      pktsDropped: optional(27, counter64),
+      ppsDropped: optional(28, counter64),
+      triggerMitigation: optional(45, boolean),
+    }), 1024)),
+  })),
+});
+
+const uint16 = integer(0, 65_535);
+const Value = cborMap({ maxValue: optional(34, uint16), minValue: optional(35, uint16), currentValue: optional(36, uint16) });
+const DecimalValue = cborMap({
+  maxValueDecimal: optional(41, decimal), minValueDecimal: optional(42, decimal), currentValueDecimal: optional(43, decimal),
+});
+
+const ConfigSet = cborMap({
+  heartbeatInterval: optional(33, Value), // seconds
+  missingHbAllowed: optional(37, Value),
+  probingRate: optional(50, Value), // bytes/second
+  maxRetransmit: optional(38, Value),
+  ackTimeout: optional(39, DecimalValue), // seconds
+  ackRandomFactor: optional(40, DecimalValue),
+});
+
+/** RFC 9132 §4.5.1, §4.5.2. */
+export const SignalConfigBody = cborMap({
+  signalConfig: required(30, cborMap({
+    mitigatingConfig: optional(32, ConfigSet),
+    idleConfig: optional(44, ConfigSet),
+  })),
+});
+
+/** RFC 9132 §4.7. */
+export const HeartbeatBody = cborMap({
+  heartbeat: required(49, cborMap({ peerHbStatus: required(51, boolean) })),
+});
+
+/** RFC 9066 §5.2.2. */
+export const RedirectBody = cborMap({
+  redirectedSignal: required(46, cborMap({
+    altChClient: required(32773, text(253)),
+    altChClientRecord: optional(32774, list(text(45), 16)),
+    ttl: optional(32775, uint32),
+  })),
+});

@@ -1,0 +1,81 @@
+import { formatIpPrefix, prefixesOverlap, type IpPrefix } from "../model/ip-prefix.ts";
+import type { MitigationRequest } from "../model/mitigation-request.ts";
+import type { Mitigation } from "../model/mitigation.ts";
+import type { NumberRange } from "../model/number-range.ts";
+import type { Policy } from "../model/policy.ts";
+import { badRequest, conflictCause, type Refusal } from "../model/refusal.ts";
+import type { Instant, Seconds } from "../model/time.ts";
+
+/** What becomes of a PUT, before anybody looks for a device. */
+export type AdmitResult =
+  | { readonly is: "new"; readonly lifetime: Seconds; readonly overrides: readonly Mitigation[] }
+  | { readonly is: "refresh"; readonly mitigation: Mitigation; /** Null = as before. */ readonly lifetime: Seconds | null }
+  | { readonly is: "refused"; readonly refusal: Refusal }
+  | { readonly is: "ignored" };
+
+/** Seconds after which a request that found no room may come again. */
+const retryWhenFull = 60;
+
+/**
+ * RFC 9132 §4.4.1.3 and §4.4.3: duplicates, refreshes, and requests of the same client that overlap.
+ * `known` are all mitigations that are remembered, ended ones included.
+ */
+export function admitRequest(
+  asked: Omit<MitigationRequest, "lifetime">, lifetime: Seconds | null, ifMatch: boolean,
+  known: readonly Mitigation[], policy: Policy, now: Instant,
+): AdmitResult {
+  const ofClient = known.filter((each) => each.request.upstream === asked.upstream && each.request.cuid === asked.cuid);
+  const living = ofClient.filter((each) => each.state !== "ended");
+  const same = living.find((each) => each.request.mid === asked.mid);
+  const granted = lifetime === null ? null : grantLifetime(lifetime, policy);
+  if (same) {
+    return sameScope(same.request, asked)
+      ? { is: "refresh", mitigation: same, lifetime: granted }
+      : { is: "refused", refusal: badRequest("a mitigation with this mid has other parameters") };
+  }
+  if (ifMatch) return { is: "ignored" };
+  if (granted === null) return { is: "refused", refusal: badRequest("lifetime is missing") };
+  const refused = ofClient.find((each) => wasRefused(each, now) && (each.request.mid === asked.mid || sameScope(each.request, asked)));
+  if (refused) return { is: "refused", refusal: { code: "4.09", conflict: { cause: conflictCause.legitimateTraffic } } };
+  const overlapping = living.filter((each) => scopesOverlap(each.request, asked));
+  const higher = overlapping.find((each) => each.request.mid > asked.mid);
+  if (higher) return { is: "refused", refusal: { code: "4.09", conflict: { cause: conflictCause.overlappingTargets, mid: higher.request.mid } } };
+  const others = known.filter((each) => each.state !== "ended").length - overlapping.length;
+  if (others >= policy.maxMitigations) return { is: "refused", refusal: { code: "5.03", diagnostic: "too many mitigations", retryAfter: retryWhenFull } };
+  return { is: "new", lifetime: granted, overrides: overlapping };
+}
+
+/** What is granted of the lifetime asked for; -1 = indefinite, which a cap cuts too (RFC 9132 §4.4.1.1). */
+export function grantLifetime(asked: Seconds, policy: Pick<Policy, "maxLifetimeSeconds">): Seconds {
+  if (policy.maxLifetimeSeconds === 0) return asked;
+  return asked === -1 ? policy.maxLifetimeSeconds : Math.min(asked, policy.maxLifetimeSeconds);
+}
+
+/** The owner said no, and the request that they said it to would still be running. */
+function wasRefused(mitigation: Mitigation, now: Instant): boolean {
+  return mitigation.state === "ended" && (mitigation.outcome === "denied" || mitigation.outcome === "released")
+    && (mitigation.expiresAt === null || mitigation.expiresAt > now);
+}
+
+type Scope = Pick<MitigationRequest, "target" | "source">;
+
+/** A common target and a common source: in call home the two together are the scope of a request (RFC 9066 §5.3.1). */
+export function scopesOverlap(a: Scope, b: Scope): boolean {
+  const anyOverlap = (some: readonly IpPrefix[], others: readonly IpPrefix[]): boolean =>
+    some.some((prefix) => others.some((other) => prefixesOverlap(prefix, other)));
+  return anyOverlap(a.target.prefixes, b.target.prefixes) && anyOverlap(a.source.prefixes, b.source.prefixes);
+}
+
+/** Whether a repeated request repeats all its parameters; the order in a list does not matter. */
+function sameScope(a: Scope, b: Scope): boolean {
+  return scopeText(a) === scopeText(b);
+}
+
+function scopeText({ target, source }: Scope): string {
+  const prefixes = (list: readonly IpPrefix[]): string[] => list.map(formatIpPrefix).sort();
+  const ranges = (list: readonly NumberRange[]): string[] => list.map((range) => `${range.lower}-${range.upper}`).sort();
+  return JSON.stringify([
+    prefixes(target.prefixes), ranges(target.ports), [...target.protocols].sort(), [...target.fqdns].sort(), [...target.uris].sort(),
+    prefixes(source.prefixes), ranges(source.ports), ranges(source.icmpTypes),
+  ]);
+}

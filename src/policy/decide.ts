@@ -1,0 +1,42 @@
+import type { Device } from "../model/device.ts";
+import { parseIpAddress, prefixContains } from "../model/ip-prefix.ts";
+import type { Action } from "../model/mitigation.ts";
+import type { DevicePolicy, Policy } from "../model/policy.ts";
+
+/** What may be done about a request once its devices are known. `devices` are those it may be done to. */
+export type Decision =
+  | { readonly is: "act" | "ask"; readonly action: Exclude<Action, "observe">; readonly devices: readonly Device[] }
+  | { readonly is: "observe"; readonly devices: readonly Device[] }
+  /** Every device is one that is never to be touched: legitimate traffic, conflict-cause 4 (RFC 9066 §5.3.1). */
+  | { readonly is: "reject"; readonly devices: readonly Device[] };
+
+/**
+ * Applies the owner's policy to the devices found. The most careful answer of any device counts for all of them:
+ * one to be asked about makes it a question, and so do several devices that could not be told apart.
+ */
+export function decide(devices: readonly Device[], policy: Policy): Decision {
+  if (policy.consent === "observe") return { is: "observe", devices };
+  const allowed = devices.filter((device) => !isProtected(device, policy));
+  if (devices.length > 0 && allowed.length === 0) return { is: "reject", devices };
+  const ask = allowed.some((device) => device.certainty === "ambiguous" || (policyOf(device, policy)?.policy ?? policy.consent) === "ask");
+  const nobodyYet = allowed.length === 0 && policy.consent === "ask";
+  return { is: ask || nobodyYet ? "ask" : "act", action: mildestAction(allowed, policy), devices: allowed };
+}
+
+function isProtected(device: Device, policy: Policy): boolean {
+  if (policyOf(device, policy)?.policy === "never") return true;
+  const addresses = device.addresses.map(parseIpAddress).filter((address) => address !== undefined);
+  return policy.neverBlock.some((thing) => thing.is === "mac"
+    ? thing.mac === device.mac
+    : addresses.some((address) => prefixContains(thing.prefix, address)));
+}
+
+function policyOf(device: Device, policy: Policy): DevicePolicy | undefined {
+  return device.mac === null ? undefined : policy.devices.find((each) => each.mac === device.mac);
+}
+
+/** A mitigation has one action: with several devices, the one that takes least from them. */
+function mildestAction(devices: readonly Device[], policy: Policy): Exclude<Action, "observe"> {
+  const actions = devices.map((device) => policyOf(device, policy)?.action ?? policy.action);
+  return (["limit", "block", "quarantine"] as const).find((action) => actions.includes(action)) ?? policy.action;
+}

@@ -1,0 +1,179 @@
+import type { Device } from "../model/device.ts";
+import type { MitigationRequest } from "../model/mitigation-request.ts";
+import { mitigationStatus as status, type Action, type DropCount, type Mitigation, type MitigationId, type Outcome } from "../model/mitigation.ts";
+import type { Policy } from "../model/policy.ts";
+import { conflictCause } from "../model/refusal.ts";
+import { expiresAt, type Instant, type Seconds } from "../model/time.ts";
+import type { Decision } from "./decide.ts";
+
+/** What can happen to a mitigation. */
+export type MitigationEvent =
+  | { readonly is: "found"; readonly devices: readonly Device[]; readonly decision: Decision }
+  | { readonly is: "approved"; readonly action: Action | null; /** Null = as long as the request lives. */ readonly seconds: Seconds | null }
+  | { readonly is: "denied" | "released" | "withdrawn" | "overridden" | "enforced" | "time" }
+  | { readonly is: "refreshed"; /** Null = as before. */ readonly lifetime: Seconds | null }
+  | { readonly is: "counted"; readonly dropped: DropCount };
+
+/** What the pipeline has to do after a step; it decides none of it. */
+export type Effect =
+  | "enforce" // make the packet filter hold what the mitigations now need
+  | "cut-flows" // end the flows under way between device and target
+  | "notify-upstream"
+  | "tell-owner"
+  | "remember"; // write to saved state and history
+
+export interface Step {
+  readonly mitigation: Mitigation;
+  readonly effects: readonly Effect[];
+}
+
+/** The longest active-but-terminating period (RFC 9132 §4.4.4). */
+const longestTerminating: Seconds = 300;
+
+/** A request that was admitted, before anything is known about it. */
+export function newMitigation(id: MitigationId, request: MitigationRequest, granted: Seconds, policy: Policy, now: Instant): Mitigation {
+  return {
+    id, request, state: "pending", outcome: null, status: status.inProgress, action: policy.action, decidedBy: null,
+    requestedAt: now, expiresAt: expiresAt(now, granted), allowedUntil: null, startedAt: null, deadline: null,
+    terminatingPeriod: policy.terminatingPeriodSeconds, devices: [], dropped: { packets: 0, bytes: 0 }, lastDropAt: null, conflict: null,
+  };
+}
+
+/** One step: what becomes of the mitigation, and what is to be done. An event that does not apply changes nothing. */
+export function step(mitigation: Mitigation, event: MitigationEvent, policy: Policy, now: Instant): Step {
+  if (mitigation.state === "ended") return unchanged(mitigation);
+  switch (event.is) {
+    case "found": return found(mitigation, event.devices, event.decision, policy, now);
+    case "approved": return mitigation.state === "pending" ? approved(mitigation, event.action, event.seconds, now) : unchanged(mitigation);
+    case "denied": return mitigation.state === "pending" ? refusedByOwner(mitigation, "denied") : unchanged(mitigation);
+    case "released": return mitigation.state === "pending" ? unchanged(mitigation) : refusedByOwner(mitigation, "released");
+    case "withdrawn": return withdrawn(mitigation, now);
+    case "overridden": return end(mitigation, "overridden", status.withdrawnByServer); // §4.4.1.3: automatically deleted
+    case "refreshed": return refreshed(mitigation, event.lifetime, now);
+    case "enforced": return enforced(mitigation, now);
+    case "counted": return counted(mitigation, event.dropped, now);
+    case "time": return timePassed(mitigation, policy, now);
+  }
+}
+
+/** When the next `time` event is due; null = never. */
+export function nextDeadline(mitigation: Mitigation, policy: Policy): Instant | null {
+  if (mitigation.state === "ended") return null;
+  const due = [mitigation.expiresAt, mitigation.allowedUntil, mitigation.deadline, quietAt(mitigation, policy)].filter((at) => at !== null);
+  return due.length === 0 ? null : Math.min(...due);
+}
+
+/** Whether the packet filter holds rules for it. */
+export function isEnforced(mitigation: Mitigation): boolean {
+  return (mitigation.state === "active" || mitigation.state === "terminating") && mitigation.action !== "observe";
+}
+
+function found(mitigation: Mitigation, devices: readonly Device[], decision: Decision, policy: Policy, now: Instant): Step {
+  const known = { ...mitigation, devices: decision.is === "reject" ? devices : decision.devices };
+  if (mitigation.state !== "pending") {
+    return mitigation.devices.length === 0 && devices.length > 0 ? { mitigation: known, effects: ["enforce", "cut-flows", "tell-owner", "remember"] } : unchanged(mitigation);
+  }
+  switch (decision.is) {
+    case "reject": return end({ ...known, conflict: { cause: conflictCause.legitimateTraffic } }, "rejected", status.withdrawnByServer);
+    case "observe": return { mitigation: { ...known, state: "active", action: "observe", decidedBy: "policy" }, effects: ["tell-owner", "remember"] };
+    case "act": return {
+      mitigation: { ...known, state: "active", action: decision.action, decidedBy: "policy", deadline: null },
+      effects: devices.length === 0 ? ["remember"] : ["enforce", "cut-flows", "tell-owner", "remember"],
+    };
+    case "ask": {
+      // The owner can only be asked about a device: until one is found, the request stays on watch.
+      if (devices.length === 0) return { mitigation: known, effects: ["remember"] };
+      const deadline = mitigation.deadline ?? now + policy.consentTimeoutSeconds * 1000;
+      const waiting: Mitigation = { ...known, action: decision.action, deadline };
+      const effects: Effect[] = ["tell-owner", "remember"];
+      return { mitigation: waiting, effects: policy.whilePending === "limit" ? ["enforce", ...effects] : effects };
+    }
+  }
+}
+
+function approved(mitigation: Mitigation, action: Action | null, seconds: Seconds | null, now: Instant): Step {
+  return {
+    mitigation: {
+      ...mitigation, state: "active", decidedBy: "admin", action: action ?? mitigation.action, deadline: null,
+      allowedUntil: seconds === null ? null : now + seconds * 1000,
+    },
+    effects: ["enforce", "cut-flows", "notify-upstream", "tell-owner", "remember"],
+  };
+}
+
+/** RFC 9066 §5.3.1: the owner holds the traffic for legitimate, and the upstream hears so. */
+function refusedByOwner(mitigation: Mitigation, outcome: "denied" | "released"): Step {
+  return end({ ...mitigation, conflict: { cause: conflictCause.legitimateTraffic } }, outcome, status.withdrawnByServer);
+}
+
+/** RFC 9132 §4.4.4: mitigation goes on for a while after its withdrawal. */
+function withdrawn(mitigation: Mitigation, now: Instant): Step {
+  if (mitigation.state === "terminating") return unchanged(mitigation);
+  if (!isEnforced(mitigation) || mitigation.terminatingPeriod === 0) return end(mitigation, "withdrawn", status.terminated);
+  return {
+    mitigation: { ...mitigation, state: "terminating", status: status.terminating, deadline: now + mitigation.terminatingPeriod * 1000 },
+    effects: ["enforce", "notify-upstream", "remember"],
+  };
+}
+
+function refreshed(mitigation: Mitigation, lifetime: Seconds | null, now: Instant): Step {
+  const renewed = lifetime === null ? mitigation : { ...mitigation, expiresAt: expiresAt(now, lifetime) };
+  if (mitigation.state !== "terminating") return { mitigation: renewed, effects: isEnforced(mitigation) ? ["enforce", "remember"] : ["remember"] };
+  // §4.4.4: requested again before the period elapsed: the next period is twice as long.
+  return {
+    mitigation: {
+      ...renewed, state: "active", status: status.mitigated, deadline: null,
+      terminatingPeriod: Math.min(longestTerminating, mitigation.terminatingPeriod * 2),
+    },
+    effects: ["enforce", "notify-upstream", "remember"],
+  };
+}
+
+/** The packet filter has taken the rules. After a decision of the owner that is news for the upstream; else the first drop is. */
+function enforced(mitigation: Mitigation, now: Instant): Step {
+  if (!isEnforced(mitigation) || mitigation.startedAt !== null || mitigation.devices.length === 0) return unchanged(mitigation);
+  const started = { ...mitigation, startedAt: now };
+  return mitigation.decidedBy === "admin"
+    ? { mitigation: { ...started, status: status.mitigated }, effects: ["notify-upstream"] }
+    : { mitigation: started, effects: [] };
+}
+
+function counted(mitigation: Mitigation, dropped: DropCount, now: Instant): Step {
+  if (dropped.packets <= mitigation.dropped.packets) return unchanged(mitigation);
+  const counting = { ...mitigation, dropped, lastDropAt: now };
+  const waiting = mitigation.state === "active" && (mitigation.status === status.inProgress || mitigation.status === status.stopped);
+  return waiting && isEnforced(mitigation)
+    ? { mitigation: { ...counting, status: status.mitigated }, effects: ["notify-upstream", "tell-owner"] }
+    : { mitigation: counting, effects: [] };
+}
+
+function timePassed(mitigation: Mitigation, policy: Policy, now: Instant): Step {
+  const past = (at: Instant | null): boolean => at !== null && at <= now;
+  if (past(mitigation.expiresAt)) return end(mitigation, mitigation.devices.length === 0 ? "unattributed" : "expired", status.terminated);
+  if (past(mitigation.allowedUntil)) return refusedByOwner(mitigation, "released");
+  if (past(mitigation.deadline)) {
+    if (mitigation.state === "terminating") return end(mitigation, "withdrawn", status.terminated);
+    if (policy.onTimeout === "deny") return refusedByOwner(mitigation, "denied");
+    const { mitigation: acting, effects } = approved(mitigation, null, null, now);
+    return { mitigation: { ...acting, decidedBy: "policy" }, effects };
+  }
+  if (past(quietAt(mitigation, policy))) return { mitigation: { ...mitigation, status: status.stopped }, effects: ["notify-upstream"] };
+  return unchanged(mitigation);
+}
+
+/** When the attack counts as stopped (status 3) unless packets are dropped before; null if that is not the question. */
+function quietAt(mitigation: Mitigation, policy: Policy): Instant | null {
+  if (mitigation.state !== "active" || mitigation.startedAt === null) return null;
+  if (mitigation.status !== status.inProgress && mitigation.status !== status.mitigated) return null;
+  return (mitigation.lastDropAt ?? mitigation.startedAt) + policy.attackStoppedAfterSeconds * 1000;
+}
+
+function end(mitigation: Mitigation, outcome: Outcome, code: Mitigation["status"]): Step {
+  const effects: Effect[] = ["notify-upstream", "tell-owner", "remember"];
+  const ruled = isEnforced(mitigation) || mitigation.state === "pending";
+  return { mitigation: { ...mitigation, state: "ended", outcome, status: code, deadline: null }, effects: ruled ? ["enforce", ...effects] : effects };
+}
+
+function unchanged(mitigation: Mitigation): Step {
+  return { mitigation, effects: [] };
+}
