@@ -69,22 +69,21 @@ export function isEnforced(mitigation: Mitigation): boolean {
 }
 
 function found(mitigation: Mitigation, devices: readonly Device[], decision: Decision, policy: Policy, now: Instant): Step {
-  const known = { ...mitigation, devices: decision.is === "reject" ? devices : decision.devices };
-  if (mitigation.state !== "pending") {
-    return mitigation.devices.length === 0 && devices.length > 0 ? { mitigation: known, effects: ["enforce", "cut-flows", "tell-owner", "remember"] } : unchanged(mitigation);
-  }
+  if (mitigation.state === "terminating" || (mitigation.state === "active" && mitigation.devices.length > 0)) return unchanged(mitigation);
+  const known = { ...mitigation, devices: decision.devices };
+  const acting: Effect[] = devices.length === 0 ? ["remember"] : ["enforce", "cut-flows", "tell-owner", "remember"];
+  if (mitigation.decidedBy === "admin" && decision.is !== "reject") return { mitigation: known, effects: acting };
   switch (decision.is) {
     case "reject": return end({ ...known, conflict: { cause: conflictCause.legitimateTraffic } }, "rejected", status.withdrawnByServer);
     case "observe": return { mitigation: { ...known, state: "active", action: "observe", decidedBy: "policy" }, effects: ["tell-owner", "remember"] };
     case "act": return {
-      mitigation: { ...known, state: "active", action: decision.action, decidedBy: "policy", deadline: null },
-      effects: devices.length === 0 ? ["remember"] : ["enforce", "cut-flows", "tell-owner", "remember"],
+      mitigation: { ...known, state: "active", action: decision.action, decidedBy: "policy", deadline: null }, effects: acting,
     };
     case "ask": {
       // The owner can only be asked about a device: until one is found, the request stays on watch.
-      if (devices.length === 0) return { mitigation: known, effects: ["remember"] };
+      if (devices.length === 0) return { mitigation: known, effects: acting };
       const deadline = mitigation.deadline ?? now + policy.consentTimeoutSeconds * 1000;
-      const waiting: Mitigation = { ...known, action: decision.action, deadline };
+      const waiting: Mitigation = { ...known, state: "pending", decidedBy: null, action: decision.action, deadline };
       const effects: Effect[] = ["tell-owner", "remember"];
       return { mitigation: waiting, effects: policy.whilePending === "limit" ? ["enforce", ...effects] : effects };
     }

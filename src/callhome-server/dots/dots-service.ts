@@ -18,16 +18,20 @@ export interface Redirection {
   readonly ttl: number | null;
 }
 
-/** What the signal channel of one upstream needs from the rest of the daemon. */
-export interface DotsService {
-  readonly upstream: string;
+/** What the signal channel needs from the rest of the daemon. */
+export interface MitigationService {
   /** `ifMatch`: only if the mitigation exists already. */
-  requestMitigation(read: ReadMitigation, ifMatch: boolean): Promise<Admission>;
-  withdrawMitigation(cuid: MitigationRequest["cuid"], mid: MitigationRequest["mid"]): void;
-  /** Those of the client that still exist for it, ended ones only until their last notification. */
-  mitigationsOf(cuid: string): readonly Mitigation[];
-  /** Current session configuration, and its replacement; null resets to the defaults. */
+  request(read: ReadMitigation, ifMatch: boolean): Promise<Admission>;
+  withdraw(upstream: string, cuid: MitigationRequest["cuid"], mid: MitigationRequest["mid"]): void;
+  /** Those that exist for the client; ended ones until their last notification is out. */
+  mitigationsOf(upstream: string, cuid: string): readonly Mitigation[];
+}
+
+/** What a handler can do: the mitigations, and its own session. */
+export interface DotsService extends MitigationService {
+  readonly upstream: string;
   sessionConfig(): SessionConfig;
+  /** Replaces the session configuration; null resets it to the defaults. */
   configureSession(config: SessionConfig | null): void;
   heartbeat(peerHearsUs: boolean): void;
   /** Returns why not, or undefined once the redirection is under way. */

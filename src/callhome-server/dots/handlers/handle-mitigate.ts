@@ -12,7 +12,7 @@ export async function putMitigation(service: DotsService, path: DotsPath, reques
   if (path.cuid === undefined || path.mid === undefined) return refusalResponse(badRequest("Uri-Path needs 'cuid' and 'mid'"));
   const read = parseMitigation(service.upstream, path.cuid, path.mid, request.payload);
   if ("code" in read) return refusalResponse(read);
-  const admission = await service.requestMitigation(read, request.ifMatch);
+  const admission = await service.request(read, request.ifMatch);
   switch (admission.is) {
     case "ignored": return undefined;
     case "refused": return refusalResponse(admission.refusal);
@@ -27,7 +27,7 @@ export function getMitigation(service: DotsService, observers: Observers, path: 
   const filter = readFilter(request.query);
   if (!filter) return refusalResponse(badRequest("Uri-Query 'c' must be c, n or a, once"));
   const represent = (): { response: CoapResponse; final: boolean } | undefined => {
-    const mitigations = service.mitigationsOf(cuid).filter((each) => mid === undefined || each.request.mid === mid);
+    const mitigations = service.mitigationsOf(service.upstream, cuid).filter((each) => mid === undefined || each.request.mid === mid);
     if (mitigations.length === 0) return undefined;
     const final = mitigations.every((each) => each.state === "ended");
     return { response: cbor("2.05", statusBody(mitigations, filter, clock.now())), final };
@@ -43,7 +43,7 @@ export function getMitigation(service: DotsService, observers: Observers, path: 
 /** DELETE (RFC 9132 §4.4.4): 2.02 even if there is nothing to withdraw. */
 export function deleteMitigation(service: DotsService, path: DotsPath): CoapResponse {
   if (path.cuid === undefined || path.mid === undefined) return refusalResponse(badRequest("Uri-Path needs 'cuid' and 'mid'"));
-  service.withdrawMitigation(path.cuid, path.mid);
+  service.withdraw(service.upstream, path.cuid, path.mid);
   return { code: "2.02" };
 }
 

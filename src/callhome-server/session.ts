@@ -1,0 +1,145 @@
+import type { Mitigation } from "../model/mitigation.ts";
+import type { Clock } from "../model/time.ts";
+import { writeBody } from "./cbor/schema.ts";
+import { createDatagramEndpoint } from "./coap/datagram-endpoint.ts";
+import { method } from "./coap/message.ts";
+import { diagnosticResponse, type CoapRequest, type CoapResponse } from "./coap/request.ts";
+import type { DotsService, MitigationService, Redirection } from "./dots/dots-service.ts";
+import { configResource } from "./dots/handlers/handle-config.ts";
+import { mitigationResource } from "./dots/handlers/handle-mitigate.ts";
+import { HeartbeatBody } from "./dots/messages.ts";
+import { createObservers } from "./dots/observers.ts";
+import { serveDots } from "./dots/serve-dots.ts";
+import { defaultSessionConfig, type ChannelParameters, type SessionConfig } from "./dots/session-config.ts";
+import { nextTick, startLiveness, stepLiveness, type LivenessEvent } from "./liveness.ts";
+import { createRateLimit } from "./rate-limit.ts";
+
+/** One signal channel session, from the handshake's end to its own. */
+export interface Session {
+  receive(message: Uint8Array): void;
+  /** Tells the observers. */
+  mitigationChanged(mitigation: Mitigation): void;
+  /** Whether a mitigation is active decides which parameter set applies (RFC 9132 §4.5). */
+  setMitigating(mitigating: boolean): void;
+  close(): void;
+}
+
+export interface SessionOptions {
+  readonly upstream: string;
+  /** Requests a second before 5.03. */
+  readonly requestRate: number;
+  readonly mitigating: boolean;
+}
+
+export interface SessionPorts {
+  readonly clock: Clock;
+  randomBytes(count: number): Uint8Array;
+  transmit(message: Uint8Array): void;
+  /** A line for the log about what passed between us and the upstream. */
+  trace(line: string): void;
+}
+
+export interface SessionEvents {
+  /** The peer was silent for too long (RFC 9066 §5.2.1). */
+  disconnected(): void;
+  redirect(to: Redirection): string | undefined;
+}
+
+const heartbeatPath = [".well-known", "dots", "hb"];
+/** Max-Age of a 5.03, seconds. */
+const overloadRetry = 2;
+
+export function openSession(options: SessionOptions, ports: SessionPorts, mitigations: MitigationService, events: SessionEvents): Session {
+  const { clock } = ports;
+  const mayPass = createRateLimit(options.requestRate);
+  let config: SessionConfig = defaultSessionConfig;
+  let mitigating = options.mitigating;
+  let liveness = startLiveness(clock.now());
+  let cancelTick: () => void = () => undefined;
+  const parameters = (): ChannelParameters => mitigating ? config.mitigating : config.idle;
+
+  const service: DotsService = {
+    ...mitigations,
+    upstream: options.upstream,
+    sessionConfig: () => config,
+    configureSession(next) {
+      config = next ?? defaultSessionConfig;
+      observers.changed((resource) => resource === configResource);
+      scheduleTick();
+    },
+    heartbeat: (hearsUs) => { live({ is: "peer-heartbeat", hearsUs }); },
+    redirect: (to) => events.redirect(to),
+  };
+
+  const answer = async (request: CoapRequest): Promise<CoapResponse | undefined> => {
+    const response = mayPass(clock.now())
+      ? await serveDots(service, observers, request, clock)
+      : { ...diagnosticResponse("5.03", "too many requests"), maxAge: overloadRetry };
+    ports.trace(`${methodName(request)} /${request.path.join("/")} -> ${response?.code ?? "no answer"}`);
+    return response;
+  };
+
+  const endpoint = createDatagramEndpoint(
+    {
+      transmit: (datagram) => { ports.transmit(datagram); },
+      clock,
+      randomBytes: (count) => ports.randomBytes(count),
+      transmission() {
+        const { ackTimeout, ackRandomFactor, maxRetransmit } = parameters();
+        return { ackTimeout: ackTimeout * 1000, ackRandomFactor, maxRetransmit };
+      },
+    },
+    { request: answer, forgotten: (token) => { observers.remove(token); }, heard: () => { live({ is: "heard" }); } },
+  );
+  const observers = createObservers(clock, (token, response) => {
+    ports.trace(`notification ${response.code}`);
+    endpoint.notify(token, response);
+  });
+
+  function live(event: LivenessEvent): void {
+    const step = stepLiveness(liveness, event, parameters(), clock.now());
+    liveness = step.liveness;
+    if (step.effect.is === "disconnected") {
+      events.disconnected();
+      return;
+    }
+    if (step.effect.is === "heartbeat") sendHeartbeat(step.effect.peerHbStatus);
+    if (event.is !== "heard") scheduleTick();
+  }
+
+  function sendHeartbeat(peerHbStatus: boolean): void {
+    const body = writeBody(HeartbeatBody, { heartbeat: { peerHbStatus } });
+    const timeout = parameters().heartbeatInterval * 1000;
+    endpoint.request({ code: method.put, path: heartbeatPath, body, timeout }, () => undefined); // any answer was 'heard'
+    if (mitigating) observers.repeat();
+  }
+
+  function scheduleTick(): void {
+    cancelTick();
+    const due = nextTick(liveness, parameters());
+    cancelTick = due === null ? () => undefined : clock.after(Math.max(0, due - clock.now()), () => { live({ is: "tick" }); });
+  }
+
+  scheduleTick();
+  return {
+    receive: (message) => { endpoint.receive(message); },
+    mitigationChanged: ({ request }) => {
+      observers.changed((resource) => resource === mitigationResource(request.cuid));
+    },
+    setMitigating(next) {
+      if (next === mitigating) return;
+      mitigating = next;
+      scheduleTick();
+    },
+    close() {
+      cancelTick();
+      observers.close();
+      endpoint.close();
+    },
+  };
+}
+
+function methodName(request: CoapRequest): string {
+  const name = Object.entries(method).find(([, code]) => code === request.code)?.[0] ?? request.code;
+  return name.toUpperCase() + (request.observe === 0 ? " (observe)" : "");
+}

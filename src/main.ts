@@ -1,0 +1,139 @@
+import { readFileSync } from "node:fs";
+import manifest from "../package.json" with { type: "json" };
+import { parseArguments, type CallCommand } from "./cli/parse-arguments.ts";
+import { render } from "./cli/render.ts";
+import { readConfig } from "./config/config.ts";
+import { formatConfigError } from "./config/read-section.ts";
+import { compileDtls } from "./dtls/dtls-module.ts";
+import type { DtlsCredentials } from "./dtls/dtls-session.ts";
+import { runDaemon, type LoadedConfig } from "./run-daemon.ts";
+import { callDaemon } from "./system/control-client.ts";
+import { ControlSocketError } from "./system/control-socket.ts";
+import { openLog, type LogLevel } from "./system/log.ts";
+import { readCertificates } from "./system/read-certificates.ts";
+import { readPsk } from "./system/read-secret.ts";
+import { systemClock as clock } from "./system/system-clock.ts";
+
+const exit = { fine: 0, failed: 1, wrong: 2 } as const;
+/** A lookup walks the whole connection table of a small router. */
+const callTimeout = 30_000; // milliseconds
+
+async function main(argv: readonly string[]): Promise<number> {
+  const command = parseArguments(argv);
+  switch (command.is) {
+    case "usage-error": return complain([command.message], exit.wrong);
+    case "help": return print(command.text);
+    case "version": return print(manifest.version);
+    case "check": return check(command.configFile);
+    case "run": return run(command.configFile);
+    case "call": return call(command);
+  }
+}
+
+/** Reads the configuration and every file that it names. */
+function load(file: string): LoadedConfig | { readonly problems: readonly string[] } {
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8");
+  } catch (error) {
+    return { problems: [`${file}: cannot be read (${error instanceof Error ? error.message : String(error)}); give another one with --config FILE`] };
+  }
+  const reading = readConfig(text, file);
+  if ("errors" in reading) return { problems: reading.errors.map(formatConfigError) };
+  const warnings = [...reading.warnings];
+  const problems: string[] = [];
+  const credentials = new Map<string, DtlsCredentials>();
+  for (const { name, auth, transport } of reading.config.upstreams) {
+    if (transport === "tcp") warnings.push(`upstream ${name}: TLS over TCP is not built yet, it is dialled over UDP`);
+    if (auth.is === "psk") {
+      const psk = readPsk(auth.pskFile);
+      if ("problem" in psk) problems.push(`${file}: config upstream '${name}': option psk_file: ${psk.problem}`);
+      else {
+        warnings.push(...psk.warnings);
+        credentials.set(name, { is: "psk", identity: auth.identity, key: psk.value });
+      }
+    } else {
+      const certificates = readCertificates(auth, clock.now());
+      if ("problem" in certificates) problems.push(`${file}: config upstream '${name}': ${certificates.problem}`);
+      else {
+        warnings.push(...certificates.warnings);
+        credentials.set(name, { is: "certificate", ...certificates.value });
+      }
+    }
+  }
+  return problems.length > 0 ? { problems } : { config: reading.config, credentials, warnings };
+}
+
+function check(file: string): number {
+  const loaded = load(file);
+  if ("problems" in loaded) return complain(loaded.problems, exit.wrong);
+  for (const warning of loaded.warnings) process.stderr.write(`warning: ${warning}\n`);
+  return print(`${file}: fine, ${loaded.config.upstreams.length} upstream${loaded.config.upstreams.length === 1 ? "" : "s"}`);
+}
+
+async function run(file: string): Promise<number> {
+  const loaded = load(file);
+  if ("problems" in loaded) return complain(loaded.problems, exit.wrong);
+  let level: LogLevel = loaded.config.logLevel;
+  const log = openLog(process.stderr, clock, () => level);
+  for (const warning of loaded.warnings) log("warn", warning);
+  // What slips through everywhere else must not end the protection of the home.
+  process.on("unhandledRejection", (error) => { log("error", `internal: ${error instanceof Error ? error.stack ?? error.message : String(error)}`); });
+  try {
+    const daemon = await runDaemon(manifest.version, await compileDtls(readFileSync(dtlsFile())), loaded, log);
+    process.on("SIGHUP", () => {
+      const next = load(file);
+      if ("problems" in next) {
+        for (const problem of next.problems) log("error", `not reloaded: ${problem}`);
+        return;
+      }
+      level = next.config.logLevel;
+      for (const warning of next.warnings) log("warn", warning);
+      daemon.reload(next).catch((error: unknown) => { log("error", `not reloaded: ${String(error)}`); });
+    });
+    await new Promise((resolve) => { for (const signal of ["SIGTERM", "SIGINT"]) process.once(signal, resolve); });
+    await daemon.stop();
+    log("info", "stopped; what is blocked stays so until its time is over");
+    return exit.fine;
+  } catch (error) {
+    return complain([error instanceof ControlSocketError ? error.message : `cannot run: ${error instanceof Error ? error.message : String(error)}`], exit.failed);
+  }
+}
+
+async function call(command: CallCommand): Promise<number> {
+  const path = controlSocketOf(command.configFile);
+  const reply = await callDaemon(path, command.method, command.params, { clock, timeout: callTimeout });
+  if ("error" in reply) return complain([reply.error.message], reply.error.code === "bad-params" ? exit.wrong : exit.failed);
+  return print(render(command, reply.result, clock.now()));
+}
+
+/** The configuration's, or the default where it cannot be read: the daemon has the last word on who may. */
+function controlSocketOf(file: string): string {
+  let text = "";
+  try {
+    text = readFileSync(file, "utf8");
+  } catch { /* as in the comment above */ }
+  const reading = readConfig(text, file);
+  const fallback = readConfig("", file);
+  if ("config" in reading) return reading.config.controlSocket;
+  return "config" in fallback ? fallback.config.controlSocket : "/var/run/dots-callhome.sock";
+}
+
+/** Beside the bundle; when run from the sources, where `make build` puts it. */
+function dtlsFile(): URL {
+  return new URL(import.meta.url.endsWith(".ts") ? "../dist/dtls.wasm" : "dtls.wasm", import.meta.url);
+}
+
+function print(text: string): number {
+  process.stdout.write(`${text}\n`);
+  return exit.fine;
+}
+
+function complain(messages: readonly string[], code: number): number {
+  for (const message of messages) process.stderr.write(`dots-callhome: ${message}\n`);
+  return code;
+}
+
+main(process.argv.slice(2)).then((code) => { process.exitCode = code; }, (error: unknown) => {
+  process.exitCode = complain([String(error)], exit.failed);
+});

@@ -1,0 +1,136 @@
+import type { UpstreamStatus } from "./callhome-server/upstream.ts";
+import { formatIpPrefix } from "./model/ip-prefix.ts";
+import type { Mitigation, MitigationId } from "./model/mitigation.ts";
+import type { Clock, Instant } from "./model/time.ts";
+import { describeDevice, type DeviceView } from "./operator/describe-device.ts";
+import { describeHistory, type HistoryEntry } from "./operator/describe-history.ts";
+import { describeLookup } from "./operator/describe-lookup.ts";
+import { describeMitigation } from "./operator/describe-mitigation.ts";
+import { describeStatus } from "./operator/describe-status.ts";
+import { fail, toAttackFlows, type Failed, type OperatorActions } from "./operator/methods.ts";
+import type { Pipeline } from "./pipeline.ts";
+import { checkScope } from "./policy/check-scope.ts";
+import { decide, type Decision } from "./policy/decide.ts";
+import type { MitigationEvent } from "./policy/mitigation-machine.ts";
+import type { HomeNetwork } from "./ports.ts";
+import { effectivePolicy, type RememberedDevice, type Store } from "./store.ts";
+
+export interface OperatorSurroundings {
+  readonly version: string;
+  readonly startedAt: Instant;
+  readonly clock: Clock;
+  readonly network: HomeNetwork;
+  /** Also those that are disabled. */
+  upstreams(): readonly (Omit<UpstreamStatus, "state"> & { readonly name: string; readonly state: UpstreamStatus["state"] | "disabled" })[];
+  /** Names of the upstreams that are dialled anew; undefined if there is none of that name. */
+  reconnect(upstream: string | undefined): readonly string[] | undefined;
+  warnings(): readonly string[];
+  remember(): void;
+}
+
+/** The control methods, on the running daemon. */
+export function operatorActions(pipeline: Pipeline, store: Store, around: OperatorSurroundings): OperatorActions {
+  const policyNow = (): ReturnType<typeof effectivePolicy> => effectivePolicy(pipeline.settings().policy, store.devices());
+
+  const decideOn = async (id: MitigationId, event: MitigationEvent, from: readonly Mitigation["state"][], what: string): Promise<Mitigation | Failed> => {
+    const before = store.get(id);
+    if (!before) return fail("not-found", `there is no mitigation ${id}`);
+    if (!from.includes(before.state)) return fail("wrong-state", `mitigation ${id} is ${before.state}${before.outcome ? ` (${before.outcome})` : ""}: ${what}`);
+    const after = (await pipeline.decideByOwner(id, event)) ?? before;
+    if (event.is === "approved" || event.is === "denied" || event.is === "released") store.record(historyOf(after, event.is, "admin", around.clock.now()));
+    around.remember();
+    return after;
+  };
+  const viewOf = (result: Mitigation | Failed): ReturnType<typeof describeMitigation> | Failed => "error" in result ? result : describeMitigation(result);
+
+  const deviceView = (device: RememberedDevice): DeviceView => {
+    const configured = pipeline.settings().policy.devices.find((each) => each.mac === device.mac)?.policy ?? null;
+    const consent = pipeline.settings().policy.consent;
+    return describeDevice({
+      ...device,
+      policy: device.policy ?? configured ?? (consent === "observe" ? "ask" : consent),
+      policyFrom: device.policy !== null ? "admin" : configured !== null ? "config" : "default",
+      stoppedBy: store.all().filter((each) => (each.state === "active" || each.state === "terminating") && each.action !== "observe"
+        && each.devices.some(({ mac }) => mac === device.mac)).map(({ id }) => id),
+    });
+  };
+
+  return {
+    status: () => describeStatus({
+      version: around.version, startedAt: around.startedAt, now: around.clock.now(),
+      upstreams: around.upstreams(), mitigations: store.all(), warnings: [...around.warnings(), ...pipeline.warnings()],
+    }),
+    list: ({ state }) => ({
+      mitigations: store.all().filter((each) => state === undefined || each.state === state).sort((a, b) => b.id - a.id).map(describeMitigation),
+    }),
+    approve: async ({ id, action, seconds }) => viewOf(await decideOn(id, { is: "approved", action: action ?? null, seconds: seconds ?? null }, ["pending"], "only a pending one can be approved")),
+    deny: async ({ id }) => viewOf(await decideOn(id, { is: "denied" }, ["pending"], "only a pending one can be denied, an active one is released")),
+    release: async ({ id }) => viewOf(await decideOn(id, { is: "released" }, ["active", "terminating"], "there is nothing to release")),
+    devices: () => ({ devices: [...store.devices()].reverse().map(deviceView) }),
+    policy({ mac, policy }) {
+      const device = store.devices().find((each) => each.mac === mac);
+      if (!device) return fail("not-found", `no request ever named ${mac}; a device can also be given a policy in the configuration`);
+      const changed = { ...device, policy };
+      store.rememberDevice(changed);
+      store.record({
+        at: around.clock.now(), event: "policy", by: "admin", mitigation: null, upstream: null, outcome: null, action: null,
+        devices: [{ mac, name: device.name }], target: [], dropped: null, reason: `from now on: ${policy}`,
+      });
+      around.remember();
+      return deviceView(changed);
+    },
+    history: ({ limit = 50 }) => ({ history: [...store.history()].reverse().slice(0, limit).map(describeHistory) }),
+    async lookup(params) {
+      const asked = toAttackFlows(params);
+      const refusal = checkScope(asked, await around.network.addresses(), policyNow());
+      const { devices, routerItself, why } = await pipeline.lookup(asked);
+      const refused = refusal && "diagnostic" in refusal ? [`refuse the request: ${refusal.diagnostic}`] : undefined;
+      const targets = asked.target.prefixes.map(formatIpPrefix).join(", ");
+      return describeLookup({ devices, routerItself, why, would: refused ?? wouldDo(decide(devices, policyNow()), targets) });
+    },
+    reconnect({ upstream }) {
+      const upstreams = around.reconnect(upstream);
+      return upstreams ? { upstreams } : fail("not-found", `there is no upstream '${upstream ?? ""}' that is dialled`);
+    },
+  };
+}
+
+function wouldDo(decision: Decision, targets: string): string[] {
+  if (decision.devices.length === 0) return ["watch for the device until the request ends"];
+  return decision.devices.map((device) => {
+    const who = device.name ?? device.mac ?? device.addresses.join(", ");
+    switch (decision.is) {
+      case "observe": return `only report ${who} -> ${targets}`;
+      case "reject": return `tell the upstream that ${who} is not to be touched`;
+      case "ask": return `${decision.action} ${who} -> ${targets} after asking`;
+      case "act": return `${decision.action} ${who} -> ${targets} at once`;
+    }
+  });
+}
+
+/** A line of history about a mitigation. */
+export function historyOf(mitigation: Mitigation, event: HistoryEntry["event"], by: HistoryEntry["by"], at: Instant): HistoryEntry {
+  return {
+    at, event, by, mitigation: mitigation.id, upstream: mitigation.request.upstream, outcome: mitigation.outcome, action: mitigation.action,
+    devices: mitigation.devices.map(({ mac, name }) => ({ mac, name })),
+    target: mitigation.request.target.prefixes.map(formatIpPrefix),
+    dropped: event === "ended" ? mitigation.dropped : null,
+    reason: reasonOf(mitigation, event),
+  };
+}
+
+function reasonOf(mitigation: Mitigation, event: HistoryEntry["event"]): string {
+  if (event === "approved") return `allowed by the admin: ${mitigation.action}`;
+  if (event === "denied") return "the admin says that it is not an attack";
+  if (event === "released") return "the admin ended it";
+  switch (mitigation.outcome) {
+    case "withdrawn": return "the upstream withdrew its request";
+    case "expired": return "the time that the upstream asked for is over";
+    case "denied": return mitigation.decidedBy === "admin" ? "the admin says that it is not an attack" : "denied";
+    case "released": return "ended by the admin";
+    case "overridden": return "replaced by a newer request of the same upstream";
+    case "rejected": return "the device is never to be touched";
+    case "unattributed": return "no device was found";
+    case null: return "";
+  }
+}

@@ -1,0 +1,221 @@
+import type { MitigationService } from "./callhome-server/dots/dots-service.ts";
+import { renewEvery, rulesFor } from "./enforcer/rules-for.ts";
+import type { MacAddress } from "./model/device.ts";
+import type { AttackFlows } from "./model/mitigation-request.ts";
+import type { Mitigation, MitigationId } from "./model/mitigation.ts";
+import type { Policy } from "./model/policy.ts";
+import type { Clock, Milliseconds } from "./model/time.ts";
+import { findDevices, type Finding } from "./nat-lookup/find-devices.ts";
+import { admitRequest } from "./policy/admit-request.ts";
+import { checkScope } from "./policy/check-scope.ts";
+import { decide } from "./policy/decide.ts";
+import { inheritedDecision } from "./policy/inherited-decision.ts";
+import { isEnforced, newMitigation, nextDeadline, step, type Effect, type MitigationEvent } from "./policy/mitigation-machine.ts";
+import type { FlowTable, HomeDirectory, HomeNetwork, Log, PacketFilter } from "./ports.ts";
+import { createSchedule } from "./schedule.ts";
+import { effectivePolicy, type Store } from "./store.ts";
+
+export interface PipelinePorts {
+  readonly clock: Clock;
+  readonly filter: PacketFilter;
+  readonly flows: FlowTable;
+  readonly directory: HomeDirectory;
+  readonly network: HomeNetwork;
+  readonly log: Log;
+}
+
+/** Those who are told; the pipeline does not know who they are. */
+export interface PipelineEvents {
+  notifyUpstream(mitigation: Mitigation): void;
+  tellOwner(mitigation: Mitigation, event: MitigationEvent["is"]): void;
+  /** Something changed that must outlive the daemon. */
+  remember(): void;
+}
+
+/** What the configuration says, as it is now; a reload changes it. */
+export interface PipelineSettings {
+  readonly policy: Policy;
+  readonly ownerNames: ReadonlyMap<MacAddress, string>;
+}
+
+export interface Pipeline extends MitigationService {
+  /** A step of the owner's: `approved`, `denied`, `released`; undefined if there is no such mitigation. */
+  decideByOwner(id: MitigationId, event: MitigationEvent): Promise<Mitigation | undefined>;
+  lookup(asked: AttackFlows): Promise<Finding>;
+  /** Takes up what was remembered: makes the kernel hold it again and starts its timers. */
+  resume(): Promise<void>;
+  /** The settings have changed. */
+  reload(settings: PipelineSettings): Promise<void>;
+  settings(): PipelineSettings;
+  /** Why something that should be in force is not; for `status`. */
+  warnings(): readonly string[];
+  /** Stops timers; what the kernel holds stays until its timeouts. */
+  stop(): void;
+}
+
+/** How soon drops are looked for after rules changed, and then how often: status 2 is to come as soon as packets are dropped. */
+const countAfter: readonly Milliseconds[] = [200, 300, 500, 1_000, 2_000, 5_000];
+/** How soon a request that no device was found for is looked at again. */
+const watchAfter: readonly Milliseconds[] = [5_000, 10_000, 20_000, 40_000, 60_000];
+const retryEnforcement: Milliseconds = 5_000;
+
+/** From a request to its effect; each step in a file of its own, in this order. */
+export function createPipeline(initial: PipelineSettings, store: Store, ports: PipelinePorts, events: PipelineEvents): Pipeline {
+  const { clock, log } = ports;
+  let settings = initial;
+  let enforcementFailed: string | undefined;
+  const policy = (): Policy => effectivePolicy(settings.policy, store.devices());
+  const schedule = createSchedule(clock, (error) => { log("error", `internal: ${describe(error)}`); });
+
+  const request: Pipeline["request"] = async (read, ifMatch) => {
+    const home = await ports.network.addresses();
+    const refusal = checkScope(read.asked, home, policy());
+    if (refusal) return { is: "refused", refusal };
+    const admitted = admitRequest(read.asked, read.lifetime, ifMatch, store.all(), policy(), clock.now());
+    switch (admitted.is) {
+      case "ignored": return admitted;
+      case "refused": return admitted;
+      case "refresh": {
+        await apply(admitted.mitigation.id, { is: "refreshed", lifetime: admitted.lifetime });
+        if (admitted.mitigation.devices.length === 0) await identify(admitted.mitigation.id);
+        return { is: "refreshed", mitigation: store.get(admitted.mitigation.id) ?? admitted.mitigation };
+      }
+      case "new": {
+        const fresh = newMitigation(store.newId(), { ...read.asked, lifetime: read.lifetime ?? admitted.lifetime }, admitted.lifetime, policy(), clock.now());
+        store.put(fresh);
+        await identify(fresh.id);
+        const inherited = inheritedDecision(store.get(fresh.id) ?? fresh, admitted.overrides);
+        if (inherited) await apply(fresh.id, inherited);
+        // Only now, so that what both cover stays blocked throughout.
+        for (const overridden of admitted.overrides) await apply(overridden.id, { is: "overridden" });
+        const mitigation = store.get(fresh.id) ?? fresh;
+        return mitigation.outcome === "rejected" && mitigation.conflict
+          ? { is: "refused", refusal: { code: "4.09", conflict: mitigation.conflict } }
+          : { is: "created", mitigation };
+      }
+    }
+  };
+
+  /** Which devices are it, and what may be done to them. Nobody found: the request stays on watch until its lifetime ends. */
+  const identify = async (id: MitigationId, attempt = 0): Promise<void> => {
+    const asked = store.get(id)?.request;
+    if (!asked) return;
+    const { devices } = await lookup(asked);
+    const mitigation = store.get(id);
+    if (!mitigation || mitigation.state === "ended" || mitigation.state === "terminating") return;
+    if (devices.length > 0 || attempt === 0) {
+      for (const { mac, name, addresses, port } of devices) {
+        if (mac === null) continue;
+        const before = store.devices().find((each) => each.mac === mac);
+        store.rememberDevice({ mac, name, addresses, port, requests: (before?.requests ?? 0) + 1, lastRequestAt: clock.now(), policy: before?.policy ?? null });
+      }
+      log("info", `mitigation ${id}: ${devices.length === 0 ? "no device found yet" : devices.map((device) => `${device.name ?? "unnamed device"} (${device.mac ?? device.addresses.join(", ")}), ${device.certainty}`).join("; ")}`);
+      await apply(id, { is: "found", devices, decision: decide(devices, policy()) });
+    }
+    if (devices.length === 0) schedule.once(`watch ${id}`, watchAfter[Math.min(attempt, watchAfter.length - 1)] ?? 60_000, () => identify(id, attempt + 1));
+  };
+
+  const lookup = async (asked: AttackFlows): Promise<Finding> => {
+    const [borders, flows, neighbours, names] = await Promise.all([
+      ports.network.addresses(), ports.flows.matching(asked), ports.directory.neighbours(), ports.directory.names(),
+    ]);
+    const finding = findDevices(asked, flows, { borders, neighbours, names, ownerNames: settings.ownerNames });
+    const devices = await Promise.all(finding.devices.map(async (device) => ({ ...device, port: device.mac === null ? null : await ports.directory.port(device.mac) })));
+    return { ...finding, devices };
+  };
+
+  /** One step of the state machine, and its effects. */
+  const apply = async (id: MitigationId, event: MitigationEvent): Promise<Mitigation | undefined> => {
+    const before = store.get(id);
+    if (!before) return undefined;
+    const { mitigation, effects } = step(before, event, policy(), clock.now());
+    store.put(mitigation);
+    if (mitigation.state !== before.state) log("info", `mitigation ${id}: ${before.state} -> ${mitigation.state}${mitigation.outcome ? ` (${mitigation.outcome})` : ""}`);
+    for (const effect of effects) await perform[effect](mitigation, event);
+    scheduleDeadline(id);
+    return store.get(id);
+  };
+
+  const perform: Record<Effect, (mitigation: Mitigation, event: MitigationEvent) => Promise<void> | void> = {
+    enforce: () => enforce(),
+    "cut-flows": (mitigation) => ports.flows
+      .cut(mitigation.devices.flatMap((device) => device.addresses), mitigation.request.target.prefixes)
+      .catch((error: unknown) => { log("warn", `mitigation ${mitigation.id}: flows under way were not ended: ${describe(error)}`); }),
+    "notify-upstream": (mitigation) => { events.notifyUpstream(mitigation); },
+    "tell-owner": (mitigation, event) => { events.tellOwner(mitigation, event.is); },
+    remember: () => { events.remember(); },
+  };
+
+  /** Makes the packet filter hold what all mitigations together need. */
+  const enforce = async (): Promise<void> => {
+    const rules = rulesFor(store.all(), policy(), clock.now());
+    try {
+      await ports.filter.replaceRules(rules);
+      enforcementFailed = undefined;
+    } catch (error) {
+      enforcementFailed = `blocking does not work: ${describe(error)}`;
+      log("error", enforcementFailed);
+      schedule.once("enforce", retryEnforcement, enforce);
+      return;
+    }
+    for (const id of new Set(rules.map((rule) => rule.mitigation))) await apply(id, { is: "enforced" });
+    if (rules.length === 0) schedule.cancel("enforce", "count");
+    else {
+      schedule.once("enforce", renewEvery * 1000, enforce);
+      countLater(0);
+    }
+  };
+
+  const countLater = (attempt: number): void => {
+    schedule.once("count", countAfter[Math.min(attempt, countAfter.length - 1)] ?? 5_000, () => count(attempt));
+  };
+
+  const count = async (attempt: number): Promise<void> => {
+    try {
+      for (const [id, dropped] of await ports.filter.readCounters()) await apply(id, { is: "counted", dropped });
+    } catch (error) {
+      log("warn", `drop counters were not read: ${describe(error)}`);
+    }
+    if (store.all().some(isEnforced)) countLater(attempt + 1);
+  };
+
+  const scheduleDeadline = (id: MitigationId): void => {
+    const mitigation = store.get(id);
+    const due = mitigation ? nextDeadline(mitigation, policy()) : null;
+    if (due === null) schedule.cancel(`deadline ${id}`);
+    else schedule.once(`deadline ${id}`, Math.max(0, due - clock.now()), () => apply(id, { is: "time" }));
+    if (mitigation?.state === "ended") schedule.cancel(`watch ${id}`);
+  };
+
+  return {
+    request,
+    lookup,
+    settings: () => settings,
+    warnings: () => enforcementFailed === undefined ? [] : [enforcementFailed],
+    mitigationsOf: (upstream, cuid) => store.all().filter((each) => each.request.upstream === upstream && each.request.cuid === cuid),
+    withdraw(upstream, cuid, mid) {
+      const asked = store.all().find((each) => each.state !== "ended" && each.request.upstream === upstream && each.request.cuid === cuid && each.request.mid === mid);
+      if (asked) apply(asked.id, { is: "withdrawn" }).catch((error: unknown) => { log("error", `internal: ${describe(error)}`); });
+    },
+    decideByOwner: apply,
+    async resume() {
+      const living = store.all().filter((each) => each.state !== "ended");
+      for (const { id } of living) await apply(id, { is: "time" });
+      if (living.some(isEnforced)) await enforce();
+      for (const { id, state, devices } of store.all()) {
+        scheduleDeadline(id);
+        if (state !== "ended" && devices.length === 0) schedule.once(`watch ${id}`, 0, () => identify(id));
+      }
+    },
+    async reload(next) {
+      settings = next;
+      if (store.all().some(isEnforced)) await enforce();
+      for (const { id } of store.all()) scheduleDeadline(id);
+    },
+    stop: () => { schedule.stop(); },
+  };
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

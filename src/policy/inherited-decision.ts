@@ -1,0 +1,20 @@
+import { prefixContains } from "../model/ip-prefix.ts";
+import type { Mitigation } from "../model/mitigation.ts";
+import type { MitigationEvent } from "./mitigation-machine.ts";
+
+/**
+ * A request that replaces others of the same client (a higher mid) is not asked about again if the owner allowed one of them
+ * and it concerns no other device and no other target: undefined = it is a question of its own.
+ */
+export function inheritedDecision(mitigation: Mitigation, replaced: readonly Mitigation[]): MitigationEvent | undefined {
+  if (mitigation.state !== "pending" || mitigation.devices.length === 0) return undefined;
+  const allowed = replaced.find((earlier) => earlier.decidedBy === "admin" && covers(earlier, mitigation));
+  if (!allowed) return undefined;
+  const seconds = allowed.allowedUntil === null ? null : Math.max(1, Math.ceil((allowed.allowedUntil - mitigation.requestedAt) / 1000));
+  return { is: "approved", action: allowed.action, seconds };
+}
+
+function covers(earlier: Mitigation, later: Mitigation): boolean {
+  const sameDevices = later.devices.every((device) => device.mac !== null && earlier.devices.some((known) => known.mac === device.mac));
+  return sameDevices && later.request.target.prefixes.every((prefix) => earlier.request.target.prefixes.some((known) => prefixContains(known, prefix)));
+}

@@ -1,0 +1,90 @@
+import type { MacAddress } from "./model/device.ts";
+import type { Mitigation, MitigationId } from "./model/mitigation.ts";
+import type { DevicePolicy, Policy } from "./model/policy.ts";
+import type { Instant } from "./model/time.ts";
+import type { HistoryEntry } from "./operator/describe-history.ts";
+
+/** A device that a request once named. */
+export interface RememberedDevice {
+  readonly mac: MacAddress;
+  readonly name: string | null;
+  readonly addresses: readonly string[];
+  readonly port: string | null;
+  readonly requests: number;
+  readonly lastRequestAt: Instant;
+  /** What the admin said by a command; null = nothing. */
+  readonly policy: DevicePolicy["policy"];
+}
+
+/** All that the daemon remembers; a value, so that it can be saved and compared. */
+export interface Remembered {
+  readonly nextId: MitigationId;
+  readonly mitigations: readonly Mitigation[];
+  readonly devices: readonly RememberedDevice[];
+  readonly history: readonly HistoryEntry[];
+}
+
+export const nothingRemembered: Remembered = { nextId: 1, mitigations: [], devices: [], history: [] };
+
+/** Ended mitigations, history entries and devices that are kept; the oldest go first. */
+const mostEnded = 64;
+const mostHistory = 200;
+const mostDevices = 128;
+
+/** The daemon's memory while it runs. */
+export interface Store {
+  all(): readonly Mitigation[];
+  get(id: MitigationId): Mitigation | undefined;
+  put(mitigation: Mitigation): void;
+  newId(): MitigationId;
+  devices(): readonly RememberedDevice[];
+  rememberDevice(device: RememberedDevice): void;
+  history(): readonly HistoryEntry[];
+  record(entry: HistoryEntry): void;
+  snapshot(): Remembered;
+}
+
+export function createStore(from: Remembered): Store {
+  let { nextId } = from;
+  const mitigations = new Map(from.mitigations.map((each) => [each.id, each]));
+  const devices = new Map(from.devices.map((each) => [each.mac, each]));
+  const history = [...from.history];
+  return {
+    all: () => [...mitigations.values()],
+    get: (id) => mitigations.get(id),
+    put(mitigation) {
+      mitigations.set(mitigation.id, mitigation);
+      const ended = [...mitigations.values()].filter((each) => each.state === "ended");
+      for (const { id } of ended.slice(0, Math.max(0, ended.length - mostEnded))) mitigations.delete(id);
+    },
+    newId: () => nextId++,
+    devices: () => [...devices.values()],
+    rememberDevice(device) {
+      devices.delete(device.mac); // the order is that of the last request
+      devices.set(device.mac, device);
+      for (const mac of devices.keys()) {
+        if (devices.size <= mostDevices) break;
+        if (devices.get(mac)?.policy === null) devices.delete(mac);
+      }
+    },
+    history: () => history,
+    record(entry) {
+      history.push(entry);
+      history.splice(0, Math.max(0, history.length - mostHistory));
+    },
+    snapshot: () => ({ nextId, mitigations: [...mitigations.values()], devices: [...devices.values()], history: [...history] }),
+  };
+}
+
+/** The configured policy with what the admin has said of devices since, which wins. */
+export function effectivePolicy(policy: Policy, devices: readonly RememberedDevice[]): Policy {
+  const said = devices.filter((device) => device.policy !== null);
+  const configured = (mac: MacAddress): DevicePolicy | undefined => policy.devices.find((each) => each.mac === mac);
+  return {
+    ...policy,
+    devices: [
+      ...said.map((device) => ({ mac: device.mac, policy: device.policy, action: configured(device.mac)?.action ?? null })),
+      ...policy.devices.filter((each) => !said.some((device) => device.mac === each.mac)),
+    ],
+  };
+}
