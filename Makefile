@@ -1,0 +1,49 @@
+# The commands of this project; each installs what it needs by itself (Debian 12, Node 20, root).
+#   make demo    the main job, live, in a lab of network namespaces
+#   make test    everything that CI runs
+#   make build   dist/dots-callhome.js and dist/dtls.wasm
+#   make bench   speed and memory, as ratios side by side
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+MAKEFLAGS += --no-print-directory
+.PHONY: build demo test bench lint types unit lab-test golden clean needs-build needs-demo needs-test
+
+sources := $(shell find src -name '*.ts') package.json scripts/bundle.mjs
+
+build: needs-build dist/dots-callhome.js
+
+dist/dtls.wasm: src/dtls/shim.c src/dtls/mbedtls-config.h scripts/build-dtls.sh
+	@mkdir -p dist
+	scripts/build-dtls.sh $@
+
+dist/dots-callhome.js: $(sources) dist/dtls.wasm
+	node scripts/bundle.mjs
+
+demo: needs-demo dist/dots-callhome.js
+	@node --import tsx test/lab/demo.ts
+
+test: needs-test lint types dist/dots-callhome.js unit lab-test
+
+lint:
+	npx eslint --max-warnings 0 src test eslint.config.js
+	shellcheck scripts/*.sh .ci/run
+
+types:
+	npx tsc --noEmit -p .
+
+# Quick, in parallel; kernel tests make namespaces of their own.
+unit: dist/dots-callhome.js
+	node --import tsx --test $$(find test -name '*.test.ts' -not -name '*.lab.test.ts' | sort)
+
+# End to end in the lab, one after the other.
+lab-test: dist/dots-callhome.js
+	node --import tsx --test --test-concurrency=1 $$(find test -name '*.lab.test.ts' | sort)
+
+bench: needs-demo dist/dots-callhome.js
+	@node --import tsx test/bench/bench.ts
+
+needs-build needs-demo needs-test: needs-%:
+	@scripts/install-needs.sh $*
+
+clean:
+	rm -rf dist build
