@@ -1,0 +1,66 @@
+import { namesDeclared, buildRuleset, nothingHeld } from "../../src/enforcer/build-ruleset.ts";
+import type { EnforcementRule } from "../../src/model/enforcement.ts";
+import type { TableNames } from "../../src/nftables/read-json.ts";
+import { port, rule, target } from "./sample-rules.ts";
+
+export interface GoldenCase {
+  readonly file: string;
+  readonly title: string;
+  readonly rules: readonly EnforcementRule[];
+  /** The rules before; none if absent. */
+  readonly before?: readonly EnforcementRule[];
+}
+
+const onlyAddresses = { mac: null, addresses: ["192.168.1.23", "2001:db8:1::23"] };
+const bothFamilies = target(["198.51.100.9", "2001:db8:9::9"]);
+
+export const goldenCases: readonly GoldenCase[] = [
+  { file: "no-rules", title: "Nothing to enforce: no table", rules: [] },
+  { file: "host-ipv4", title: "A camera, known by its MAC address, and one IPv4 host", rules: [rule()] },
+  { file: "host-ipv6", title: "A camera and one IPv6 host", rules: [rule({ target: target(["2001:db8:9::9"]) })] },
+  {
+    file: "ports-and-protocols", title: "TCP and UDP to ports 80 and 443 of a host, and GRE to it",
+    rules: [rule({ target: target(["198.51.100.9"], { ports: [port(80), port(443)], protocols: [6, 17, 47] }) })],
+  },
+  { file: "ports-only", title: "Port 443 of a host, in every protocol that has ports", rules: [rule({ target: target(["198.51.100.9"], { ports: [port(443)] }) })] },
+  {
+    file: "port-ranges", title: "Ranges of ports that overlap, over IPv4 and IPv6",
+    rules: [rule({ target: target(["198.51.100.9", "2001:db8:9::9"], { ports: [port(1000, 2000), port(53), port(1500, 3000)], protocols: [17] }) })],
+  },
+  {
+    file: "prefixes", title: "Prefixes, one within another",
+    rules: [rule({ target: target(["198.51.100.0/24", "198.51.100.9", "203.0.113.0/25", "2001:db8:9::/48"]) })],
+  },
+  {
+    file: "icmp-types", title: "ICMP and ICMPv6 types",
+    rules: [rule({ target: bothFamilies, icmpTypes: [port(8), port(13, 14)] })],
+  },
+  { file: "limit", title: "Ten packets a second to a host, to both its addresses together", rules: [rule({ action: "limit", target: bothFamilies })] },
+  {
+    file: "quarantine", title: "A camera, cut from all that is forwarded, in both directions",
+    rules: [rule({ action: "quarantine", addresses: ["192.168.1.23", "2001:db8:1::23"] })],
+  },
+  { file: "address-only", title: "A device that is known by its addresses only", rules: [rule({ ...onlyAddresses, target: bothFamilies })] },
+  {
+    file: "two-mitigations-same-target", title: "Two upstreams ask for the same: each has its drops counted, and either alone keeps the block",
+    rules: [rule(), rule({ mitigation: 18, timeout: 3600 })],
+  },
+  {
+    file: "overlap-with-quarantine", title: "A block and a quarantine of the same device, and a block of another one",
+    rules: [
+      rule({ target: target(["198.51.100.9"], { ports: [port(443)], protocols: [6] }) }),
+      rule({ mitigation: 18, action: "quarantine", addresses: [] }),
+      rule({ mitigation: 18, mac: "02:00:00:00:00:99" }),
+    ],
+  },
+  {
+    file: "renewal-after-an-end", title: "Mitigation 17 is renewed; 16, which needed a chain, and 15, which needed an address, have ended",
+    rules: [rule()],
+    before: [rule({ mitigation: 15, ...onlyAddresses }), rule({ mitigation: 16, action: "limit", mac: "02:00:00:00:00:99" }), rule()],
+  },
+];
+
+/** What the table holds under these rules. */
+export function heldAfter(rules: readonly EnforcementRule[]): TableNames {
+  return rules.length === 0 ? nothingHeld : namesDeclared(buildRuleset(rules));
+}

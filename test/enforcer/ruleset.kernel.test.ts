@@ -1,0 +1,40 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { after, before, test } from "node:test";
+import fc from "fast-check";
+import { buildRuleset, renderRuleset } from "../../src/enforcer/build-ruleset.ts";
+import { openNftables } from "../../src/nftables/open-nftables.ts";
+import { spawnNft } from "../../src/nftables/spawn-nft.ts";
+import { arbitraryRule } from "./arbitrary-rules.ts";
+import { heldAfter } from "./golden-cases.ts";
+
+const namespace = `dch-${String(process.pid)}-enf-any`;
+const nft = spawnNft({ command: ["ip", "netns", "exec", namespace, "nft"] });
+before(() => execFileSync("ip", ["netns", "add", namespace]));
+after(() => execFileSync("ip", ["netns", "delete", namespace]));
+
+const someRules = fc.array(arbitraryRule, { maxLength: 12 });
+
+test("whatever the rules, nft takes what is rendered, after any others", async () => {
+  await fc.assert(fc.asyncProperty(someRules, someRules, async (earlier, rules) => {
+    await nft.run(["flush", "ruleset"]);
+    await nft.run(["-c", "-f", "-"], renderRuleset(rules));
+    for (const transaction of [buildRuleset(earlier), buildRuleset(rules, heldAfter(earlier)), buildRuleset(earlier, heldAfter(rules)), buildRuleset(earlier, heldAfter(earlier))]) {
+      await openNftables(nft).runTransaction(transaction);
+    }
+    const names = await openNftables(nft).listNames({ family: "inet", name: "dots_callhome" });
+    const sorted = (lists: object): unknown => Object.fromEntries(Object.entries(lists).map(([kind, list]) => [kind, [...list as string[]].sort()]));
+    if (earlier.length === 0) assert.equal(names, undefined);
+    else assert.deepEqual(sorted(names ?? {}), sorted(heldAfter(earlier)), "nothing is left behind");
+  }), { numRuns: 60 });
+});
+
+test("whatever the rules, the text is of harmless characters, and every element has a timeout", () => {
+  fc.assert(fc.property(someRules, (rules) => {
+    for (const line of renderRuleset(rules).split("\n")) {
+      if (line.startsWith("#")) assert.match(line, /^# [A-Za-z ,.:;]+$/);
+      else assert.match(line, /^[a-z0-9_ .:;,/{}@"-]*$/);
+      if (/^ {2}|^add element.*}$/.test(line)) assert.match(line, / timeout [1-9]\d*s/);
+    }
+  }), { numRuns: 500 });
+});
