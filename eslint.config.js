@@ -2,7 +2,7 @@ import eslint from "@eslint/js";
 import tseslint from "typescript-eslint";
 
 const features = ["callhome-server", "nat-lookup", "policy", "enforcer", "operator"];
-const pure = ["model", ...features];
+const pure = ["model", "config", "cli", ...features];
 const otherPackages = ["system", "dtls", "ubus", "nftables"];
 
 /** Folders that a folder must not import from, as no-restricted-imports patterns. */
@@ -36,6 +36,7 @@ export default tseslint.config(
       ] }],
     },
   })),
+  { files: ["src/{config,cli}/**"], rules: { "no-restricted-imports": ["error", { patterns: [noNode, forbid(otherPackages, "pure: main.ts joins it with the system")] }] } },
   {
     files: ["src/{ubus,nftables,dtls}/**"],
     rules: { "no-restricted-imports": ["error", { patterns: [forbid([...pure, "system"], "usable without the rest")] }] },

@@ -2,10 +2,11 @@ import { readFileSync } from "node:fs";
 import manifest from "../package.json" with { type: "json" };
 import { parseArguments, type CallCommand } from "./cli/parse-arguments.ts";
 import { render } from "./cli/render.ts";
-import { readConfig } from "./config/config.ts";
+import { findControlSocket, readConfig } from "./config/config.ts";
 import { formatConfigError } from "./config/read-section.ts";
 import { compileDtls } from "./dtls/dtls-module.ts";
 import type { DtlsCredentials } from "./dtls/dtls-session.ts";
+import { escapeLines } from "./operator/escape-text.ts";
 import { runDaemon, type LoadedConfig } from "./run-daemon.ts";
 import { callDaemon } from "./system/control-client.ts";
 import { ControlSocketError } from "./system/control-socket.ts";
@@ -43,8 +44,7 @@ function load(file: string): LoadedConfig | { readonly problems: readonly string
   const warnings = [...reading.warnings];
   const problems: string[] = [];
   const credentials = new Map<string, DtlsCredentials>();
-  for (const { name, auth, transport } of reading.config.upstreams) {
-    if (transport === "tcp") warnings.push(`upstream ${name}: TLS over TCP is not built yet, it is dialled over UDP`);
+  for (const { name, auth } of reading.config.upstreams) {
     if (auth.is === "psk") {
       const psk = readPsk(auth.pskFile);
       if ("problem" in psk) problems.push(`${file}: config upstream '${name}': option psk_file: ${psk.problem}`);
@@ -101,22 +101,14 @@ async function run(file: string): Promise<number> {
 }
 
 async function call(command: CallCommand): Promise<number> {
-  const path = controlSocketOf(command.configFile);
-  const reply = await callDaemon(path, command.method, command.params, { clock, timeout: callTimeout });
-  if ("error" in reply) return complain([reply.error.message], reply.error.code === "bad-params" ? exit.wrong : exit.failed);
-  return print(render(command, reply.result, clock.now()));
-}
-
-/** The configuration's, or the default where it cannot be read: the daemon has the last word on who may. */
-function controlSocketOf(file: string): string {
   let text = "";
   try {
-    text = readFileSync(file, "utf8");
-  } catch { /* as in the comment above */ }
-  const reading = readConfig(text, file);
-  const fallback = readConfig("", file);
-  if ("config" in reading) return reading.config.controlSocket;
-  return "config" in fallback ? fallback.config.controlSocket : "/var/run/dots-callhome.sock";
+    text = readFileSync(command.configFile, "utf8");
+  } catch { /* the default socket then: the daemon has the last word on who may */ }
+  const path = findControlSocket(text);
+  const reply = await callDaemon(path, command.method, command.params, { clock, timeout: callTimeout });
+  if ("error" in reply) return complain([escapeLines(reply.error.message)], reply.error.code === "bad-params" ? exit.wrong : exit.failed);
+  return print(render(command, reply.result, clock.now()));
 }
 
 /** Beside the bundle; when run from the sources, where `make build` puts it. */

@@ -13,6 +13,7 @@ import { pipelineSettings } from "./read-settings.ts";
 import { readRemembered, writeRemembered } from "./remembered-json.ts";
 import { createStore, nothingRemembered, type Remembered } from "./store.ts";
 import { openControlSocket } from "./system/control-socket.ts";
+import { addressesOf } from "./system/device-addresses.ts";
 import { openDial } from "./system/dial-upstream.ts";
 import { openConntrack } from "./system/flow-table.ts";
 import { openHomeDirectory } from "./system/home-directory.ts";
@@ -77,7 +78,12 @@ export async function runDaemon(version: string, dtls: DtlsModule, first: Loaded
   const openUpstream = (config: UpstreamConfig, credentials: DtlsCredentials): Upstream => startUpstream(
     { name: config.name, host: config.host, requestRate: loaded.config.requestRate },
     {
-      clock, dial: openDial(dtls, { host: config.host, port: config.port, serverName: config.serverName, credentials }),
+      clock,
+      dial: openDial(dtls, {
+        host: config.host, port: config.port, serverName: config.serverName, credentials, clock,
+        transports: config.transport === "auto" ? ["udp", "tcp"] : [config.transport],
+        localAddresses: () => config.bindDevice === null ? undefined : addressesOf(config.bindDevice),
+      }),
       random: Math.random, randomBytes, log,
     },
     pipeline,

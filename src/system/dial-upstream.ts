@@ -1,54 +1,80 @@
 import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
-import type { Dial } from "../callhome-server/upstream.ts";
+import { attemptDelay, orderCandidates, raceCandidates, type Candidate, type LastWinner, type Transport } from "../callhome-server/happy-eyeballs.ts";
+import type { Channel, ChannelEvents, Dial } from "../callhome-server/upstream.ts";
 import type { DtlsModule } from "../dtls/dtls-module.ts";
 import type { DtlsCredentials } from "../dtls/dtls-session.ts";
+import type { Clock } from "../model/time.ts";
 import { DialError, dialDtls } from "./dial-dtls.ts";
+import { dialTls } from "./dial-tls.ts";
 
 export interface DialSettings {
+  readonly host: string;
   readonly port: number;
   /** The name that the configured host is verified as. */
   readonly serverName: string;
-  readonly host: string;
   readonly credentials: DtlsCredentials;
+  readonly transports: readonly Transport[];
+  /** Addresses to dial from, of the device that the upstream is bound to; a family without one is not dialled. Undefined = any. */
+  localAddresses(): readonly { readonly address: string; readonly family: 4 | 6 }[] | undefined;
+  readonly clock: Clock;
 }
 
 /**
- * Attempts at one address before the dial counts as failed: an alert or a malformed record during the handshake can be
- * forged by anybody who guesses the port, and a new socket has a new one.
+ * Attempts at one address before it counts as failed: an alert or a malformed record during the handshake can be forged by
+ * anybody who guesses the port, and a new socket has a new one.
  */
 const attemptsPerAddress = 2;
-const mostAddresses = 6;
 
-/** Dials an upstream over DTLS: resolves its name and tries its addresses in turn, IPv6 first (RFC 9132 §4.3). */
+/** Dials an upstream: resolves its name and races its addresses and transports (RFC 9132 §4.3). */
 export function openDial(module: DtlsModule, settings: DialSettings): Dial {
-  const resumable = new Map<string, Uint8Array>();
-  return async (to, events, signal) => {
-    const serverName = to.host === settings.host ? settings.serverName : to.host;
-    const addresses = to.addresses.length > 0 ? to.addresses : await resolve(to.host);
-    let failure: Error = new Error(`${to.host} has no address`);
-    for (const address of addresses.slice(0, mostAddresses)) {
-      for (let attempt = 0; attempt < attemptsPerAddress; attempt++) {
-        signal.throwIfAborted();
-        const resume = resumable.get(address);
-        resumable.delete(address);
-        try {
-          const channel = await dialDtls(
-            module,
-            { address, port: settings.port, serverName, credentials: settings.credentials, ...(resume ? { resume } : {}) },
-            { message: (bytes) => { events.message(bytes); }, closed: ({ text }) => { events.closed(text); } },
-            { signal },
-          );
-          const saved = channel.saveSession();
-          if (saved) resumable.set(address, saved);
-          return channel;
-        } catch (error) {
-          failure = new Error(`${address} port ${settings.port}: ${error instanceof Error ? error.message : String(error)}`);
-          if (!(error instanceof DialError) || !isWorthAnotherPort(error)) break;
-        }
+  const { clock, port, credentials } = settings;
+  const dtlsSessions = new Map<string, Uint8Array>();
+  const tlsSessions = new Map<string, Buffer>();
+  const winners = new Map<string, LastWinner>();
+
+  const dialUdp = async (address: string, serverName: string, localAddress: string | undefined, events: ChannelEvents, signal: AbortSignal): Promise<Channel> => {
+    for (let attempt = 1; ; attempt++) {
+      const resume = dtlsSessions.get(address);
+      dtlsSessions.delete(address); // one that fails is not offered again
+      try {
+        const channel = await dialDtls(
+          module, { address, port, serverName, credentials, ...(resume ? { resume } : {}), ...(localAddress === undefined ? {} : { localAddress }) },
+          { message: (bytes) => { events.message(bytes); }, closed: ({ text }) => { events.closed(text); } }, { signal },
+        );
+        const saved = channel.saveSession();
+        if (saved) dtlsSessions.set(address, saved);
+        return channel;
+      } catch (error) {
+        if (attempt >= attemptsPerAddress || !(error instanceof DialError) || !isWorthAnotherPort(error)) throw error;
       }
     }
-    throw failure;
+  };
+
+  const dialTcp = (address: string, serverName: string, localAddress: string | undefined, events: ChannelEvents, signal: AbortSignal): Promise<Channel> => {
+    const session = tlsSessions.get(address);
+    tlsSessions.delete(address);
+    return dialTls(
+      { address, port, serverName, credentials, ...(session ? { session } : {}), ...(localAddress === undefined ? {} : { localAddress }) },
+      events, { signal, onSession: (ticket) => { tlsSessions.set(address, ticket); } },
+    );
+  };
+
+  return async (to, events, { signal, mitigating }) => {
+    const serverName = to.host === settings.host ? settings.serverName : to.host;
+    const addresses = await resolve(to.addresses.length > 0 ? to.addresses : [to.host]);
+    const local = settings.localAddresses();
+    const from = (family: 4 | 6): string | undefined => local?.find((each) => each.family === family)?.address;
+    const reachable = addresses.filter(({ family }) => local === undefined || from(family) !== undefined);
+    if (reachable.length === 0) throw new Error("the device that it is bound to has no address of a family that it has");
+    const dial = (candidate: Candidate, attempt: AbortSignal): Promise<Channel> =>
+      (candidate.transport === "udp" ? dialUdp : dialTcp)(candidate.address, serverName, from(candidate.family), events, attempt);
+    const { result, winner } = await raceCandidates({
+      candidates: orderCandidates(reachable, settings.transports, winners.get(to.host), clock.now()),
+      dial, discard: (channel) => { channel.close(); }, delay: mitigating ? attemptDelay.mitigating : attemptDelay.idle, clock, signal,
+    });
+    winners.set(to.host, { candidate: winner, at: clock.now() });
+    return result;
   };
 }
 
@@ -56,13 +82,16 @@ function isWorthAnotherPort(error: DialError): boolean {
   return (["alert", "malformed", "bad-credentials"] as const).some((reason) => reason === error.failure.reason);
 }
 
-async function resolve(host: string): Promise<readonly string[]> {
-  if (isIP(host)) return [host];
-  try {
-    const found = await lookup(host, { all: true, verbatim: true });
-    return found.sort((a, b) => b.family - a.family).map(({ address }) => address);
-  } catch (error) {
-    const code = error instanceof Error && "code" in error ? String(error.code) : String(error);
-    throw new Error(`the name ${host} does not resolve (${code})`, { cause: error });
-  }
+async function resolve(hosts: readonly string[]): Promise<{ address: string; family: 4 | 6 }[]> {
+  const all = await Promise.all(hosts.map(async (host) => {
+    const family = isIP(host);
+    if (family !== 0) return [{ address: host, family }];
+    try {
+      return await lookup(host, { all: true, verbatim: true });
+    } catch (error) {
+      const code = error instanceof Error && "code" in error ? String(error.code) : String(error);
+      throw new Error(`the name ${host} does not resolve (${code})`, { cause: error });
+    }
+  }));
+  return all.flat().map(({ address, family }) => ({ address, family: family === 6 ? 6 : 4 }));
 }

@@ -1,0 +1,57 @@
+import { escapeText } from "../operator/escape-text.ts";
+import type { MitigationView } from "../operator/describe-mitigation.ts";
+import type { Instant } from "../model/time.ts";
+import { alignColumns } from "./table.ts";
+import { formatAgo, formatCount, formatUntil, nameDevices, nameTarget } from "./words.ts";
+
+/** `list` and `pending`; `state` is what was asked for, null = all. */
+export function renderMitigations(mitigations: readonly MitigationView[], state: string | null, now: Instant): string[] {
+  if (mitigations.length === 0) {
+    if (state === "pending") return ["No question is waiting for you."];
+    return [state === null ? "Nobody has asked to stop anything." : `No request is ${state}.`];
+  }
+  const rows = mitigations.map((mitigation) => [
+    String(mitigation.id),
+    mitigation.outcome === null ? mitigation.state : `${mitigation.state} (${mitigation.outcome})`,
+    mitigation.action,
+    nameDevices(mitigation.devices),
+    nameTarget(mitigation.target),
+    formatAgo(mitigation.requested_at, now),
+    mitigation.state === "ended" ? "-" : mitigation.expires_at === null ? "when withdrawn" : formatUntil(mitigation.expires_at, now),
+    formatCount(mitigation.dropped.packets),
+  ]);
+  const waiting = mitigations.filter((mitigation) => mitigation.state === "pending");
+  return [
+    ...alignColumns([["ID", "STATE", "ACTION", "DEVICE", "TARGET", "ASKED", "ENDS", "PACKETS STOPPED"], ...rows]),
+    ...(waiting.length === 0 ? [] : ["", ...askFor(waiting)]),
+  ];
+}
+
+/** What can be answered, and how. */
+function askFor(waiting: readonly MitigationView[]): string[] {
+  const [first] = waiting;
+  if (!first) return [];
+  const id = waiting.length === 1 ? String(first.id) : "ID";
+  return alignColumns([
+    ["To stop it:", `dots-callhome approve ${id}`],
+    ["If it is no attack:", `dots-callhome deny ${id}`],
+  ]);
+}
+
+const done = { block: "Blocked", limit: "Slowed down", quarantine: "Cut off from the network", observe: "Only watched" } as const;
+
+/** What became of a decision: done, until when, and how to undo it. */
+export function renderDecision(decision: "approve" | "deny" | "release", mitigation: MitigationView, now: Instant): string[] {
+  const who = nameDevices(mitigation.devices);
+  const target = nameTarget(mitigation.target);
+  switch (decision) {
+    case "approve": {
+      const until = mitigation.expires_at === null ? "when the internet provider says so" : formatUntil(mitigation.expires_at, now);
+      return [`${done[mitigation.action]}: ${who} -> ${target}`, `Ends ${until}. To undo: dots-callhome release ${mitigation.id}`];
+    }
+    case "deny":
+      return [`Left alone: ${who} -> ${target}`, `The internet provider (${escapeText(mitigation.upstream)}) is told that this is no attack.`];
+    case "release":
+      return [`Released: ${who} -> ${target}`, "The device may send there again."];
+  }
+}

@@ -1,0 +1,35 @@
+import type { MacAddress } from "../model/device.ts";
+import type { MitigationId } from "../model/mitigation.ts";
+import type { Instant } from "../model/time.ts";
+import { formatTimeOrNull } from "./describe-mitigation.ts";
+
+/** What is remembered of a device that was ever named in a request. */
+export interface KnownDevice {
+  readonly mac: MacAddress;
+  readonly name: string | null;
+  readonly addresses: readonly string[];
+  readonly port: string | null;
+  /** What holds for it next time ... */
+  readonly policy: "ask" | "auto" | "never";
+  /** ... and who said so: the admin by a command, the configuration file, or nobody (globals). */
+  readonly policyFrom: "admin" | "config" | "default";
+  /** Requests that named it. */
+  readonly requests: number;
+  readonly lastRequestAt: Instant | null;
+  /** Mitigations that act on it now. */
+  readonly stoppedBy: readonly MitigationId[];
+}
+
+export interface DeviceView extends Omit<KnownDevice, "policyFrom" | "lastRequestAt" | "stoppedBy"> {
+  readonly policy_from: "admin" | "config" | "default";
+  readonly last_request_at: string | null;
+  readonly stopped_by: readonly number[];
+}
+
+export function describeDevice(device: KnownDevice): DeviceView {
+  const { mac, name, addresses, port, policy, requests } = device;
+  return {
+    mac, name, addresses: [...addresses], port, policy, policy_from: device.policyFrom, requests,
+    last_request_at: formatTimeOrNull(device.lastRequestAt), stopped_by: [...device.stoppedBy],
+  };
+}

@@ -1,0 +1,124 @@
+import type { Certainty, Device } from "../model/device.ts";
+import { formatIpPrefix, type IpPrefix } from "../model/ip-prefix.ts";
+import type { Action, Mitigation, MitigationState, Outcome } from "../model/mitigation.ts";
+import type { NumberRange } from "../model/number-range.ts";
+import type { Instant } from "../model/time.ts";
+
+/** First and last of a range, both included. */
+export type RangeView = readonly [number, number];
+
+/** A mitigation as list --json, ubus and MQTT show it: the contract's names, times in ISO 8601 UTC. */
+export interface MitigationView {
+  readonly id: number;
+  readonly upstream: string;
+  readonly cuid: string;
+  readonly mid: number;
+  readonly state: MitigationState;
+  readonly outcome: Outcome | null;
+  /** Status code that the upstream sees (RFC 9132 §4.4.2). */
+  readonly status: number;
+  readonly action: Action;
+  readonly requested_at: string;
+  /** When it ends if nothing else happens: of its lifetime and the admin's `--for`, what ends first. Null = indefinite. */
+  readonly expires_at: string | null;
+  readonly target: {
+    readonly prefixes: readonly string[];
+    readonly ports: readonly RangeView[];
+    readonly protocols: readonly number[];
+    readonly fqdns: readonly string[];
+    readonly uris: readonly string[];
+  };
+  readonly source: {
+    readonly prefixes: readonly string[];
+    readonly ports: readonly RangeView[];
+    readonly icmp_types: readonly RangeView[];
+  };
+  readonly devices: readonly FoundDeviceView[];
+  readonly dropped: { readonly packets: number; readonly bytes: number };
+}
+
+/** A device that takes part in a reported attack. Its name is text from the network. */
+export interface FoundDeviceView {
+  readonly mac: string | null;
+  readonly name: string | null;
+  readonly addresses: readonly string[];
+  readonly port: string | null;
+  readonly certainty: Certainty;
+  readonly evidence: {
+    readonly flows: number;
+    readonly packets: number;
+    readonly bytes: number;
+    readonly first_seen: string | null;
+    readonly last_seen: string | null;
+  };
+}
+
+export function describeMitigation(mitigation: Mitigation): MitigationView {
+  const { request, dropped } = mitigation;
+  const { target, source } = request;
+  return {
+    id: mitigation.id,
+    upstream: request.upstream,
+    cuid: request.cuid,
+    mid: request.mid,
+    state: mitigation.state,
+    outcome: mitigation.outcome,
+    status: mitigation.status,
+    action: mitigation.action,
+    requested_at: formatTime(mitigation.requestedAt),
+    expires_at: formatTimeOrNull(earlier(mitigation.expiresAt, mitigation.allowedUntil)),
+    target: {
+      prefixes: describePrefixes(target.prefixes),
+      ports: describeRanges(target.ports),
+      protocols: [...target.protocols],
+      fqdns: [...target.fqdns],
+      uris: [...target.uris],
+    },
+    source: {
+      prefixes: describePrefixes(source.prefixes),
+      ports: describeRanges(source.ports),
+      icmp_types: describeRanges(source.icmpTypes),
+    },
+    devices: mitigation.devices.map(describeFoundDevice),
+    dropped: { packets: dropped.packets, bytes: dropped.bytes },
+  };
+}
+
+export function describeFoundDevice(device: Device): FoundDeviceView {
+  const { evidence } = device;
+  return {
+    mac: device.mac,
+    name: device.name,
+    addresses: [...device.addresses],
+    port: device.port,
+    certainty: device.certainty,
+    evidence: {
+      flows: evidence.flows,
+      packets: evidence.packets,
+      bytes: evidence.bytes,
+      first_seen: formatTimeOrNull(evidence.firstSeen),
+      last_seen: formatTimeOrNull(evidence.lastSeen),
+    },
+  };
+}
+
+/** ISO 8601 in UTC with milliseconds: `2026-11-21T20:20:00.000Z`. */
+export function formatTime(instant: Instant): string {
+  return new Date(instant).toISOString();
+}
+
+export function formatTimeOrNull(instant: Instant | null): string | null {
+  return instant === null ? null : formatTime(instant);
+}
+
+function earlier(a: Instant | null, b: Instant | null): Instant | null {
+  return a === null ? b : b === null ? a : Math.min(a, b);
+}
+
+function describePrefixes(prefixes: readonly IpPrefix[]): string[] {
+  return prefixes.map(formatIpPrefix);
+}
+
+function describeRanges(ranges: readonly NumberRange[]): RangeView[] {
+  return ranges.map(({ lower, upper }) => [lower, upper]);
+}

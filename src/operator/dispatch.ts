@@ -1,0 +1,73 @@
+import { excerpt } from "./escape-text.ts";
+import { fail, methods, type Failed, type Method, type MethodName, type OperatorActions } from "./methods.ts";
+
+/** The answer to a request, as every way in sends it. */
+export type Reply = { readonly result: object } | Failed;
+
+/**
+ * Checks a request against the table of methods and has the actions answer it. `method` and `params` may be anything.
+ * Never rejects: what an action throws goes to `onFault` (for the log), the caller hears `internal`.
+ */
+export async function dispatch(
+  actions: OperatorActions, method: unknown, params: unknown, onFault: (method: MethodName, error: unknown) => void,
+): Promise<Reply> {
+  if (!isMethodName(method)) {
+    return fail("unknown-method", `there is no method ${typeof method === "string" ? `'${excerpt(method, 40)}'` : "of that kind"}, expected ${Object.keys(methods).join(", ")}`);
+  }
+  const read = readParams(methods[method], params);
+  if ("error" in read) return read;
+  try {
+    // The table and OperatorActions agree on the types of each method's parameters (ParamsOf); here they are looked up by name.
+    const act = actions[method].bind(actions) as (params: ReadParams) => unknown;
+    const answer = await act(read.params);
+    if (typeof answer !== "object" || answer === null || Array.isArray(answer)) throw new Error(`method ${method} answered with something else than an object`);
+    return isFailed(answer) ? answer : { result: answer };
+  } catch (error) {
+    onFault(method, error);
+    return fail("internal", "something went wrong inside the daemon, its log says what");
+  }
+}
+
+export function isMethodName(name: unknown): name is MethodName {
+  return typeof name === "string" && Object.hasOwn(methods, name);
+}
+
+type ReadParams = Readonly<Record<string, unknown>>;
+
+/** Reads parameters by the method's table. Null is as good as absent: ubus and JavaScript callers send it. */
+export function readParams(method: Method, given: unknown): { readonly params: ReadParams } | Failed {
+  const object: unknown = given ?? {};
+  if (!isRecord(object)) return fail("bad-params", "the parameters are not a JSON object");
+  for (const name of Object.keys(object)) {
+    // rpcd and uhttpd add their session to every call (ubus_rpc_session).
+    if (Object.hasOwn(method.params, name) || name.startsWith("ubus_")) continue;
+    const known = Object.keys(method.params);
+    return fail("bad-params", `there is no parameter '${excerpt(name, 40)}' here, expected ${known.length === 0 ? "none" : known.join(", ")}`);
+  }
+  const params: Record<string, unknown> = {};
+  for (const [name, parameter] of Object.entries(method.params)) {
+    const value = Object.hasOwn(object, name) ? object[name] : undefined;
+    if (value === undefined || value === null) {
+      if (parameter.required) return fail("bad-params", `${name} is missing: ${parameter.help}`);
+      continue;
+    }
+    const reading = parameter.read(value);
+    if ("expected" in reading) return fail("bad-params", `${name}: expected ${reading.expected}`);
+    params[name] = reading.value;
+  }
+  // An empty list restricts nothing, so a required one must not be empty.
+  const empty = Object.entries(method.params).find(([name, parameter]) => parameter.required && isEmptyList(params[name]));
+  return empty ? fail("bad-params", `${empty[0]} is empty: ${empty[1].help}`) : { params };
+}
+
+function isEmptyList(value: unknown): boolean {
+  return Array.isArray(value) && value.length === 0;
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function isFailed(answer: object): answer is Failed {
+  return "error" in answer;
+}

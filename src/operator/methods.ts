@@ -1,0 +1,123 @@
+import type { AttackFlows } from "../model/mitigation-request.ts";
+import type { DeviceView } from "./describe-device.ts";
+import type { HistoryView } from "./describe-history.ts";
+import type { LookupView } from "./describe-lookup.ts";
+import type { MitigationView } from "./describe-mitigation.ts";
+import type { StatusView } from "./describe-status.ts";
+import {
+  macAddress, oneOf, optional, portRanges, prefixes, protocols, required, sectionName, wholeNumber,
+  type OptionalParameter, type Parameter, type RequiredParameter,
+} from "./parameters.ts";
+
+/** A control method, for every way in: control socket, command line, ubus, MQTT. */
+export interface Method {
+  readonly help: string;
+  /** Whether it changes anything; what only reads may be open to more callers (rpcd ACL, issue 6). */
+  readonly changes: boolean;
+  readonly params: Readonly<Record<string, Parameter<unknown>>>;
+}
+
+const id = required(wholeNumber(1, Number.MAX_SAFE_INTEGER), "number of the mitigation, as list shows it");
+
+/** All control methods, once. Names and parameters are those of the contract. */
+export const methods = {
+  status: { help: "sessions with the upstreams, counts, warnings", changes: false, params: {} },
+  list: {
+    help: "mitigations, newest first", changes: false,
+    params: { state: optional(oneOf("pending", "active", "terminating", "ended"), "only those in this state") },
+  },
+  approve: {
+    help: "do what was asked: stop the device's traffic to the target", changes: true,
+    params: {
+      id,
+      action: optional(oneOf("block", "limit", "quarantine"), "instead of the device's or the default action"),
+      seconds: optional(wholeNumber(1, 366 * 86_400), "for how long; default: as long as the request lives"),
+    },
+  },
+  deny: { help: "this is not an attack: leave the device alone and say so to the upstream", changes: true, params: { id } },
+  release: { help: "end a block now", changes: true, params: { id } },
+  devices: { help: "devices that were ever named in a request", changes: false, params: {} },
+  policy: {
+    help: "what to do about a device from now on", changes: true,
+    params: {
+      mac: required(macAddress, "the device"),
+      policy: required(oneOf("ask", "auto", "never"), "ask the owner, act at once, or never touch it"),
+    },
+  },
+  history: {
+    help: "ended mitigations and decisions, newest first", changes: false,
+    params: { limit: optional(wholeNumber(1, 1000), "at most so many entries; default 50") },
+  },
+  lookup: {
+    help: "which device a report would mean, now, and why", changes: false,
+    params: {
+      source: required(prefixes, "where the attack comes from, as seen from outside the home"),
+      source_port: optional(portRanges, "port or range A-B that it comes from"),
+      target: required(prefixes, "what is attacked"),
+      target_port: optional(portRanges, "port or range A-B that is attacked"),
+      protocol: optional(protocols, "IP protocol, number or name"),
+    },
+  },
+  reconnect: {
+    help: "drop the session with an upstream and dial again at once", changes: true,
+    params: { upstream: optional(sectionName, "its name in the configuration; default: all") },
+  },
+} as const satisfies Readonly<Record<string, Method>>;
+
+export type MethodName = keyof typeof methods;
+
+/** The parameters of a method, read and checked. Absent ones are absent, never undefined. */
+export type ParamsOf<Name extends MethodName> = ReadParams<(typeof methods)[Name]["params"]>;
+type ReadParams<Table> =
+  & { readonly [Key in keyof Table as Table[Key] extends RequiredParameter<unknown> ? Key : never]: ValueOf<Table[Key]> }
+  & { readonly [Key in keyof Table as Table[Key] extends OptionalParameter<unknown> ? Key : never]?: ValueOf<Table[Key]> };
+type ValueOf<P> = P extends Parameter<infer T> ? T : never;
+
+export type OperatorErrorCode =
+  | "bad-request" // not a JSON object with a method
+  | "unknown-method" | "bad-params"
+  | "not-found" // no such mitigation, device or upstream
+  | "wrong-state" // e.g. approved after it had ended
+  | "busy" | "internal"
+  | "unreachable" | "timeout"; // made by the client: no daemon there, or it does not answer
+
+/** Why a method did not do what was asked; `message` is for the person who asked. */
+export interface OperatorError {
+  readonly code: OperatorErrorCode;
+  readonly message: string;
+}
+
+export interface Failed { readonly error: OperatorError }
+
+/** What a method answers: a view that JSON can carry, or why not. Sync or async. */
+export type Answer<View> = View | Failed | Promise<View | Failed>;
+
+/** What the pipeline does for an operator: one function a method. Results are objects, as ubus carries tables only. */
+export interface OperatorActions {
+  status(params: ParamsOf<"status">): Answer<StatusView>;
+  list(params: ParamsOf<"list">): Answer<{ readonly mitigations: readonly MitigationView[] }>;
+  approve(params: ParamsOf<"approve">): Answer<MitigationView>;
+  deny(params: ParamsOf<"deny">): Answer<MitigationView>;
+  release(params: ParamsOf<"release">): Answer<MitigationView>;
+  devices(params: ParamsOf<"devices">): Answer<{ readonly devices: readonly DeviceView[] }>;
+  policy(params: ParamsOf<"policy">): Answer<DeviceView>;
+  history(params: ParamsOf<"history">): Answer<{ readonly history: readonly HistoryView[] }>;
+  lookup(params: ParamsOf<"lookup">): Answer<LookupView>;
+  reconnect(params: ParamsOf<"reconnect">): Answer<{ readonly upstreams: readonly string[] }>;
+}
+
+/** What a method answers when it succeeds. */
+export type ResultOf<Name extends MethodName> = Exclude<Awaited<ReturnType<OperatorActions[Name]>>, Failed>;
+
+/** For actions: `return fail("not-found", "there is no mitigation 17")`. */
+export function fail(code: OperatorErrorCode, message: string): Failed {
+  return { error: { code, message } };
+}
+
+/** The flows that `lookup` asks about. */
+export function toAttackFlows(asked: ParamsOf<"lookup">): AttackFlows {
+  return {
+    source: { prefixes: asked.source, ports: asked.source_port ?? [], icmpTypes: [] },
+    target: { prefixes: asked.target, ports: asked.target_port ?? [], protocols: asked.protocol ?? [], fqdns: [], uris: [] },
+  };
+}

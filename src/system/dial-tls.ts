@@ -1,0 +1,133 @@
+import { connect, type ConnectionOptions } from "node:tls";
+import { isIP } from "node:net";
+import type { Channel, ChannelEvents } from "../callhome-server/upstream.ts";
+import type { DtlsCredentials } from "../dtls/dtls-session.ts";
+
+export interface TlsTarget {
+  /** An IP literal. */
+  readonly address: string;
+  readonly port: number;
+  /** Sent as SNI and, with certificates, what the peer's must be for. */
+  readonly serverName: string;
+  readonly credentials: DtlsCredentials;
+  readonly localAddress?: string;
+  /** Of an earlier connection to the same server, to resume. */
+  readonly session?: Buffer;
+}
+
+export interface TlsChannel extends Channel {
+  readonly details: { readonly protocol: string; readonly cipherSuite: string; readonly resumed: boolean };
+}
+
+const giveUpMs = 25_000;
+/** What may wait in the socket: a peer that does not read loses the connection instead of our memory. */
+const mostUnsent = 256 * 1024;
+/** As over DTLS: AEAD only, ChaCha20-Poly1305 and AES-CCM first (RFC 9132 §7.1, RFC 7925 §4). */
+const aead = ["CHACHA20-POLY1305", "AES128-CCM", "AES256-CCM", "AES128-GCM-SHA256", "AES256-GCM-SHA384"];
+const tls13 = ["TLS_CHACHA20_POLY1305_SHA256", "TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_AES_128_CCM_SHA256"];
+const pskSuites = [...tls13, "ECDHE-PSK-CHACHA20-POLY1305", ...aead.map((suite) => `PSK-${suite}`)].join(":");
+const certificateSuites = [...tls13, ...aead.flatMap((suite) => [`ECDHE-ECDSA-${suite}`, ...(suite.includes("CCM") ? [] : [`ECDHE-RSA-${suite}`])])].join(":");
+
+/** Connects over TCP and makes a TLS 1.2 or 1.3 handshake (RFC 8323 §8). Rejects with an Error whose message says why not. */
+export function dialTls(
+  target: TlsTarget, events: ChannelEvents, options: { readonly signal: AbortSignal; readonly onSession: (session: Buffer) => void },
+): Promise<TlsChannel> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({
+      host: target.address,
+      port: target.port,
+      ...(isIP(target.serverName) === 0 ? { servername: target.serverName } : {}),
+      ...(target.localAddress === undefined ? {} : { localAddress: target.localAddress }),
+      ...(target.session ? { session: target.session } : {}),
+      minVersion: "TLSv1.2",
+      ALPNProtocols: ["coap"], // RFC 8323 §8.2
+      ...authentication(target),
+    });
+    let established = false;
+    let over = false;
+    const finish = (why: string): void => {
+      if (over) return;
+      over = true;
+      clearTimeout(timer);
+      options.signal.removeEventListener("abort", abort);
+      socket.destroy();
+      if (established) events.closed(why);
+      else reject(new Error(why));
+    };
+    const abort = (): void => { finish("aborted"); };
+    const timer = setTimeout(() => { finish(`no answer within ${String(giveUpMs / 1000)} s`); }, giveUpMs);
+    options.signal.addEventListener("abort", abort, { once: true });
+
+    socket.setNoDelay(true);
+    socket.on("error", (error: Error) => { finish(explain(error)); });
+    socket.on("close", () => { finish("the peer closed the connection"); });
+    socket.on("session", options.onSession);
+    socket.once("secureConnect", () => {
+      if (over) return;
+      established = true;
+      clearTimeout(timer);
+      options.signal.removeEventListener("abort", abort);
+      resolve({
+        transport: "tcp",
+        peer: target.address.includes(":") ? `[${target.address}]:${String(target.port)}` : `${target.address}:${String(target.port)}`,
+        details: { protocol: socket.getProtocol() ?? "", cipherSuite: socket.getCipher().name, resumed: socket.isSessionReused() },
+        send(bytes) {
+          if (over) return;
+          socket.write(bytes);
+          if (socket.writableLength > mostUnsent) finish("the peer does not read");
+        },
+        close() {
+          over = true;
+          socket.end();
+          setTimeout(() => { socket.destroy(); }, 1_000).unref();
+        },
+      });
+      // Only now: the caller has a session to deliver to once the promise's reaction has run.
+      socket.on("data", (bytes: Buffer) => { if (!over) events.message(new Uint8Array(bytes)); });
+    });
+  });
+}
+
+function authentication({ credentials }: TlsTarget): ConnectionOptions {
+  if (credentials.is === "certificate") {
+    return { ca: credentials.ca, cert: credentials.cert, key: credentials.key, ciphers: certificateSuites };
+  }
+  const psk = Buffer.from(credentials.key);
+  return {
+    ciphers: pskSuites,
+    pskCallback: () => ({ psk, identity: credentials.identity }),
+    // No certificate authority is trusted: a server that answers with a certificate instead of the key is refused.
+    ca: [],
+    checkServerIdentity: (_name, certificate) => Object.keys(certificate).length === 0 ? undefined : new Error("a certificate where the pre-shared key was expected"),
+  };
+}
+
+const causes: Readonly<Record<string, string>> = {
+  ECONNREFUSED: "nobody listens there",
+  EHOSTUNREACH: "the host cannot be reached",
+  ENETUNREACH: "there is no route to it",
+  ECONNRESET: "the peer reset the connection: it may not accept our key, identity or certificate",
+  ETIMEDOUT: "no answer",
+  ERR_TLS_CERT_ALTNAME_INVALID: "the server's certificate is refused: it is for another name",
+  CERT_HAS_EXPIRED: "the server's certificate is refused: it has expired, or this router's clock is wrong",
+  CERT_NOT_YET_VALID: "the server's certificate is refused: it is not valid yet, or this router's clock is wrong",
+  DEPTH_ZERO_SELF_SIGNED_CERT: "the server's certificate is refused: it is signed by itself",
+  SELF_SIGNED_CERT_IN_CHAIN: "the server's certificate is refused: no certificate authority in ca_file has signed it",
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: "the server's certificate is refused: no certificate authority in ca_file has signed it",
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: "the server's certificate is refused: no certificate authority in ca_file has signed it",
+  ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE: "the peer offers no cipher suite that we accept, or refuses ours",
+  ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION: "the peer speaks no TLS 1.2 or 1.3",
+  ERR_SSL_UNSUPPORTED_PROTOCOL: "the peer speaks no TLS 1.2 or 1.3",
+  ERR_SSL_TLSV1_ALERT_DECRYPT_ERROR: "our pre-shared key does not fit",
+  ERR_SSL_TLSV1_ALERT_UNKNOWN_PSK_IDENTITY: "it does not know our PSK identity",
+  ERR_SSL_TLSV1_ALERT_UNKNOWN_CA: "it does not know the authority that signed our certificate",
+  ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: "it wants a certificate from us",
+  ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE: "it refuses our certificate",
+  ERR_SSL_SSLV3_ALERT_CERTIFICATE_EXPIRED: "our certificate has expired",
+};
+
+function explain(error: Error): string {
+  const code = "code" in error ? String(error.code) : "";
+  return causes[code] ?? (code === "" ? error.message : `${error.message.split("\n", 1)[0] ?? ""} (${code})`);
+}
+

@@ -1,0 +1,212 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import fc from "fast-check";
+import { parseArguments, type CallCommand } from "../../src/cli/parse-arguments.ts";
+import { render } from "../../src/cli/render.ts";
+import { alignColumns, displayWidth } from "../../src/cli/table.ts";
+import { formatBytes, formatCount, formatDuration, formatUntil } from "../../src/cli/words.ts";
+import type { Device } from "../../src/model/device.ts";
+import type { Mitigation } from "../../src/model/mitigation.ts";
+import { describeDevice, type KnownDevice } from "../../src/operator/describe-device.ts";
+import { describeHistory, type HistoryEntry } from "../../src/operator/describe-history.ts";
+import { describeLookup } from "../../src/operator/describe-lookup.ts";
+import { describeMitigation } from "../../src/operator/describe-mitigation.ts";
+import { describeStatus, type UpstreamStatus } from "../../src/operator/describe-status.ts";
+import { requestedAt, sampleMitigation } from "../operator/sample-mitigation.ts";
+
+const now = requestedAt + 120_000;
+
+function call(line: string): CallCommand {
+  const command = parseArguments(line.split(" "));
+  assert.ok(command.is === "call");
+  return command;
+}
+
+/** What a command prints, with a margin as in the expectations below. */
+function print(line: string, result: object): string {
+  return `\n${render(call(line), result, now)}\n`;
+}
+
+const camera = sampleMitigation.devices[0] as Device;
+const pending = sampleMitigation;
+const active: Mitigation = {
+  ...sampleMitigation, id: 16, state: "active", status: 2, dropped: { packets: 74511, bytes: 9_000_000 }, expiresAt: null,
+  request: { ...sampleMitigation.request, target: { prefixes: sampleMitigation.request.target.prefixes, ports: [], protocols: [17, 1, 132, 200], fqdns: [], uris: [] } },
+  devices: [{ ...camera, name: "カメラ", certainty: "likely" }, camera],
+};
+const ended: Mitigation = { ...sampleMitigation, id: 3, state: "ended", outcome: "denied", devices: [], requestedAt: requestedAt - 86_400_000 };
+const mitigations = [pending, active, ended].map(describeMitigation);
+
+const upstream: UpstreamStatus = { name: "isp", state: "connected", transport: "udp", peer: "192.0.2.1:4647", since: requestedAt, lastError: null, sessions: 1 };
+const known: KnownDevice = {
+  mac: "aa:bb:cc:dd:ee:ff", name: "Kitchen camera", addresses: ["192.168.1.23"], port: "lan1", policy: "ask", policyFrom: "default",
+  requests: 3, lastRequestAt: requestedAt, stoppedBy: [16],
+};
+const entry: HistoryEntry = {
+  at: requestedAt, event: "ended", by: "time", mitigation: 3, upstream: "isp", outcome: "denied", action: "block",
+  devices: [{ mac: "aa:bb:cc:dd:ee:ff", name: "Kitchen camera" }], target: ["198.51.100.9/32"], dropped: { packets: 1200, bytes: 2 }, reason: "nobody answered within 15 min",
+};
+
+describe("what the commands print", () => {
+  it("status", () => {
+    const status = describeStatus({
+      version: "0.1.0", startedAt: now - 183_600_000, now, mitigations: [pending, active], warnings: ["conntrack is missing"],
+      upstreams: [upstream, { name: "backup", state: "backing-off", transport: null, peer: null, since: null, lastError: "no route to host", sessions: 0 }],
+    });
+    assert.equal(print("status", status), `
+dots-callhome 0.1.0, running for 2 days 3 h
+
+UPSTREAM  SESSION
+isp       connected over UDP to 192.0.2.1:4647, since 2 min
+backup    not connected, waiting to try again; last error: no route to host
+
+1 question is waiting for you: dots-callhome pending
+1 request is in force: dots-callhome list
+
+Warnings:
+  - conntrack is missing
+`);
+  });
+
+  it("status of a fresh installation", () => {
+    const status = describeStatus({ version: "0.1.0", startedAt: now, now, mitigations: [], warnings: [], upstreams: [] });
+    assert.equal(print("status", status), `
+dots-callhome 0.1.0, running for 0 s
+
+No internet provider is configured, so nobody can warn you.
+
+No question is waiting for you.
+Nothing is being stopped.
+`);
+  });
+
+  it("list", () => {
+    assert.equal(print("list", { mitigations }), `
+ID  STATE           ACTION  DEVICE                        TARGET                              ASKED      ENDS            PACKETS STOPPED
+17  pending         block   Kitchen camera (sure)         198.51.100.9, port 443, tcp         2 min ago  in 58 min       0
+16  active          block   カメラ (probably) and 1 more  198.51.100.9, udp, icmp and 2 more  2 min ago  when withdrawn  74,511
+3   ended (denied)  block   not found yet                 198.51.100.9, port 443, tcp         1 day ago  -               0
+
+To stop it:          dots-callhome approve 17
+If it is no attack:  dots-callhome deny 17
+`);
+  });
+
+  it("an empty list", () => {
+    assert.equal(render(call("list"), { mitigations: [] }, now), "Nobody has asked to stop anything.");
+    assert.equal(render(call("list --state active"), { mitigations: [] }, now), "No request is active.");
+    assert.equal(render(call("pending"), { mitigations: [] }, now), "No question is waiting for you.");
+  });
+
+  it("approve, deny, release", () => {
+    assert.equal(print("approve 16", describeMitigation(active)), `
+Blocked: カメラ (probably) and 1 more -> 198.51.100.9, udp, icmp and 2 more
+Ends when the internet provider says so. To undo: dots-callhome release 16
+`);
+    assert.equal(print("approve 17", describeMitigation({ ...pending, state: "active", action: "limit" })), `
+Slowed down: Kitchen camera (sure) -> 198.51.100.9, port 443, tcp
+Ends in 58 min. To undo: dots-callhome release 17
+`);
+    assert.equal(print("deny 17", describeMitigation(ended)), `
+Left alone: not found yet -> 198.51.100.9, port 443, tcp
+The internet provider (isp) is told that this is no attack.
+`);
+    assert.equal(print("release 17", describeMitigation(ended)), `
+Released: not found yet -> 198.51.100.9, port 443, tcp
+The device may send there again.
+`);
+  });
+
+  it("devices and policy", () => {
+    const stranger: KnownDevice = { ...known, mac: "02:00:00:00:00:01", name: null, addresses: [], port: null, policy: "never", policyFrom: "admin", lastRequestAt: null, stoppedBy: [] };
+    assert.equal(print("devices", { devices: [known, stranger].map(describeDevice) }), `
+DEVICE             MAC                ADDRESSES     PORT  POLICY         REQUESTS  LAST       STOPPED BY
+Kitchen camera     aa:bb:cc:dd:ee:ff  192.168.1.23  lan1  ask (default)  3         2 min ago  16
+02:00:00:00:00:01  02:00:00:00:00:01  -             -     never          3         -          -
+`);
+    assert.equal(render(call("devices"), { devices: [] }, now), "No device was ever named in a request.");
+    assert.equal(render(call("policy aa:bb:cc:dd:ee:ff auto"), describeDevice({ ...known, policy: "auto" }), now),
+      "Kitchen camera (aa:bb:cc:dd:ee:ff): it is stopped at once the next time, without asking.");
+  });
+
+  it("history", () => {
+    const policy: HistoryEntry = { ...entry, event: "policy", by: "admin", mitigation: null, outcome: null, target: [], dropped: null, reason: "never" };
+    assert.equal(print("history", { history: [entry, policy].map(describeHistory) }), `
+WHEN       ID  WHAT    BY    DEVICE          TARGET        PACKETS STOPPED  WHY
+2 min ago  3   denied  time  Kitchen camera  198.51.100.9  1,200            nobody answered within 15 min
+2 min ago  -   policy  you   Kitchen camera  -             -                never
+`);
+    assert.equal(render(call("history"), { history: [] }, now), "Nothing has happened yet.");
+  });
+
+  it("lookup", () => {
+    const line = "lookup --source 203.0.113.7 --target 198.51.100.9";
+    assert.equal(print(line, describeLookup({
+      devices: [camera], routerItself: false, would: ["ask you, then block Kitchen camera -> 198.51.100.9"], why: ["101 flows of conntrack have the reported address behind the NAT"],
+    })), `
+Kitchen camera (sure): aa:bb:cc:dd:ee:ff, 192.168.1.23, on lan1
+  101 flows, 90,211 packets, 51 MB, last seen 2 min ago
+
+What would happen:
+  - ask you, then block Kitchen camera -> 198.51.100.9
+
+Why:
+  - 101 flows of conntrack have the reported address behind the NAT
+`);
+    assert.equal(render(call(line), describeLookup({ devices: [], routerItself: true, would: [], why: [] }), now), "This is the router's own traffic, there is no device behind it.");
+    assert.equal(render(call(line), describeLookup({ devices: [], routerItself: false, would: [], why: [] }), now), "No device was found.");
+  });
+
+  it("reconnect", () => {
+    assert.equal(render(call("reconnect"), { upstreams: ["isp", "b"] }, now), "Dialling again: isp, b");
+    assert.equal(render(call("reconnect"), { upstreams: [] }, now), "There is no upstream to dial.");
+  });
+
+  it("JSON: arrays for lists, objects for the rest", () => {
+    const lists: [string, object, unknown][] = [
+      ["list --json", { mitigations }, mitigations], ["pending --json", { mitigations }, mitigations],
+      ["devices --json", { devices: [known] }, [known]], ["history --json", { history: [] }, []],
+      ["status --json", { version: "1" }, { version: "1" }], ["approve 17 --json", mitigations[0] ?? {}, mitigations[0]],
+      ["lookup --source 203.0.113.7 --target 198.51.100.9 --json", { devices: [] }, { devices: [] }],
+    ];
+    for (const [line, result, expected] of lists) assert.deepEqual(JSON.parse(render(call(line), result, now)), expected);
+  });
+
+  it("nothing from the network reaches the terminal raw", () => {
+    const hostile = fc.string({ unit: "binary", maxLength: 30 });
+    fc.assert(fc.property(hostile, fc.boolean(), (text, json) => {
+      const device: Device = { ...camera, name: text, mac: text, addresses: [text], port: text };
+      const mitigation = describeMitigation({
+        ...sampleMitigation, devices: [device],
+        request: { ...sampleMitigation.request, upstream: text, cuid: text, target: { prefixes: [], ports: [], protocols: [], fqdns: [text], uris: [text] } },
+      });
+      const results: [string, object, number][] = [
+        ["list", { mitigations: [mitigation] }, 5], ["approve 1", mitigation, 2], ["deny 1", mitigation, 2],
+        ["devices", { devices: [describeDevice({ ...known, ...device, mac: text })] }, 2],
+        ["history", { history: [describeHistory({ ...entry, devices: [device], target: [text], reason: text })] }, 2],
+        ["lookup --source 203.0.113.7 --target 198.51.100.9", describeLookup({ devices: [device], routerItself: false, would: [text], why: [text] }), 8],
+        ["status", describeStatus({ version: text, startedAt: 0, now, mitigations: [], warnings: [text], upstreams: [{ ...upstream, name: text, peer: text, lastError: text }] }), 10],
+      ];
+      for (const [line, result, lines] of results) {
+        const printed = render({ ...call(line), json }, result, now);
+        assert.doesNotMatch(printed.replaceAll("\n", ""), /[\p{Cc}\u200e\u200f\u202a-\u202e\u2066-\u2069]/u);
+        if (!json) assert.equal(printed.split("\n").length, lines, line);
+      }
+    }));
+  });
+});
+
+describe("words and figures", () => {
+  it("durations", () => {
+    assert.deepEqual([0, 59.9, 60, 3599, 3600, 7500, 86_400, 183_600, -5].map(formatDuration), ["0 s", "59 s", "1 min", "59 min", "1 h", "2 h 5 min", "1 day", "2 days 3 h", "0 s"]);
+    assert.equal(formatUntil("2026-11-21T20:20:00.000Z", now), "now");
+  });
+  it("counts and bytes", () => {
+    assert.deepEqual([0, 999, 1000, 74511, 1234567].map(formatCount), ["0", "999", "1,000", "74,511", "1,234,567"]);
+    assert.deepEqual([0, 999, 1000, 9940, 9950, 51234567, 999_600, 2e18].map(formatBytes), ["0 B", "999 B", "1.0 kB", "9.9 kB", "10 kB", "51 MB", "1.0 MB", "2000 PB"]);
+  });
+  it("columns of wide and combining characters", () => {
+    assert.deepEqual(["abc", "カメラ", "e\u0301", "📷", "한국어", ""].map(displayWidth), [3, 6, 1, 2, 6, 0]);
+    assert.deepEqual(alignColumns([["カ", "x"], ["abc", "y"], ["\n", "z"]]), ["カ   x", "abc  y", "\\n   z"]);
+  });
+});
