@@ -1,8 +1,11 @@
 import type { Mitigation } from "../model/mitigation.ts";
 import type { Clock } from "../model/time.ts";
 import { writeBody } from "./cbor/schema.ts";
+import { createBlockwise, downloadKey } from "./coap/blockwise.ts";
 import { createDatagramEndpoint } from "./coap/datagram-endpoint.ts";
+import type { EndpointEvents, TransmissionParameters } from "./coap/endpoint.ts";
 import { method } from "./coap/message.ts";
+import { createStreamEndpoint } from "./coap/stream-endpoint.ts";
 import { diagnosticResponse, type CoapRequest, type CoapResponse } from "./coap/request.ts";
 import type { DotsService, MitigationService, Redirection } from "./dots/dots-service.ts";
 import { configResource } from "./dots/handlers/handle-config.ts";
@@ -29,6 +32,7 @@ export interface SessionOptions {
   /** Requests a second before 5.03. */
   readonly requestRate: number;
   readonly mitigating: boolean;
+  readonly transport: "udp" | "tcp";
 }
 
 export interface SessionPorts {
@@ -40,8 +44,8 @@ export interface SessionPorts {
 }
 
 export interface SessionEvents {
-  /** The peer was silent for too long (RFC 9066 §5.2.1). */
-  disconnected(): void;
+  /** The session is over: the peer was silent for too long (RFC 9066 §5.2.1), or ended it. */
+  disconnected(why: string): void;
   redirect(to: Redirection): string | undefined;
 }
 
@@ -73,34 +77,36 @@ export function openSession(options: SessionOptions, ports: SessionPorts, mitiga
 
   const answer = async (request: CoapRequest): Promise<CoapResponse | undefined> => {
     const response = mayPass(clock.now())
-      ? await serveDots(service, observers, request, clock)
+      ? await blockwise.answer(request, (whole) => serveDots(service, observers, whole, clock))
       : { ...diagnosticResponse("5.03", "too many requests"), maxAge: overloadRetry };
     ports.trace(`${methodName(request)} /${request.path.join("/")} -> ${response?.code ?? "no answer"}`);
     return response;
   };
 
-  const endpoint = createDatagramEndpoint(
-    {
-      transmit: (datagram) => { ports.transmit(datagram); },
-      clock,
-      randomBytes: (count) => ports.randomBytes(count),
-      transmission() {
-        const { ackTimeout, ackRandomFactor, maxRetransmit } = parameters();
-        return { ackTimeout: ackTimeout * 1000, ackRandomFactor, maxRetransmit };
-      },
-    },
-    { request: answer, forgotten: (token) => { observers.remove(token); }, heard: () => { live({ is: "heard" }); } },
-  );
-  const observers = createObservers(clock, (token, response) => {
+  const endpointEvents: EndpointEvents = {
+    request: answer,
+    forgotten: (token) => { observers.remove(token); },
+    heard: () => { live({ is: "heard" }); },
+    ended: (why) => { events.disconnected(why); },
+  };
+  const io = { transmit: (bytes: Uint8Array) => { ports.transmit(bytes); }, clock, randomBytes: (count: number) => ports.randomBytes(count) };
+  const endpoint = options.transport === "tcp" ? createStreamEndpoint(io, endpointEvents) : createDatagramEndpoint({ ...io, transmission }, endpointEvents);
+  const blockwise = createBlockwise(clock, () => endpoint.largestPayload());
+  const observers = createObservers(clock, ({ token, path, query }, response) => {
     ports.trace(`notification ${response.code}`);
-    endpoint.notify(token, response);
+    endpoint.notify(token, blockwise.split(downloadKey(method.get, path, query), response));
   });
+
+  function transmission(): TransmissionParameters {
+    const { ackTimeout, ackRandomFactor, maxRetransmit } = parameters();
+    return { ackTimeout: ackTimeout * 1000, ackRandomFactor, maxRetransmit };
+  }
 
   function live(event: LivenessEvent): void {
     const step = stepLiveness(liveness, event, parameters(), clock.now());
     liveness = step.liveness;
     if (step.effect.is === "disconnected") {
-      events.disconnected();
+      events.disconnected("no sign of life from the peer");
       return;
     }
     if (step.effect.is === "heartbeat") sendHeartbeat(step.effect.peerHbStatus);

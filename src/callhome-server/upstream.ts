@@ -12,7 +12,7 @@ export interface DialAddress {
   readonly addresses: readonly string[];
 }
 
-/** A (D)TLS session: whole CoAP messages in and out. */
+/** A (D)TLS session; over UDP each piece of bytes is a CoAP message, over TCP they are a stream. */
 export interface Channel {
   readonly transport: "udp" | "tcp";
   readonly peer: string;
@@ -27,7 +27,9 @@ export interface ChannelEvents {
 }
 
 /** Dials once, with all addresses and transports that are to be tried; rejects with an Error whose message says why not. */
-export type Dial = (to: DialAddress, events: ChannelEvents, signal: AbortSignal) => Promise<Channel>;
+export type Dial = (
+  to: DialAddress, events: ChannelEvents, how: { readonly signal: AbortSignal; /** An attack is under way. */ readonly mitigating: boolean },
+) => Promise<Channel>;
 
 export interface UpstreamPorts {
   readonly clock: Clock;
@@ -101,7 +103,7 @@ export function startUpstream(options: UpstreamOptions, ports: UpstreamPorts, mi
     let ended: (reason: string) => void = (reason) => { endedEarly = reason; };
     let endedEarly: string | undefined;
     try {
-      const channel = await ports.dial(to, { message: (bytes) => { deliver(bytes); }, closed: (reason) => { ended(reason); } }, abort.signal);
+      const channel = await ports.dial(to, { message: (bytes) => { deliver(bytes); }, closed: (reason) => { ended(reason); } }, { signal: abort.signal, mitigating });
       if (abort.signal.aborted) {
         channel.close();
         return;
@@ -118,7 +120,7 @@ export function startUpstream(options: UpstreamOptions, ports: UpstreamPorts, mi
 
   const begin = (channel: Channel, to: DialAddress): Session => {
     const session = openSession(
-      { upstream: options.name, requestRate: options.requestRate, mitigating },
+      { upstream: options.name, requestRate: options.requestRate, mitigating, transport: channel.transport },
       {
         clock,
         randomBytes: (count) => ports.randomBytes(count),
@@ -127,7 +129,7 @@ export function startUpstream(options: UpstreamOptions, ports: UpstreamPorts, mi
       },
       mitigations,
       {
-        disconnected: () => { finish(session, "no sign of life from the peer"); },
+        disconnected: (why) => { finish(session, why); },
         redirect: (redirection) => {
           const next = followRedirection(where, redirection, clock.now());
           if ("refused" in next) {

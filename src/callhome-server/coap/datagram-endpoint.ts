@@ -18,6 +18,8 @@ export interface DatagramIo {
 const exchangeLifetime = 247_000;
 /** A CON that is not answered by now gets an empty ACK, before the peer's first retransmission after ACK_TIMEOUT. */
 const acknowledgeAfter = 1_000;
+/** A body of this size, with CoAP, DTLS, UDP and IPv6 headers, stays below a PMTU of 1280 bytes (RFC 9132 §7.3). */
+const largestBlock = 1_024;
 /** Bounds on what a peer can make us remember. */
 const maxRemembered = 512;
 const maxNotified = 64;
@@ -196,6 +198,8 @@ export function createDatagramEndpoint(io: DatagramIo, events: EndpointEvents): 
       dropOldest(notified, maxNotified);
       send("NON", messageId, responseContent(token, response));
     },
+
+    largestPayload: () => largestBlock,
 
     close() {
       closed = true;

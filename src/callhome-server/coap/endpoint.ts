@@ -10,6 +10,8 @@ export interface CoapEndpoint {
   request(ask: OwnRequest, answered: (answer: CoapContent | "timeout" | "reset") => void): void;
   /** Sends a notification on an observe token, always Non-confirmable (RFC 9132 §4.4.2.1). */
   notify(token: Uint8Array, response: CoapResponse): void;
+  /** Bytes of body that one message can carry; longer ones go in blocks. */
+  largestPayload(): number;
   /** Forgets all that is under way and sends nothing more. */
   close(): void;
 }
@@ -28,6 +30,8 @@ export interface EndpointEvents {
   forgotten(token: Uint8Array): void;
   /** A well-formed message came: the peer is alive. */
   heard(): void;
+  /** The peer ends the session, or has broken the protocol so that it cannot go on. */
+  ended(why: string): void;
 }
 
 /** Transmission parameters for Confirmable messages (RFC 7252 §4.8, negotiable by RFC 9132 §4.5). */

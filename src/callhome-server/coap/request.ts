@@ -1,3 +1,4 @@
+import { blockValue, readBlock, type Block } from "./block.ts";
 import { codeToByte, nothing, type CoapCode, type CoapContent } from "./message.ts";
 import { isCritical, optionNumber, readUint, textOption, uintOption, type CoapOption } from "./options.ts";
 
@@ -16,6 +17,8 @@ export interface CoapRequest {
   readonly accept: number | undefined;
   /** RFC 9132 §4.4.3: an empty If-Match makes an efficacy update conditional on the mitigation's existence. */
   readonly ifMatch: boolean;
+  readonly block1: Block | undefined;
+  readonly block2: Block | undefined;
   readonly payload: Uint8Array;
 }
 
@@ -26,6 +29,11 @@ export interface CoapResponse {
   readonly payload?: Uint8Array;
   readonly observe?: number;
   readonly maxAge?: number; // seconds
+  readonly etag?: Uint8Array;
+  readonly block1?: Block;
+  readonly block2?: Block;
+  /** Bytes of the whole body, where a block of it is sent (RFC 7959 §4). */
+  readonly size2?: number;
 }
 
 /** Critical options that are understood; Q-Block2 comes in GETs of go-dots and asks for nothing that a datagram cannot hold. */
@@ -41,6 +49,9 @@ export function readRequest(message: CoapContent): CoapRequest | { readonly refu
   const path = readTexts(message.options, optionNumber.uriPath);
   const query = readTexts(message.options, optionNumber.uriQuery);
   if (!path || !query) return { refused: diagnosticResponse("4.02", "Uri-Path and Uri-Query must be UTF-8 of at most 255 bytes") };
+  const [block1, block2] = [optionNumber.block1, optionNumber.block2].map((number) => message.options.find((option) => option.number === number));
+  const blocks = { block1: block1 && readBlock(block1), block2: block2 && readBlock(block2) };
+  if ((block1 && !blocks.block1) || (block2 && !blocks.block2)) return { refused: diagnosticResponse("4.02", "malformed block option") };
   return {
     code: message.code,
     token: message.token,
@@ -50,6 +61,7 @@ export function readRequest(message: CoapContent): CoapRequest | { readonly refu
     contentFormat: firstUint(message.options, optionNumber.contentFormat),
     accept: firstUint(message.options, optionNumber.accept),
     ifMatch: message.options.some((option) => option.number === optionNumber.ifMatch),
+    ...blocks,
     payload: message.payload,
   };
 }
@@ -60,6 +72,10 @@ export function responseContent(token: Uint8Array, response: CoapResponse): Coap
   if (response.observe !== undefined) options.push(uintOption(optionNumber.observe, response.observe));
   if (response.contentFormat !== undefined) options.push(uintOption(optionNumber.contentFormat, response.contentFormat));
   if (response.maxAge !== undefined) options.push(uintOption(optionNumber.maxAge, response.maxAge));
+  if (response.etag) options.push({ number: optionNumber.etag, value: response.etag });
+  if (response.block1) options.push(uintOption(optionNumber.block1, blockValue(response.block1)));
+  if (response.block2) options.push(uintOption(optionNumber.block2, blockValue(response.block2)));
+  if (response.size2 !== undefined) options.push(uintOption(optionNumber.size2, response.size2));
   return { code: response.code, token, options, payload: response.payload ?? nothing };
 }
 

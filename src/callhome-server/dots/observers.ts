@@ -6,6 +6,9 @@ import type { CoapResponse } from "../coap/request.ts";
 export interface Observation {
   readonly token: Uint8Array;
   readonly resource: string;
+  /** Of the GET that registered it. */
+  readonly path: readonly string[];
+  readonly query: readonly string[];
   represent(): { readonly response: CoapResponse; readonly final: boolean } | undefined;
 }
 
@@ -32,7 +35,7 @@ interface Registered {
 }
 
 /** The observers of one session (RFC 7641); they end with it. */
-export function createObservers(clock: Clock, notify: (token: Uint8Array, response: CoapResponse) => void): Observers {
+export function createObservers(clock: Clock, notify: (observation: Observation, response: CoapResponse) => void): Observers {
   const registered = new Map<string, Registered>();
 
   const remove = (token: Uint8Array): void => {
@@ -47,7 +50,7 @@ export function createObservers(clock: Clock, notify: (token: Uint8Array, respon
     if (!content) return;
     entry.lastSent = clock.now();
     entry.sequence += 1;
-    notify(entry.observation.token, { ...content.response, observe: entry.sequence });
+    notify(entry.observation, { ...content.response, observe: entry.sequence });
   };
 
   const schedule = (entry: Registered): void => {

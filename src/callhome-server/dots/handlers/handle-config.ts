@@ -16,7 +16,7 @@ export function getConfig(service: DotsService, observers: Observers, path: Dots
   });
   if (request.observe === 1) observers.remove(request.token);
   if (request.observe !== 0) return represent();
-  const sequence = observers.add({ token: request.token, resource: configResource, represent: () => ({ response: represent(), final: false }) });
+  const sequence = observers.add({ token: request.token, path: request.path, query: request.query, resource: configResource, represent: () => ({ response: represent(), final: false }) });
   return sequence === undefined ? represent() : { ...represent(), observe: sequence };
 }
 

@@ -36,7 +36,7 @@ export function getMitigation(service: DotsService, observers: Observers, path: 
   if (request.observe === 1) observers.remove(request.token);
   if (!content) return diagnosticResponse("4.04", "no such mitigation");
   if (request.observe !== 0 || content.final) return content.response;
-  const sequence = observers.add({ token: request.token, resource: mitigationResource(cuid), represent });
+  const sequence = observers.add({ token: request.token, path: request.path, query: request.query, resource: mitigationResource(cuid), represent });
   return sequence === undefined ? content.response : { ...content.response, observe: sequence };
 }
 

@@ -1,0 +1,108 @@
+import type { Clock, Instant, Milliseconds } from "../model/time.ts";
+
+export type Transport = "udp" | "tcp";
+
+/** One way to reach an upstream. */
+export interface Candidate {
+  readonly address: string;
+  readonly family: 4 | 6;
+  readonly transport: Transport;
+}
+
+/** RFC 8305 §5 "Connection Attempt Delay"; during an attack RFC 9132 §4.3 wants 100 ms. */
+export const attemptDelay = { idle: 250, mitigating: 100 } as const satisfies Record<string, Milliseconds>;
+/** RFC 9132 §4.3: what worked is remembered for some minutes. */
+const rememberedFor: Milliseconds = 600_000;
+/** Addresses of a family that are tried. */
+const mostAddresses = 3;
+
+/** What worked last with an upstream. */
+export interface LastWinner {
+  readonly candidate: Candidate;
+  readonly at: Instant;
+}
+
+/**
+ * The candidates in their order: UDP over IPv6, UDP over IPv4, TCP over IPv6, TCP over IPv4 (RFC 9132 §4.3), but first of all
+ * what worked within the last minutes.
+ */
+export function orderCandidates(
+  addresses: readonly { readonly address: string; readonly family: 4 | 6 }[], transports: readonly Transport[],
+  last: LastWinner | undefined, now: Instant,
+): Candidate[] {
+  const ordered = (["udp", "tcp"] as const).filter((transport) => transports.includes(transport)).flatMap((transport) =>
+    ([6, 4] as const).flatMap((family) => addresses.filter((each) => each.family === family).slice(0, mostAddresses)
+      .map(({ address }): Candidate => ({ address, family, transport }))));
+  if (!last || now - last.at >= rememberedFor || now < last.at) return ordered;
+  const isLast = ({ address, transport }: Candidate): boolean => address === last.candidate.address && transport === last.candidate.transport;
+  return [...ordered.filter(isLast), ...ordered.filter((each) => !isLast(each))];
+}
+
+export interface Race<Result> {
+  readonly candidates: readonly Candidate[];
+  /** Tries one; `signal` aborts when another was quicker. */
+  dial(candidate: Candidate, signal: AbortSignal): Promise<Result>;
+  /** A session that came too late. */
+  discard(result: Result): void;
+  readonly delay: Milliseconds;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Starts the candidates one after the other, each `delay` after the one before or as soon as that has failed, and takes the
+ * first session that comes about (RFC 8305 §5). Rejects when all have failed, with the reasons of each.
+ */
+export function raceCandidates<Result>(race: Race<Result>): Promise<{ readonly result: Result; readonly winner: Candidate }> {
+  const { candidates, clock } = race;
+  return new Promise((resolve, reject) => {
+    const failures: string[] = [];
+    const attempts: AbortController[] = [];
+    let cancelNext: () => void = () => undefined;
+    let next = 0;
+    let settled = false;
+
+    const settle = (winner?: AbortController): void => {
+      settled = true;
+      cancelNext();
+      race.signal.removeEventListener("abort", aborted);
+      for (const attempt of attempts) if (attempt !== winner) attempt.abort();
+    };
+    const aborted = (): void => {
+      settle();
+      reject(new Error("aborted"));
+    };
+    const startNext = (): void => {
+      cancelNext();
+      const candidate = candidates[next++];
+      if (!candidate) return;
+      const attempt = new AbortController();
+      attempts.push(attempt);
+      race.dial(candidate, attempt.signal).then((result) => {
+        if (settled) {
+          race.discard(result);
+          return;
+        }
+        settle(attempt);
+        resolve({ result, winner: candidate });
+      }, (error: unknown) => {
+        if (settled) return;
+        failures.push(`${candidate.address} over ${candidate.transport}: ${error instanceof Error ? error.message : String(error)}`);
+        if (failures.length < candidates.length) {
+          if (next < candidates.length) startNext();
+          return;
+        }
+        settle();
+        reject(new Error(failures.join("; ")));
+      });
+      cancelNext = next < candidates.length ? clock.after(race.delay, startNext) : () => undefined;
+    };
+
+    if (race.signal.aborted) aborted();
+    else if (candidates.length === 0) reject(new Error("there is no address to dial"));
+    else {
+      race.signal.addEventListener("abort", aborted, { once: true });
+      startNext();
+    }
+  });
+}
