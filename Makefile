@@ -40,7 +40,7 @@ lab-test: dist/dots-callhome.js
 	node --import tsx --test --test-concurrency=1 $$(find test -name '*.lab.test.ts' | sort)
 
 bench: needs-demo dist/dots-callhome.js
-	@node --import tsx test/bench/bench.ts
+	@node --import tsx test/bench/bench.ts $(PART)
 
 needs-build needs-demo needs-test: needs-%:
 	@scripts/install-needs.sh $*

@@ -1,5 +1,6 @@
 import type { EnforcementRule } from "./model/enforcement.ts";
 import type { Flow } from "./model/flow.ts";
+import type { HomeAddresses, Neighbour } from "./model/home.ts";
 import type { IpPrefix } from "./model/ip-prefix.ts";
 import type { AttackFlows } from "./model/mitigation-request.ts";
 import type { DropCount, MitigationId } from "./model/mitigation.ts";
@@ -21,13 +22,6 @@ export interface FlowTable {
   cut(addresses: readonly string[], target: readonly IpPrefix[]): Promise<void>;
 }
 
-export interface Neighbour {
-  readonly address: string;
-  readonly mac: string;
-  /** The interface that the kernel saw it on. */
-  readonly device: string;
-}
-
 /** Who is who in the home, right now. */
 export interface HomeDirectory {
   neighbours(): Promise<readonly Neighbour[]>;
@@ -35,16 +29,6 @@ export interface HomeDirectory {
   names(): Promise<ReadonlyMap<string, string>>;
   /** The bridge port that a MAC was last seen on. */
   port(mac: string): Promise<string | null>;
-}
-
-/** The addresses and prefixes of this home. */
-export interface HomeAddresses {
-  /** Seen from outside: addresses of the WAN devices, global IPv6 prefixes, and the configured source_scope. */
-  readonly outside: readonly IpPrefix[];
-  /** Addresses of this router itself. */
-  readonly router: readonly IpPrefix[];
-  /** Prefixes of the LAN devices. */
-  readonly inside: readonly IpPrefix[];
 }
 
 export interface HomeNetwork {

@@ -19,6 +19,8 @@ export interface DialTarget {
   readonly mtu?: number;
   /** From an earlier channel's saveSession(). */
   readonly resume?: Uint8Array;
+  /** Default 1 to 60 s (RFC 6347 §4.2.4.1). */
+  readonly handshakeTimer?: { readonly minMs: number; readonly maxMs: number };
 }
 
 /** Why there is no channel, or no longer. */

@@ -44,23 +44,28 @@ export function openDial(module: DtlsModule, settings: DialSettings): Dial {
         );
         const saved = channel.saveSession();
         if (saved) dtlsSessions.set(address, saved);
-        return channel;
+        const { cipherSuite, resumed } = channel.details;
+        return Object.assign(channel, { secured: describe("DTLSv1.2", cipherSuite, resumed) });
       } catch (error) {
         if (attempt >= attemptsPerAddress || !(error instanceof DialError) || !isWorthAnotherPort(error)) throw error;
       }
     }
   };
 
-  const dialTcp = (address: string, serverName: string, localAddress: string | undefined, events: ChannelEvents, signal: AbortSignal): Promise<Channel> => {
+  const dialTcp = async (address: string, serverName: string, localAddress: string | undefined, events: ChannelEvents, signal: AbortSignal): Promise<Channel> => {
     const session = tlsSessions.get(address);
     tlsSessions.delete(address);
-    return dialTls(
+    const channel = await dialTls(
       { address, port, serverName, credentials, ...(session ? { session } : {}), ...(localAddress === undefined ? {} : { localAddress }) },
       events, { signal, onSession: (ticket) => { tlsSessions.set(address, ticket); } },
     );
+    const { protocol, cipherSuite, resumed } = channel.details;
+    return Object.assign(channel, { secured: describe(protocol, cipherSuite, resumed) });
   };
 
-  return async (to, events, { signal, mitigating }) => {
+  return async (to, events, { signal, mitigating, udpOnly = false }) => {
+    const transports = settings.transports.filter((transport) => !udpOnly || transport === "udp");
+    if (transports.length === 0) throw new Error("only TCP is configured");
     const serverName = to.host === settings.host ? settings.serverName : to.host;
     const addresses = await resolve(to.addresses.length > 0 ? to.addresses : [to.host]);
     const local = settings.localAddresses();
@@ -70,12 +75,16 @@ export function openDial(module: DtlsModule, settings: DialSettings): Dial {
     const dial = (candidate: Candidate, attempt: AbortSignal): Promise<Channel> =>
       (candidate.transport === "udp" ? dialUdp : dialTcp)(candidate.address, serverName, from(candidate.family), events, attempt);
     const { result, winner } = await raceCandidates({
-      candidates: orderCandidates(reachable, settings.transports, winners.get(to.host), clock.now()),
+      candidates: orderCandidates(reachable, transports, winners.get(to.host), clock.now()),
       dial, discard: (channel) => { channel.close(); }, delay: mitigating ? attemptDelay.mitigating : attemptDelay.idle, clock, signal,
     });
     winners.set(to.host, { candidate: winner, at: clock.now() });
     return result;
   };
+}
+
+function describe(protocol: string, cipherSuite: string, resumed: boolean): string {
+  return `${protocol}, ${cipherSuite}${resumed ? ", resumed" : ""}`;
 }
 
 function isWorthAnotherPort(error: DialError): boolean {

@@ -1,0 +1,20 @@
+import type { MacAddress } from "./device.ts";
+import type { IpPrefix } from "./ip-prefix.ts";
+
+/** The addresses and prefixes of this home. */
+export interface HomeAddresses {
+  /** Seen from outside: addresses of the WAN devices, global IPv6 prefixes, and the configured source_scope. */
+  readonly outside: readonly IpPrefix[];
+  /** Addresses of this router itself. */
+  readonly router: readonly IpPrefix[];
+  /** Prefixes of the LAN devices. */
+  readonly inside: readonly IpPrefix[];
+}
+
+/** An entry of the kernel's neighbour table. */
+export interface Neighbour {
+  readonly address: string;
+  readonly mac: MacAddress;
+  /** The interface that the kernel saw it on. */
+  readonly device: string;
+}

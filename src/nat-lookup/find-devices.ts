@@ -1,0 +1,104 @@
+import { parseIpAddress } from "../model/ip-prefix.ts";
+import type { Certainty, Device, MacAddress } from "../model/device.ts";
+import type { Flow } from "../model/flow.ts";
+import type { AttackFlows } from "../model/mitigation-request.ts";
+import { cleanName } from "./clean-name.ts";
+import { explainDevices, explainNothing, explainOthers } from "./explain-finding.ts";
+import { flowMatcher } from "./match-flows.ts";
+import type { DeviceMatch, FlowMatch, HomeBorders } from "./match-flows.ts";
+import { neighbourBook } from "./neighbour-book.ts";
+import type { KnownNeighbour, NeighbourBook } from "./neighbour-book.ts";
+import { ownerOfSource } from "./owner-of-source.ts";
+import { certaintyOf, gatherSuspects, isToldApart } from "./suspects.ts";
+import type { Suspect } from "./suspects.ts";
+
+/** More devices than a home has; further ones are only counted. */
+const mostDevices = 64;
+/** A device's further addresses are for its owner and for ending its flows: a few are enough. */
+const mostAddresses = 16;
+
+/** Who is who in the home at the moment of the question. */
+export interface KnownHome {
+  readonly borders: HomeBorders;
+  readonly neighbours: readonly KnownNeighbour[];
+  /** Names by MAC address, from leases. Hostile text. */
+  readonly names: ReadonlyMap<MacAddress, string>;
+  /** Names by MAC address as the owner gave them: they win. */
+  readonly ownerNames: ReadonlyMap<MacAddress, string>;
+}
+
+export interface Finding {
+  /** Most packets towards the target first. `port` is null: whoever asks fills it from the bridge. */
+  readonly devices: readonly Device[];
+  /** Whether the router itself has flows that match: there is no device to blame for those. */
+  readonly routerItself: boolean;
+  /**
+   * In plain words: what matched, in which table, and why not the others. It names addresses inside the home: for its owner
+   * only, never for an upstream.
+   */
+  readonly why: readonly string[];
+}
+
+/**
+ * Answers: the upstream saw this source and target; which devices of the home were it? A device is a MAC address where one is
+ * known, whatever addresses it has in IPv4 and IPv6, or else a single address.
+ *
+ * Certainty: `exact`, something reported singles the device out (source ports, ICMP identifier or type, an address that is its
+ * own) and one MAC address stands behind it; `likely`, nothing singles it out but it alone matches, or its MAC address is not known;
+ * `ambiguous`, several match and nothing reported tells them apart.
+ */
+export function findDevices(asked: AttackFlows, flows: readonly Flow[], home: KnownHome): Finding {
+  const match = flowMatcher(asked, home.borders);
+  const book = neighbourBook(home.neighbours);
+  const matches: DeviceMatch[] = [];
+  const others: FlowMatch[] = [];
+  for (const flow of flows) {
+    const found = match(flow);
+    if (!found) continue;
+    if (found.is === "opened" || found.is === "port-forward" || found.is === "routed") matches.push(found);
+    else others.push(found);
+  }
+
+  const suspects = gatherSuspects(matches, book);
+  const rivals = suspects.filter((suspect) => !suspect.matches.every(isToldApart)).length;
+  const ranked = suspects
+    .map((suspect) => ({ suspect, device: describe(suspect, certaintyOf(suspect, rivals), home, book) }))
+    .sort((a, b) => b.device.evidence.packets - a.device.evidence.packets || b.device.evidence.flows - a.device.evidence.flows);
+  const named = ranked.slice(0, mostDevices);
+  const routerItself = others.some((other) => other.is === "router-itself");
+
+  if (named.length > 0) {
+    const why = [...explainDevices(named, book, ranked.length), ...explainOthers(others)];
+    return { devices: named.map(({ device }) => device), routerItself, why };
+  }
+  const owner = ownerOfSource(asked, home.borders, book);
+  const devices = owner.suspects.map((suspect) => describe(suspect, "likely", home, book));
+  return { devices, routerItself, why: [...explainNothing(asked, flows.length), ...explainOthers(others), ...owner.why] };
+}
+
+function describe(suspect: Suspect, certainty: Certainty, home: KnownHome, book: NeighbourBook): Device {
+  const { mac, matches } = suspect;
+  const addresses = new Set(suspect.addresses);
+  if (mac !== null) for (const address of book.addressesOf(mac)) addresses.add(address);
+  const name = mac === null ? undefined : home.ownerNames.get(mac) ?? home.names.get(mac);
+  return {
+    mac,
+    name: name === undefined ? null : cleanName(name),
+    addresses: [...addresses].filter((address) => !isLinkLocal(address)).slice(0, mostAddresses),
+    port: null,
+    certainty,
+    evidence: {
+      flows: matches.length,
+      packets: matches.reduce((sum, found) => sum + found.view.packets, 0),
+      bytes: matches.reduce((sum, found) => sum + found.view.bytes, 0),
+      // The table knows neither.
+      firstSeen: null,
+      lastSeen: null,
+    },
+  };
+}
+
+function isLinkLocal(address: string): boolean {
+  const read = parseIpAddress(address);
+  return read?.family === 6 && read.bits >> 118n === 0x3fan; // fe80::/10
+}

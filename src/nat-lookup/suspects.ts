@@ -1,0 +1,38 @@
+import type { Certainty, MacAddress } from "../model/device.ts";
+import type { DeviceMatch } from "./match-flows.ts";
+import type { NeighbourBook } from "./neighbour-book.ts";
+
+/** A device, with the flows that name it. */
+export interface Suspect {
+  readonly mac: MacAddress | null;
+  readonly addresses: Set<string>;
+  readonly matches: DeviceMatch[];
+}
+
+/** One suspect for each MAC address, and for each address whose MAC address is not known. */
+export function gatherSuspects(matches: readonly DeviceMatch[], book: NeighbourBook): Suspect[] {
+  const suspects = new Map<string, Suspect>();
+  for (const found of matches) {
+    const address = found.view.deviceAddress;
+    const mac = book.macOf(address);
+    const key = mac ?? address;
+    let suspect = suspects.get(key);
+    if (!suspect) suspects.set(key, suspect = { mac, addresses: new Set(), matches: [] });
+    suspect.addresses.add(address);
+    suspect.matches.push(found);
+  }
+  return [...suspects.values()];
+}
+
+/** ICMP types are few and the same for all: they single a device out only where it alone uses them. */
+export function isToldApart(found: DeviceMatch): boolean {
+  return found.toldApartBy.some((by) => by !== "icmp-type");
+}
+
+/** How certain it is that the report means this device, where `rivals` suspects match by nothing that is their own. */
+export function certaintyOf(suspect: Suspect, rivals: number): Certainty {
+  const certain = suspect.mac === null ? "likely" : "exact";
+  if (suspect.matches.some(isToldApart)) return certain;
+  if (rivals > 1) return "ambiguous";
+  return suspect.matches.some((found) => found.toldApartBy.length > 0) ? certain : "likely";
+}

@@ -1,0 +1,108 @@
+import type { Flow } from "../model/flow.ts";
+import { formatIpAddress, parseIpAddress } from "../model/ip-prefix.ts";
+import type { AttackFlows } from "../model/mitigation-request.ts";
+import type { Milliseconds } from "../model/time.ts";
+import { addressSet } from "../nat-lookup/address-set.ts";
+import type { AddressSet } from "../nat-lookup/address-set.ts";
+import { gatherCandidates } from "../nat-lookup/candidates.ts";
+import { deletionArguments, listingArguments, wholeListing } from "../nat-lookup/conntrack-arguments.ts";
+import type { Deletion } from "../nat-lookup/conntrack-arguments.ts";
+import { parseConntrack } from "../nat-lookup/parse-conntrack.ts";
+import { wireViews } from "../nat-lookup/wire-view.ts";
+import type { FlowTable, Log } from "../ports.ts";
+import { failedStatus } from "./run-command.ts";
+import type { CommandOptions, CommandResult, RunCommand } from "./run-command.ts";
+
+/** A whole table of 262,144 entries is some 50 MB of text, none of which is held. */
+const listing = { timeout: 20_000 satisfies Milliseconds, mostOutput: 256 * 1024 * 1024 };
+/** Deletions that are run without looking first: each walks the whole table. */
+const fewDeletions = 4;
+/** Deletions at most for one cut; the packet filter stops what they would have, but for offloaded flows. */
+const mostDeletions = 32;
+/** Walks of the table at a time: a home router has two or four cores, and forwards packets with them. */
+const walksAtATime = 2;
+
+/**
+ * Connection tracking, by way of the `conntrack` tool: the witness that needs no preparation. Never
+ * /proc/net/nf_conntrack, which on kernel 6.1 takes quadratic time, and loses and repeats entries.
+ */
+export function openConntrack({ run, log }: { readonly run: RunCommand; readonly log: Log }): FlowTable {
+  const walk = (args: readonly string[], options: CommandOptions): Promise<CommandResult> => run("conntrack", args, { ...listing, ...options });
+
+  const list = async (args: readonly string[], onFlow: (flow: Flow) => void): Promise<void> => {
+    const result = await walk(args, { onLine: (line) => {
+      const flow = parseConntrack(line);
+      if (flow) onFlow(flow);
+    } });
+    if (result.status !== 0) throw failedStatus("conntrack", result);
+  };
+
+  const remove = async (deletion: Deletion): Promise<void> => {
+    // It prints what it deletes, which nobody reads.
+    const result = await walk(deletion.arguments, { onLine: () => undefined });
+    // Status 1 is also that of "0 flow entries have been deleted", the usual end of half of the deletions.
+    if (result.status !== 0 && !/\b\d+ flow entries have been deleted/.test(result.stderr)) throw failedStatus("conntrack", result);
+  };
+
+  /** Leaves out the deletions that no entry calls for, at the cost of one listing a family. */
+  const onlyUseful = async (deletions: readonly Deletion[]): Promise<readonly Deletion[]> => {
+    const useful = new Set<Deletion>();
+    const checks = new Map<string, Check[]>();
+    for (const deletion of deletions) {
+      const key = `${formatIpAddress(deletion.device)} ${deletion.opener}`;
+      checks.set(key, [...(checks.get(key) ?? []), checkOf(deletion)]);
+    }
+    for (const family of new Set(deletions.map(({ device }) => device.family))) {
+      await list(wholeListing(family), (flow) => {
+        for (const view of wireViews(flow)) {
+          for (const { deletion, isTarget } of checks.get(`${view.deviceAddress} ${view.opener}`) ?? []) {
+            if (isTarget(view.target.address)) useful.add(deletion);
+          }
+        }
+      });
+    }
+    return [...useful];
+  };
+
+  return {
+    async matching(asked: AttackFlows) {
+      const candidates = gatherCandidates(asked);
+      await inTurn(listingArguments(asked), (args) => list(args, candidates.add));
+      if (candidates.leftOut > 0) log("warn", `conntrack: ${candidates.leftOut} of ${candidates.count} flows that match a request are left out of its evidence`);
+      return candidates.flows();
+    },
+    async cut(addresses, targets) {
+      const devices = addresses.flatMap((address) => parseIpAddress(address) ?? []);
+      let deletions: readonly Deletion[] = deletionArguments(devices, targets);
+      if (deletions.length > fewDeletions) deletions = await onlyUseful(deletions);
+      if (deletions.length > mostDeletions) log("warn", `conntrack: ${deletions.length - mostDeletions} deletions of flows are left out: too many addresses and targets`);
+      await inTurn(deletions.slice(0, mostDeletions), remove);
+    },
+  };
+}
+
+interface Check {
+  readonly deletion: Deletion;
+  readonly isTarget: AddressSet;
+}
+
+function checkOf(deletion: Deletion): Check {
+  return { deletion, isTarget: deletion.target === null ? () => true : addressSet([deletion.target]) };
+}
+
+/** Does all, a few at a time; fails with the first failure, after those under way have ended. */
+async function inTurn<T>(items: readonly T[], act: (item: T) => Promise<void>): Promise<void> {
+  const queue = [...items];
+  const worker = async (): Promise<void> => {
+    for (let item = queue.shift(); item !== undefined; item = queue.shift()) {
+      try {
+        await act(item);
+      } catch (error) {
+        queue.length = 0;
+        throw error;
+      }
+    }
+  };
+  const ends = await Promise.allSettled(Array.from({ length: walksAtATime }, worker));
+  for (const end of ends) if (end.status === "rejected") throw end.reason;
+}

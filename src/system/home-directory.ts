@@ -1,0 +1,115 @@
+import { constants } from "node:fs";
+import { open } from "node:fs/promises";
+import { parseMac } from "../model/device.ts";
+import { parseIpAddress } from "../model/ip-prefix.ts";
+import { nameDevices } from "../nat-lookup/name-devices.ts";
+import { parseLeases } from "../nat-lookup/parse-leases.ts";
+import type { Lease } from "../nat-lookup/parse-leases.ts";
+import type { Neighbour } from "../model/home.ts";
+import type { HomeDirectory, Log } from "../ports.ts";
+import { field, items } from "./json-fields.ts";
+import { runForJson } from "./run-command.ts";
+import type { RunCommand } from "./run-command.ts";
+
+/** Where OpenWrt's DHCP servers keep leases: dnsmasq; odhcpd of 24.10; odhcpd of 25.12. */
+export const openWrtLeaseFiles: readonly string[] = ["/tmp/dhcp.leases", "/tmp/hosts/odhcpd", "/tmp/odhcpd.leases"];
+
+/** Bytes of a lease file that are read: some thousand leases. */
+const longestLeaseFile = 512 * 1024;
+/** Neighbour states (ip-neighbour(8)) in which the MAC address is not, or no longer, that of the address. */
+const uselessStates: readonly unknown[] = ["FAILED", "INCOMPLETE", "NOARP", "NONE"];
+
+export interface HomeDirectoryOptions {
+  readonly run: RunCommand;
+  readonly log: Log;
+  /** Files with names; those that do not exist are passed over. */
+  readonly leaseFiles?: readonly string[];
+}
+
+/**
+ * Who is who, from the kernel's neighbour table, its bridges and the DHCP servers' lease files, read at each question (2-3 ms).
+ * `neighbours` fails if the table cannot be read; names and ports are for the owner's eyes, so a source of those that is missing or
+ * broken is logged once and passed over.
+ */
+export function openHomeDirectory({ run, log, leaseFiles = openWrtLeaseFiles }: HomeDirectoryOptions): HomeDirectory {
+  const complaints = new Set<string>();
+  const complainOnce = (message: string): void => {
+    if (complaints.has(message)) return;
+    complaints.add(message);
+    log("warn", message);
+  };
+  const neighbours = async (): Promise<readonly Neighbour[]> => readNeighbours(await runForJson(run, "ip", ["neigh"]));
+
+  return {
+    neighbours,
+    async names() {
+      const leases: Lease[] = [];
+      for (const file of leaseFiles) {
+        try {
+          leases.push(...parseLeases(await readStart(file)));
+        } catch (error) {
+          if (!isAbsent(error)) complainOnce(`cannot read names from ${file}: ${messageOf(error)}`);
+        }
+      }
+      if (leases.length === 0) return new Map();
+      // Only needed for leases without a MAC address (DHCPv6, hosts files).
+      const known = leases.every(({ mac, name }) => mac !== null || name === null) ? [] : await neighbours().catch(() => []);
+      return nameDevices(leases, known);
+    },
+    async port(mac) {
+      const wanted = parseMac(mac);
+      if (wanted === undefined) return null;
+      try {
+        return portOf(wanted, await runForJson(run, "bridge", ["fdb", "show"]));
+      } catch (error) {
+        complainOnce(`cannot read bridge ports: ${messageOf(error)}`);
+        return null;
+      }
+    },
+  };
+}
+
+function readNeighbours(json: unknown): Neighbour[] {
+  return items(json).flatMap((entry): Neighbour[] => {
+    const address = field(entry, "dst");
+    const device = field(entry, "dev");
+    const lladdr = field(entry, "lladdr");
+    const mac = typeof lladdr === "string" ? parseMac(lladdr) : undefined;
+    if (typeof address !== "string" || typeof device !== "string" || mac === undefined || !parseIpAddress(address)) return [];
+    return items(field(entry, "state")).some((state) => uselessStates.includes(state)) ? [] : [{ address, mac, device }];
+  });
+}
+
+/** The bridge port that the bridge learned the address on; the bridge's own addresses are `permanent`. */
+function portOf(mac: string, json: unknown): string | null {
+  for (const entry of items(json)) {
+    const port = field(entry, "ifname");
+    if (field(entry, "mac") !== mac || field(entry, "master") === undefined || field(entry, "state") === "permanent") continue;
+    if (typeof port === "string") return port;
+  }
+  return null;
+}
+
+/** The start of a file, as text: bytes that are not UTF-8 become U+FFFD. Only of a plain file: opening a FIFO would wait. */
+async function readStart(path: string): Promise<string> {
+  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    if (!(await file.stat()).isFile()) throw new Error("not a file");
+    const buffer = Buffer.alloc(longestLeaseFile);
+    let length = 0;
+    for (let read = -1; read !== 0 && length < buffer.length; length += read) {
+      ({ bytesRead: read } = await file.read(buffer, length, buffer.length - length, length));
+    }
+    return buffer.toString("utf8", 0, length);
+  } finally {
+    await file.close();
+  }
+}
+
+function isAbsent(error: unknown): boolean {
+  return error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ENOTDIR");
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,47 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { formatIpPrefix } from "../../src/model/ip-prefix.ts";
+import { guessDevices, openHomeNetwork } from "../../src/system/home-network.ts";
+import { CommandFailure } from "../../src/system/run-command.ts";
+import type { RunCommand } from "../../src/system/run-command.ts";
+import { prefixes } from "../nat-lookup/asking.ts";
+import { oddities, play } from "./played-tools.ts";
+
+describe("openHomeNetwork", () => {
+  const addresses = async (instead: Readonly<Record<string, string>> = {}, devices = { wan: ["wan"], lan: ["br-lan"] }, sourceScope = ""): Promise<Record<"outside" | "router" | "inside", string[]>> => {
+    const home = await openHomeNetwork({ run: play(instead), devices, sourceScope: prefixes(sourceScope) }).addresses();
+    return { outside: home.outside.map(formatIpPrefix), router: home.router.map(formatIpPrefix), inside: home.inside.map(formatIpPrefix) };
+  };
+  it("tells outside, router and inside apart", async () => {
+    const { outside, router, inside } = await addresses({}, undefined, "192.0.2.0/28");
+    assert.deepEqual(outside.sort(), ["192.0.2.0/28", "2001:db8:1::/56", "2001:db8:1::/64", "2001:db8:ff::/64", "2001:db8:ff::2/128", "203.0.113.7/32"]);
+    assert.deepEqual(inside.sort(), ["192.168.1.0/24", "2001:db8:1::/64"]);
+    for (const own of ["203.0.113.7/32", "192.168.1.1/32", "2001:db8:1::1/128", "2001:db8:ff::2/128", "127.0.0.1/32", "::1/128"]) assert.ok(router.includes(own), own);
+  });
+  it("guesses the same from default routes and bridges", async () => {
+    assert.deepEqual(await addresses({}, { wan: [], lan: [] }), await addresses());
+    assert.deepEqual(await guessDevices(play()), { wan: ["wan"], lan: ["br-lan"] });
+  });
+  it("knows several WANs of one route, and takes no WAN for a LAN", async () => {
+    const route = JSON.stringify([{ dst: "default", nexthops: [{ gateway: "1.1.1.1", dev: "wan" }, { dev: "br-lan" }] }]);
+    assert.deepEqual(await guessDevices(play({ "ip -j -4 route show default": route })), { wan: ["wan", "br-lan"], lan: [] });
+  });
+  it("counts a private WAN address, no ULA and no link-local one as outside", async () => {
+    const link = (name: string, ...local: [string, number][]): unknown => ({ ifname: name, addr_info: local.map(([text, prefixlen]) => ({ local: text, prefixlen })) });
+    const { outside, inside } = await addresses({
+      "ip -j addr": JSON.stringify([link("wan", ["192.168.0.2", 24], ["fe80::1", 64], ["fd00:1::2", 64]), link("br-lan", ["192.168.1.1", 24], ["fd00:2::1", 64], ["fe80::2", 64])]),
+      "ip -j -6 route show type unreachable": JSON.stringify([{ dst: "fd00:2::/48" }, { dst: "2000::/3" }, { dst: "default" }, {}]),
+    });
+    assert.deepEqual([outside, inside], [["192.168.0.2/32"], ["192.168.1.0/24", "fd00:2::/64"]]);
+  });
+  it("reads nothing out of odd JSON", async () => {
+    for (const odd of oddities) assert.deepEqual(await addresses({ "ip -j addr": odd, "ip -j -6 route show type unreachable": odd }), { outside: [], router: [], inside: [] }, odd);
+  });
+  it("does without IPv6 routes, but not without addresses", async () => {
+    const run = play();
+    const devices = { wan: ["wan"], lan: ["br-lan"] };
+    const failing = (what: string): RunCommand => (tool, args, options) => args.includes(what) ? Promise.reject(new CommandFailure(tool, "status", "failed")) : run(tool, args, options);
+    assert.ok((await openHomeNetwork({ run: failing("unreachable"), devices, sourceScope: [] }).addresses()).outside.length > 0);
+    await assert.rejects(openHomeNetwork({ run: failing("addr"), devices, sourceScope: [] }).addresses(), CommandFailure);
+  });
+});
