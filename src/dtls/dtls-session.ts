@@ -16,7 +16,7 @@ export interface DtlsOptions {
   readonly mtu?: number;
   /** What saveSession() returned earlier. Ignored if older than a day or made with other credentials or another name. */
   readonly resume?: Uint8Array;
-  /** RFC 6347 §4.2.4.1: retransmission starts at 1 s and doubles up to 60 s. */
+  /** RFC 6347 §4.2.4.1: retransmission starts at 1 s and doubles; when it would exceed 60 s, the session gives up. */
   readonly handshakeTimer?: { readonly minMs: number; readonly maxMs: number };
 }
 
