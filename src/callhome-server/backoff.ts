@@ -6,6 +6,8 @@ export interface DialHistory {
   readonly failures: number;
   /** Whether a session ever existed since the daemon started or the WAN came up. */
   readonly hadSession: boolean;
+  /** Sessions in a row that ended as soon as they had begun. */
+  readonly unsettled?: number;
 }
 
 const second = 1_000;
@@ -21,9 +23,12 @@ const leastRetry = 60 * second;
  * A session that was lost is dialled again once, soon; if that fails, RFC 9132 §4.7 sets the pace. Without a session before,
  * the first attempts are quick: a home that starts, or whose WAN comes up, has no state at the upstream to hurt.
  */
-export function dialDelay({ failures, hadSession }: DialHistory, random: number): Milliseconds {
-  if (hadSession) return failures === 0 ? random * firstSpread : normalRetry + random * leastRetry;
+export function dialDelay({ failures, hadSession, unsettled = 0 }: DialHistory, random: number): Milliseconds {
+  // A peer that takes sessions and drops them is left in peace like one that takes none.
+  if (hadSession && failures === 0) return random * Math.min(normalRetry, firstSpread * 2 ** Math.min(Math.max(0, unsettled - 1), 10));
+  if (hadSession) return normalRetry + random * leastRetry;
   if (failures === 0) return 0;
   const ceiling = Math.min(normalRetry, quickStart * 2 ** Math.min(failures, 10));
-  return second + random * (ceiling - second);
+  const least = ceiling > leastRetry ? leastRetry : second; // §4.7: not more often than every 60 s, once it is clear that it takes longer
+  return least + random * (ceiling - least);
 }

@@ -54,6 +54,14 @@ export function stepLiveness(liveness: Liveness, event: LivenessEvent, { heartbe
   }
 }
 
+/**
+ * The parameters have changed. A shorter interval holds from now on, not only behind the heartbeat that the longer one had
+ * planned; and silence is measured anew, for the peer was right to be silent for as long as the old parameters allowed.
+ */
+export function changePace(liveness: Liveness, { heartbeatInterval }: Parameters, now: Instant): Liveness {
+  return { heardAt: now, peerHeartbeatAt: now, heartbeatAt: Math.min(liveness.heartbeatAt, now + heartbeatInterval * 1000) };
+}
+
 /** When the next tick is due; null while heartbeats are off. */
 export function nextTick(liveness: Liveness, { heartbeatInterval, missingHbAllowed }: Parameters): Instant | null {
   if (heartbeatInterval === 0) return null;

@@ -14,7 +14,7 @@ import { HeartbeatBody } from "./dots/messages.ts";
 import { createObservers } from "./dots/observers.ts";
 import { serveDots } from "./dots/serve-dots.ts";
 import { defaultSessionConfig, type ChannelParameters, type SessionConfig } from "./dots/session-config.ts";
-import { nextTick, startLiveness, stepLiveness, type LivenessEvent } from "./liveness.ts";
+import { changePace, nextTick, startLiveness, stepLiveness, type LivenessEvent } from "./liveness.ts";
 import { createRateLimit } from "./rate-limit.ts";
 
 /** One signal channel session, from the handshake's end to its own. */
@@ -41,6 +41,8 @@ export interface SessionPorts {
   transmit(message: Uint8Array): void;
   /** A line for the log about what passed between us and the upstream. */
   trace(line: string): void;
+  /** A request could not be worked on, by no fault of the upstream's. */
+  failed(error: unknown): void;
 }
 
 export interface SessionEvents {
@@ -60,6 +62,7 @@ export function openSession(options: SessionOptions, ports: SessionPorts, mitiga
   let mitigating = options.mitigating;
   let liveness = startLiveness(clock.now());
   let cancelTick: () => void = () => undefined;
+  let closed = false;
   const parameters = (): ChannelParameters => mitigating ? config.mitigating : config.idle;
 
   const service: DotsService = {
@@ -69,7 +72,7 @@ export function openSession(options: SessionOptions, ports: SessionPorts, mitiga
     configureSession(next) {
       config = next ?? defaultSessionConfig;
       observers.changed((resource) => resource === configResource);
-      scheduleTick();
+      keepPace();
     },
     heartbeat: (hearsUs) => { live({ is: "peer-heartbeat", hearsUs }); },
     redirect: (to) => events.redirect(to),
@@ -77,10 +80,16 @@ export function openSession(options: SessionOptions, ports: SessionPorts, mitiga
 
   const answer = async (request: CoapRequest): Promise<CoapResponse | undefined> => {
     const response = mayPass(clock.now())
-      ? await blockwise.answer(request, (whole) => serveDots(service, observers, whole, clock))
+      ? await blockwise.answer(request, (whole) => serveDots(service, observers, whole, clock)).catch(erred)
       : { ...diagnosticResponse("5.03", "too many requests"), maxAge: overloadRetry };
     ports.trace(`${methodName(request)} /${request.path.join("/")} -> ${response?.code ?? "no answer"}`);
     return response;
+  };
+
+  /** RFC 9132 §4.4.3: 5.03 if the server has erred. */
+  const erred = (error: unknown): CoapResponse => {
+    ports.failed(error);
+    return { ...diagnosticResponse("5.03", "the request could not be worked on"), maxAge: overloadRetry };
   };
 
   const endpointEvents: EndpointEvents = {
@@ -120,8 +129,14 @@ export function openSession(options: SessionOptions, ports: SessionPorts, mitiga
     if (mitigating) observers.repeat();
   }
 
+  function keepPace(): void {
+    liveness = changePace(liveness, parameters(), clock.now());
+    scheduleTick();
+  }
+
   function scheduleTick(): void {
     cancelTick();
+    if (closed) return; // a request may still have been under way
     const due = nextTick(liveness, parameters());
     cancelTick = due === null ? () => undefined : clock.after(Math.max(0, due - clock.now()), () => { live({ is: "tick" }); });
   }
@@ -135,9 +150,10 @@ export function openSession(options: SessionOptions, ports: SessionPorts, mitiga
     setMitigating(next) {
       if (next === mitigating) return;
       mitigating = next;
-      scheduleTick();
+      keepPace();
     },
     close() {
+      closed = true;
       cancelTick();
       observers.close();
       endpoint.close();

@@ -1,6 +1,6 @@
 import type { Mitigation } from "../model/mitigation.ts";
 import type { Clock, Instant } from "../model/time.ts";
-import { dialDelay } from "./backoff.ts";
+import { dialDelay, type DialHistory } from "./backoff.ts";
 import type { MitigationService } from "./dots/dots-service.ts";
 import { atHome, followRedirection, isOver, noteSpoken, type Whereabouts } from "./redirection.ts";
 import { openSession, type Session } from "./session.ts";
@@ -16,6 +16,8 @@ export interface DialAddress {
 export interface Channel {
   readonly transport: "udp" | "tcp";
   readonly peer: string;
+  /** For the log: version and cipher suite, and whether an earlier session was resumed. */
+  readonly secured?: string;
   send(message: Uint8Array): void;
   close(): void;
 }
@@ -27,9 +29,22 @@ export interface ChannelEvents {
 }
 
 /** Dials once, with all addresses and transports that are to be tried; rejects with an Error whose message says why not. */
-export type Dial = (
-  to: DialAddress, events: ChannelEvents, how: { readonly signal: AbortSignal; /** An attack is under way. */ readonly mitigating: boolean },
-) => Promise<Channel>;
+export type Dial = (to: DialAddress, events: ChannelEvents, how: DialManner) => Promise<Channel>;
+
+export interface DialManner {
+  readonly signal: AbortSignal;
+  /** An attack is under way. */
+  readonly mitigating: boolean;
+  /** Rejects if there is no way but TCP. */
+  readonly udpOnly?: boolean;
+}
+
+/** RFC 9132 §4.3: not more often does a session over TCP look whether UDP has become available. */
+const udpProbeInterval = 24 * 3_600_000;
+/** Messages that are kept for a session that is about to begin. */
+const mostEarly = 16;
+/** A session that ends before has not settled: the next attempt leaves more time each time. */
+const settledAfter = 60_000;
 
 export interface UpstreamPorts {
   readonly clock: Clock;
@@ -73,10 +88,12 @@ export function startUpstream(options: UpstreamOptions, ports: UpstreamPorts, mi
   let status: UpstreamStatus = { state: "connecting", transport: null, peer: null, since: clock.now(), lastError: null, sessions: 0 };
   let live: { readonly session: Session; readonly channel: Channel } | undefined;
   let where: Whereabouts = atHome;
-  let history = { failures: 0, hadSession: false };
+  let history: DialHistory = { failures: 0, hadSession: false };
   let mitigating = false;
   /** Ends the attempt or the wait that is under way. */
   let interrupt: () => void = () => undefined;
+  /** What is to happen to the live session later: its return from an alternate, the look for UDP. */
+  let cancelPlans: () => void = () => undefined;
   let stopped = false;
 
   const become = (next: Partial<UpstreamStatus>): void => {
@@ -98,24 +115,58 @@ export function startUpstream(options: UpstreamOptions, ports: UpstreamPorts, mi
     const abort = new AbortController();
     interrupt = () => { abort.abort(); };
     become({ state: "connecting" });
+    try {
+      await dialTo(to, abort.signal);
+    } catch (error) {
+      if (!abort.signal.aborted) failed(to, error instanceof Error ? error.message : String(error));
+    }
+  };
+
+  /** Dials, and begins a session with whoever answers. */
+  const dialTo = async (to: DialAddress, signal: AbortSignal, udpOnly = false): Promise<void> => {
     // Messages that come with the handshake's last flight wait for the session.
-    let deliver: (message: Uint8Array) => void = () => undefined;
+    const early: Uint8Array[] = [];
+    let deliver = (message: Uint8Array): void => { if (early.length < mostEarly) early.push(message); };
     let ended: (reason: string) => void = (reason) => { endedEarly = reason; };
     let endedEarly: string | undefined;
-    try {
-      const channel = await ports.dial(to, { message: (bytes) => { deliver(bytes); }, closed: (reason) => { ended(reason); } }, { signal: abort.signal, mitigating });
-      if (abort.signal.aborted) {
-        channel.close();
-        return;
-      }
-      const session = begin(channel, to);
-      deliver = (bytes) => { session.receive(bytes); };
-      ended = (reason) => { finish(session, reason); };
-      if (endedEarly !== undefined) finish(session, endedEarly);
-    } catch (error) {
-      if (abort.signal.aborted) return;
-      failed(to, error instanceof Error ? error.message : String(error));
+    const channel = await ports.dial(
+      to, { message: (bytes) => { deliver(bytes); }, closed: (reason) => { ended(reason); } }, { signal, mitigating, ...(udpOnly ? { udpOnly } : {}) },
+    );
+    if (signal.aborted) {
+      channel.close();
+      return;
     }
+    const session = begin(channel, to);
+    deliver = (bytes) => { session.receive(bytes); };
+    ended = (reason) => { finish(session, reason); };
+    early.forEach(deliver);
+    if (endedEarly !== undefined) finish(session, endedEarly);
+  };
+
+  /** The live session's later moments. */
+  const plan = (to: DialAddress, transport: Channel["transport"]): (() => void) => {
+    const until = where.alternate?.until ?? null;
+    const cancelReturn = until === null ? () => undefined : clock.after(Math.max(0, until - clock.now()), returnHome);
+    const abort = new AbortController();
+    let cancelProbe: () => void = () => undefined;
+    const probeLater = (): void => {
+      cancelProbe = clock.after(udpProbeInterval, () => {
+        // A session that serves well is not risked while an attack is under way.
+        if (mitigating) probeLater();
+        else dialTo(to, abort.signal, true).catch(probeLater);
+      });
+    };
+    if (transport === "tcp") probeLater();
+    return () => {
+      cancelReturn();
+      cancelProbe();
+      abort.abort();
+    };
+  };
+
+  /** RFC 9132 §4.6: at once when the redirection's time is over, but not during an attack. */
+  const returnHome = (): void => {
+    if (live && isOver(where, mitigating, clock.now())) finish(live.session, "the redirection's time is over", true);
   };
 
   const begin = (channel: Channel, to: DialAddress): Session => {
@@ -126,12 +177,14 @@ export function startUpstream(options: UpstreamOptions, ports: UpstreamPorts, mi
         randomBytes: (count) => ports.randomBytes(count),
         transmit: (message) => { channel.send(message); },
         trace: (line) => { ports.log("debug", `upstream ${options.name}: ${line}`); },
+        failed: (error) => { ports.log("warn", `upstream ${options.name}: a request failed: ${error instanceof Error ? error.message : String(error)}`); },
       },
       mitigations,
       {
         disconnected: (why) => { finish(session, why); },
         redirect: (redirection) => {
-          const next = followRedirection(where, redirection, clock.now());
+          // We spoke with this one until now, and not only when its session began: its own return is a loop too.
+          const next = followRedirection(noteSpoken(where, to.host, clock.now()), redirection, clock.now());
           if ("refused" in next) {
             ports.log("warn", `upstream ${options.name}: ${next.refused}`);
             return next.refused;
@@ -144,24 +197,28 @@ export function startUpstream(options: UpstreamOptions, ports: UpstreamPorts, mi
         },
       },
     );
+    end(); // of the session over TCP, if UDP has become available
     live = { session, channel };
     where = noteSpoken(where, to.host, clock.now());
-    history = { failures: 0, hadSession: true };
+    cancelPlans = plan(to, channel.transport);
+    history = { ...history, failures: 0, hadSession: true };
     become({ state: "connected", transport: channel.transport, peer: channel.peer, lastError: null, sessions: status.sessions + 1 });
-    ports.log("info", `upstream ${options.name}: session with ${channel.peer} over ${channel.transport}`);
+    ports.log("info", `upstream ${options.name}: session with ${channel.peer} over ${channel.transport}${channel.secured === undefined ? "" : ` (${channel.secured})`}`);
     return session;
   };
 
   const finish = (session: Session, reason: string, atOnce = false): void => {
     if (live?.session !== session) return;
     end();
-    if (atOnce) history = { failures: 0, hadSession: false };
+    const settled = clock.now() - status.since >= settledAfter;
+    history = atOnce ? { failures: 0, hadSession: false } : { ...history, unsettled: settled ? 0 : (history.unsettled ?? 0) + 1 };
     become({ state: "connecting", transport: null, peer: null, lastError: reason });
     ports.log("warn", `upstream ${options.name}: session ended: ${reason}`);
     dialLater();
   };
 
   const end = (): void => {
+    cancelPlans();
     live?.session.close();
     live?.channel.close();
     live = undefined;
@@ -184,6 +241,7 @@ export function startUpstream(options: UpstreamOptions, ports: UpstreamPorts, mi
     setMitigating(next) {
       mitigating = next;
       live?.session.setMitigating(next);
+      returnHome();
     },
     reconnect() {
       if (stopped) return;

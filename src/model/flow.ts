@@ -1,3 +1,6 @@
+import type { MacAddress } from "./device.ts";
+import type { Instant } from "./time.ts";
+
 /** One direction of a flow, as conntrack prints it. Addresses are text without a prefix length. */
 export interface FlowTuple {
   readonly src: string;
@@ -23,4 +26,21 @@ export interface Flow {
   readonly replyPackets: number;
   readonly replyBytes: number;
   readonly offloaded: boolean;
+  /** What the journal kept of it; absent in a plain entry of the table. */
+  readonly sighting?: FlowSighting;
+}
+
+/** A flow as the journal remembers it: the table forgets all of this when the flow ends. */
+export interface FlowSighting {
+  readonly opener: "device" | "target";
+  /** Null: it was there before the journal was. */
+  readonly firstSeen: Instant | null;
+  /** When it ended; null while it lives. */
+  readonly endedAt: Instant | null;
+  /** Who had the device's address at that time; null = not known. */
+  readonly mac: MacAddress | null;
+  /** How that device was called then. Hostile text. */
+  readonly name: string | null;
+  /** The table has it too, and its counters are of this moment. */
+  readonly isListed: boolean;
 }

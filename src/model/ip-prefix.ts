@@ -80,11 +80,10 @@ function parseBits(text: string): { family: IpFamily; bits: bigint; mappedLength
   if (ipaddr.IPv4.isValidFourPartDecimal(text)) {
     return { family: 4, bits: fromBytes(ipaddr.IPv4.parse(text).toByteArray()), mappedLength: 0 };
   }
-  // ipaddr.js takes the deprecated ::192.0.2.1 (RFC 4291 §2.5.5.1) for a mapped address: only ::ffff: is one.
-  if (text.includes(".") && !/^(0*:)*:?ffff:/i.test(text)) return undefined;
   if (!text.includes(":") || !ipaddr.IPv6.isValid(text)) return undefined;
-  // IPv4-compatible addresses are deprecated (RFC 4291 §2.5.5.1), and ipaddr.js takes them for IPv4-mapped ones.
-  if (/^::\d+\./.test(text)) return undefined;
+  // Of an IPv4 tail, ipaddr.js also reads octal, and it takes the deprecated ::192.0.2.1 (RFC 4291 §2.5.5.1) for a mapped address.
+  const tail = text.slice(text.lastIndexOf(":") + 1);
+  if (tail.includes(".") && (!ipaddr.IPv4.isValidFourPartDecimal(tail) || text === `::${tail}`)) return undefined;
   const address = ipaddr.IPv6.parse(text);
   return address.isIPv4MappedAddress()
     ? { family: 4, bits: fromBytes(address.toIPv4Address().toByteArray()), mappedLength: 96 }

@@ -25,6 +25,20 @@ export interface DropCount {
   readonly bytes: number;
 }
 
+/** Whether reported traffic leaves the home though it is blocked. */
+export interface Leak {
+  /** What had left at the last count. */
+  readonly seen: DropCount;
+  /** Since when counts are compared: enforcement, or its last change. */
+  readonly since: Instant;
+  /** When it last grew; null before. */
+  readonly lastAt: Instant | null;
+  /** A stronger measure has been taken, once. */
+  readonly isEscalated: boolean;
+  /** That did not help either. */
+  readonly isExceeded: boolean;
+}
+
 /** A mitigation request under way, and what has become of it. Immutable: each event makes a new one. */
 export interface Mitigation {
   /** Small integer, never used twice. */
@@ -51,6 +65,8 @@ export interface Mitigation {
   readonly dropped: DropCount;
   /** When `dropped` last grew; null before the first drop. */
   readonly lastDropAt: Instant | null;
+  /** Absent until it is enforced, and after a restart. */
+  readonly leak?: Leak;
   /** Why it was turned down or deactivated, for the upstream. */
   readonly conflict: Conflict | null;
 }

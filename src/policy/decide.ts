@@ -2,6 +2,7 @@ import type { Device } from "../model/device.ts";
 import { parseIpAddress, prefixContains } from "../model/ip-prefix.ts";
 import type { Action } from "../model/mitigation.ts";
 import type { DevicePolicy, Policy } from "../model/policy.ts";
+import { gentleAction } from "./spare-bystanders.ts";
 
 /** What may be done about a request once its devices are known. `devices` are those it may be done to. */
 export type Decision =
@@ -13,14 +14,15 @@ export type Decision =
 /**
  * Applies the owner's policy to the devices found. The most careful answer of any device counts for all of them:
  * one to be asked about makes it a question, and so do several devices that could not be told apart.
+ * `managing`: addresses that manage this router now.
  */
-export function decide(devices: readonly Device[], policy: Policy): Decision {
+export function decide(devices: readonly Device[], policy: Policy, managing: ReadonlySet<string> = new Set()): Decision {
   if (policy.consent === "observe") return { is: "observe", devices };
   const allowed = devices.filter((device) => !isProtected(device, policy));
   if (devices.length > 0 && allowed.length === 0) return { is: "reject", devices };
   const ask = allowed.some((device) => device.certainty === "ambiguous" || (policyOf(device, policy)?.policy ?? policy.consent) === "ask");
   const nobodyYet = allowed.length === 0 && policy.consent === "ask";
-  return { is: ask || nobodyYet ? "ask" : "act", action: mildestAction(allowed, policy), devices: allowed };
+  return { is: ask || nobodyYet ? "ask" : "act", action: mildestAction(allowed, policy, managing), devices: allowed };
 }
 
 function isProtected(device: Device, policy: Policy): boolean {
@@ -36,7 +38,7 @@ function policyOf(device: Device, policy: Policy): DevicePolicy | undefined {
 }
 
 /** A mitigation has one action: with several devices, the one that takes least from them. */
-function mildestAction(devices: readonly Device[], policy: Policy): Exclude<Action, "observe"> {
-  const actions = devices.map((device) => policyOf(device, policy)?.action ?? policy.action);
+function mildestAction(devices: readonly Device[], policy: Policy, managing: ReadonlySet<string>): Exclude<Action, "observe"> {
+  const actions = devices.map((device) => gentleAction(device, policyOf(device, policy)?.action ?? policy.action, managing));
   return (["limit", "block", "quarantine"] as const).find((action) => actions.includes(action)) ?? policy.action;
 }

@@ -1,4 +1,5 @@
 import { prefixContains } from "../model/ip-prefix.ts";
+import type { AttackTarget } from "../model/mitigation-request.ts";
 import type { Mitigation } from "../model/mitigation.ts";
 import type { MitigationEvent } from "./mitigation-machine.ts";
 
@@ -14,7 +15,17 @@ export function inheritedDecision(mitigation: Mitigation, replaced: readonly Mit
   return { is: "approved", action: allowed.action, seconds };
 }
 
-function covers(earlier: Mitigation, later: Mitigation): boolean {
+/** Whether `later` concerns no other device and no other target. */
+export function covers(earlier: Mitigation, later: Mitigation): boolean {
   const sameDevices = later.devices.every((device) => device.mac !== null && earlier.devices.some((known) => known.mac === device.mac));
-  return sameDevices && later.request.target.prefixes.every((prefix) => earlier.request.target.prefixes.some((known) => prefixContains(known, prefix)));
+  return sameDevices && targetCovers(earlier.request.target, later.request.target);
+}
+
+/** An empty list is no restriction: it covers any other, and only another empty one covers it. */
+function targetCovers(earlier: AttackTarget, later: AttackTarget): boolean {
+  const each = <T>(known: readonly T[], asked: readonly T[], holds: (outer: T, inner: T) => boolean): boolean =>
+    known.length === 0 || (asked.length > 0 && asked.every((inner) => known.some((outer) => holds(outer, inner))));
+  return each(earlier.prefixes, later.prefixes, prefixContains)
+    && each(earlier.ports, later.ports, (outer, inner) => outer.lower <= inner.lower && inner.upper <= outer.upper)
+    && each(earlier.protocols, later.protocols, (outer, inner) => outer === inner);
 }

@@ -5,14 +5,15 @@ import type { Policy } from "../model/policy.ts";
 import { conflictCause } from "../model/refusal.ts";
 import { expiresAt, type Instant, type Seconds } from "../model/time.ts";
 import type { Decision } from "./decide.ts";
+import { escalatedAction, proveEffect } from "./proof-of-effect.ts";
 
 /** What can happen to a mitigation. */
 export type MitigationEvent =
-  | { readonly is: "found"; readonly devices: readonly Device[]; readonly decision: Decision }
+  | { readonly is: "found"; readonly devices: readonly Device[]; readonly decision: Decision; /** End of the question that it joins. */ readonly deadline?: Instant | null }
   | { readonly is: "approved"; readonly action: Action | null; /** Null = as long as the request lives. */ readonly seconds: Seconds | null }
   | { readonly is: "denied" | "released" | "withdrawn" | "overridden" | "enforced" | "time" }
   | { readonly is: "refreshed"; /** Null = as before. */ readonly lifetime: Seconds | null }
-  | { readonly is: "counted"; readonly dropped: DropCount };
+  | { readonly is: "counted"; readonly dropped: DropCount; /** Reported traffic that left all the same. */ readonly left?: DropCount };
 
 /** What the pipeline has to do after a step; it decides none of it. */
 export type Effect =
@@ -43,15 +44,15 @@ export function newMitigation(id: MitigationId, request: MitigationRequest, gran
 export function step(mitigation: Mitigation, event: MitigationEvent, policy: Policy, now: Instant): Step {
   if (mitigation.state === "ended") return unchanged(mitigation);
   switch (event.is) {
-    case "found": return found(mitigation, event.devices, event.decision, policy, now);
+    case "found": return found(mitigation, event.devices, event.decision, event.deadline ?? null, policy, now);
     case "approved": return mitigation.state === "pending" ? approved(mitigation, event.action, event.seconds, now) : unchanged(mitigation);
-    case "denied": return mitigation.state === "pending" ? refusedByOwner(mitigation, "denied") : unchanged(mitigation);
-    case "released": return mitigation.state === "pending" ? unchanged(mitigation) : refusedByOwner(mitigation, "released");
+    case "denied": return mitigation.state === "pending" ? refusedByOwner({ ...mitigation, decidedBy: "admin" }, "denied") : unchanged(mitigation);
+    case "released": return mitigation.state === "pending" ? unchanged(mitigation) : refusedByOwner({ ...mitigation, decidedBy: "admin" }, "released");
     case "withdrawn": return withdrawn(mitigation, now);
     case "overridden": return end(mitigation, "overridden", status.withdrawnByServer); // §4.4.1.3: automatically deleted
     case "refreshed": return refreshed(mitigation, event.lifetime, now);
     case "enforced": return enforced(mitigation, now);
-    case "counted": return counted(mitigation, event.dropped, now);
+    case "counted": return proved(counted(mitigation, event.dropped, now), event.left, policy, now);
     case "time": return timePassed(mitigation, policy, now);
   }
 }
@@ -68,24 +69,26 @@ export function isEnforced(mitigation: Mitigation): boolean {
   return (mitigation.state === "active" || mitigation.state === "terminating") && mitigation.action !== "observe";
 }
 
-function found(mitigation: Mitigation, devices: readonly Device[], decision: Decision, policy: Policy, now: Instant): Step {
+function found(mitigation: Mitigation, devices: readonly Device[], decision: Decision, joined: Instant | null, policy: Policy, now: Instant): Step {
   if (mitigation.state === "terminating" || (mitigation.state === "active" && mitigation.devices.length > 0)) return unchanged(mitigation);
   const known = { ...mitigation, devices: decision.devices };
-  const acting: Effect[] = devices.length === 0 ? ["remember"] : ["enforce", "cut-flows", "tell-owner", "remember"];
+  // Without a device, what was reported is watched for, and dropped if it may be, where it leaves the home.
+  const acting: Effect[] = devices.length === 0 ? ["enforce", "remember"] : ["enforce", "cut-flows", "tell-owner", "remember"];
   if (mitigation.decidedBy === "admin" && decision.is !== "reject") return { mitigation: known, effects: acting };
   switch (decision.is) {
     case "reject": return end({ ...known, conflict: { cause: conflictCause.legitimateTraffic } }, "rejected", status.withdrawnByServer);
-    case "observe": return { mitigation: { ...known, state: "active", action: "observe", decidedBy: "policy" }, effects: ["tell-owner", "remember"] };
+    case "observe": return {
+      mitigation: { ...known, state: "active", action: "observe", decidedBy: "policy", deadline: null }, effects: ["enforce", "tell-owner", "remember"],
+    };
     case "act": return {
       mitigation: { ...known, state: "active", action: decision.action, decidedBy: "policy", deadline: null }, effects: acting,
     };
     case "ask": {
       // The owner can only be asked about a device: until one is found, the request stays on watch.
       if (devices.length === 0) return { mitigation: known, effects: acting };
-      const deadline = mitigation.deadline ?? now + policy.consentTimeoutSeconds * 1000;
+      const deadline = mitigation.deadline ?? joined ?? now + policy.consentTimeoutSeconds * 1000;
       const waiting: Mitigation = { ...known, state: "pending", decidedBy: null, action: decision.action, deadline };
-      const effects: Effect[] = ["tell-owner", "remember"];
-      return { mitigation: waiting, effects: policy.whilePending === "limit" ? ["enforce", ...effects] : effects };
+      return { mitigation: waiting, effects: ["enforce", "tell-owner", "remember"] };
     }
   }
 }
@@ -108,7 +111,8 @@ function refusedByOwner(mitigation: Mitigation, outcome: "denied" | "released"):
 /** RFC 9132 §4.4.4: mitigation goes on for a while after its withdrawal. */
 function withdrawn(mitigation: Mitigation, now: Instant): Step {
   if (mitigation.state === "terminating") return unchanged(mitigation);
-  if (!isEnforced(mitigation) || mitigation.terminatingPeriod === 0) return end(mitigation, "withdrawn", status.terminated);
+  const winding = isEnforced(mitigation) && mitigation.startedAt !== null && mitigation.terminatingPeriod > 0;
+  if (!winding) return end(mitigation, "withdrawn", status.terminated);
   return {
     mitigation: { ...mitigation, state: "terminating", status: status.terminating, deadline: now + mitigation.terminatingPeriod * 1000 },
     effects: ["enforce", "notify-upstream", "remember"],
@@ -121,7 +125,7 @@ function refreshed(mitigation: Mitigation, lifetime: Seconds | null, now: Instan
   // §4.4.4: requested again before the period elapsed: the next period is twice as long.
   return {
     mitigation: {
-      ...renewed, state: "active", status: status.mitigated, deadline: null,
+      ...renewed, state: "active", status: mitigation.startedAt === null ? status.inProgress : status.mitigated, deadline: null,
       terminatingPeriod: Math.min(longestTerminating, mitigation.terminatingPeriod * 2),
     },
     effects: ["enforce", "notify-upstream", "remember"],
@@ -132,27 +136,43 @@ function refreshed(mitigation: Mitigation, lifetime: Seconds | null, now: Instan
 function enforced(mitigation: Mitigation, now: Instant): Step {
   if (!isEnforced(mitigation) || mitigation.startedAt !== null || mitigation.devices.length === 0) return unchanged(mitigation);
   const started = { ...mitigation, startedAt: now };
-  return mitigation.decidedBy === "admin"
+  return mitigation.decidedBy === "admin" && mitigation.state === "active"
     ? { mitigation: { ...started, status: status.mitigated }, effects: ["notify-upstream"] }
     : { mitigation: started, effects: [] };
 }
 
 function counted(mitigation: Mitigation, dropped: DropCount, now: Instant): Step {
   if (dropped.packets <= mitigation.dropped.packets) return unchanged(mitigation);
-  const counting = { ...mitigation, dropped, lastDropAt: now };
+  const counting = { ...mitigation, dropped, lastDropAt: now, startedAt: mitigation.startedAt ?? now };
   const waiting = mitigation.state === "active" && (mitigation.status === status.inProgress || mitigation.status === status.stopped);
   return waiting && isEnforced(mitigation)
     ? { mitigation: { ...counting, status: status.mitigated }, effects: ["notify-upstream", "tell-owner"] }
     : { mitigation: counting, effects: [] };
 }
 
+/** The attack must not leave the home any more: if it does, once more and stronger; then the upstream hears that it exceeds us. */
+function proved({ mitigation, effects }: Step, left: DropCount | undefined, policy: Policy, now: Instant): Step {
+  const proof = left && proveEffect(mitigation, left, now);
+  if (!proof) return { mitigation, effects };
+  const known = { ...mitigation, leak: proof.leak };
+  switch (proof.verdict) {
+    case "none": return { mitigation: known, effects };
+    case "escalate": return { mitigation: { ...known, action: escalatedAction(mitigation, policy) }, effects: [...effects, "enforce", "cut-flows", "remember"] };
+    case "exceeded": return { mitigation: { ...known, status: status.exceeded }, effects: ["notify-upstream", "tell-owner"] };
+    case "tight": return { mitigation: { ...known, status: status.mitigated }, effects: ["notify-upstream", "tell-owner"] };
+  }
+}
+
 function timePassed(mitigation: Mitigation, policy: Policy, now: Instant): Step {
   const past = (at: Instant | null): boolean => at !== null && at <= now;
+  if (mitigation.state === "terminating") {
+    const over = past(mitigation.deadline) || past(mitigation.expiresAt) || past(mitigation.allowedUntil);
+    return over ? end(mitigation, "withdrawn", status.terminated) : unchanged(mitigation);
+  }
   if (past(mitigation.expiresAt)) return end(mitigation, mitigation.devices.length === 0 ? "unattributed" : "expired", status.terminated);
   if (past(mitigation.allowedUntil)) return refusedByOwner(mitigation, "released");
   if (past(mitigation.deadline)) {
-    if (mitigation.state === "terminating") return end(mitigation, "withdrawn", status.terminated);
-    if (policy.onTimeout === "deny") return refusedByOwner(mitigation, "denied");
+    if (policy.onTimeout === "deny") return refusedByOwner({ ...mitigation, decidedBy: "policy" }, "denied");
     const { mitigation: acting, effects } = approved(mitigation, null, null, now);
     return { mitigation: { ...acting, decidedBy: "policy" }, effects };
   }
@@ -169,8 +189,7 @@ function quietAt(mitigation: Mitigation, policy: Policy): Instant | null {
 
 function end(mitigation: Mitigation, outcome: Outcome, code: Mitigation["status"]): Step {
   const effects: Effect[] = ["notify-upstream", "tell-owner", "remember"];
-  const ruled = isEnforced(mitigation) || mitigation.state === "pending";
-  return { mitigation: { ...mitigation, state: "ended", outcome, status: code, deadline: null }, effects: ruled ? ["enforce", ...effects] : effects };
+  return { mitigation: { ...mitigation, state: "ended", outcome, status: code, deadline: null }, effects: ["enforce", ...effects] };
 }
 
 function unchanged(mitigation: Mitigation): Step {

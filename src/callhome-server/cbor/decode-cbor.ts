@@ -8,6 +8,9 @@ const maxDepth = 8;
 /** Larger than any message that a datagram, or 16 blocks of one, could hold. */
 export const maxBodyBytes = 16_384;
 
+/** Tag 271 in front says that the rest is a DOTS object, which its Content-Format says already (RFC 9132 §10.5). */
+const dotsTag = [0xd9, 0x01, 0x0f];
+
 /** decimal64 as RFC 9132 §6 encodes it: tag 4, [exponent, mantissa]. Peers send other exponents than -2 too. */
 export class Decimal {
   readonly value: number;
@@ -23,15 +26,17 @@ export class Decimal {
 export function decodeCbor(bytes: Uint8Array): unknown {
   if (bytes.length === 0) throw new BodyError("empty body");
   if (bytes.length > maxBodyBytes) throw new BodyError("body too large");
+  const body = dotsTag.every((byte, index) => bytes[index] === byte) ? bytes.subarray(dotsTag.length) : bytes;
   const options: DecodeOptions = {
     useMaps: true,
     rejectDuplicateMapKeys: true,
+    allowBigInt: true, // in an attribute that we may ignore
     allowNaN: false,
     allowInfinity: false,
     tags: { 4: (content) => readDecimal(content()) },
   };
   try {
-    return decode(bytes, { ...options, tokenizer: new BoundedTokenizer(bytes, options) });
+    return decode(body, { ...options, tokenizer: new BoundedTokenizer(body, options) });
   } catch (error) {
     if (error instanceof BodyError) throw error;
     throw new BodyError(error instanceof Error ? error.message.slice(0, 100) : "malformed CBOR");
@@ -40,26 +45,31 @@ export function decodeCbor(bytes: Uint8Array): unknown {
 
 /** cborg's tokenizer, which refuses to open more than `maxDepth` containers, and so keeps its recursion bounded. */
 class BoundedTokenizer extends Tokenizer {
-  /** Items that each open container still waits for. */
-  readonly #open: number[] = [];
+  /** Of each open container: the items that it still waits for, and those that it has. */
+  readonly #open: { left: number; has: number; readonly isMap: boolean }[] = [];
 
   override next(): ReturnType<Tokenizer["next"]> {
     const token = super.next();
-    const items = itemsOf(token.type.name, token.value);
-    if (items > 0) this.#open.push(items);
-    else this.#complete(token.type.name === "break");
+    const { name } = token.type;
+    const items = itemsOf(name, token.value);
+    if (items > 0) this.#open.push({ left: items, has: 0, isMap: name === "map" });
+    else this.#complete(name === "break");
     if (this.#open.length > maxDepth) throw new BodyError("nested too deep");
     return token;
   }
 
   /** An item has ended, and with it each container whose last item it was. */
   #complete(isBreak: boolean): void {
-    if (isBreak) this.#open.pop();
-    for (let last = this.#open.pop(); last !== undefined; last = this.#open.pop()) {
-      if (last > 1) {
-        this.#open.push(last - 1);
-        return;
-      }
+    if (isBreak) {
+      const ended = this.#open.pop();
+      // cborg takes a break for a map's value, and goes on in a map that is closed for us.
+      if (ended?.left !== Infinity || (ended.isMap && ended.has % 2 === 1)) throw new BodyError("misplaced break");
+    }
+    for (let last = this.#open.at(-1); last !== undefined; last = this.#open.at(-1)) {
+      last.left -= 1;
+      last.has += 1;
+      if (last.left > 0) return;
+      this.#open.pop();
     }
   }
 }
@@ -74,5 +84,6 @@ function readDecimal(content: unknown): Decimal {
   if (!Array.isArray(content) || content.length !== 2) throw new BodyError("malformed decimal");
   const [exponent, mantissa] = content as unknown[];
   if (typeof exponent !== "number" || typeof mantissa !== "number" || Math.abs(exponent) > 18) throw new BodyError("malformed decimal");
-  return new Decimal(mantissa * 10 ** exponent);
+  // Divided, since 10^-n is not exact: [-5, 10000] has to be 0.1.
+  return new Decimal(exponent < 0 ? mantissa / 10 ** -exponent : mantissa * 10 ** exponent);
 }

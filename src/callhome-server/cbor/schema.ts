@@ -41,7 +41,7 @@ export function cborMap<F extends Fields>(fields: F): Codec<Shape<F>> {
       for (const [fieldName, field] of entries) {
         const content: unknown = value.get(field.key);
         const rfcName = kebab(fieldName);
-        if (content !== undefined) result[fieldName] = field.codec.read(content, rfcName);
+        if (value.has(field.key)) result[fieldName] = field.codec.read(content, rfcName);
         else if (!field.optional) throw new BodyError(`${rfcName} is missing`);
       }
       return result as Shape<F>;

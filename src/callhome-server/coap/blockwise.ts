@@ -71,18 +71,21 @@ export function createBlockwise(clock: Clock, largestPayload: () => number): Blo
     if (start >= payload.length) return diagnosticResponse("4.00", "there is no such block");
     const more = start + size < payload.length;
     // RFC 9132 §4.4.2: a changing resource needs an ETag, so that blocks of different states are not mixed.
-    return { ...response, payload: payload.subarray(start, start + size), block2: { number, more, size }, etag, size2: payload.length };
+    const { observe, ...rest } = response; // RFC 7959 §3.4: in a notification's first block only
+    const block: CoapResponse = { ...rest, payload: payload.subarray(start, start + size), block2: { number, more, size }, etag, size2: payload.length };
+    return number === 0 && observe !== undefined ? { ...block, observe } : block;
   };
 
-  const split = (resource: string, response: CoapResponse, size = 1024): CoapResponse => {
+  /** `size`: of the blocks that the peer wants; without, a body is cut only where it must be (RFC 8323 §6). */
+  const split = (resource: string, response: CoapResponse, size?: number): CoapResponse => {
     const length = response.payload?.length ?? 0;
     const limit = largestPayload();
-    if (length <= Math.min(limit, size)) return response;
+    if (length <= Math.min(limit, size ?? limit)) return response;
     version = (version + 1) % 0x1_0000;
     const etag = Uint8Array.of(version >> 8, version & 0xff);
     const download: Download = { response, etag, until: clock.now() + keptFor };
     keep(downloads, resource, download);
-    let fitting = size;
+    let fitting = size ?? 1024;
     while (fitting > 16 && fitting > limit) fitting /= 2;
     return slice(download, { number: 0, size: fitting });
   };
@@ -98,7 +101,7 @@ export function createBlockwise(clock: Clock, largestPayload: () => number): Blo
       if (!("path" in whole)) return whole;
       const response = await serve(whole);
       if (!response) return undefined;
-      const answered = split(resourceOf(request), response, block2?.size ?? 1024);
+      const answered = split(resourceOf(request), response, block2?.size);
       return block1 ? { ...answered, block1 } : answered;
     },
     split: (resource, response) => split(resource, response),

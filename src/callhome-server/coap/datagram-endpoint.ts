@@ -155,6 +155,7 @@ export function createDatagramEndpoint(io: DatagramIo, events: EndpointEvents): 
   return {
     receive(bytes) {
       if (closed) return;
+      events.heard();
       const message = decodeDatagram(bytes);
       if ("is" in message) {
         // RFC 7252 §4.2: a CON that cannot be processed is rejected; anything else is ignored.
@@ -168,7 +169,6 @@ export function createDatagramEndpoint(io: DatagramIo, events: EndpointEvents): 
         if (message.type === "CON") sendEmpty("RST", message.messageId);
         return;
       }
-      events.heard();
       if (message.type === "ACK") stopRetransmitting(message.messageId);
       if (request) receiveRequest(message);
       else if (response) receiveResponse(message);

@@ -28,7 +28,7 @@ export interface EndpointEvents {
   request(request: CoapRequest): Promise<CoapResponse | undefined>;
   /** The peer does not know the token of a notification any more (RFC 7641 §3.6). */
   forgotten(token: Uint8Array): void;
-  /** A well-formed message came: the peer is alive. */
+  /** Something came, be it malformed: the session has authenticated it, so that the peer is alive. */
   heard(): void;
   /** The peer ends the session, or has broken the protocol so that it cannot go on. */
   ended(why: string): void;

@@ -49,6 +49,9 @@ export function readRequest(message: CoapContent): CoapRequest | { readonly refu
   const path = readTexts(message.options, optionNumber.uriPath);
   const query = readTexts(message.options, optionNumber.uriQuery);
   if (!path || !query) return { refused: diagnosticResponse("4.02", "Uri-Path and Uri-Query must be UTF-8 of at most 255 bytes") };
+  // RFC 7252 §5.4.3, §5.4.5: a critical option of a wrong length, or once too often, is one that is not understood.
+  const accepts = message.options.filter((option) => option.number === optionNumber.accept);
+  if (accepts.length > 1 || accepts.some((option) => option.value.length > 2)) return { refused: diagnosticResponse("4.02", "Accept must come once, with at most 2 bytes") };
   const [block1, block2] = [optionNumber.block1, optionNumber.block2].map((number) => message.options.find((option) => option.number === number));
   const blocks = { block1: block1 && readBlock(block1), block2: block2 && readBlock(block2) };
   if ((block1 && !blocks.block1) || (block2 && !blocks.block2)) return { refused: diagnosticResponse("4.02", "malformed block option") };
@@ -105,7 +108,7 @@ function readTexts(options: readonly CoapOption[], number: number): string[] | u
     if (option.number !== number) continue;
     if (option.value.length > 255) return undefined;
     try {
-      texts.push(new TextDecoder("utf-8", { fatal: true }).decode(option.value));
+      texts.push(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(option.value));
     } catch {
       return undefined;
     }

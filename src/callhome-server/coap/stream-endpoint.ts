@@ -101,7 +101,8 @@ export function createStreamEndpoint(io: StreamIo, events: EndpointEvents): Coap
       pending = pending.slice();
     },
 
-    largestPayload: () => Math.min(largestMessage, peerMessageSize) - 128,
+    // Options and token need some bytes too; a peer that takes next to nothing gets the smallest blocks.
+    largestPayload: () => Math.max(16, Math.min(largestMessage, peerMessageSize) - 128),
 
     request(ask: OwnRequest, answered) {
       if (closed || unanswered.size >= maxUnanswered) {

@@ -43,7 +43,7 @@ function configNodes({ request: { target, source } }: Mitigation): ScopeStatus {
     ...targetNodes(target),
     sourcePrefix: orAbsent(source.prefixes),
     sourcePortRange: orAbsent(source.ports.map(portRange)),
-    sourceIcmpTypeRange: orAbsent(source.icmpTypes.map((range) => ({ lowerType: range.lower, upperType: range.upper }))),
+    sourceIcmpTypeRange: orAbsent(source.icmpTypes.map(typeRange)),
   };
 }
 
@@ -85,6 +85,10 @@ function conflictInformation(conflict: Conflict): ScopeStatus["conflictInformati
 
 function portRange({ lower, upper }: NumberRange): { lowerPort: number; upperPort: number | undefined } {
   return { lowerPort: lower, upperPort: upper === lower ? undefined : upper };
+}
+
+function typeRange({ lower, upper }: NumberRange): { lowerType: number; upperType: number | undefined } {
+  return { lowerType: lower, upperType: upper === lower ? undefined : upper };
 }
 
 /** RFC 9132 §4.4.1.1: attributes with empty values are not sent. */

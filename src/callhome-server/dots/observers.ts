@@ -1,8 +1,8 @@
 import type { Clock, Instant } from "../../model/time.ts";
 import { tokenKey } from "../coap/message.ts";
-import type { CoapResponse } from "../coap/request.ts";
+import { diagnosticResponse, type CoapResponse } from "../coap/request.ts";
 
-/** What an observer watches; `represent` makes the notification's content at the moment of sending, undefined = gone. */
+/** What an observer watches; `represent` makes the notification's content at the moment of sending, undefined = there is nothing any more. */
 export interface Observation {
   readonly token: Uint8Array;
   readonly resource: string;
@@ -23,41 +23,55 @@ export interface Observers {
   close(): void;
 }
 
-/** RFC 9132 §4.4.2.1: no more than one notification every 3 seconds without an RTT estimate. */
+/** RFC 9132 §4.4.2.1: no more than one notification every 3 seconds to a peer without an RTT estimate, whatever it observes. */
 const minimumGap = 3_000;
 const maxObservations = 16;
+/** RFC 7641 §4.2: what is gone is told by an error, without Observe, and not told again. */
+const gone = diagnosticResponse("4.04", "there is nothing to observe any more");
 
 interface Registered {
   readonly observation: Observation;
   sequence: number;
-  lastSent: Instant;
-  cancel: (() => void) | undefined;
+  /** Has something to hear. */
+  due: boolean;
 }
 
 /** The observers of one session (RFC 7641); they end with it. */
 export function createObservers(clock: Clock, notify: (observation: Observation, response: CoapResponse) => void): Observers {
   const registered = new Map<string, Registered>();
-
-  const remove = (token: Uint8Array): void => {
-    registered.get(tokenKey(token))?.cancel?.();
-    registered.delete(tokenKey(token));
-  };
+  let lastSent: Instant = -Infinity;
+  let cancel: (() => void) | undefined;
 
   const send = (entry: Registered): void => {
-    entry.cancel = undefined;
+    const key = tokenKey(entry.observation.token);
+    registered.delete(key);
     const content = entry.observation.represent();
-    if (!content || content.final) remove(entry.observation.token);
-    if (!content) return;
-    entry.lastSent = clock.now();
+    entry.due = false;
     entry.sequence += 1;
-    notify(entry.observation, { ...content.response, observe: entry.sequence });
+    lastSent = clock.now();
+    if (content && !content.final) registered.set(key, entry); // behind the others: each has its turn
+    notify(entry.observation, content ? { ...content.response, observe: entry.sequence } : gone);
   };
 
-  const schedule = (entry: Registered): void => {
-    const wait = Math.min(minimumGap, entry.lastSent + minimumGap - clock.now());
-    if (entry.cancel) return;
-    if (wait <= 0) send(entry);
-    else entry.cancel = clock.after(wait, () => { send(entry); });
+  const sendNext = (): void => {
+    const next = [...registered.values()].find((entry) => entry.due);
+    if (!next) return;
+    const wait = Math.min(minimumGap, lastSent + minimumGap - clock.now());
+    if (wait > 0) {
+      cancel = clock.after(wait, () => {
+        cancel = undefined;
+        lastSent = -Infinity; // the gap is over, even if the clock was set back meanwhile
+        sendNext();
+      });
+      return;
+    }
+    send(next);
+    sendNext();
+  };
+
+  const mark = (concerns: (resource: string) => boolean): void => {
+    for (const entry of registered.values()) entry.due ||= concerns(entry.observation.resource);
+    if (!cancel) sendNext();
   };
 
   return {
@@ -65,21 +79,17 @@ export function createObservers(clock: Clock, notify: (observation: Observation,
       const key = tokenKey(observation.token);
       const before = registered.get(key);
       if (!before && registered.size >= maxObservations) return undefined;
-      before?.cancel?.();
-      // The answer to the registration is the first notification, but a change that follows it at once is news.
-      const entry: Registered = { observation, sequence: (before?.sequence ?? 0) + 1, lastSent: before?.lastSent ?? 0, cancel: undefined };
+      // The answer to the registration is the first notification.
+      const entry: Registered = { observation, sequence: (before?.sequence ?? 0) + 1, due: false };
       registered.set(key, entry);
       return entry.sequence;
     },
-    remove,
-    changed(concerns) {
-      for (const entry of [...registered.values()]) if (concerns(entry.observation.resource)) schedule(entry);
-    },
-    repeat() {
-      for (const entry of [...registered.values()]) schedule(entry);
-    },
+    remove: (token) => { registered.delete(tokenKey(token)); },
+    changed: mark,
+    repeat: () => { mark(() => true); },
     close() {
-      for (const entry of registered.values()) entry.cancel?.();
+      cancel?.();
+      cancel = undefined;
       registered.clear();
     },
   };

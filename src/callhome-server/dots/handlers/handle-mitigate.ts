@@ -1,3 +1,4 @@
+import type { Mitigation } from "../../../model/mitigation.ts";
 import { badRequest, type Refusal } from "../../../model/refusal.ts";
 import type { Clock } from "../../../model/time.ts";
 import { diagnosticResponse, dotsCbor, type CoapRequest, type CoapResponse } from "../../coap/request.ts";
@@ -27,9 +28,10 @@ export function getMitigation(service: DotsService, observers: Observers, path: 
   const filter = readFilter(request.query);
   if (!filter) return refusalResponse(badRequest("Uri-Query 'c' must be c, n or a, once"));
   const represent = (): { response: CoapResponse; final: boolean } | undefined => {
-    const mitigations = service.mitigationsOf(service.upstream, cuid).filter((each) => mid === undefined || each.request.mid === mid);
+    const mitigations = available(service.mitigationsOf(service.upstream, cuid)).filter((each) => mid === undefined || each.request.mid === mid);
     if (mitigations.length === 0) return undefined;
-    const final = mitigations.every((each) => each.state === "ended");
+    // The list of all goes on: the next request will be in it.
+    const final = mid !== undefined && mitigations.every((each) => each.state === "ended");
     return { response: cbor("2.05", statusBody(mitigations, filter, clock.now())), final };
   };
   const content = represent();
@@ -45,6 +47,12 @@ export function deleteMitigation(service: DotsService, path: DotsPath): CoapResp
   if (path.cuid === undefined || path.mid === undefined) return refusalResponse(badRequest("Uri-Path needs 'cuid' and 'mid'"));
   service.withdraw(service.upstream, path.cuid, path.mid);
   return { code: "2.02" };
+}
+
+/** Of each mid the latest; what was overridden is "no longer available" (RFC 9132 §4.4.1.3). */
+function available(mitigations: readonly Mitigation[]): Mitigation[] {
+  const latest = new Map(mitigations.map((each) => [each.request.mid, each]));
+  return [...latest.values()].filter((each) => each.outcome !== "overridden");
 }
 
 /** The name under which a client's mitigations are observed. */

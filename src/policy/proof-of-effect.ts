@@ -1,0 +1,53 @@
+import type { Action, DropCount, Leak, Mitigation } from "../model/mitigation.ts";
+import type { Policy } from "../model/policy.ts";
+import type { Instant, Milliseconds } from "../model/time.ts";
+import { isShared } from "./spare-bystanders.ts";
+
+/** Packets under way when rules change still leave: what is counted so soon after proves nothing. */
+const settling: Milliseconds = 1_000;
+/** Without a packet for so long, it no longer leaks. */
+const tightAfter: Milliseconds = 10_000;
+
+export interface Proof {
+  readonly leak: Leak;
+  /** `escalate`: a stronger measure is due, once; `exceeded`: that did not help either; `tight`: it does now. */
+  readonly verdict: "none" | "escalate" | "exceeded" | "tight";
+}
+
+/**
+ * What the count of reported traffic that left the router says about a block or a quarantine in force. Called with every count;
+ * `null` where it says nothing: a limit lets traffic through, as it should.
+ */
+export function proveEffect(mitigation: Mitigation, left: DropCount, now: Instant): Proof | null {
+  const { leak, startedAt } = mitigation;
+  if (mitigation.state !== "active" || startedAt === null || (mitigation.action !== "block" && mitigation.action !== "quarantine")) return null;
+  const seen = { packets: left.packets, bytes: left.bytes };
+  // A first look, a counter that was lost, or rules that have just changed: from here on it counts.
+  if (!leak || left.packets < leak.seen.packets || now < leak.since + settling) {
+    return { leak: leak ? { ...leak, seen } : { seen, since: now, lastAt: null, isEscalated: false, isExceeded: false }, verdict: "none" };
+  }
+  if (left.packets === leak.seen.packets) {
+    const tight = leak.isExceeded && leak.lastAt !== null && now - leak.lastAt >= tightAfter;
+    return { leak: tight ? { ...leak, isExceeded: false } : leak, verdict: tight ? "tight" : "none" };
+  }
+  const leaking = { ...leak, seen, lastAt: now };
+  if (!leak.isEscalated) return { leak: { ...leaking, isEscalated: true, since: now }, verdict: "escalate" };
+  return leak.isExceeded ? { leak: leaking, verdict: "none" } : { leak: { ...leaking, isExceeded: true }, verdict: "exceeded" };
+}
+
+/**
+ * The strongest that the owner's configuration allows for these devices: of several, a mitigation begins with the mildest. What
+ * the owner chose when they approved stands.
+ */
+export function escalatedAction(mitigation: Mitigation, policy: Policy): Action {
+  if (mitigation.action !== "block" || mitigation.decidedBy === "admin") return mitigation.action;
+  const allowed = mitigation.devices.filter((device) => !isShared(device)).map(({ mac }) => policy.devices.find((device) => device.mac === mac)?.action ?? policy.action);
+  return allowed.length === mitigation.devices.length && allowed.includes("quarantine") ? "quarantine" : mitigation.action;
+}
+
+/** For the owner, while it lasts. */
+export function leakWarning({ id, leak, state, status }: Mitigation): string | undefined {
+  if (state !== "active" || !leak || leak.lastAt === null || !leak.isEscalated) return undefined;
+  if (leak.isExceeded) return `mitigation ${id}: reported traffic still leaves the home although it is blocked; the upstream was told that it exceeds what this router can stop (status ${status})`;
+  return undefined;
+}

@@ -1,0 +1,29 @@
+import type { Device } from "../model/device.ts";
+import type { IpPrefix } from "../model/ip-prefix.ts";
+import type { Action } from "../model/mitigation.ts";
+import type { Policy } from "../model/policy.ts";
+
+/** With so many IPv4 addresses, a MAC address is that of a repeater or router; two may be one lease after another. */
+const sharedFrom = 3;
+
+/**
+ * A repeater, a mesh node that routes, a second router: several devices behind one MAC address. A switch or a bridging access
+ * point is none: behind it every device keeps its own.
+ */
+export function isShared(device: Device): boolean {
+  return device.addresses.filter((address) => address.includes(".")).length >= sharedFrom;
+}
+
+/**
+ * What may be done to a device unasked. A quarantine would cut off everybody behind a shared one, and the owner from their own
+ * router: there the target alone is cut off, which stops the attack as well. `managing`: addresses that manage the router now.
+ */
+export function gentleAction(device: Device, action: Exclude<Action, "observe">, managing: ReadonlySet<string>): Exclude<Action, "observe"> {
+  const spare = isShared(device) || device.addresses.some((address) => managing.has(address));
+  return action === "quarantine" && spare ? "block" : action;
+}
+
+/** The owner's policy, and what nobody needs to configure: the router's own addresses are never cut off. */
+export function withRouter(policy: Policy, router: readonly IpPrefix[]): Policy {
+  return { ...policy, neverBlock: [...policy.neverBlock, ...router.map((prefix) => ({ is: "prefix", prefix }) as const)] };
+}

@@ -1,0 +1,96 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { encode, Tagged } from "cborg";
+import fc from "fast-check";
+import { BodyError, Decimal, decodeCbor, maxBodyBytes } from "../../../src/callhome-server/cbor/decode-cbor.ts";
+import { bytes, plain } from "../wire.ts";
+
+const read: readonly [what: string, hex: string, value: unknown][] = [
+  ["a map with integer keys", "a2 01 02 19 8000 03", { 1: 2, 32768: 3 }],
+  ["arrays, texts, booleans, negative", "84 01 61 61 f5 20", [1, "a", true, -1]],
+  ["an indefinite array", "9f 01 02 ff", [1, 2]],
+  ["an indefinite map", "bf 01 02 03 04 ff", { 1: 2, 3: 4 }],
+  ["indefinite ones in each other", "bf 01 9f bf 02 03 ff ff ff", { 1: [{ 2: 3 }] }],
+  ["integers longer than they need be", "1b 0000000000000007", 7],
+  ["2^53 and above as bigint", "1b 0020000000000000", 2n ** 53n],
+  ["the DOTS tag in front (RFC 9132 §10.5)", "d9 010f a1 01 02", { 1: 2 }],
+  ["8 levels", "81".repeat(7) + "01", [[[[[[[1]]]]]]]],
+  ["empty containers do not count as open", "88" + "80".repeat(8), [[], [], [], [], [], [], [], []]],
+];
+for (const [what, hex, value] of read) test(`read: ${what}`, () => { assert.deepEqual(plain(bytes(hex)), value); });
+
+const refused: readonly [what: string, hex: string, message?: RegExp][] = [
+  ["nothing", "", /empty/],
+  ["a duplicate key", "a2 01 02 01 03", /repeat map key/],
+  ["a duplicate key, written differently", "a2 01 02 1801 03", /repeat map key/],
+  ["something behind the end", "a1 01 02 00"],
+  ["a map that is cut", "a2 01 02"],
+  ["a text that is cut", "62 61"],
+  ["an array of 2^32 items", "9a ffffffff"],
+  ["a text of 2^32 bytes", "7a ffffffff"],
+  ["a text in pieces", "7f 61 61 ff"],
+  ["bytes in pieces", "5f 41 61 ff"],
+  ["a break on its own", "ff"],
+  ["a break in an array with a length", "82 01 ff", /misplaced break/],
+  ["a break instead of a value", "bf 01 ff ff", /misplaced break/],
+  ["a break in a tag", "9f c4 ff", /misplaced break/],
+  ["an indefinite map without end", "bf 01 02"],
+  ["NaN", "f9 7e00"],
+  ["infinity", "f9 7c00"],
+  ["another tag", "c1 01", /tag/],
+  ["the DOTS tag inside", "81 d9 010f 01", /tag/],
+  ["the DOTS tag twice", "d9 010f d9 010f 01", /tag/],
+  ["the DOTS tag in front of nothing", "d9 010f"],
+  ["9 levels", "81".repeat(9) + "01", /too deep/],
+  ["9 levels, indefinite", "9f".repeat(9) + "01" + "ff".repeat(9), /too deep/],
+  ["9 levels of maps in keys", "a1".repeat(9) + "01" + "02".repeat(9), /too deep/],
+  ["9 levels behind values that are breaks", "bf01ff".repeat(9) + "ff" + "00ff".repeat(8), /misplaced break|too deep/],
+  ["16,000 levels", "81".repeat(16_000) + "01", /too deep/],
+  ["16,000 levels, indefinite maps", "bf".repeat(16_000), /too deep/],
+  ["a decimal of one part", "c4 81 01", /decimal/],
+  ["a decimal of three parts", "c4 83 21 01 01", /decimal/],
+  ["a decimal of texts", "c4 82 61 31 61 31", /decimal/],
+  ["a decimal with an exponent of -19", "c4 82 32 01", /decimal/],
+  ["a decimal with a mantissa of 2^53", "c4 82 21 1b 0020000000000000", /decimal/],
+  ["reserved additional information", "1c"],
+  ["a simple value in two bytes below 32", "f8 1f"],
+];
+for (const [what, hex, message = /./] of refused) {
+  test(`refused: ${what}`, () => {
+    assert.throws(() => decodeCbor(bytes(hex)), (error) => error instanceof BodyError && message.test(error.message) && error.message.length <= 120);
+  });
+}
+
+test("a body may have 16 KiB, and not a byte more", () => {
+  const body = (length: number): Uint8Array => encode("x".repeat(length - 3));
+  assert.equal(body(maxBodyBytes).length, maxBodyBytes);
+  decodeCbor(body(maxBodyBytes));
+  assert.throws(() => decodeCbor(body(maxBodyBytes + 1)), /too large/);
+});
+
+test("decimals have the same value whatever their exponent: go-dots sends the natural one", () => {
+  fc.assert(fc.property(fc.integer({ min: -30_000, max: 30_000 }), fc.integer({ min: 2, max: 9 }), (hundredths, digits) => {
+    const written = encode(new Tagged(4, [-digits, hundredths * 10 ** (digits - 2)]));
+    const decimal = decodeCbor(written);
+    assert.ok(decimal instanceof Decimal);
+    assert.equal(decimal.value, hundredths / 100);
+  }));
+  assert.equal((decodeCbor(bytes("c4 82 02 03")) as Decimal).value, 300);
+});
+
+test("whatever cborg writes of plain values comes back", () => {
+  const leaf = fc.oneof(fc.integer(), fc.string(), fc.boolean(), fc.constant(null));
+  const value = fc.letrec((tie) => ({ value: fc.oneof({ maxDepth: 6 }, leaf, fc.array(tie("value"), { maxLength: 4 })) })).value;
+  fc.assert(fc.property(value, (each) => { assert.deepEqual(decodeCbor(encode(each)), each); }));
+});
+
+test("arbitrary bytes end in a value or a BodyError, nothing else", () => {
+  const piece = fc.oneof(fc.uint8Array({ maxLength: 4 }), fc.constantFrom("a1", "bf", "9f", "ff", "c4", "81", "01", "d9010f", "7f", "82", "bf01ff").map(bytes));
+  fc.assert(fc.property(fc.array(piece, { maxLength: 60 }), (pieces) => {
+    try {
+      decodeCbor(Buffer.concat(pieces));
+    } catch (error) {
+      assert.ok(error instanceof BodyError, String(error));
+    }
+  }), { numRuns: 5_000 });
+});

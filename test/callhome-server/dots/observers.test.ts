@@ -1,0 +1,188 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { createObservers, type Observers } from "../../../src/callhome-server/dots/observers.ts";
+import { fakeClock, start, type FakeClock } from "../../fake-clock.ts";
+import { bytes, hex } from "../wire.ts";
+
+interface Watched {
+  readonly observers: Observers;
+  readonly clock: FakeClock;
+  /** Notifications since last asked: seconds since the beginning, token, code, Observe, Max-Age (here: the state). */
+  told(): string[];
+  /** What a resource is now: a number, `final`, or gone. */
+  readonly state: Map<string, { readonly value: number; readonly final?: boolean } | undefined>;
+  watch(token: string, resource: string): number | undefined;
+}
+
+function watched(): Watched {
+  const clock = fakeClock();
+  const state: Watched["state"] = new Map();
+  let log: string[] = [];
+  const observers = createObservers(clock, ({ token }, { code, observe, maxAge }) => {
+    log.push(`${(clock.now() - start) / 1000} ${hex(token)} ${code} ${observe ?? "-"} ${maxAge ?? "-"}`);
+  });
+  return {
+    observers, clock, state,
+    told() {
+      const told = log;
+      log = [];
+      return told;
+    },
+    watch: (token, resource) => observers.add({
+      token: bytes(token), resource, path: [], query: [],
+      represent() {
+        const now = state.get(resource);
+        return now && { response: { code: "2.05", maxAge: now.value }, final: now.final ?? false };
+      },
+    }),
+  };
+}
+
+const everything = (): boolean => true;
+
+test("a change is told at once, with the state of that moment", () => {
+  const { observers, state, watch, told } = watched();
+  state.set("a", { value: 1 });
+  assert.equal(watch("01", "a"), 1);
+  state.set("a", { value: 2 });
+  observers.changed((resource) => resource === "a");
+  assert.deepEqual(told(), ["0 01 2.05 2 2"]);
+});
+
+test("what does not concern an observer is not told", () => {
+  const { observers, state, watch, told } = watched();
+  state.set("a", { value: 1 });
+  watch("01", "a");
+  observers.changed((resource) => resource === "b");
+  assert.deepEqual(told(), []);
+});
+
+test("3 seconds between notifications; changes in the gap become one, with the last state", () => {
+  const { observers, clock, state, watch, told } = watched();
+  watch("01", "a");
+  for (const value of [1, 2, 3, 4]) {
+    state.set("a", { value });
+    observers.changed(everything);
+    clock.skip(500);
+  }
+  clock.skip(10_000);
+  assert.deepEqual(told(), ["0 01 2.05 2 1", "3 01 2.05 3 4"]);
+  assert.equal(clock.waiting(), 0);
+});
+
+test("3 seconds between any two notifications of a session, and each observer has its turn (§4.4.2.1)", () => {
+  const { observers, clock, state, watch, told } = watched();
+  state.set("a", { value: 1 });
+  for (const token of ["01", "02", "03"]) watch(token, "a");
+  observers.changed(everything);
+  clock.skip(1_000);
+  observers.changed(everything);
+  clock.skip(20_000);
+  assert.deepEqual(told(), ["0 01 2.05 2 1", "3 02 2.05 2 1", "6 03 2.05 2 1", "9 01 2.05 3 1"]);
+});
+
+test("a final state is told, and then nothing more", () => {
+  const { observers, clock, state, watch, told } = watched();
+  watch("01", "a");
+  state.set("a", { value: 6, final: true });
+  observers.changed(everything);
+  clock.skip(10_000);
+  observers.changed(everything);
+  assert.deepEqual(told(), ["0 01 2.05 2 6"]);
+});
+
+test("what is gone is told by a 4.04 without Observe, once (RFC 7641 §4.2)", () => {
+  const { observers, clock, watch, told } = watched();
+  watch("01", "a");
+  observers.changed(everything);
+  clock.skip(10_000);
+  observers.changed(everything);
+  assert.deepEqual(told(), ["0 01 4.04 - -"]);
+});
+
+test("a repetition tells everybody, in turn", () => {
+  const { observers, clock, state, watch, told } = watched();
+  state.set("a", { value: 1 });
+  state.set("b", { value: 2 });
+  watch("01", "a");
+  watch("02", "b");
+  observers.repeat();
+  clock.skip(10_000);
+  assert.deepEqual(told(), ["0 01 2.05 2 1", "3 02 2.05 2 2"]);
+});
+
+test("the same token again replaces its registration, and its sequence goes on", () => {
+  const { observers, state, watch, told } = watched();
+  state.set("a", { value: 1 });
+  state.set("b", { value: 2 });
+  assert.deepEqual([watch("01", "a"), watch("01", "b")], [1, 2]);
+  observers.changed((resource) => resource === "a");
+  observers.changed((resource) => resource === "b");
+  assert.deepEqual(told(), ["0 01 2.05 3 2"]);
+});
+
+test("a re-registration in the gap does not shorten it", () => {
+  const { observers, clock, state, watch, told } = watched();
+  state.set("a", { value: 1 });
+  watch("01", "a");
+  observers.changed(everything);
+  clock.skip(1_000);
+  watch("01", "a");
+  observers.changed(everything);
+  clock.skip(10_000);
+  assert.deepEqual(told().map((line) => line.split(" ")[0]), ["0", "3"]);
+});
+
+test("who is removed while a notification waits gets none", () => {
+  const { observers, clock, state, watch, told } = watched();
+  state.set("a", { value: 1 });
+  watch("01", "a");
+  watch("02", "a");
+  observers.changed(everything);
+  observers.remove(bytes("02"));
+  observers.remove(bytes("99"));
+  clock.skip(10_000);
+  assert.deepEqual(told(), ["0 01 2.05 2 1"]);
+});
+
+test("16 observers, and no more; a known one can always come again", () => {
+  const { watch, observers } = watched();
+  for (let token = 1; token <= 16; token++) assert.equal(watch(token.toString(16).padStart(2, "0"), "a"), 1);
+  assert.equal(watch("11", "a"), undefined);
+  assert.equal(watch("01", "a"), 2);
+  observers.remove(bytes("02"));
+  assert.equal(watch("11", "a"), 1);
+});
+
+test("a flood of changes leaves one timer", () => {
+  const { observers, clock, state, watch, told } = watched();
+  state.set("a", { value: 1 });
+  for (let token = 1; token <= 16; token++) watch(token.toString(16).padStart(2, "0"), "a");
+  for (let change = 0; change < 10_000; change++) observers.changed(everything);
+  assert.deepEqual([told().length, clock.waiting()], [1, 1]);
+});
+
+test("close() tells nobody any more", () => {
+  const { observers, clock, state, watch, told } = watched();
+  state.set("a", { value: 1 });
+  watch("01", "a");
+  watch("02", "a");
+  observers.changed(everything);
+  observers.close();
+  clock.skip(10_000);
+  observers.changed(everything);
+  assert.deepEqual([told().length, clock.waiting()], [1, 0]);
+});
+
+test("a clock that is set back does not silence it for longer than the gap", () => {
+  const clock = fakeClock();
+  let now = clock.now();
+  const said: number[] = [];
+  const observers = createObservers({ now: () => now, after: (delay, callback) => clock.after(delay, callback) }, () => { said.push(now); });
+  observers.add({ token: bytes("01"), resource: "a", path: [], query: [], represent: () => ({ response: { code: "2.05" }, final: false }) });
+  observers.changed(everything);
+  now -= 1_000_000;
+  observers.changed(everything);
+  clock.skip(3_000);
+  assert.equal(said.length, 2);
+});

@@ -1,0 +1,218 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { optionNumber } from "../../src/callhome-server/coap/options.ts";
+import { method } from "../../src/callhome-server/coap/message.ts";
+import { dropping, pending, requested } from "../policy/samples.ts";
+import { configBody, configPath, sessionUnderTest } from "./session-under-test.ts";
+import { bytes, leastScope, mitigation, optionOf, plain, text } from "./wire.ts";
+
+const mine = ".well-known/dots/mitigate/cuid=dz6pHjaADkaFTbjr0JGBpw";
+const put = { payload: mitigation(leastScope) };
+
+test("heartbeats: at once, then every 30 s; NON, PUT, the path of §4.7, Content-Format 271", async () => {
+  const { clock, sent, heartbeats, beat } = sessionUnderTest();
+  await clock.advance(0);
+  const [first] = sent();
+  assert.deepEqual([first?.type, first?.code, first && optionOf(first, optionNumber.contentFormat)], ["NON", method.put, 271]);
+  assert.deepEqual(first?.options.filter(({ number }) => number === optionNumber.uriPath).map(({ value }) => text(value)), [".well-known", "dots", "hb"]);
+  await clock.advance(30_000);
+  await beat();
+  await clock.advance(60_000);
+  assert.deepEqual(heartbeats(), ["30 true", "60 true", "90 true"]);
+});
+
+test("peer-hb-status turns false when no heartbeat of the peer's came for two intervals, and true again with the next", async () => {
+  const { clock, heartbeats, beat, say } = sessionUnderTest();
+  for (let second = 0; second < 120; second += 30) {
+    await say("0.01", configPath);
+    await clock.advance(30_000);
+  }
+  await beat();
+  await clock.advance(30_000);
+  assert.deepEqual(heartbeats(), ["0 true", "30 true", "60 true", "90 false", "120 false", "150 true"]);
+});
+
+test("a peer that says that it does not hear us gets a heartbeat 15 s after the last", async () => {
+  const { clock, heartbeats, beat } = sessionUnderTest();
+  await clock.advance(5_000);
+  await beat(false);
+  await clock.advance(30_000);
+  assert.deepEqual(heartbeats(), ["0 true", "15 true"]);
+});
+
+test("silence for missing-hb-allowed intervals ends it", async () => {
+  const { clock, over } = sessionUnderTest();
+  await clock.advance(449_999);
+  assert.deepEqual(over, []);
+  await clock.advance(1);
+  assert.deepEqual(over, ["no sign of life from the peer"]);
+});
+
+for (const [what, datagram] of [["a malformed datagram", "5f"], ["an unsolicited response", "50450001"], ["CoAP ping", "40000001"], ["a reset", "70000001"]] as const) {
+  test(`any traffic keeps it, without a single heartbeat (RFC 9066 §5.2.1): ${what}`, async () => {
+    const { clock, over, session } = sessionUnderTest();
+    for (let time = 0; time < 10; time++) {
+      await clock.advance(440_000);
+      session.receive(bytes(datagram));
+    }
+    assert.deepEqual(over, []);
+    await clock.advance(450_000);
+    assert.equal(over.length, 1);
+  });
+}
+
+test("the negotiated interval drives the heartbeats, from the moment that it is set", async () => {
+  const { clock, heartbeats, say } = sessionUnderTest();
+  await clock.advance(1_000);
+  heartbeats();
+  await say("0.03", `${configPath}/sid=1`, { payload: configBody({ interval: 240, missing: 20 }, { interval: 15, missing: 3 }) });
+  await clock.advance(30_000);
+  assert.deepEqual(heartbeats(), ["16 true", "31 true"]);
+});
+
+test("the set in force is that of the mitigation activity, at once (§4.5)", async () => {
+  const { clock, heartbeats, say, session, over } = sessionUnderTest();
+  await say("0.03", `${configPath}/sid=1`, { payload: configBody({ interval: 20, missing: 3 }, { interval: 240, missing: 20 }) });
+  await clock.advance(1_000);
+  heartbeats();
+  session.setMitigating(true);
+  await clock.advance(40_000);
+  assert.deepEqual(heartbeats(), ["21 true", "41 true"]);
+  session.setMitigating(false);
+  await clock.advance(200_000);
+  assert.deepEqual([heartbeats(), over], [["61 true"], []]);
+});
+
+test("a switch does not hold silence against the peer that the former set allowed", async () => {
+  const { clock, say, session, over } = sessionUnderTest({ mitigating: true });
+  await say("0.03", `${configPath}/sid=1`, { payload: configBody({ interval: 240, missing: 20 }, { interval: 15, missing: 3 }) });
+  await clock.advance(200_000);
+  session.setMitigating(false); // the mitigation expired
+  await clock.advance(44_999);
+  assert.deepEqual(over, []);
+  await clock.advance(1);
+  assert.equal(over.length, 1);
+});
+
+test("heartbeats that were off when idle (figure 23) do not end it when they come on", async () => {
+  const { clock, say, session, over, heartbeats } = sessionUnderTest();
+  await say("0.03", `${configPath}/sid=1`, { payload: configBody({ interval: 30, missing: 15 }, { interval: 0, missing: 15 }) });
+  heartbeats();
+  await clock.advance(86_400_000);
+  assert.deepEqual([heartbeats(), over, clock.waiting()], [[], [], 0]);
+  session.setMitigating(true);
+  await clock.advance(30_000);
+  assert.deepEqual([over, heartbeats()], [[], ["86400 true", "86430 true"]]);
+});
+
+test("the negotiated transmission parameters drive the repetition of our own CONs", async () => {
+  const under = sessionUnderTest();
+  await under.say("0.03", `${configPath}/sid=1`, { payload: bytes("a1181ea1182ca31826a118240218" + "27a1182bc482211903e8" + "1828a1182bc48221186e") });
+  under.sent();
+  let answer: () => void = () => undefined;
+  under.service.request = () => new Promise((resolve) => { answer = () => { resolve({ is: "created", mitigation: pending }); }; });
+  await under.say("0.03", `${mine}/mid=56`, { ...put, type: "CON", id: 7 });
+  await under.clock.advance(1_000);
+  answer();
+  await under.clock.advance(0);
+  assert.deepEqual(under.answers().map(({ type, code }) => `${type} ${code}`), ["ACK 0.00", "CON 2.01"]);
+  await under.clock.advance(9_999);
+  assert.equal(under.answers().length, 0, "ack-timeout is 10 s");
+  await under.clock.advance(300_000);
+  assert.equal(under.answers().length, 2, "max-retransmit is 2");
+});
+
+test("observers are told of a change, and with each heartbeat while mitigating", async () => {
+  const target = sessionUnderTest({ mitigating: true });
+  target.mitigations = [pending];
+  await target.say("0.01", `${mine}/mid=56`, { observe: 0 });
+  const of = (list: ReturnType<typeof target.answers>): unknown[] => list.map((message) => {
+    const [scope] = (plain(message.payload) as { 1: { 2: { 16: number }[] } })[1][2];
+    return [message.type, message.code, optionOf(message, optionNumber.observe), scope?.[16]];
+  });
+  assert.deepEqual(of(target.answers()), [["NON", "2.05", 1, 1]]);
+  target.mitigations = [dropping];
+  target.session.mitigationChanged(dropping);
+  assert.deepEqual(of(target.answers()), [["NON", "2.05", 2, 2]]);
+  target.session.mitigationChanged({ ...dropping, request: requested({ cuid: "else" }) });
+  await target.clock.advance(31_000);
+  assert.deepEqual(of(target.answers()), [["NON", "2.05", 3, 2], ["NON", "2.05", 4, 2]], "with the heartbeats at 0 s, in the gap, and 30 s");
+});
+
+test("a reset of a notification ends the observation", async () => {
+  const under = sessionUnderTest();
+  under.mitigations = [pending];
+  await under.say("0.01", mine, { observe: 0 });
+  under.answers();
+  under.session.mitigationChanged(pending);
+  const [notification] = under.answers();
+  assert.ok(notification);
+  under.session.receive(bytes(`7000${notification.messageId.toString(16).padStart(4, "0")}`));
+  await under.clock.advance(10_000);
+  under.session.mitigationChanged(pending);
+  await under.clock.advance(10_000);
+  assert.deepEqual(under.answers(), []);
+});
+
+test("a change of the configuration is told to who observes it", async () => {
+  const under = sessionUnderTest();
+  await under.say("0.01", configPath, { observe: 0 });
+  under.answers();
+  await under.say("0.03", `${configPath}/sid=9`, { payload: configBody({ interval: 60, missing: 5 }) });
+  assert.deepEqual(under.answers().map(({ code }) => code).sort(), ["2.01", "2.05"]);
+});
+
+test("above the request rate: 5.03 with Max-Age and a text, and nothing is asked of the service; whatever the cuid", async () => {
+  const under = sessionUnderTest({ requestRate: 5 });
+  let asked = 0;
+  under.service.request = () => {
+    asked += 1;
+    return Promise.resolve({ is: "created", mitigation: pending });
+  };
+  for (let time = 0; time < 12; time++) await under.say("0.03", `.well-known/dots/mitigate/cuid=c${time}/mid=1`, put);
+  const codes = under.answers().map((message) => `${message.code} ${optionOf(message, optionNumber.maxAge) ?? "-"} ${message.code === "5.03" ? text(message.payload) : ""}`);
+  assert.deepEqual([codes.filter((code) => code.startsWith("2.01")).length, asked], [5, 5]);
+  assert.deepEqual(new Set(codes.slice(5)), new Set(["5.03 2 too many requests"]));
+  await under.clock.advance(1_000);
+  await under.say("0.03", `${mine}/mid=1`, put);
+  assert.deepEqual(under.answers().map(({ code }) => code), ["2.01"]);
+});
+
+test("a service that fails: 5.03, the failure is reported, and the session goes on (§4.4.3)", async () => {
+  const under = sessionUnderTest();
+  under.service.request = () => Promise.reject(new Error("conntrack is broken"));
+  for (const type of ["NON", "CON"] as const) {
+    await under.say("0.03", `${mine}/mid=1`, { ...put, type });
+    const [answer] = under.answers();
+    assert.deepEqual([answer?.code, answer && text(answer.payload)], ["5.03", "the request could not be worked on"]);
+  }
+  assert.equal(under.failures.length, 2);
+  delete under.service.request;
+  await under.say("0.03", `${mine}/mid=1`, put);
+  assert.deepEqual(under.answers().map(({ code }) => code), ["2.01"]);
+});
+
+test("a redirection is handed on; its refusal is a 4.00", async () => {
+  const body = { payload: bytes("a1182ea119800569616c742e6c6f63616c") };
+  const followed = sessionUnderTest();
+  await followed.say("0.03", ".well-known/dots/redirect", body);
+  assert.deepEqual([followed.answers().map(({ code }) => code), followed.redirected], [["2.01"], [{ client: "alt.local", addresses: [], ttl: null }]]);
+  const refused = sessionUnderTest({ refuseRedirect: "loop" });
+  await refused.say("0.03", ".well-known/dots/redirect", body);
+  assert.deepEqual(refused.answers().map(({ code, payload }) => [code, text(payload)]), [["4.00", "loop"]]);
+});
+
+test("a closed session sends nothing and leaves no timer", async () => {
+  const under = sessionUnderTest({ mitigating: true });
+  under.mitigations = [pending];
+  await under.clock.advance(0);
+  await under.say("0.01", mine, { observe: 0 });
+  under.sent();
+  under.session.close();
+  under.session.mitigationChanged(dropping);
+  under.session.setMitigating(false);
+  await under.beat();
+  assert.deepEqual([under.sent(), under.over], [[], []]);
+  await under.clock.advance(3_600_000);
+  assert.deepEqual([under.sent(), under.over, under.clock.waiting()], [[], [], 0]);
+});

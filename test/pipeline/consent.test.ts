@@ -1,0 +1,86 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { cameraMac, drops, fakeHome } from "./fake-home.ts";
+
+const rule = `1 block ${cameraMac} 1`;
+const refused = { is: "refused", refusal: { code: "4.09", conflict: { cause: 4 } } };
+
+test("consent: 2.01 and status 1, nothing is touched, the owner is asked once", async () => {
+  const home = fakeHome({ consent: "ask" });
+  const admission = await home.ask();
+  assert.ok(admission.is === "created" && admission.mitigation.status === 1);
+  await home.clock.advance(60_000);
+  assert.deepEqual([home.held(), home.cuts, home.owner, home.only().state], [[], [], ["1 found pending"], "pending"]);
+});
+
+test("approved: enforced, status 2 at once", async () => {
+  const home = fakeHome({ consent: "ask" });
+  await home.ask();
+  home.told();
+  const after = await home.pipeline.decideByOwner(1, { is: "approved", action: null, seconds: null });
+  assert.deepEqual([after?.status, home.held(), home.told().at(-1)], [2, [rule], "56 2 - -"]);
+});
+
+test("approved for a minute: released then, status 7 with conflict-cause 4", async () => {
+  const home = fakeHome({ consent: "ask" });
+  await home.ask();
+  await home.pipeline.decideByOwner(1, { is: "approved", action: null, seconds: 60 });
+  home.counts.set(1, drops(5));
+  await home.clock.advance(59_000);
+  assert.deepEqual(home.held(), [rule]);
+  home.told();
+  await home.clock.advance(1_000);
+  assert.deepEqual([home.held(), home.told()], [[], ["56 7 released 4"]]);
+});
+
+test("denied: status 7 with conflict-cause 4, and 4.09 for its next PUTs, whatever their mid", async () => {
+  const home = fakeHome({ consent: "ask" });
+  await home.ask();
+  home.told();
+  await home.pipeline.decideByOwner(1, { is: "denied" });
+  assert.deepEqual([home.told(), home.held()], [["56 7 denied 4"], []]);
+  assert.deepEqual([await home.ask(), await home.ask({ mid: 99 })], [refused, refused]);
+  assert.equal(home.only().id, 1);
+  await home.clock.advance(3_600_000);
+  assert.equal((await home.ask({ mid: 100 })).is, "created", "when that request would be over, it is a question again");
+});
+
+test("nobody answers, on_timeout 'deny': as if denied", async () => {
+  const home = fakeHome({ consent: "ask" });
+  await home.ask();
+  home.told();
+  await home.clock.advance(899_999);
+  assert.equal(home.only().state, "pending");
+  await home.clock.advance(1);
+  assert.deepEqual([home.told(), home.only().decidedBy], [["56 7 denied 4"], "policy"]);
+});
+
+test("nobody answers, on_timeout 'block': enforced, and status 2 with the first drop", async () => {
+  const home = fakeHome({ consent: "ask", onTimeout: "block", consentTimeoutSeconds: 60 });
+  await home.ask();
+  await home.clock.advance(60_000);
+  assert.deepEqual([home.held(), home.only().status], [[rule], 1]);
+  home.counts.set(1, drops(3));
+  await home.clock.advance(1_000);
+  assert.equal(home.only().status, 2);
+});
+
+test("while_pending 'limit': a gentle limit until the owner answers", async () => {
+  const home = fakeHome({ consent: "ask", whilePending: "limit" });
+  await home.ask();
+  assert.deepEqual(home.held(), [`1 limit ${cameraMac} 1`]);
+  assert.ok(home.rules().every(({ timeout }) => timeout <= 600));
+  await home.clock.advance(700_000);
+  assert.deepEqual(home.held(), [`1 limit ${cameraMac} 1`]);
+  await home.pipeline.decideByOwner(1, { is: "denied" });
+  assert.deepEqual(home.held(), []);
+});
+
+test("an answer that comes too late, or twice, changes nothing", async () => {
+  const home = fakeHome({ consent: "ask" });
+  await home.ask();
+  await home.pipeline.decideByOwner(1, { is: "denied" });
+  const transactions = home.transactions.length;
+  for (const is of ["approved", "denied", "released"] as const) await home.pipeline.decideByOwner(1, is === "approved" ? { is, action: null, seconds: null } : { is });
+  assert.deepEqual([home.only().outcome, home.transactions.length, await home.pipeline.decideByOwner(99, { is: "denied" })], ["denied", transactions, undefined]);
+});

@@ -1,0 +1,144 @@
+import type { Admission } from "../../src/callhome-server/dots/dots-service.ts";
+import type { EnforcementRule, FilterCount, ReportedTraffic, Witnessed } from "../../src/model/enforcement.ts";
+import type { Flow } from "../../src/model/flow.ts";
+import type { Mitigation, MitigationId } from "../../src/model/mitigation.ts";
+import type { Policy } from "../../src/model/policy.ts";
+import { createPipeline, type Pipeline } from "../../src/pipeline.ts";
+import { createStore, nothingRemembered, type Remembered, type Store } from "../../src/store.ts";
+import { fakeClock, type FakeClock } from "../fake-clock.ts";
+import { flow, prefixes } from "../nat-lookup/asking.ts";
+import { autoPolicy, camera, laptop, requested } from "../policy/samples.ts";
+
+type Words = NonNullable<Parameters<typeof requested>[0]>;
+
+/** A home with a camera and a laptop behind masquerade, and everything around the pipeline under the test's control. */
+export interface FakeHome {
+  readonly pipeline: Pipeline;
+  readonly store: Store;
+  readonly clock: FakeClock;
+  /** Flows in connection tracking. */
+  flows: Flow[];
+  /** What the kernel holds now, as `17 block 02:00:… 198.51.100.9`, and every set that it ever held. */
+  held(): string[];
+  readonly transactions: (readonly EnforcementRule[])[];
+  rules(): readonly EnforcementRule[];
+  reported(): ReportedTraffic | undefined;
+  counts: Map<MitigationId, FilterCount>;
+  witnessed: Witnessed[];
+  readonly cuts: string[];
+  /** Status, outcome and conflict-cause of each notification: `56 7 denied 4`. */
+  told(): string[];
+  readonly owner: string[];
+  readonly log: string[];
+  /** Ports that fail, as long as they are set. */
+  readonly broken: { filter?: string; flows?: string; network?: string };
+  /** Somebody else has changed the rules. */
+  disturb(): void;
+  ask(words?: Words, ifMatch?: boolean, lifetime?: number | null): Promise<Admission>;
+  only(): Mitigation;
+}
+
+/** A UDP flow of a device's to the target, shifted to the port given, as conntrack prints it. */
+export function attack(from: string, port = 40_000, to = "198.51.100.9"): Flow {
+  return flow(`ipv4     2 udp      17 29 src=${from} dst=${to} sport=${port - 1000} dport=443 packets=900 bytes=54000 [UNREPLIED] src=${to} dst=203.0.113.7 sport=443 dport=${port} packets=0 bytes=0 mark=0 use=1`);
+}
+
+export const cameraAddress = "192.168.1.21";
+export const laptopAddress = "192.168.1.22";
+
+export function fakeHome(policy: Partial<Policy> = {}, { from = nothingRemembered, flows = [attack(cameraAddress)], clock = fakeClock() }: { from?: Remembered; flows?: Flow[]; clock?: FakeClock } = {}): FakeHome {
+  const store = createStore(from);
+  const transactions: (readonly EnforcementRule[])[] = [];
+  let reported: ReportedTraffic | undefined;
+  let told: string[] = [];
+  let disturbed: () => void = () => undefined;
+  const fails = (what: string | undefined): void => {
+    if (what !== undefined) throw new Error(what);
+  };
+  const lastRules = (): readonly EnforcementRule[] => transactions.at(-1) ?? [];
+  const pipeline = createPipeline(
+    { policy: { ...autoPolicy, ...policy }, ownerNames: new Map([[camera.mac ?? "", "Kitchen camera"]]) }, store,
+    {
+      clock,
+      log: (level, message) => { home.log.push(`${level} ${message}`); },
+      filter: {
+        async replaceRules(rules, watched) {
+          await Promise.resolve();
+          fails(home.broken.filter);
+          transactions.push(rules);
+          reported = watched;
+        },
+        async readCounters() {
+          await Promise.resolve();
+          return home.counts;
+        },
+        readWitness: () => Promise.resolve(home.witnessed),
+        watch(callback) {
+          disturbed = callback;
+          return () => { disturbed = () => undefined; };
+        },
+        warnings: () => [],
+      },
+      flows: {
+        async matching() {
+          await Promise.resolve();
+          fails(home.broken.flows);
+          return home.flows;
+        },
+        cut(addresses, target) {
+          home.cuts.push(`${addresses.join(" ")} -> ${target.length}`);
+          return Promise.resolve();
+        },
+      },
+      directory: {
+        neighbours: () => Promise.resolve([
+          { address: cameraAddress, mac: camera.mac ?? "", device: "br-lan" }, { address: laptopAddress, mac: laptop.mac ?? "", device: "br-lan" },
+        ]),
+        names: () => Promise.resolve(new Map([[laptop.mac ?? "", "Laptop"]])),
+        port: () => Promise.resolve("lan1"),
+      },
+      network: {
+        async addresses() {
+          await Promise.resolve();
+          fails(home.broken.network);
+          return { outside: prefixes("203.0.113.7"), router: prefixes("203.0.113.7 192.168.1.1"), inside: prefixes("192.168.1.0/24") };
+        },
+      },
+    },
+    {
+      notifyUpstream: ({ request, status, outcome, conflict }) => { told.push([request.mid, status, outcome ?? "-", conflict?.cause ?? "-"].join(" ")); },
+      tellOwner: ({ id, state }, event) => { home.owner.push(`${id} ${event} ${state}`); },
+      remember: () => undefined,
+    },
+  );
+  const home: FakeHome = {
+    pipeline, store, clock, flows, transactions, counts: new Map(), witnessed: [], cuts: [], owner: [], log: [], broken: {},
+    rules: lastRules,
+    reported: () => reported,
+    held: () => lastRules().map(({ mitigation, action, mac, target }) => `${mitigation} ${action} ${mac ?? "?"} ${target.prefixes.length}`).sort(),
+    told() {
+      const before = told;
+      told = [];
+      return before;
+    },
+    disturb: () => { disturbed(); },
+    ask(words = {}, ifMatch = false, lifetime = 3600) {
+      const { lifetime: _, ...asked } = requested(words);
+      return pipeline.request({ asked, lifetime, attackStatus: null }, ifMatch);
+    },
+    only() {
+      const [only, ...others] = store.all();
+      if (!only || others.length > 0) throw new Error(`${store.all().length} mitigations`);
+      return only;
+    },
+  };
+  return home;
+}
+
+export const cameraMac = camera.mac ?? "";
+export const laptopMac = laptop.mac ?? "";
+
+/** What was dropped, in packets of 60 bytes. */
+export function drops(packets: number): FilterCount {
+  return { packets, bytes: packets * 60 };
+}

@@ -1,0 +1,56 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { attack, cameraAddress, cameraMac, fakeHome } from "./fake-home.ts";
+
+test("a higher mid that overlaps replaces the lower one without a gap: the camera is cut off at every moment", async () => {
+  const home = fakeHome();
+  await home.ask({ mid: 1 });
+  const before = home.transactions.length;
+  await home.ask({ mid: 2, to: "198.51.100.0/24" });
+  const meanwhile = home.transactions.slice(before - 1);
+  assert.ok(meanwhile.every((rules) => rules.some(({ mac }) => mac === cameraMac)), JSON.stringify(meanwhile.map((rules) => rules.map(({ mitigation }) => mitigation))));
+  assert.ok(meanwhile.some((rules) => rules.length === 2), "both are held for a moment");
+  assert.deepEqual(home.store.all().map(({ request, state, outcome }) => [request.mid, state, outcome]), [[1, "ended", "overridden"], [2, "active", null]]);
+  assert.deepEqual(home.held(), [`2 block ${cameraMac} 1`]);
+});
+
+test("the owner is not asked again about the same device and target", async () => {
+  const home = fakeHome({ consent: "ask" });
+  await home.ask({ mid: 1, to: "198.51.100.0/24" });
+  await home.pipeline.decideByOwner(1, { is: "approved", action: "limit", seconds: null });
+  await home.ask({ mid: 2, to: "198.51.100.9" });
+  const [, second] = home.store.all();
+  assert.deepEqual([second?.state, second?.decidedBy, second?.action], ["active", "admin", "limit"]);
+});
+
+test("the owner is asked about a wider target", async () => {
+  const home = fakeHome({ consent: "ask" });
+  await home.ask({ mid: 1, to: "198.51.100.9", toPorts: "443" });
+  await home.pipeline.decideByOwner(1, { is: "approved", action: null, seconds: null });
+  await home.ask({ mid: 2, to: "198.51.100.9" });
+  assert.equal(home.store.get(2)?.state, "pending");
+});
+
+test("a lower mid is refused, and changes nothing", async () => {
+  const home = fakeHome();
+  await home.ask({ mid: 2 });
+  assert.deepEqual(await home.ask({ mid: 1 }), { is: "refused", refusal: { code: "4.09", conflict: { cause: 1, mid: 2 } } });
+  assert.equal(home.store.all().length, 1);
+});
+
+test("requests of two upstreams live side by side", async () => {
+  const home = fakeHome({}, { flows: [attack(cameraAddress)] });
+  await home.ask({ upstream: "isp", mid: 2 });
+  await home.ask({ upstream: "other", mid: 1 });
+  assert.deepEqual(home.held(), [`1 block ${cameraMac} 1`, `2 block ${cameraMac} 1`]);
+  assert.deepEqual(home.pipeline.mitigationsOf("other", "dz6pHjaADkaFTbjr0JGBpw").map(({ id }) => id), [2]);
+});
+
+test("no room: 5.03, and the home's other mitigations stay", async () => {
+  const home = fakeHome({ maxMitigations: 2 });
+  await home.ask({ mid: 1, to: "192.0.2.1" });
+  await home.ask({ mid: 2, to: "192.0.2.2" });
+  const refused = await home.ask({ mid: 3, to: "192.0.2.3" });
+  assert.ok(refused.is === "refused" && refused.refusal.code === "5.03");
+  assert.equal((await home.ask({ mid: 3, to: "192.0.2.2" })).is, "created", "but for one that replaces another");
+});

@@ -1,0 +1,100 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Mitigation } from "../../src/model/mitigation.ts";
+import { admitRequest, grantLifetime, scopesOverlap } from "../../src/policy/admit-request.ts";
+import { start } from "../fake-clock.ts";
+import { active, autoPolicy, dropping, ended, pending, requested, terminating } from "./samples.ts";
+
+type Words = NonNullable<Parameters<typeof requested>[0]>;
+interface Case {
+  readonly asked?: Words;
+  readonly lifetime?: number | null;
+  readonly ifMatch?: boolean;
+  readonly known?: readonly Mitigation[];
+  readonly most?: number;
+  readonly after?: number;
+}
+
+/** What becomes of it, in short: `new 3600 over 1,2`, `refresh 17 3600`, `4.00 …`, `4.09 cause 1 mid 9`, `5.03 60`, `ignored`. */
+function admit({ asked = {}, lifetime = 3600, ifMatch = false, known = [], most = 256, after = 0 }: Case): string {
+  const { lifetime: _, ...request } = requested(asked);
+  const result = admitRequest(request, lifetime, ifMatch, known, { ...autoPolicy, maxMitigations: most }, start + after * 1000);
+  switch (result.is) {
+    case "ignored": return "ignored";
+    case "new": return `new ${result.lifetime} over ${result.overrides.map(({ id }) => id).join(",") || "none"}`;
+    case "refresh": return `refresh ${result.mitigation.id} ${result.lifetime ?? "as before"}`;
+    case "refused": {
+      const { refusal } = result;
+      if (refusal.code === "4.09") return `4.09 cause ${refusal.conflict.cause} mid ${refusal.conflict.mid ?? "none"}`;
+      return refusal.code === "5.03" ? `5.03 ${refusal.retryAfter}` : `${refusal.code} ${refusal.diagnostic}`;
+    }
+  }
+}
+
+/** A known mitigation with other words. */
+const known = (id: number, words: Words, more: Partial<Mitigation> = {}): Mitigation => ({ ...active, id, request: requested(words), ...more });
+const denied: Partial<Mitigation> = { state: "ended", outcome: "denied", status: 7 };
+
+const cases: readonly [what: string, given: Case, expected: string][] = [
+  ["the first", {}, "new 3600 over none"],
+  ["without end: the cap", { lifetime: -1 }, "new 86400 over none"],
+  ["without lifetime", { lifetime: null }, "4.00 lifetime is missing"],
+  ["the same again, pending", { known: [pending] }, "refresh 17 3600"],
+  ["the same again, terminating", { known: [terminating] }, "refresh 17 3600"],
+  ["the same again, without lifetime", { known: [dropping], lifetime: null }, "refresh 17 as before"],
+  ["the same again, with another lifetime", { known: [dropping], lifetime: 60 }, "refresh 17 60"],
+  ["the same again, conditionally", { known: [dropping], ifMatch: true }, "refresh 17 3600"],
+  ["lists in another order", { known: [known(1, { to: "198.51.100.9 198.51.100.10", protocols: [6, 17], toPorts: "1 2-3" })], asked: { to: "198.51.100.10 198.51.100.9", protocols: [17, 6], toPorts: "2-3 1" } }, "refresh 1 3600"],
+  ["the same mid, another target", { known: [active], asked: { to: "198.51.100.10" } }, "4.00 a mitigation with this mid has other parameters"],
+  ["the same mid, another port", { known: [active], asked: { toPorts: "443" } }, "4.00 a mitigation with this mid has other parameters"],
+  ["the same mid, another source port", { known: [active], asked: { fromPorts: "443" } }, "4.00 a mitigation with this mid has other parameters"],
+  ["the same mid, another protocol, conditionally", { known: [active], asked: { protocols: [6] }, ifMatch: true }, "4.00 a mitigation with this mid has other parameters"],
+  ["the same mid of one that has ended", { known: [ended] }, "new 3600 over none"],
+  ["the same mid of another cuid", { known: [known(1, { cuid: "else" })] }, "new 3600 over none"],
+  ["the same mid and cuid of another upstream", { known: [known(1, { upstream: "other" })] }, "new 3600 over none"],
+  ["conditionally, but there is none", { ifMatch: true }, "ignored"],
+  ["conditionally, but it has ended", { ifMatch: true, known: [ended] }, "ignored"],
+  ["conditionally, of one that was denied", { ifMatch: true, known: [known(1, {}, denied)] }, "ignored"],
+  ["a higher mid overrides", { known: [known(1, { mid: 55 })] }, "new 3600 over 1"],
+  ["a higher mid overrides all that it overlaps", { known: [known(1, { mid: 5 }), known(2, { mid: 6, to: "198.51.100.0/28" }), known(3, { mid: 7, to: "192.0.2.1" })] }, "new 3600 over 1,2"],
+  ["a lower mid is refused", { known: [known(1, { mid: 57 })] }, "4.09 cause 1 mid 57"],
+  ["a lower mid that overlaps in part", { known: [known(1, { mid: 57, to: "198.51.100.0/24" })] }, "4.09 cause 1 mid 57"],
+  ["between a lower and a higher one", { known: [known(1, { mid: 55 }), known(2, { mid: 57 })] }, "4.09 cause 1 mid 57"],
+  ["a lower mid, but that has ended", { known: [known(1, { mid: 57 }, { state: "ended", outcome: "expired" })] }, "new 3600 over none"],
+  ["a lower mid, another target", { known: [known(1, { mid: 57, to: "192.0.2.1" })] }, "new 3600 over none"],
+  ["a lower mid, the same target, another source", { known: [known(1, { mid: 57, from: "203.0.113.8" })] }, "new 3600 over none"],
+  ["the same ports do not matter: a common address does", { known: [known(1, { mid: 57, toPorts: "80" })], asked: { toPorts: "443" } }, "4.09 cause 1 mid 57"],
+  ["the owner said no to it", { known: [known(1, {}, denied)] }, "4.09 cause 4 mid none"],
+  ["the owner said no to the same under another mid", { known: [known(1, { mid: 3 }, denied)] }, "4.09 cause 4 mid none"],
+  ["the owner released it", { known: [known(1, { mid: 3 }, { ...denied, outcome: "released" })] }, "4.09 cause 4 mid none"],
+  ["the owner said no, but that request would be over", { known: [known(1, {}, denied)], after: 3600 }, "new 3600 over none"],
+  ["the owner said no to a request without end", { known: [known(1, {}, { ...denied, expiresAt: null })], after: 1e9 }, "4.09 cause 4 mid none"],
+  ["the owner said no to something else", { known: [known(1, { mid: 3, to: "198.51.100.10" }, denied)] }, "new 3600 over none"],
+  ["the owner said no to another upstream", { known: [known(1, { upstream: "other" }, denied)] }, "new 3600 over none"],
+  ["no room", { known: [known(1, { mid: 1, to: "192.0.2.1" }), known(2, { mid: 2, to: "192.0.2.2" })], most: 2 }, "5.03 60"],
+  ["no room, counted over all upstreams", { known: [known(1, { upstream: "other" })], most: 1 }, "5.03 60"],
+  ["what is overridden makes room", { known: [known(1, { mid: 1 })], most: 1 }, "new 3600 over 1"],
+  ["what has ended takes none", { known: [ended], most: 1 }, "new 3600 over none"],
+];
+for (const [what, given, expected] of cases) test(`${what}: ${expected}`, () => { assert.equal(admit(given), expected); });
+
+for (const [asked, cap, granted] of [[60, 3600, 60], [3601, 3600, 3600], [-1, 3600, 3600], [-1, 0, -1], [99_999_999, 0, 99_999_999], [0xffff_ffff, 86_400, 86_400]] as const) {
+  test(`of a lifetime of ${asked} with a cap of ${cap}: ${granted}`, () => { assert.equal(grantLifetime(asked, { maxLifetimeSeconds: cap }), granted); });
+}
+
+const overlaps: readonly [a: Words, b: Words, expected: boolean][] = [
+  [{}, {}, true],
+  [{ to: "198.51.100.0/24" }, { to: "198.51.100.9" }, true],
+  [{ to: "2001:db8::/32" }, { to: "2001:db8::1" }, true],
+  [{ to: "198.51.100.9 192.0.2.1" }, { to: "192.0.2.1" }, true],
+  [{ to: "198.51.100.8" }, { to: "198.51.100.9" }, false],
+  [{ to: "0.0.0.0/1" }, { to: "::/1" }, false],
+  [{ from: "203.0.113.0/24" }, { from: "203.0.113.7" }, true],
+  [{ from: "203.0.113.6" }, { from: "203.0.113.7" }, false],
+  [{ protocols: [6] }, { protocols: [17] }, true],
+];
+for (const [a, b, expected] of overlaps) {
+  test(`${JSON.stringify(a)} and ${JSON.stringify(b)} ${expected ? "overlap" : "do not overlap"}`, () => {
+    assert.deepEqual([scopesOverlap(requested(a), requested(b)), scopesOverlap(requested(b), requested(a))], [expected, expected]);
+  });
+}

@@ -1,0 +1,58 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Mitigation } from "../../src/model/mitigation.ts";
+import type { Policy } from "../../src/model/policy.ts";
+import { step } from "../../src/policy/mitigation-machine.ts";
+import { leakWarning } from "../../src/policy/proof-of-effect.ts";
+
+const mac = "02:00:00:00:00:17";
+const policy: Policy = {
+  consent: "auto", consentTimeoutSeconds: 900, onTimeout: "deny", whilePending: "none", action: "block", limitRate: 10, terminatingPeriodSeconds: 120,
+  maxLifetimeSeconds: 86_400, maxMitigations: 256, minTargetPrefix4: 24, minTargetPrefix6: 48, attackStoppedAfterSeconds: 60, neverBlock: [],
+  allowInternalSources: false, devices: [{ mac, policy: null, action: "quarantine" }],
+};
+const enforced: Mitigation = {
+  id: 17,
+  request: { upstream: "isp", cuid: "c", mid: 1, lifetime: 600, target: { prefixes: [], ports: [], protocols: [], fqdns: [], uris: [] }, source: { prefixes: [], ports: [], icmpTypes: [] } },
+  state: "active", outcome: null, status: 2, action: "block", decidedBy: "policy", requestedAt: 0, expiresAt: 600_000, allowedUntil: null, startedAt: 0,
+  deadline: null, terminatingPeriod: 120, dropped: { packets: 0, bytes: 0 }, lastDropAt: null, conflict: null,
+  devices: [{ mac, name: null, addresses: [], port: null, certainty: "exact", evidence: { flows: 1, packets: 1, bytes: 1, firstSeen: null, lastSeen: null } }],
+};
+
+/** Counts at these moments: [seconds, packets left]. What came of it, in words. */
+function play(counts: readonly (readonly [number, number])[], from: Partial<Mitigation> = {}): { mitigation: Mitigation; told: string[] } {
+  let mitigation: Mitigation = { ...enforced, ...from };
+  const told: string[] = [];
+  for (const [at, packets] of counts) {
+    const next = step(mitigation, { is: "counted", dropped: mitigation.dropped, left: { packets, bytes: packets * 100 } }, policy, at * 1000);
+    mitigation = next.mitigation;
+    if (next.effects.length > 0) told.push(`${at}: ${next.effects.join(" ")}, ${mitigation.action}, ${mitigation.status}`);
+  }
+  return { mitigation, told };
+}
+
+test("what left before, and in the first second, proves nothing", () => {
+  assert.deepEqual(play([[0.2, 500], [0.5, 520], [0.9, 530], [3, 530], [60, 530]]).told, []);
+});
+
+test("a leak is met once with all that the owner allows, and reported if that does not help", () => {
+  const { mitigation, told } = play([[0.2, 500], [2, 500], [4, 600], [4.3, 650], [9, 900], [14, 1000]]);
+  assert.deepEqual(told, ["4: enforce cut-flows remember, quarantine, 2", "9: notify-upstream tell-owner, quarantine, 4"]);
+  assert.match(leakWarning(mitigation) ?? "", /^mitigation 17: reported traffic still leaves/);
+});
+
+test("a leak that is closed by it is nobody's business", () => {
+  const { mitigation, told } = play([[0.2, 0], [4, 100], [4.4, 130], [9, 130], [30, 130]]);
+  assert.deepEqual(told, ["4: enforce cut-flows remember, quarantine, 2"]);
+  assert.equal(leakWarning(mitigation), undefined);
+});
+
+test("one that dries up later is reported as stopped again", () => {
+  assert.deepEqual(play([[0.2, 0], [4, 100], [9, 200], [15, 200], [20, 200]]).told.slice(2), ["20: notify-upstream tell-owner, quarantine, 2"]);
+});
+
+test("the owner's own choice stands; a limit is no leak; nor is a count that begins anew", () => {
+  assert.equal(play([[0.2, 0], [4, 100]], { decidedBy: "admin" }).mitigation.action, "block");
+  assert.deepEqual(play([[0.2, 0], [4, 100]], { action: "limit" }).told, []);
+  assert.deepEqual(play([[0.2, 500], [4, 3], [6, 3]]).told, []);
+});

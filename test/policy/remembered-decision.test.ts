@@ -1,0 +1,50 @@
+import assert from "node:assert/strict";
+import { suite, test } from "node:test";
+import type { Mitigation } from "../../src/model/mitigation.ts";
+import { questionAbout } from "../../src/model/question.ts";
+import { rememberedDecision } from "../../src/policy/remembered-decision.ts";
+import { start } from "../fake-clock.ts";
+import { active, camera, laptop, pending, unknownDevice } from "./samples.ts";
+
+const hour = 3_600_000;
+const again: Mitigation = { ...pending, id: 18 };
+const denied: Mitigation = { ...pending, state: "ended", outcome: "denied", decidedBy: "admin" };
+const forAnHour: Mitigation = { ...active, decidedBy: "admin", allowedUntil: start + hour, action: "limit" };
+
+suite("a decision that the owner made before", () => {
+  const cases: readonly (readonly [string, Mitigation, Mitigation, number, ReturnType<typeof rememberedDecision>])[] = [
+    ["denied holds for the same device and target", denied, again, start + 1000, { is: "denied" }],
+    ["denied holds as long as the request would have run", denied, again, start + hour, undefined],
+    ["denied, of an indefinite request, holds on", { ...denied, expiresAt: null }, again, start + 10 * hour, { is: "denied" }],
+    ["nobody having answered is no decision", { ...denied, decidedBy: "policy" }, again, start + 1000, undefined],
+    ["denied says nothing of another device", denied, { ...again, devices: [laptop] }, start + 1000, undefined],
+    ["denied says nothing of a device besides", denied, { ...again, devices: [camera, laptop] }, start + 1000, undefined],
+    ["denied says nothing of a device that only an address names", { ...denied, devices: [unknownDevice] }, { ...again, devices: [unknownDevice] }, start + 1000, undefined],
+    ["for an hour holds while it runs", forAnHour, again, start + 1000, { is: "approved", action: "limit", seconds: 3599 }],
+    ["for an hour holds though the upstream withdrew", { ...forAnHour, state: "ended", outcome: "withdrawn" }, again, start + 1000, { is: "approved", action: "limit", seconds: 3599 }],
+    ["for an hour is over after an hour, and is no refusal then", { ...forAnHour, state: "ended", outcome: "released", expiresAt: null }, again, start + hour, undefined],
+    ["for an hour, released by hand, is a refusal", { ...forAnHour, state: "ended", outcome: "released" }, again, start + 1000, { is: "denied" }],
+    ["until the request ends holds for that request only", { ...forAnHour, allowedUntil: null }, again, start + 1000, undefined],
+    ["a request without a device is not answered", denied, { ...again, devices: [] }, start + 1000, undefined],
+    ["what is active already is not answered", denied, { ...active, id: 18 }, start + 1000, undefined],
+  ];
+  for (const [title, earlier, later, now, expected] of cases) {
+    test(title, () => { assert.deepEqual(rememberedDecision(later, [earlier, later], now), expected); });
+  }
+
+  test("of several the newest counts", () => {
+    const allowed = { ...forAnHour, id: 16 };
+    assert.deepEqual(rememberedDecision(again, [allowed, denied, again], start + 1000), { is: "denied" });
+    assert.deepEqual(rememberedDecision(again, [{ ...denied, id: 15 }, allowed, again], start + 1000)?.is, "approved");
+  });
+});
+
+suite("one question", () => {
+  const elsewhere: Mitigation = { ...pending, id: 9, devices: [laptop] };
+  test("is about the same devices, whatever their order; the oldest request comes first", () => {
+    const both = { ...pending, id: 20, devices: [laptop, camera] };
+    assert.deepEqual(questionAbout([camera], [again, elsewhere, pending, denied, active]).map(({ id }) => id), [17, 18]);
+    assert.deepEqual(questionAbout([camera, laptop], [both, pending]).map(({ id }) => id), [20]);
+    assert.deepEqual(questionAbout([], [{ ...pending, devices: [] }]), []);
+  });
+});
