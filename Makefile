@@ -3,10 +3,11 @@
 #   make test    everything that CI runs
 #   make build   dist/dots-callhome.js and dist/dtls.wasm
 #   make bench   speed and memory, as ratios side by side
+#   make package dist/*.ipk for OpenWrt (and *.apk where apk is installed)
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 MAKEFLAGS += --no-print-directory
-.PHONY: build demo test bench lint types unit lab-test golden clean needs-build needs-demo needs-test
+.PHONY: build demo test bench package spike-quickjs lint types unit lab-test golden clean needs-build needs-demo needs-test
 
 sources := $(shell find src -name '*.ts') package.json scripts/bundle.mjs
 
@@ -41,6 +42,13 @@ lab-test: dist/dots-callhome.js
 
 bench: needs-demo dist/dots-callhome.js
 	@node --import tsx test/bench/bench.ts $(PART)
+
+package: needs-build dist/dots-callhome.js
+	@node scripts/build-packages.mjs
+
+# How much of the tree runs on QuickJS: docs/small-routers.md. A minute and a half, of which half a minute once.
+spike-quickjs: needs-build
+	@node scripts/spike-quickjs/run.mjs
 
 needs-build needs-demo needs-test: needs-%:
 	@scripts/install-needs.sh $*

@@ -6,7 +6,7 @@ set -eu
 
 build="make clang-16 lld-16 wasi-libc libclang-rt-16-dev-wasm32 dpkg-dev ca-certificates debian-archive-keyring"
 lab="iproute2 nftables conntrack procps gcc libc6-dev pkg-config libcoap3-dev libcjson-dev libcbor-dev"
-tools="openssl gnutls-bin shellcheck"
+tools="openssl gnutls-bin shellcheck busybox"
 
 case "${1:-build}" in
   build) wanted=$build ;;

@@ -106,9 +106,16 @@ async function call(command: CallCommand): Promise<number> {
     text = readFileSync(command.configFile, "utf8");
   } catch { /* the default socket then: the daemon has the last word on who may */ }
   const path = findControlSocket(text);
-  const reply = await callDaemon(path, command.method, command.params, { clock, timeout: callTimeout });
+  const reply = await callDaemon(path, command.method, command.params, { clock, timeout: callTimeout, who: currentUser() });
   if ("error" in reply) return complain([escapeLines(reply.error.message)], reply.error.code === "bad-params" ? exit.wrong : exit.failed);
   return print(render(command, reply.result, clock.now()));
+}
+
+/** For the log and the history: `root`, or `alice (as root)` through sudo. */
+function currentUser(): string {
+  const { SUDO_USER: before, USER: name } = process.env;
+  const user = process.getuid?.() === 0 ? "root" : name ?? `uid ${process.getuid?.() ?? "?"}`;
+  return before === undefined || before === user ? user : `${before} (as ${user})`;
 }
 
 /** Beside the bundle; when run from the sources, where `make build` puts it. */

@@ -1,13 +1,15 @@
 import type { UpstreamStatus } from "./callhome-server/upstream.ts";
 import { formatIpPrefix } from "./model/ip-prefix.ts";
 import type { Mitigation, MitigationId } from "./model/mitigation.ts";
+import { questionAbout } from "./model/question.ts";
 import type { Clock, Instant } from "./model/time.ts";
+import type { Caller } from "./operator/caller.ts";
 import { describeDevice, type DeviceView } from "./operator/describe-device.ts";
 import { describeHistory, type HistoryEntry } from "./operator/describe-history.ts";
 import { describeLookup } from "./operator/describe-lookup.ts";
 import { describeMitigation } from "./operator/describe-mitigation.ts";
 import { describeStatus } from "./operator/describe-status.ts";
-import { fail, toAttackFlows, type Failed, type OperatorActions } from "./operator/methods.ts";
+import { fail, toAttackFlows, type DecidedView, type Failed, type OperatorActions } from "./operator/methods.ts";
 import type { Pipeline } from "./pipeline.ts";
 import { checkScope } from "./policy/check-scope.ts";
 import { decide, type Decision } from "./policy/decide.ts";
@@ -25,23 +27,43 @@ export interface OperatorSurroundings {
   /** Names of the upstreams that are dialled anew; undefined if there is none of that name. */
   reconnect(upstream: string | undefined): readonly string[] | undefined;
   warnings(): readonly string[];
-  remember(): void;
+  /** Writes what is remembered before it returns, if it can: a decision is saved before it is acknowledged. */
+  rememberNow(): void;
 }
+
+type OwnerDecision = Extract<MitigationEvent, { readonly is: "approved" }> | { readonly is: "denied" | "released" };
+
+/** In which states a decision can be made, and what a late or second one hears. */
+const decidable: Readonly<Record<OwnerDecision["is"], { readonly from: readonly Mitigation["state"][]; readonly otherwise: string }>> = {
+  approved: { from: ["pending"], otherwise: "only a pending one can be approved" },
+  denied: { from: ["pending"], otherwise: "only a pending one can be denied, an active one is released" },
+  released: { from: ["active", "terminating"], otherwise: "there is nothing to release" },
+};
 
 /** The control methods, on the running daemon. */
 export function operatorActions(pipeline: Pipeline, store: Store, around: OperatorSurroundings): OperatorActions {
   const policyNow = (): ReturnType<typeof effectivePolicy> => effectivePolicy(pipeline.settings().policy, store.devices());
 
-  const decideOn = async (id: MitigationId, event: MitigationEvent, from: readonly Mitigation["state"][], what: string): Promise<Mitigation | Failed> => {
+  /** Resolves when the decision is saved, if it can be. */
+  const decideOn = async (id: MitigationId, event: OwnerDecision, caller: Caller): Promise<DecidedView | Failed> => {
     const before = store.get(id);
     if (!before) return fail("not-found", `there is no mitigation ${id}`);
-    if (!from.includes(before.state)) return fail("wrong-state", `mitigation ${id} is ${before.state}${before.outcome ? ` (${before.outcome})` : ""}: ${what}`);
-    const after = (await pipeline.decideByOwner(id, event)) ?? before;
-    if (event.is === "approved" || event.is === "denied" || event.is === "released") store.record(historyOf(after, event.is, "admin", around.clock.now()));
-    around.remember();
-    return after;
+    const { from, otherwise } = decidable[event.is];
+    if (!from.includes(before.state)) return fail("wrong-state", `mitigation ${id} is ${before.state}${before.outcome ? ` (${before.outcome})` : ""}: ${otherwise}`);
+    // The answer to a question is one to all requests that ask it. The first of them goes last, so that it stays the question until then.
+    const others = before.state === "pending" ? questionAbout(before.devices, store.all()).filter((each) => each.id !== id) : [];
+    const also: MitigationId[] = [];
+    for (const each of [...others, before].sort((a, b) => b.id - a.id)) {
+      // Two admins at once: while one's decision was carried out the other's may have come.
+      if (!from.includes(store.get(each.id)?.state ?? "ended")) continue;
+      const after = (await pipeline.decideByOwner(each.id, event)) ?? each;
+      store.record(historyOf(after, event.is, "admin", around.clock.now(), caller));
+      if (each.id !== id) also.push(each.id);
+    }
+    around.rememberNow();
+    const after = describeMitigation(store.get(id) ?? before);
+    return also.length === 0 ? after : { ...after, also: also.reverse() };
   };
-  const viewOf = (result: Mitigation | Failed): ReturnType<typeof describeMitigation> | Failed => "error" in result ? result : describeMitigation(result);
 
   const deviceView = (device: RememberedDevice): DeviceView => {
     const configured = pipeline.settings().policy.devices.find((each) => each.mac === device.mac)?.policy ?? null;
@@ -63,30 +85,30 @@ export function operatorActions(pipeline: Pipeline, store: Store, around: Operat
     list: ({ state }) => ({
       mitigations: store.all().filter((each) => state === undefined || each.state === state).sort((a, b) => b.id - a.id).map(describeMitigation),
     }),
-    approve: async ({ id, action, seconds }) => viewOf(await decideOn(id, { is: "approved", action: action ?? null, seconds: seconds ?? null }, ["pending"], "only a pending one can be approved")),
-    deny: async ({ id }) => viewOf(await decideOn(id, { is: "denied" }, ["pending"], "only a pending one can be denied, an active one is released")),
-    release: async ({ id }) => viewOf(await decideOn(id, { is: "released" }, ["active", "terminating"], "there is nothing to release")),
+    approve: ({ id, action, seconds }, caller) => decideOn(id, { is: "approved", action: action ?? null, seconds: seconds ?? null }, caller),
+    deny: ({ id }, caller) => decideOn(id, { is: "denied" }, caller),
+    release: ({ id }, caller) => decideOn(id, { is: "released" }, caller),
     devices: () => ({ devices: [...store.devices()].reverse().map(deviceView) }),
-    policy({ mac, policy }) {
+    policy({ mac, policy }, { who, via }) {
       const device = store.devices().find((each) => each.mac === mac);
       if (!device) return fail("not-found", `no request ever named ${mac}; a device can also be given a policy in the configuration`);
       const changed = { ...device, policy };
       store.rememberDevice(changed);
       store.record({
-        at: around.clock.now(), event: "policy", by: "admin", mitigation: null, upstream: null, outcome: null, action: null,
+        at: around.clock.now(), event: "policy", by: "admin", who, via, mitigation: null, upstream: null, outcome: null, action: null,
         devices: [{ mac, name: device.name }], target: [], dropped: null, reason: `from now on: ${policy}`,
       });
-      around.remember();
+      around.rememberNow();
       return deviceView(changed);
     },
     history: ({ limit = 50 }) => ({ history: [...store.history()].reverse().slice(0, limit).map(describeHistory) }),
     async lookup(params) {
       const asked = toAttackFlows(params);
       const refusal = checkScope(asked, await around.network.addresses(), policyNow());
-      const { devices, routerItself, why } = await pipeline.lookup(asked);
+      const { devices, routerItself, witnesses, why } = await pipeline.lookup(asked);
       const refused = refusal && "diagnostic" in refusal ? [`refuse the request: ${refusal.diagnostic}`] : undefined;
       const targets = asked.target.prefixes.map(formatIpPrefix).join(", ");
-      return describeLookup({ devices, routerItself, why, would: refused ?? wouldDo(decide(devices, policyNow()), targets) });
+      return describeLookup({ devices, routerItself, witnesses, why, would: refused ?? wouldDo(decide(devices, policyNow()), targets) });
     },
     reconnect({ upstream }) {
       const upstreams = around.reconnect(upstream);
@@ -108,26 +130,26 @@ function wouldDo(decision: Decision, targets: string): string[] {
   });
 }
 
-/** A line of history about a mitigation. */
-export function historyOf(mitigation: Mitigation, event: HistoryEntry["event"], by: HistoryEntry["by"], at: Instant): HistoryEntry {
+/** A line of history about a mitigation; with the caller where it was a person. */
+export function historyOf(mitigation: Mitigation, event: HistoryEntry["event"], by: HistoryEntry["by"], at: Instant, caller?: Caller): HistoryEntry {
   return {
-    at, event, by, mitigation: mitigation.id, upstream: mitigation.request.upstream, outcome: mitigation.outcome, action: mitigation.action,
+    at, event, by, who: caller?.who ?? null, via: caller?.via ?? null, mitigation: mitigation.id, upstream: mitigation.request.upstream, outcome: mitigation.outcome, action: mitigation.action,
     devices: mitigation.devices.map(({ mac, name }) => ({ mac, name })),
     target: mitigation.request.target.prefixes.map(formatIpPrefix),
     dropped: event === "ended" ? mitigation.dropped : null,
-    reason: reasonOf(mitigation, event),
+    reason: reasonOf(mitigation, event, at),
   };
 }
 
-function reasonOf(mitigation: Mitigation, event: HistoryEntry["event"]): string {
+function reasonOf(mitigation: Mitigation, event: HistoryEntry["event"], at: Instant): string {
   if (event === "approved") return `allowed by the admin: ${mitigation.action}`;
   if (event === "denied") return "the admin says that it is not an attack";
   if (event === "released") return "the admin ended it";
   switch (mitigation.outcome) {
     case "withdrawn": return "the upstream withdrew its request";
     case "expired": return "the time that the upstream asked for is over";
-    case "denied": return mitigation.decidedBy === "admin" ? "the admin says that it is not an attack" : "denied";
-    case "released": return "ended by the admin";
+    case "denied": return mitigation.decidedBy === "admin" ? "the admin says that it is not an attack" : "nobody answered in time";
+    case "released": return mitigation.allowedUntil !== null && mitigation.allowedUntil <= at ? "the time that the admin gave it is over" : "ended by the admin";
     case "overridden": return "replaced by a newer request of the same upstream";
     case "rejected": return "the device is never to be touched";
     case "unattributed": return "no device was found";

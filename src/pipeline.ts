@@ -1,16 +1,22 @@
 import type { MitigationService } from "./callhome-server/dots/dots-service.ts";
-import { renewEvery, rulesFor } from "./enforcer/rules-for.ts";
+import { renewEvery, reportedFor, rulesFor } from "./enforcer/rules-for.ts";
 import type { MacAddress } from "./model/device.ts";
+import type { Witnessed } from "./model/enforcement.ts";
 import type { AttackFlows } from "./model/mitigation-request.ts";
 import type { Mitigation, MitigationId } from "./model/mitigation.ts";
 import type { Policy } from "./model/policy.ts";
+import { questionAbout } from "./model/question.ts";
 import type { Clock, Milliseconds } from "./model/time.ts";
 import { findDevices, type Finding } from "./nat-lookup/find-devices.ts";
+import { withWitness } from "./nat-lookup/witnessed-devices.ts";
 import { admitRequest } from "./policy/admit-request.ts";
 import { checkScope } from "./policy/check-scope.ts";
 import { decide } from "./policy/decide.ts";
 import { inheritedDecision } from "./policy/inherited-decision.ts";
-import { isEnforced, newMitigation, nextDeadline, step, type Effect, type MitigationEvent } from "./policy/mitigation-machine.ts";
+import { newMitigation, nextDeadline, step, type Effect, type MitigationEvent } from "./policy/mitigation-machine.ts";
+import { rememberedDecision } from "./policy/remembered-decision.ts";
+import { leakWarning } from "./policy/proof-of-effect.ts";
+import { withRouter } from "./policy/spare-bystanders.ts";
 import type { FlowTable, HomeDirectory, HomeNetwork, Log, PacketFilter } from "./ports.ts";
 import { createSchedule } from "./schedule.ts";
 import { effectivePolicy, type Store } from "./store.ts";
@@ -21,6 +27,8 @@ export interface PipelinePorts {
   readonly flows: FlowTable;
   readonly directory: HomeDirectory;
   readonly network: HomeNetwork;
+  /** Addresses that manage this router now. */
+  readonly managing?: () => Promise<ReadonlySet<string>>;
   readonly log: Log;
 }
 
@@ -55,6 +63,7 @@ export interface Pipeline extends MitigationService {
 
 /** How soon drops are looked for after rules changed, and then how often: status 2 is to come as soon as packets are dropped. */
 const countAfter: readonly Milliseconds[] = [200, 300, 500, 1_000, 2_000, 5_000];
+const mayEnd: ReadonlySet<MitigationEvent["is"]> = new Set(["released", "denied", "overridden", "time"]);
 /** How soon a request that no device was found for is looked at again. */
 const watchAfter: readonly Milliseconds[] = [5_000, 10_000, 20_000, 40_000, 60_000];
 const retryEnforcement: Milliseconds = 5_000;
@@ -64,6 +73,8 @@ export function createPipeline(initial: PipelineSettings, store: Store, ports: P
   const { clock, log } = ports;
   let settings = initial;
   let enforcementFailed: string | undefined;
+  /** Whether the kernel may hold anything of ours. */
+  let holding = false;
   const policy = (): Policy => effectivePolicy(settings.policy, store.devices());
   const schedule = createSchedule(clock, (error) => { log("error", `internal: ${describe(error)}`); });
 
@@ -89,7 +100,7 @@ export function createPipeline(initial: PipelineSettings, store: Store, ports: P
         // Only now, so that what both cover stays blocked throughout.
         for (const overridden of admitted.overrides) await apply(overridden.id, { is: "overridden" });
         const mitigation = store.get(fresh.id) ?? fresh;
-        return mitigation.outcome === "rejected" && mitigation.conflict
+        return (mitigation.outcome === "rejected" || mitigation.outcome === "denied") && mitigation.conflict
           ? { is: "refused", refusal: { code: "4.09", conflict: mitigation.conflict } }
           : { is: "created", mitigation };
       }
@@ -100,7 +111,8 @@ export function createPipeline(initial: PipelineSettings, store: Store, ports: P
   const identify = async (id: MitigationId, attempt = 0): Promise<void> => {
     const asked = store.get(id)?.request;
     if (!asked) return;
-    const { devices } = await lookup(asked);
+    const witnessed = attempt === 0 ? [] : await ports.filter.readWitness(id).catch(() => []);
+    const { devices } = await lookup(asked, { witnessed });
     const mitigation = store.get(id);
     if (!mitigation || mitigation.state === "ended" || mitigation.state === "terminating") return;
     if (devices.length > 0 || attempt === 0) {
@@ -110,22 +122,30 @@ export function createPipeline(initial: PipelineSettings, store: Store, ports: P
         store.rememberDevice({ mac, name, addresses, port, requests: (before?.requests ?? 0) + 1, lastRequestAt: clock.now(), policy: before?.policy ?? null });
       }
       log("info", `mitigation ${id}: ${devices.length === 0 ? "no device found yet" : devices.map((device) => `${device.name ?? "unnamed device"} (${device.mac ?? device.addresses.join(", ")}), ${device.certainty}`).join("; ")}`);
-      await apply(id, { is: "found", devices, decision: decide(devices, policy()) });
+      const [question] = questionAbout(devices, store.all());
+      const { router } = await ports.network.addresses();
+      const decision = decide(devices, withRouter(policy(), router), await ports.managing?.());
+      await apply(id, { is: "found", devices, decision, deadline: question?.deadline ?? null });
+      const remembered = rememberedDecision(store.get(id) ?? mitigation, store.all(), clock.now());
+      if (remembered) await apply(id, remembered);
     }
     if (devices.length === 0) schedule.once(`watch ${id}`, watchAfter[Math.min(attempt, watchAfter.length - 1)] ?? 60_000, () => identify(id, attempt + 1));
   };
 
-  const lookup = async (asked: AttackFlows): Promise<Finding> => {
+  const lookup = async (asked: AttackFlows, { witnessed = [], explain = false }: { witnessed?: readonly Witnessed[]; explain?: boolean }): Promise<Finding> => {
     const [borders, flows, neighbours, names] = await Promise.all([
-      ports.network.addresses(), ports.flows.matching(asked), ports.directory.neighbours(), ports.directory.names(),
+      ports.network.addresses(), ports.flows.matching(asked, explain), ports.directory.neighbours(), ports.directory.names(),
     ]);
-    const finding = findDevices(asked, flows, { borders, neighbours, names, ownerNames: settings.ownerNames });
+    const home = { borders, neighbours, names, ownerNames: settings.ownerNames, now: clock.now() };
+    const finding = withWitness(findDevices(asked, flows, home), witnessed, home);
     const devices = await Promise.all(finding.devices.map(async (device) => ({ ...device, port: device.mac === null ? null : await ports.directory.port(device.mac) })));
-    return { ...finding, devices };
+    return { ...finding, devices, why: [...finding.why, ...(explain ? ports.flows.remarks?.() ?? [] : [])] };
   };
 
   /** One step of the state machine, and its effects. */
   const apply = async (id: MitigationId, event: MitigationEvent): Promise<Mitigation | undefined> => {
+    // What was dropped until the end is read while the kernel still has it.
+    if (mayEnd.has(event.is) && holding) await countOnce();
     const before = store.get(id);
     if (!before) return undefined;
     const { mitigation, effects } = step(before, event, policy(), clock.now());
@@ -149,34 +169,63 @@ export function createPipeline(initial: PipelineSettings, store: Store, ports: P
   /** Makes the packet filter hold what all mitigations together need. */
   const enforce = async (): Promise<void> => {
     const rules = rulesFor(store.all(), policy(), clock.now());
+    const reported = reportedFor(store.all(), policy(), clock.now());
+    const needed = rules.length > 0 || reported.flows.length > 0;
+    if (!needed && !holding) return;
+    holding = true;
     try {
-      await ports.filter.replaceRules(rules);
+      await ports.filter.replaceRules(rules, reported);
       enforcementFailed = undefined;
     } catch (error) {
-      enforcementFailed = `blocking does not work: ${describe(error)}`;
-      log("error", enforcementFailed);
+      const complaint = `blocking does not work: ${describe(error)}`;
+      if (complaint !== enforcementFailed) log("error", complaint);
+      enforcementFailed = complaint;
       schedule.once("enforce", retryEnforcement, enforce);
       return;
     }
     for (const id of new Set(rules.map((rule) => rule.mitigation))) await apply(id, { is: "enforced" });
-    if (rules.length === 0) schedule.cancel("enforce", "count");
-    else {
+    // Others may have asked for rules meanwhile.
+    if (!needed && !isNeeded()) {
+      holding = false;
+      schedule.cancel("enforce", "count");
+    } else {
       schedule.once("enforce", renewEvery * 1000, enforce);
       countLater(0);
     }
   };
 
-  const countLater = (attempt: number): void => {
-    schedule.once("count", countAfter[Math.min(attempt, countAfter.length - 1)] ?? 5_000, () => count(attempt));
+  const isNeeded = (): boolean => {
+    const all = store.all();
+    return reportedFor(all, policy(), clock.now()).flows.length > 0 || rulesFor(all, policy(), clock.now()).length > 0;
   };
 
-  const count = async (attempt: number): Promise<void> => {
+  const unwatch = ports.filter.watch(() => {
+    log("warn", "something else has changed the rules in the kernel: they are restored");
+    enforce().catch((error: unknown) => { log("error", `internal: ${describe(error)}`); });
+  });
+
+  const countLater = (attempt: number): void => {
+    // Somebody is still to be named: their next packet tells.
+    const last = store.all().some(isNameless) ? countAfter.length - 2 : countAfter.length - 1;
+    schedule.once("count", countAfter[Math.min(attempt, last)] ?? 5_000, () => count(attempt));
+  };
+
+  const countOnce = async (): Promise<void> => {
     try {
-      for (const [id, dropped] of await ports.filter.readCounters()) await apply(id, { is: "counted", dropped });
+      for (const [id, { left, ...dropped }] of await ports.filter.readCounters()) {
+        await apply(id, { is: "counted", dropped, ...(left ? { left } : {}) });
+        const mitigation = store.get(id);
+        // Counted without a device: the kernel has recorded who sent it.
+        if (mitigation && isNameless(mitigation) && dropped.packets + (left?.packets ?? 0) > 0) await identify(id, 1);
+      }
     } catch (error) {
       log("warn", `drop counters were not read: ${describe(error)}`);
     }
-    if (store.all().some(isEnforced)) countLater(attempt + 1);
+  };
+
+  const count = async (attempt: number): Promise<void> => {
+    await countOnce();
+    if (holding) countLater(attempt + 1);
   };
 
   const scheduleDeadline = (id: MitigationId): void => {
@@ -189,9 +238,9 @@ export function createPipeline(initial: PipelineSettings, store: Store, ports: P
 
   return {
     request,
-    lookup,
+    lookup: (asked) => lookup(asked, { explain: true }),
     settings: () => settings,
-    warnings: () => enforcementFailed === undefined ? [] : [enforcementFailed],
+    warnings: () => [...enforcementFailed === undefined ? [] : [enforcementFailed], ...ports.filter.warnings(), ...store.all().flatMap((each) => leakWarning(each) ?? [])],
     mitigationsOf: (upstream, cuid) => store.all().filter((each) => each.request.upstream === upstream && each.request.cuid === cuid),
     withdraw(upstream, cuid, mid) {
       const asked = store.all().find((each) => each.state !== "ended" && each.request.upstream === upstream && each.request.cuid === cuid && each.request.mid === mid);
@@ -201,7 +250,9 @@ export function createPipeline(initial: PipelineSettings, store: Store, ports: P
     async resume() {
       const living = store.all().filter((each) => each.state !== "ended");
       for (const { id } of living) await apply(id, { is: "time" });
-      if (living.some(isEnforced)) await enforce();
+      // Also where nothing is needed: what an earlier run has left behind goes.
+      holding = true;
+      await enforce();
       for (const { id, state, devices } of store.all()) {
         scheduleDeadline(id);
         if (state !== "ended" && devices.length === 0) schedule.once(`watch ${id}`, 0, () => identify(id));
@@ -209,11 +260,19 @@ export function createPipeline(initial: PipelineSettings, store: Store, ports: P
     },
     async reload(next) {
       settings = next;
-      if (store.all().some(isEnforced)) await enforce();
+      await enforce();
       for (const { id } of store.all()) scheduleDeadline(id);
     },
-    stop: () => { schedule.stop(); },
+    stop() {
+      unwatch();
+      schedule.stop();
+    },
   };
+}
+
+/** Living, and nobody knows whose traffic it is. */
+function isNameless(mitigation: Mitigation): boolean {
+  return mitigation.devices.length === 0 && (mitigation.state === "pending" || mitigation.state === "active");
 }
 
 function describe(error: unknown): string {

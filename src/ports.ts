@@ -1,23 +1,34 @@
-import type { EnforcementRule } from "./model/enforcement.ts";
+import type { EnforcementRule, FilterCount, ReportedTraffic, Witnessed } from "./model/enforcement.ts";
 import type { Flow } from "./model/flow.ts";
 import type { HomeAddresses, Neighbour } from "./model/home.ts";
 import type { IpPrefix } from "./model/ip-prefix.ts";
 import type { AttackFlows } from "./model/mitigation-request.ts";
-import type { DropCount, MitigationId } from "./model/mitigation.ts";
+import type { MitigationId } from "./model/mitigation.ts";
 export type { Clock } from "./model/time.ts";
 
 /** What the pipeline needs from the world. main.ts hands it the real ones, a test its own. */
 
 export interface PacketFilter {
-  /** Makes the kernel hold exactly these rules, in one transaction. */
-  replaceRules(rules: readonly EnforcementRule[]): Promise<void>;
-  /** Packets and bytes dropped so far, by mitigation. */
-  readCounters(): Promise<ReadonlyMap<MitigationId, DropCount>>;
+  /** Makes the kernel hold exactly these rules, and watch for this traffic, in one transaction. */
+  replaceRules(rules: readonly EnforcementRule[], reported?: ReportedTraffic): Promise<void>;
+  /** Packets and bytes dropped so far, and those that left, by mitigation. */
+  readCounters(): Promise<ReadonlyMap<MitigationId, FilterCount>>;
+  /** Calls back when somebody else has changed what the kernel holds of ours, until the returned function is called. */
+  watch(disturbed: () => void): () => void;
+  /** Who sent the traffic that was reported. */
+  readWitness(mitigation: MitigationId): Promise<readonly Witnessed[]>;
+  /** What this kernel cannot do of what was asked; for the owner. */
+  warnings(): readonly string[];
 }
 
 export interface FlowTable {
-  /** Entries of connection tracking that could be the reported flows: more than asked is fine, fewer is not. */
-  matching(asked: AttackFlows): Promise<readonly Flow[]>;
+  /**
+   * Flows that could be the reported ones, those that ended lately included: more than asked is fine, fewer is not. To `explain`, also
+   * those that came near, whatever it costs.
+   */
+  matching(asked: AttackFlows, explain?: boolean): Promise<readonly Flow[]>;
+  /** What it can know and what not, for the owner who asks why. */
+  remarks?(): readonly string[];
   /** Deletes the flows between a device's addresses and the target, so that offloaded ones end too. */
   cut(addresses: readonly string[], target: readonly IpPrefix[]): Promise<void>;
 }

@@ -1,5 +1,7 @@
 import { formatIpPrefix, parseIpPrefix, type IpPrefix } from "./model/ip-prefix.ts";
-import { nothingRemembered, type Remembered } from "./store.ts";
+import type { Mitigation } from "./model/mitigation.ts";
+import type { HistoryEntry } from "./operator/describe-history.ts";
+import type { Remembered, RememberedDevice } from "./store.ts";
 
 /** Raised when an older daemon could not read what a newer one writes. */
 const format = 1;
@@ -9,7 +11,7 @@ export function writeRemembered(remembered: Remembered): string {
   return `${JSON.stringify({ format, ...remembered }, (_key, value: unknown) => isPrefix(value) ? { prefix: formatIpPrefix(value) } : value)}\n`;
 }
 
-/** Reads the text of a state file; a text where it is damaged or from another format. */
+/** Reads the text of a state file; in words why not where it is damaged or of another format. */
 export function readRemembered(text: string): Remembered | { readonly problem: string } {
   let value: unknown;
   try {
@@ -18,17 +20,83 @@ export function readRemembered(text: string): Remembered | { readonly problem: s
       return written ?? each;
     });
   } catch {
-    return { problem: "is not complete JSON" };
+    return { problem: "is damaged (not complete JSON)" };
   }
-  if (!isRecord(value) || value["format"] !== format) return { problem: `is not of format ${String(format)}` };
-  const lists = ["mitigations", "devices", "history"] as const;
-  if (!Number.isSafeInteger(value["nextId"]) || !lists.every((name) => Array.isArray(value[name]))) return { problem: "lacks parts" };
-  const remembered = value as unknown as Remembered; // written by writeRemembered, readable by root alone
-  return { ...nothingRemembered, nextId: remembered.nextId, mitigations: remembered.mitigations, devices: remembered.devices, history: remembered.history };
+  if (!isRecord(value) || typeof value["format"] !== "number") return { problem: "is damaged (it names no format)" };
+  if (value["format"] > format) return { problem: `was written by a newer version (format ${value["format"]}, this one reads ${format})` };
+  if (value["format"] < format) return { problem: `was written by a version that is too old (format ${value["format"]}, this one reads ${format})` };
+  const { nextId, mitigations, devices, history } = value;
+  if (typeof nextId !== "number" || !Number.isSafeInteger(nextId) || nextId < 1) return { problem: "is damaged (no valid nextId)" };
+  if (!isListOf(mitigations, isMitigation)) return { problem: "is damaged (in its mitigations)" };
+  if (!isListOf(devices, isDevice)) return { problem: "is damaged (in its devices)" };
+  if (!isListOf(history, isHistoryEntry)) return { problem: "is damaged (in its history)" };
+  return {
+    nextId: Math.max(nextId, ...mitigations.map(({ id }) => id + 1)), mitigations, devices,
+    // Since 0.2 an entry names the person; those before do not.
+    history: history.map((entry) => ({ ...entry, who: (entry as Partial<HistoryEntry>).who ?? null, via: (entry as Partial<HistoryEntry>).via ?? null })),
+  };
+}
+
+/**
+ * What the rest relies on without looking. The file is written by this program and readable by root alone: this is against
+ * damage and hand editing, not against malice.
+ */
+function isMitigation(value: unknown): value is Mitigation {
+  if (!isRecord(value) || !isRecord(value["request"]) || !isRecord(value["dropped"])) return false;
+  const { target, source, upstream, cuid, mid } = value["request"];
+  return isCount(value["id"]) && isOneOf(value["state"], ["pending", "active", "terminating", "ended"])
+    && isOneOf(value["action"], ["block", "limit", "quarantine", "observe"]) && isCount(value["status"])
+    && isCount(value["requestedAt"]) && ["expiresAt", "allowedUntil", "startedAt", "deadline", "lastDropAt"].every((name) => value[name] === null || isCount(value[name]))
+    && isCount(value["terminatingPeriod"]) && isCount(value["dropped"]["packets"]) && isCount(value["dropped"]["bytes"])
+    && isListOf(value["devices"], isFoundDevice)
+    && typeof upstream === "string" && typeof cuid === "string" && isCount(mid)
+    && isRecord(target) && isListOf(target["prefixes"], isPrefix) && isListOf(target["ports"], isRange) && isListOf(target["protocols"], isCount)
+    && isListOf(target["fqdns"], isText) && isListOf(target["uris"], isText)
+    && isRecord(source) && isListOf(source["prefixes"], isPrefix) && isListOf(source["ports"], isRange) && isListOf(source["icmpTypes"], isRange);
+}
+
+function isFoundDevice(value: unknown): boolean {
+  return isRecord(value) && isTextOrNull(value["mac"]) && isTextOrNull(value["name"]) && isListOf(value["addresses"], isText) && isRecord(value["evidence"]);
+}
+
+function isDevice(value: unknown): value is RememberedDevice {
+  return isRecord(value) && isText(value["mac"]) && isTextOrNull(value["name"]) && isListOf(value["addresses"], isText)
+    && isCount(value["requests"]) && isCount(value["lastRequestAt"]) && (value["policy"] === null || isOneOf(value["policy"], ["ask", "auto", "never"]));
+}
+
+function isHistoryEntry(value: unknown): value is HistoryEntry {
+  return isRecord(value) && isCount(value["at"]) && isText(value["event"]) && isText(value["by"]) && isText(value["reason"])
+    && isListOf(value["devices"], isRecord) && isListOf(value["target"], isText) && (value["dropped"] === null || isRecord(value["dropped"]));
+}
+
+function isListOf<T>(value: unknown, isItem: (item: unknown) => item is T): value is readonly T[];
+function isListOf(value: unknown, isItem: (item: unknown) => boolean): boolean;
+function isListOf(value: unknown, isItem: (item: unknown) => boolean): boolean {
+  return Array.isArray(value) && value.every((item) => isItem(item));
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === "string";
+}
+
+function isTextOrNull(value: unknown): boolean {
+  return value === null || typeof value === "string";
+}
+
+function isCount(value: unknown): value is number {
+  return typeof value === "number" && Number.isFinite(value) && value >= 0;
+}
+
+function isOneOf(value: unknown, words: readonly string[]): boolean {
+  return typeof value === "string" && words.includes(value);
+}
+
+function isRange(value: unknown): boolean {
+  return isRecord(value) && isCount(value["lower"]) && isCount(value["upper"]);
 }
 
 function isPrefix(value: unknown): value is IpPrefix {

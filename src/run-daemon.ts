@@ -4,23 +4,32 @@ import type { Config } from "./config/config.ts";
 import type { UpstreamConfig } from "./config/upstream-config.ts";
 import type { DtlsModule } from "./dtls/dtls-module.ts";
 import type { DtlsCredentials } from "./dtls/dtls-session.ts";
+import { openMemory } from "./memory.ts";
 import type { Mitigation } from "./model/mitigation.ts";
 import { historyOf, operatorActions } from "./operator-actions.ts";
-import { dispatch } from "./operator/dispatch.ts";
+import type { Caller } from "./operator/caller.ts";
+import { describeUpstream } from "./operator/describe-status.ts";
+import { dispatch, type Reply } from "./operator/dispatch.ts";
+import { createNewsDesk, type OwnerNews } from "./operator/owner-news.ts";
 import { createPipeline } from "./pipeline.ts";
-import type { Log, PacketFilter } from "./ports.ts";
+import type { Log } from "./ports.ts";
 import { pipelineSettings } from "./read-settings.ts";
-import { readRemembered, writeRemembered } from "./remembered-json.ts";
-import { createStore, nothingRemembered, type Remembered } from "./store.ts";
 import { openControlSocket } from "./system/control-socket.ts";
 import { addressesOf } from "./system/device-addresses.ts";
 import { openDial } from "./system/dial-upstream.ts";
+import { openFlowJournal } from "./system/flow-journal.ts";
+import { openFlowMemory } from "./system/flow-memory.ts";
 import { openConntrack } from "./system/flow-table.ts";
+import { followCommand } from "./system/follow-command.ts";
 import { openHomeDirectory } from "./system/home-directory.ts";
-import { openHomeNetwork } from "./system/home-network.ts";
+import { guessDevices, openHomeNetwork } from "./system/home-network.ts";
+import { nudgeNeighbour } from "./system/nudge-neighbour.ts";
+import { openOperatorOnUbus, type OperatorOnUbus } from "./system/operator-on-ubus.ts";
+import { openNftables } from "./nftables/open-nftables.ts";
+import { readManagementSessions } from "./system/management-sessions.ts";
 import { openPacketFilter } from "./system/packet-filter.ts";
 import { runCommand } from "./system/run-command.ts";
-import { openStateFile, type StateFile } from "./system/state-file.ts";
+import { openStateFile } from "./system/state-file.ts";
 import { systemClock as clock } from "./system/system-clock.ts";
 
 /** A configuration with the secrets that its files held. */
@@ -35,42 +44,47 @@ export interface Daemon {
   stop(): Promise<void>;
 }
 
-/** State is written at most so often, but for the first change after a pause, which is written at once: flash wears. */
-const writeEvery = 1_000; // milliseconds
-
 /** Everything, wired by hand. Rejects with ControlSocketError if another daemon is running. */
 export async function runDaemon(version: string, dtls: DtlsModule, first: LoadedConfig, log: Log): Promise<Daemon> {
   let loaded = first;
   const startedAt = clock.now();
   const run = runCommand;
-  const filter = openPacketFilter();
+  const filter = openPacketFilter(openNftables(), {
+    wanDevices: async () => (loaded.config.wanDevices.length > 0 ? loaded.config.wanDevices : (await guessDevices(run)).wan),
+  });
   const network = {
     addresses: () => openHomeNetwork({
       run, devices: { wan: loaded.config.wanDevices, lan: loaded.config.lanDevices }, sourceScope: loaded.config.sourceScope,
     }).addresses(),
   };
-  const stateFile = openStateFile(first.config.stateDir);
-  const stateWarnings: string[] = [];
-  const store = createStore(await recall(stateFile, filter, log, stateWarnings));
-  const saver = createSaver(stateFile, () => writeRemembered(store.snapshot()), log);
+  const memory = await openMemory(openStateFile(first.config.stateDir), { clock, log, filter });
+  const { store } = memory;
+
+  const desk = createNewsDesk(store.all());
+  let onUbus: { readonly path: string; readonly object: OperatorOnUbus } | undefined;
+  const tell = (news: OwnerNews): void => { onUbus?.object.tell(news); };
 
   const upstreams = new Map<string, { readonly upstream: Upstream; readonly fingerprint: string }>();
   const isMitigating = (name: string): boolean => store.all().some((each) => each.request.upstream === name && each.state !== "ended");
 
   const { leaseFiles } = first.config;
+  const directory = openHomeDirectory({ run, log, ...(leaseFiles.length > 0 ? { leaseFiles } : {}) });
+  const journal = openFlowJournal({ follow: followCommand, clock, log, directory, network, nudge: nudgeNeighbour });
   const pipeline = createPipeline(
     pipelineSettings(first.config), store,
-    { clock, log, filter, network, flows: openConntrack({ run, log }), directory: openHomeDirectory({ run, log, ...(leaseFiles.length > 0 ? { leaseFiles } : {}) }) },
+    { clock, log, filter, network, managing: () => readManagementSessions(), flows: openFlowMemory(openConntrack({ run, log }), journal), directory },
     {
       notifyUpstream(mitigation) {
         upstreams.get(mitigation.request.upstream)?.upstream.mitigationChanged(mitigation);
       },
       tellOwner(mitigation) {
         if (mitigation.state === "ended") store.record(historyOf(mitigation, "ended", endedBy(mitigation), clock.now()));
+        // Later, as the same step may go on: a decision that the owner made before answers a request at once.
+        clock.after(0, () => { for (const news of desk.newsOf(store.get(mitigation.id) ?? mitigation, store.all())) tell(news); });
       },
       remember() {
         for (const [name, { upstream }] of upstreams) upstream.setMitigating(isMitigating(name));
-        saver.save();
+        memory.save();
       },
     },
   );
@@ -87,7 +101,7 @@ export async function runDaemon(version: string, dtls: DtlsModule, first: Loaded
       random: Math.random, randomBytes, log,
     },
     pipeline,
-    () => undefined,
+    (status) => { tell({ event: "upstream", about: describeUpstream({ name: config.name, ...status }) }); },
   );
 
   /** Upstreams that changed are dialled anew, the others keep their sessions. */
@@ -120,12 +134,22 @@ export async function runDaemon(version: string, dtls: DtlsModule, first: Loaded
       for (const { upstream } of chosen) upstream.reconnect();
       return chosen.length === 0 ? undefined : chosen.map(({ upstream }) => upstream.name);
     },
-    warnings: () => [...loaded.warnings, ...stateWarnings, ...saver.warnings()],
-    remember: () => { saver.save(); },
+    warnings: () => [...loaded.warnings, ...memory.warnings(), ...journal.warnings()],
+    rememberNow: () => { memory.saveNow(); },
   });
-  const control = await openControlSocket(first.config.controlSocket, (method, params) => dispatch(actions, method, params, (name, error) => {
-    log("error", `control method ${name} failed: ${error instanceof Error ? error.message : String(error)}`);
-  }), { clock, log });
+  const answer = (caller: Caller, method: unknown, params: unknown): Promise<Reply> => dispatch(actions, caller, method, params, {
+    fault: (name, error) => { log("error", `control method ${name} failed: ${error instanceof Error ? error.message : String(error)}`); },
+    changed: (line) => { log("info", line); },
+  });
+  const control = await openControlSocket(first.config.controlSocket, (who, method, params) => answer({ via: "cli", who, mayChange: true }, method, params), { clock, log });
+  /** After a reload perhaps at another socket. */
+  const openUbusObject = (): void => {
+    if (onUbus?.path === loaded.config.ubusSocket) return;
+    onUbus?.object.close();
+    const path = loaded.config.ubusSocket;
+    onUbus = path === null ? undefined : { path, object: openOperatorOnUbus(path, answer, log) };
+  };
+  openUbusObject();
 
   await pipeline.resume();
   openUpstreams();
@@ -136,72 +160,17 @@ export async function runDaemon(version: string, dtls: DtlsModule, first: Loaded
       loaded = next;
       await pipeline.reload(pipelineSettings(next.config));
       openUpstreams();
+      openUbusObject();
       log("info", "configuration reloaded");
     },
     async stop() {
       for (const { upstream } of upstreams.values()) upstream.stop();
       pipeline.stop();
-      saver.flush();
+      journal.stop();
+      memory.close();
+      onUbus?.object.close();
       await control.close();
     },
-  };
-}
-
-/** What was saved; with nothing saved, ids go on behind those that the kernel still counts for. */
-async function recall(file: StateFile, filter: PacketFilter, log: Log, warnings: string[]): Promise<Remembered> {
-  const complain = (message: string): void => {
-    warnings.push(message);
-    log("warn", message);
-  };
-  try {
-    const text = file.read();
-    const read = text === undefined ? undefined : readRemembered(text);
-    if (read && !("problem" in read)) return read;
-    if (read) complain(`${file.path} ${read.problem}: it is kept as ${file.setAside()}, and the daemon starts without its memory`);
-  } catch (error) {
-    complain(`${file.path} cannot be read: ${error instanceof Error ? error.message : String(error)}`);
-  }
-  const counted = await filter.readCounters().catch(() => new Map<number, never>());
-  return { ...nothingRemembered, nextId: Math.max(0, ...counted.keys()) + 1 };
-}
-
-interface Saver {
-  save(): void;
-  flush(): void;
-  warnings(): readonly string[];
-}
-
-function createSaver(file: StateFile, text: () => string, log: Log): Saver {
-  let written: string | undefined;
-  let lastAt = 0;
-  let cancel: (() => void) | undefined;
-  let problem: string | undefined;
-  const write = (): void => {
-    cancel?.();
-    cancel = undefined;
-    lastAt = clock.now();
-    const next = text();
-    if (next === written) return;
-    try {
-      file.write(next);
-      written = next;
-      problem = undefined;
-    } catch (error) {
-      const now = `decisions are not saved, ${file.path} cannot be written: ${error instanceof Error ? error.message : String(error)}`;
-      if (now !== problem) log("error", now);
-      problem = now;
-    }
-  };
-  return {
-    save() {
-      const wait = Math.min(writeEvery, lastAt + writeEvery - clock.now());
-      if (wait <= 0) write();
-      else cancel ??= clock.after(wait, write);
-    },
-    flush() {
-      if (cancel) write();
-    },
-    warnings: () => problem === undefined ? [] : [problem],
   };
 }
 
@@ -210,8 +179,8 @@ function endedBy(mitigation: Mitigation): "admin" | "policy" | "upstream" | "tim
     case "withdrawn": return "upstream";
     case "overridden": return "upstream";
     case "rejected": return "policy";
-    case "denied": return "admin";
-    case "released": return "admin";
+    case "denied": return mitigation.decidedBy === "admin" ? "admin" : "time";
+    case "released": return mitigation.allowedUntil !== null && mitigation.allowedUntil <= clock.now() ? "time" : "admin";
     default: return "time";
   }
 }

@@ -37,6 +37,8 @@ export interface Store {
   get(id: MitigationId): Mitigation | undefined;
   put(mitigation: Mitigation): void;
   newId(): MitigationId;
+  /** No more ids will be used: the next run goes on with the next one. */
+  releaseIds(): void;
   devices(): readonly RememberedDevice[];
   rememberDevice(device: RememberedDevice): void;
   history(): readonly HistoryEntry[];
@@ -44,8 +46,13 @@ export interface Store {
   snapshot(): Remembered;
 }
 
-export function createStore(from: Remembered): Store {
+/** Ids that are promised to the file ahead of their use: a kill between use and write must not bring one back. */
+const idsAhead = 8;
+
+/** `promise` is called when the file has to learn of ids before they are used. */
+export function createStore(from: Remembered, promise: () => void = () => undefined): Store {
   let { nextId } = from;
+  let promised = nextId;
   const mitigations = new Map(from.mitigations.map((each) => [each.id, each]));
   const devices = new Map(from.devices.map((each) => [each.mac, each]));
   const history = [...from.history];
@@ -57,7 +64,15 @@ export function createStore(from: Remembered): Store {
       const ended = [...mitigations.values()].filter((each) => each.state === "ended");
       for (const { id } of ended.slice(0, Math.max(0, ended.length - mostEnded))) mitigations.delete(id);
     },
-    newId: () => nextId++,
+    newId() {
+      const id = nextId++;
+      if (id >= promised) {
+        promised = nextId + idsAhead;
+        promise();
+      }
+      return id;
+    },
+    releaseIds() { promised = nextId; },
     devices: () => [...devices.values()],
     rememberDevice(device) {
       devices.delete(device.mac); // the order is that of the last request
@@ -72,7 +87,7 @@ export function createStore(from: Remembered): Store {
       history.push(entry);
       history.splice(0, Math.max(0, history.length - mostHistory));
     },
-    snapshot: () => ({ nextId, mitigations: [...mitigations.values()], devices: [...devices.values()], history: [...history] }),
+    snapshot: () => ({ nextId: Math.max(nextId, promised), mitigations: [...mitigations.values()], devices: [...devices.values()], history: [...history] }),
   };
 }
 

@@ -1,4 +1,4 @@
-import type { EnforcementRule } from "../model/enforcement.ts";
+import type { EnforcementRule, FilterCount, ReportedTraffic } from "../model/enforcement.ts";
 import type { DropCount, MitigationId } from "../model/mitigation.ts";
 import { renderTransaction } from "../nftables/render-statement.ts";
 import type { TableNames } from "../nftables/read-json.ts";
@@ -8,10 +8,12 @@ import type { Claim } from "./claim.ts";
 import { layDeviceChains } from "./device-chains.ts";
 import { exactKeysOf } from "./exact-keys.ts";
 import { layHashMaps } from "./hash-maps.ts";
-import { counterName, forwardChain, limitName, table } from "./names.ts";
+import { counterName, forwardChain, leftCounterName, limitName, table, wanChain, wanLimitName } from "./names.ts";
 import { findOverlapping } from "./overlap.ts";
 import type { ChainClaim, ExactClaim } from "./parts.ts";
 import { groupBy, selectorText } from "./parts.ts";
+import { layQuarantine } from "./quarantine-chains.ts";
+import { layReportedChains, nothingReported, reportedNow } from "./reported-chains.ts";
 
 /** An empty table, or none. */
 export const nothingHeld: TableNames = { chains: [], sets: [], maps: [], counters: [], limits: [] };
@@ -32,23 +34,33 @@ export function renderRuleset(...parameters: Parameters<typeof buildRuleset>): s
  * Throws InvalidRule.
  */
 export function buildRuleset(
-  rules: readonly EnforcementRule[], held: TableNames = nothingHeld, counted: ReadonlyMap<MitigationId, DropCount> = new Map(),
+  rules: readonly EnforcementRule[], held: TableNames = nothingHeld, counted: ReadonlyMap<MitigationId, FilterCount> = new Map(),
+  reported: ReportedTraffic = nothingReported,
 ): readonly Statement[] {
   // Deleting what may be absent: after `add` it is not.
-  if (rules.length === 0) return [{ do: "add table", table }, { do: "delete table", table }];
+  const watched = reportedNow(reported);
+  if (rules.length === 0 && watched.length === 0) return [{ do: "add table", table }, { do: "delete table", table }];
 
   const claims = rules.flatMap(claimsOf);
   const { exact, others } = partClaims(claims);
   const hashMaps = layHashMaps(exact);
   const chains = layDeviceChains(others);
-  const mitigations = [...new Set(rules.map(({ mitigation }) => mitigation))].sort((a, b) => a - b);
+  const wan = layReportedChains(reported);
+  const quarantine = layQuarantine(rules);
+  const mitigations = [...new Set([...rules, ...watched].map(({ mitigation }) => mitigation))].sort((a, b) => a - b);
+  const watchedIds = new Set(watched.map(({ mitigation }) => mitigation));
   const declared: readonly Statement[] = [
     { do: "add table", table },
-    ...mitigations.map((id): Statement => ({ do: "add counter", table, name: counterName(id), ...counted.get(id) })),
-    ...declareLimits(claims),
+    ...mitigations.flatMap((id) => declareCounters(id, counted.get(id), watchedIds.has(id))),
+    ...declareLimits(claims, reported),
     ...hashMaps.declared,
     ...chains.declared,
+    ...quarantine.declared,
+    ...wan.declared,
     { do: "add chain", table, name: forwardChain, base: { type: "filter", hook: "forward", priority: { base: "filter", offset: -5 }, policy: "accept" } },
+    ...(watched.length > 0
+      ? [{ do: "add chain", table, name: wanChain, base: { type: "filter", hook: "postrouting", priority: { base: "srcnat", offset: 10 }, policy: "accept" } } as const]
+      : []),
   ];
   return [
     { comment: "What is needed; what is there already stays, and so does what it has counted." },
@@ -57,11 +69,15 @@ export function buildRuleset(
     { do: "flush table", table },
     ...flushAll(declared),
     ...deleteOthers(held, namesDeclared(declared)),
-    ...(claims.length > 0 ? [{ comment: "Each ends by itself, whatever becomes of the daemon." }] : []),
+    ...(claims.length > 0 || watched.length > 0 ? [{ comment: "Each ends by itself, whatever becomes of the daemon." }] : []),
     ...hashMaps.elements,
     ...chains.elements,
+    ...quarantine.elements,
+    ...wan.elements,
     ...hashMaps.rules,
     ...chains.rules,
+    ...quarantine.rules,
+    ...wan.rules,
   ];
 }
 
@@ -89,19 +105,24 @@ function partClaims(claims: readonly Claim[]): { exact: ExactClaim[]; others: Ch
   return { exact, others };
 }
 
-function declareLimits(claims: readonly Claim[]): Statement[] {
-  const limits = new Map<string, Statement>();
-  for (const { mitigation, allowed } of claims) {
-    if (allowed === null) continue;
-    const name = limitName(mitigation, allowed);
-    // A second's worth may come at once.
-    limits.set(name, { do: "add limit", table, name, packetsPerSecond: allowed, burst: allowed });
-  }
-  return [...limits.values()];
+function declareCounters(id: MitigationId, from: FilterCount | undefined, isWatched: boolean): Statement[] {
+  const counter = (name: string, start: DropCount | undefined): Statement => ({
+    do: "add counter", table, name, ...(start ? { packets: start.packets, bytes: start.bytes } : {}),
+  });
+  return [counter(counterName(id), from), ...(isWatched ? [counter(leftCounterName(id), from?.left)] : [])];
+}
+
+function declareLimits(claims: readonly Claim[], reported: ReportedTraffic): Statement[] {
+  const limits = new Map<string, number>();
+  for (const { mitigation, allowed } of claims) if (allowed !== null) limits.set(limitName(mitigation, allowed), allowed);
+  for (const { mitigation, action, packetsPerSecond } of reportedNow(reported)) if (action === "limit") limits.set(wanLimitName(mitigation, packetsPerSecond), packetsPerSecond);
+  // A second's worth may come at once.
+  return [...limits].map(([name, packetsPerSecond]) => ({ do: "add limit", table, name, packetsPerSecond, burst: packetsPerSecond }));
 }
 
 function flushAll(declared: readonly Statement[]): Statement[] {
-  const { sets, maps } = namesDeclared(declared);
+  // What packets have written into a dynamic set stays.
+  const { sets, maps } = namesDeclared(declared.filter((statement) => !("flags" in statement && statement.flags.includes("dynamic"))));
   return [
     ...maps.map((name): Statement => ({ do: "flush map", table, name })),
     ...sets.map((name): Statement => ({ do: "flush set", table, name })),

@@ -19,6 +19,8 @@ export interface Service {
   readonly protocols: readonly number[];
   readonly ports: readonly NumberRange[];
   readonly icmpTypes: readonly NumberRange[];
+  /** Only traffic as seen outside is told by them. */
+  readonly sourcePorts?: readonly NumberRange[];
 }
 
 /** What one mitigation claims of one device's traffic in one address family. */
@@ -42,9 +44,9 @@ export class InvalidRule extends Error {
 }
 
 /** nft reads no more than eight digits, some three years. */
-const longestTimeout: Seconds = 99_999_999;
+export const longestTimeout: Seconds = 99_999_999;
 
-const everywhere: Readonly<Record<IpFamily, IpPrefix>> = { 4: { family: 4, bits: 0n, length: 0 }, 6: { family: 6, bits: 0n, length: 0 } };
+export const everywhere: Readonly<Record<IpFamily, IpPrefix>> = { 4: { family: 4, bits: 0n, length: 0 }, 6: { family: 6, bits: 0n, length: 0 } };
 const anyService: readonly Service[] = [{ protocols: [], ports: [], icmpTypes: [] }];
 
 /** What a rule claims; nothing once its time is up. Throws InvalidRule. */
@@ -86,27 +88,31 @@ function senders(rule: EnforcementRule): { selector: Selector; families: readonl
  * The traffic that protocols, ports and ICMP types describe together. Ports restrict the protocols that have ports and
  * say nothing of others; without protocols they mean all that have ports. So do ICMP types with ICMP.
  */
-export function servicesOf(target: Pick<AttackTarget, "protocols" | "ports">, types: readonly NumberRange[], family: IpFamily): readonly Service[] {
+export function servicesOf(
+  target: Pick<AttackTarget, "protocols" | "ports">, types: readonly NumberRange[], family: IpFamily, from: readonly NumberRange[] = [],
+): readonly Service[] {
   const ports = mergeRanges(target.ports);
+  const sourcePorts = mergeRanges(from);
+  const isPorted = ports.length > 0 || sourcePorts.length > 0;
   const icmpTypes = mergeRanges(types);
   const icmp = family === 4 ? ipProtocol.icmp : ipProtocol.icmpv6;
   const asked = [...new Set(target.protocols)];
-  if (asked.length === 0 && ports.length > 0) asked.push(...portProtocols);
+  if (asked.length === 0 && isPorted) asked.push(...portProtocols);
   if (target.protocols.length === 0 && icmpTypes.length > 0) asked.push(icmp);
   if (asked.length === 0) return anyService;
 
-  const withPorts = ports.length > 0 ? asked.filter((protocol) => portProtocols.includes(protocol)) : [];
+  const withPorts = isPorted ? asked.filter((protocol) => portProtocols.includes(protocol)) : [];
   const withTypes = icmpTypes.length > 0 ? asked.filter((protocol) => protocol === icmp) : [];
   const plain = asked.filter((protocol) => !withPorts.includes(protocol) && !withTypes.includes(protocol));
   return [
-    { protocols: withPorts, ports, icmpTypes: [] },
+    { protocols: withPorts, ports, icmpTypes: [], ...(sourcePorts.length > 0 ? { sourcePorts } : {}) },
     { protocols: withTypes, ports: [], icmpTypes },
     { protocols: plain, ports: [], icmpTypes: [] },
   ].filter(({ protocols }) => protocols.length > 0).map((service) => ({ ...service, protocols: service.protocols.sort((a, b) => a - b) }));
 }
 
 /** Those of the family, without the ones that lie within another. */
-function disjointPrefixes(prefixes: readonly IpPrefix[], family: IpFamily): IpPrefix[] {
+export function disjointPrefixes(prefixes: readonly IpPrefix[], family: IpFamily): IpPrefix[] {
   const kept: IpPrefix[] = [];
   const sorted = prefixes.filter((prefix) => prefix.family === family)
     .sort((a, b) => a.length - b.length || (a.bits < b.bits ? -1 : 1));
@@ -124,16 +130,24 @@ function addressesOf(rule: EnforcementRule): IpPrefix[] {
 }
 
 function checkRule(rule: EnforcementRule): void {
+  checkTraffic({ ...rule, ports: rule.target.ports });
+  if (rule.mac === null ? rule.addresses.length === 0 : parseMac(rule.mac) !== rule.mac) throw new InvalidRule(`mitigation ${rule.mitigation}: neither a MAC address nor an address`);
+}
+
+/** What rules on devices and on reported traffic have in common. Throws InvalidRule. */
+export function checkTraffic(rule: {
+  readonly mitigation: MitigationId; readonly action: string; readonly timeout: Seconds; readonly packetsPerSecond: number;
+  readonly target: AttackTarget; readonly ports: readonly NumberRange[]; readonly icmpTypes: readonly NumberRange[];
+}): void {
   const complain = (what: string): never => { throw new InvalidRule(`mitigation ${rule.mitigation}: ${what}`); };
   const within = (values: readonly number[], highest: number): boolean => values.every((value) => Number.isInteger(value) && value >= 0 && value <= highest);
   const rangesWithin = (ranges: readonly NumberRange[], highest: number): boolean => (
     ranges.every(({ lower, upper }) => lower <= upper && within([lower, upper], highest))
   );
   if (!Number.isSafeInteger(rule.mitigation) || rule.mitigation < 0) complain("not an id");
-  if (rule.mac === null ? rule.addresses.length === 0 : parseMac(rule.mac) !== rule.mac) complain("neither a MAC address nor an address");
   if (!Number.isFinite(rule.timeout) || rule.timeout < 0) complain("every rule needs a time-out");
   if (!within(rule.target.protocols, 255)) complain("not a protocol number");
-  if (!rangesWithin(rule.target.ports, 65535)) complain("not a port range");
+  if (!rangesWithin(rule.ports, 65535)) complain("not a port range");
   if (!rangesWithin(rule.icmpTypes, 255)) complain("not an ICMP type range");
   if (rule.action === "limit" && !(within([rule.packetsPerSecond], 0xffff_ffff) && rule.packetsPerSecond > 0)) complain("not a packet rate");
 }

@@ -54,10 +54,12 @@ function matchTarget({ selector, family, prefixes }: Claim): Expression[] {
   return [{ match: family === 4 ? "ip daddr" : "ip6 daddr", values: prefixes.map((prefix) => ({ ip: isSingleAddress(prefix) ? formatIpAddress(prefix) : formatIpPrefix(prefix) })) }];
 }
 
-function matchService({ family }: Claim, { protocols, ports, icmpTypes }: Service): Expression[] {
+/** The steps of a rule that tell the service. */
+export function matchService({ family }: Pick<Claim, "family">, { protocols, ports, icmpTypes, sourcePorts = [] }: Service): Expression[] {
   const restrict = (match: Field, values: readonly Value[]): Expression[] => (values.length > 0 ? [{ match, values }] : []);
   return [
     ...restrict("meta l4proto", protocols.map((number) => ({ number }))),
+    ...restrict("th sport", sourcePorts.map(rangeValue)),
     ...restrict("th dport", ports.map(rangeValue)),
     ...restrict(family === 4 ? "icmp type" : "icmpv6 type", icmpTypes.map(rangeValue)),
   ];

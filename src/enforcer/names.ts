@@ -1,5 +1,7 @@
 import type { DropCount, MitigationId } from "../model/mitigation.ts";
-import type { IpFamily } from "../model/ip-prefix.ts";
+import type { FilterCount } from "../model/enforcement.ts";
+import type { IpFamily, IpPrefix } from "../model/ip-prefix.ts";
+import { formatIpAddress } from "../model/ip-prefix.ts";
 import type { Table } from "../nftables/statement.ts";
 import type { Claim, Selector } from "./claim.ts";
 import type { Shape } from "./exact-keys.ts";
@@ -7,11 +9,51 @@ import type { Shape } from "./exact-keys.ts";
 /** All that we do happens in this table (docs: contract, nftables). */
 export const table: Table = { family: "inet", name: "dots_callhome" };
 
+/** For what stays within one bridge. */
+export const bridgeTable: Table = { family: "bridge", name: "dots_callhome" };
+
+/** For what leaves by the WAN's network card. */
+export const egressTable: Table = { family: "netdev", name: "dots_callhome" };
+
 export const forwardChain = "forward";
+/** With the router itself. */
+export const inputChain = "input";
+export const outputChain = "output";
+/** At postrouting, after NAT. */
+export const wanChain = "wan";
 
 /** Counts what a mitigation drops. */
 export function counterName(mitigation: MitigationId): string {
   return `m${String(mitigation)}`;
+}
+
+/** Counts reported traffic that left the router nevertheless. */
+export function leftCounterName(mitigation: MitigationId): string {
+  return `e${String(mitigation)}`;
+}
+
+/** Who was seen sending reported traffic: MAC address and address before NAT. */
+export function witnessSetName(mitigation: MitigationId, family: IpFamily): string {
+  return `seen${String(mitigation)}_${String(family)}`;
+}
+
+/** From a reported target to its chain, for all targets of one prefix length. */
+export function reportedMapName({ family, length }: IpPrefix): string {
+  return `reported${String(family)}_${String(length)}`;
+}
+
+export function reportedChainName(prefix: IpPrefix): string {
+  return `reported_${formatIpAddress(prefix).replaceAll(/[.:]/g, "_")}_${String(prefix.length)}`;
+}
+
+/** From a quarantined device to its counter. */
+export const quarantineMapNames = { mac: "quarantine_by_mac", 4: "quarantine_by_destination4", 6: "quarantine_by_destination6" } as const;
+
+export const sparedSetNames = { mac: "spared_by_mac", unasked: "unasked_by_mac", 4: "spared_by_address4", 6: "spared_by_address6" } as const;
+
+/** What passed the device's own limit passes this one as well. */
+export function wanLimitName(mitigation: MitigationId, packetsPerSecond: number): string {
+  return `${limitName(mitigation, packetsPerSecond)}_wan`;
 }
 
 /** One for each rate, so that a new rate is a new object and an old one keeps its state. */
@@ -49,12 +91,25 @@ export function selectorFamily(claim: Claim): IpFamily {
   return claim.selector.by === "mac" ? claim.family : claim.selector.family;
 }
 
-/** What the mitigations dropped, from the table's counters; counters that are not ours are passed over. */
-export function dropsByMitigation(counters: ReadonlyMap<string, DropCount>): ReadonlyMap<MitigationId, DropCount> {
-  const drops = new Map<MitigationId, DropCount>();
+/** Adds what was counted elsewhere: drops on a bridge; what left, at the network card, which knows best. */
+export function withOtherCounts(
+  counts: ReadonlyMap<MitigationId, FilterCount>, bridged: ReadonlyMap<string, DropCount>, left: ReadonlyMap<string, DropCount>,
+): ReadonlyMap<MitigationId, FilterCount> {
+  return new Map([...counts].map(([id, count]) => {
+    const more = bridged.get(counterName(id)) ?? { packets: 0, bytes: 0 };
+    const out = left.get(leftCounterName(id)) ?? count.left;
+    return [id, { packets: count.packets + more.packets, bytes: count.bytes + more.bytes, ...(out ? { left: { packets: out.packets, bytes: out.bytes } } : {}) }];
+  }));
+}
+
+/** What was counted for the mitigations, from the table's counters; counters that are not ours are passed over. */
+export function countsByMitigation(counters: ReadonlyMap<string, DropCount>): ReadonlyMap<MitigationId, FilterCount> {
+  const counts = new Map<MitigationId, FilterCount>();
   for (const [name, { packets, bytes }] of counters) {
     const id = /^m(0|[1-9]\d{0,15})$/.exec(name)?.[1];
-    if (id !== undefined) drops.set(Number(id), { packets, bytes });
+    if (id === undefined) continue;
+    const left = counters.get(leftCounterName(Number(id)));
+    counts.set(Number(id), { packets, bytes, ...(left ? { left: { packets: left.packets, bytes: left.bytes } } : {}) });
   }
-  return drops;
+  return counts;
 }

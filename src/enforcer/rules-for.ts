@@ -1,4 +1,9 @@
-import type { EnforcementRule } from "../model/enforcement.ts";
+import type { MacAddress } from "../model/device.ts";
+import { isSingleAddress } from "../model/ip-prefix.ts";
+import { portProtocols } from "../model/ip-protocol.ts";
+import type { AttackFlows } from "../model/mitigation-request.ts";
+import { mergeRanges } from "../model/number-range.ts";
+import type { EnforcementRule, ReportedFlows, ReportedTraffic } from "../model/enforcement.ts";
 import type { Mitigation } from "../model/mitigation.ts";
 import type { Policy } from "../model/policy.ts";
 import type { Instant, Seconds } from "../model/time.ts";
@@ -22,6 +27,58 @@ export function rulesFor(mitigations: readonly Mitigation[], policy: Pick<Policy
       packetsPerSecond: policy.limitRate, timeout: timeoutOf(mitigation, now),
     }));
   });
+}
+
+/**
+ * What the packet filter has to look for where traffic leaves the home. A mitigation that may act has what was reported dropped
+ * there, whether or not its device is known; one that may not, and has no device yet, has the senders recorded.
+ */
+export function reportedFor(mitigations: readonly Mitigation[], policy: Pick<Policy, "limitRate" | "neverBlock" | "devices">, now: Instant): ReportedTraffic {
+  const flows = mitigations.flatMap((mitigation): ReportedFlows[] => {
+    const { target, source } = mitigation.request;
+    const action = reportedAction(mitigation);
+    const senders = isSpecific(mitigation.request) ? null : sendersOf(mitigation);
+    return action === undefined || senders?.length === 0 ? [] : [{
+      mitigation: mitigation.id, target, source, action, packetsPerSecond: policy.limitRate,
+      // Once devices are known, whoever had to be asked has been.
+      sparesUnasked: mitigation.decidedBy !== "admin" && mitigation.devices.length === 0,
+      senders, timeout: timeoutOf(mitigation, now),
+    }];
+  });
+  const macsOf = (wanted: "never" | "ask"): string[] => policy.devices.filter((device) => device.policy === wanted).map(({ mac }) => mac);
+  return {
+    flows,
+    spared: {
+      macs: [...macsOf("never"), ...policy.neverBlock.flatMap((thing) => (thing.is === "mac" ? [thing.mac] : []))],
+      prefixes: policy.neverBlock.flatMap((thing) => (thing.is === "prefix" ? [thing.prefix] : [])),
+      unaskedMacs: macsOf("ask"),
+    },
+  };
+}
+
+/** More source ports than this are not those of a few flows: other devices' flows may be among them. */
+const mostSpecificPorts = 1024;
+
+/**
+ * Whether what was reported fits the reported flows only, and not other devices' traffic to the same target: so it does with a
+ * host's own IPv6 address, and behind NAT with its source ports.
+ */
+function isSpecific({ source, target }: AttackFlows): boolean {
+  if (source.prefixes.length > 0 && source.prefixes.every((prefix) => prefix.family === 6 && isSingleAddress(prefix))) return true;
+  const ports = mergeRanges(source.ports).reduce((sum, { lower, upper }) => sum + upper - lower + 1, 0);
+  return ports > 0 && ports <= mostSpecificPorts && source.icmpTypes.length === 0 && target.protocols.every((protocol) => portProtocols.includes(protocol));
+}
+
+/** Once devices are known; before that it may be anybody's. */
+function sendersOf({ devices }: Mitigation): MacAddress[] | null {
+  return devices.length === 0 ? null : devices.flatMap(({ mac }) => mac ?? []);
+}
+
+function reportedAction({ state, action, devices }: Mitigation): ReportedFlows["action"] | undefined {
+  if (state === "ended") return undefined;
+  if (state === "pending") return devices.length === 0 ? "watch" : undefined;
+  if (action === "observe") return "watch";
+  return action === "limit" ? "limit" : "drop";
 }
 
 function actionNow(mitigation: Mitigation, policy: Pick<Policy, "whilePending">): EnforcementRule["action"] | undefined {

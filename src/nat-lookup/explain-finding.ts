@@ -1,8 +1,10 @@
 import { formatIpPrefix } from "../model/ip-prefix.ts";
 import type { Device } from "../model/device.ts";
 import type { AttackFlows } from "../model/mitigation-request.ts";
+import type { Instant } from "../model/time.ts";
 import type { DeviceMatch, FlowMatch } from "./match-flows.ts";
 import type { NeighbourBook } from "./neighbour-book.ts";
+import { lastSeen } from "./suspects.ts";
 import type { Suspect } from "./suspects.ts";
 import type { Distinction, Endpoint, WireView } from "./wire-view.ts";
 
@@ -46,7 +48,7 @@ export function explainOthers(others: readonly FlowMatch[]): string[] {
     if (!example) continue;
     const devices = new Set(alike.map((match) => match.view.deviceAddress)).size;
     const from = is === "router-itself" ? "" : ` of ${plural(devices, "host")}`;
-    why.push(`conntrack: ${plural(alike.length, "flow")}${from} ${words} (such as ${formatView(example.view)})`);
+    why.push(`${nameWitnesses(alike)}: ${plural(alike.length, "flow")}${from} ${words} (such as ${formatView(example.view)})`);
   }
   return why;
 }
@@ -55,7 +57,7 @@ export function explainOthers(others: readonly FlowMatch[]): string[] {
 export function explainNothing(asked: AttackFlows, candidates: number): string[] {
   const source = asked.source.prefixes.map(formatIpPrefix).join(", ");
   const target = asked.target.prefixes.map(formatIpPrefix).join(", ");
-  const why = [`conntrack: no flow of a device of the home from ${source || "anywhere"} to ${target || "anywhere"} as reported, among ${plural(candidates, "candidate")}`];
+  const why = [`no flow of a device of the home from ${source || "anywhere"} to ${target || "anywhere"} as reported, among ${plural(candidates, "candidate")}`];
   // The kernel keeps an entry for echo, timestamp, information and address mask; router and error messages have none.
   if (asked.source.icmpTypes.length > 0) why.push("connection tracking has entries for ICMP queries such as echo only, not for error messages");
   return why;
@@ -65,20 +67,37 @@ function explainFlows(suspect: Suspect): string[] {
   return (["opened", "port-forward", "routed"] as const).flatMap((is) => {
     const alike = suspect.matches.filter((match) => match.is === is);
     const [example] = alike;
-    return example ? [`conntrack: ${plural(alike.length, "flow")} of ${[...suspect.addresses].slice(0, 4).join(", ")} ${howItTakesPart[is]} (such as ${formatView(example.view)})`] : [];
+    if (!example) return [];
+    const ended = alike.filter((match) => match.sighting?.endedAt != null).length;
+    const over = ended === 0 ? "" : ended === alike.length ? ", all ended since" : `, ${ended} of them ended since`;
+    const flows = alike.length === 1 && ended === 1 ? "1 flow, ended since," : `${plural(alike.length, "flow")}${over === "" ? "" : `${over},`}`;
+    return [`${nameWitnesses(alike)}: ${flows} of ${[...suspect.addresses].slice(0, 4).join(", ")} ${howItTakesPart[is]} (such as ${formatView(example.view)})`];
+  });
+}
+
+/** Devices whose flows were over long before those of the ones that are named. */
+export function explainStale(stale: readonly Suspect[], now: Instant): string[] {
+  return stale.slice(0, 8).map((suspect) => {
+    const minutes = Math.round((now - lastSeen(suspect, now)) / 60_000);
+    return `journal: not ${suspect.mac ?? [...suspect.addresses].join(", ")}, whose flows like these ended ${plural(minutes, "minute")} ago, while others go on`;
   });
 }
 
 function explainIdentity(suspect: Suspect, book: NeighbourBook): string {
   const [address = ""] = suspect.addresses;
+  if (suspect.mac !== null && suspect.matches.some(({ sighting }) => sighting?.mac === suspect.mac)) {
+    const now = book.macOf(address);
+    const since = now === suspect.mac ? "" : now === null ? "; nobody is known to have it now" : `; by now the address is that of ${now}`;
+    return `journal: ${[...suspect.addresses].slice(0, 4).join(", ")} was ${suspect.mac} at the time of the flows${since}`;
+  }
   if (suspect.mac === null) {
     return book.claimants(address) > 1
       ? `neighbour table: ${book.claimants(address)} MAC addresses answer for ${address}: it is not known which device it is`
-      : `neighbour table: no entry for ${address}: its MAC address is not known`;
+      : `neighbours and leases: no entry for ${address}: its MAC address is not known`;
   }
   const shared = book.addressesOf(suspect.mac).filter((other) => other.includes(".")).length;
   const repeater = shared > 1 ? `; it answers for ${shared} IPv4 addresses, so it may be a repeater or a router with devices behind it` : "";
-  return `neighbour table: ${[...suspect.addresses].slice(0, 4).join(", ")} is ${suspect.mac}${repeater}`;
+  return `neighbours and leases: ${[...suspect.addresses].slice(0, 4).join(", ")} is ${suspect.mac}${repeater}`;
 }
 
 function explainCertainty(suspect: Suspect, device: Device): string {
@@ -100,6 +119,14 @@ function formatView(view: WireView): string {
 function formatEndpoint({ address, port }: Endpoint): string {
   if (port === undefined) return address;
   return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
+}
+
+/** Who says so: the journal, the table, or both. */
+function nameWitnesses(matches: readonly FlowMatch[]): string {
+  const sightings = matches.map(({ sighting }) => sighting);
+  const inJournal = sightings.some((sighting) => sighting !== null);
+  const inTable = sightings.some((sighting) => sighting?.isListed ?? true);
+  return inJournal ? (inTable ? "journal and connection table" : "journal") : "connection table";
 }
 
 function plural(count: number, noun: string): string {

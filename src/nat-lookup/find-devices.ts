@@ -2,20 +2,23 @@ import { parseIpAddress } from "../model/ip-prefix.ts";
 import type { Certainty, Device, MacAddress } from "../model/device.ts";
 import type { Flow } from "../model/flow.ts";
 import type { AttackFlows } from "../model/mitigation-request.ts";
+import type { Instant, Milliseconds } from "../model/time.ts";
 import { cleanName } from "./clean-name.ts";
-import { explainDevices, explainNothing, explainOthers } from "./explain-finding.ts";
+import { explainDevices, explainNothing, explainOthers, explainStale } from "./explain-finding.ts";
 import { flowMatcher } from "./match-flows.ts";
 import type { DeviceMatch, FlowMatch, HomeBorders } from "./match-flows.ts";
 import { neighbourBook } from "./neighbour-book.ts";
 import type { KnownNeighbour, NeighbourBook } from "./neighbour-book.ts";
 import { ownerOfSource } from "./owner-of-source.ts";
-import { certaintyOf, gatherSuspects, isToldApart } from "./suspects.ts";
+import { certaintyOf, firstSeen, gatherSuspects, isToldApart, lastSeen } from "./suspects.ts";
 import type { Suspect } from "./suspects.ts";
 
 /** More devices than a home has; further ones are only counted. */
 const mostDevices = 64;
 /** A device's further addresses are for its owner and for ending its flows: a few are enough. */
 const mostAddresses = 16;
+/** Flows that ended so much earlier than another device's are not those of an attack that goes on: the outside port was another's then. */
+const staleAfter: Milliseconds = 120_000;
 
 /** Who is who in the home at the moment of the question. */
 export interface KnownHome {
@@ -25,13 +28,20 @@ export interface KnownHome {
   readonly names: ReadonlyMap<MacAddress, string>;
   /** Names by MAC address as the owner gave them: they win. */
   readonly ownerNames: ReadonlyMap<MacAddress, string>;
+  /** The moment of the question; without it, it is not said when a device was last seen. */
+  readonly now?: Instant;
 }
+
+/** Who can name a device: the packets themselves, as the kernel records them; the journal of flows; the table of flows that live. */
+export type Witness = "kernel" | "journal" | "table";
 
 export interface Finding {
   /** Most packets towards the target first. `port` is null: whoever asks fills it from the bridge. */
   readonly devices: readonly Device[];
   /** Whether the router itself has flows that match: there is no device to blame for those. */
   readonly routerItself: boolean;
+  /** Who named the devices. */
+  readonly witnesses: readonly Witness[];
   /**
    * In plain words: what matched, in which table, and why not the others. It names addresses inside the home: for its owner
    * only, never for an upstream.
@@ -59,7 +69,8 @@ export function findDevices(asked: AttackFlows, flows: readonly Flow[], home: Kn
     else others.push(found);
   }
 
-  const suspects = gatherSuspects(matches, book);
+  const everyone = gatherSuspects(matches, book);
+  const { fresh: suspects, stale } = setStaleApart(everyone, home.now ?? null);
   const rivals = suspects.filter((suspect) => !suspect.matches.every(isToldApart)).length;
   const ranked = suspects
     .map((suspect) => ({ suspect, device: describe(suspect, certaintyOf(suspect, rivals), home, book) }))
@@ -68,19 +79,21 @@ export function findDevices(asked: AttackFlows, flows: readonly Flow[], home: Kn
   const routerItself = others.some((other) => other.is === "router-itself");
 
   if (named.length > 0) {
-    const why = [...explainDevices(named, book, ranked.length), ...explainOthers(others)];
-    return { devices: named.map(({ device }) => device), routerItself, why };
+    const why = [...explainDevices(named, book, ranked.length), ...explainStale(stale, home.now ?? 0), ...explainOthers(others)];
+    return { devices: named.map(({ device }) => device), routerItself, witnesses: witnessesOf(named.map(({ suspect }) => suspect)), why };
   }
   const owner = ownerOfSource(asked, home.borders, book);
   const devices = owner.suspects.map((suspect) => describe(suspect, "likely", home, book));
-  return { devices, routerItself, why: [...explainNothing(asked, flows.length), ...explainOthers(others), ...owner.why] };
+  return { devices, routerItself, witnesses: [], why: [...explainNothing(asked, flows.length), ...explainOthers(others), ...owner.why] };
 }
 
 function describe(suspect: Suspect, certainty: Certainty, home: KnownHome, book: NeighbourBook): Device {
   const { mac, matches } = suspect;
-  const addresses = new Set(suspect.addresses);
-  if (mac !== null) for (const address of book.addressesOf(mac)) addresses.add(address);
-  const name = mac === null ? undefined : home.ownerNames.get(mac) ?? home.names.get(mac);
+  // An address that has gone to another device since is no longer one to act on.
+  const own = [...suspect.addresses].filter((address) => mac === null || (book.macOf(address) ?? mac) === mac);
+  const addresses = new Set([...own, ...(mac === null ? [] : book.addressesOf(mac))]);
+  const nameThen = matches.find(({ sighting }) => sighting?.name != null)?.sighting?.name;
+  const name = mac === null ? undefined : home.ownerNames.get(mac) ?? home.names.get(mac) ?? nameThen ?? undefined;
   return {
     mac,
     name: name === undefined ? null : cleanName(name),
@@ -91,11 +104,27 @@ function describe(suspect: Suspect, certainty: Certainty, home: KnownHome, book:
       flows: matches.length,
       packets: matches.reduce((sum, found) => sum + found.view.packets, 0),
       bytes: matches.reduce((sum, found) => sum + found.view.bytes, 0),
-      // The table knows neither.
-      firstSeen: null,
-      lastSeen: null,
+      // The table knows neither when a flow began nor when it last had a packet.
+      firstSeen: firstSeen(suspect),
+      lastSeen: home.now === undefined || matches.length === 0 ? null : lastSeen(suspect, home.now),
     },
   };
+}
+
+/** Those whose part in it was over long before that of another. */
+function setStaleApart(suspects: readonly Suspect[], now: Instant | null): { fresh: readonly Suspect[]; stale: readonly Suspect[] } {
+  if (now === null) return { fresh: suspects, stale: [] };
+  const latest = Math.max(0, ...suspects.map((suspect) => lastSeen(suspect, now)));
+  const isStale = (suspect: Suspect): boolean => lastSeen(suspect, now) < latest - staleAfter;
+  return { fresh: suspects.filter((suspect) => !isStale(suspect)), stale: suspects.filter(isStale) };
+}
+
+function witnessesOf(suspects: readonly Suspect[]): Witness[] {
+  const sightings = suspects.flatMap(({ matches }) => matches.map(({ sighting }) => sighting));
+  return [
+    ...(sightings.some((sighting) => sighting !== null) ? ["journal" as const] : []),
+    ...(sightings.some((sighting) => sighting?.isListed ?? true) ? ["table" as const] : []),
+  ];
 }
 
 function isLinkLocal(address: string): boolean {

@@ -1,4 +1,4 @@
-import type { Flow } from "../model/flow.ts";
+import type { Flow, FlowSighting } from "../model/flow.ts";
 import type { HomeAddresses } from "../model/home.ts";
 import type { AttackFlows } from "../model/mitigation-request.ts";
 import { addressSet } from "./address-set.ts";
@@ -9,7 +9,10 @@ import type { Distinction, WireVerdict, WireView } from "./wire-view.ts";
 export type HomeBorders = Pick<HomeAddresses, "router" | "inside">;
 
 /** How a flow of the home stands to the reported attack. */
-export type FlowMatch =
+export type FlowMatch = {
+  /** What the journal knows of it; null for a flow that only the table has. */
+  readonly sighting: FlowSighting | null;
+} & (
   | {
       /** Opened by a device behind NAT; let in to a device by a port-forward; from a device without NAT. */
       readonly is: "opened" | "port-forward" | "routed";
@@ -26,7 +29,8 @@ export type FlowMatch =
       /** From the reported source to the target, but not as reported. */
       readonly is: Exclude<WireVerdict["is"], "fits">;
       readonly view: WireView;
-    };
+    }
+);
 
 /** A flow that a device takes part with. */
 export type DeviceMatch = Extract<FlowMatch, { readonly is: "opened" | "port-forward" | "routed" }>;
@@ -43,16 +47,17 @@ export function flowMatcher(asked: AttackFlows, home: HomeBorders): (flow: Flow)
 
   return (flow) => {
     let nearMiss: FlowMatch | undefined;
+    const sighting = flow.sighting ?? null;
     for (const view of wireViews(flow)) {
       const verdict = compare(view);
       if (!verdict) continue;
       if (isOurs(view.target.address)) {
         // A host of the home that reaches another by the home's outside address is turned round at the router. A device that is
         // not of the home is a flow looked at from the wrong end, which prefixes as wide as 0.0.0.0/0 let through.
-        if (isOurs(view.deviceAddress)) return { is: "hairpin", view };
-      } else if (verdict.is !== "fits") nearMiss ??= { is: verdict.is, view };
-      else if (isRouter(view.deviceAddress)) return { is: "router-itself", view };
-      else return { ...caseOf(flow, view, verdict.toldApartBy, isRouter), view };
+        if (isOurs(view.deviceAddress)) return { is: "hairpin", view, sighting };
+      } else if (verdict.is !== "fits") nearMiss ??= { is: verdict.is, view, sighting };
+      else if (isRouter(view.deviceAddress)) return { is: "router-itself", view, sighting };
+      else return { ...caseOf(flow, view, verdict.toldApartBy, isRouter), view, sighting };
     }
     return nearMiss;
   };

@@ -1,4 +1,5 @@
 import type { Certainty, MacAddress } from "../model/device.ts";
+import type { Instant } from "../model/time.ts";
 import type { DeviceMatch } from "./match-flows.ts";
 import type { NeighbourBook } from "./neighbour-book.ts";
 
@@ -14,7 +15,8 @@ export function gatherSuspects(matches: readonly DeviceMatch[], book: NeighbourB
   const suspects = new Map<string, Suspect>();
   for (const found of matches) {
     const address = found.view.deviceAddress;
-    const mac = book.macOf(address);
+    // Who had the address then, not who has it now.
+    const mac = found.sighting?.mac ?? book.macOf(address);
     const key = mac ?? address;
     let suspect = suspects.get(key);
     if (!suspect) suspects.set(key, suspect = { mac, addresses: new Set(), matches: [] });
@@ -22,6 +24,19 @@ export function gatherSuspects(matches: readonly DeviceMatch[], book: NeighbourB
     suspect.matches.push(found);
   }
   return [...suspects.values()];
+}
+
+/** When it was last seen to take part; `now` while a flow of it lives. */
+export function lastSeen({ matches }: Suspect, now: Instant): Instant {
+  return matches.reduce((last, { sighting }) => Math.max(last, sighting?.endedAt ?? now), 0);
+}
+
+/** When the first of its flows began; null if they all were there before the journal. */
+export function firstSeen({ matches }: Suspect): Instant | null {
+  return matches.reduce<Instant | null>((first, { sighting }) => {
+    const at = sighting?.firstSeen ?? null;
+    return at === null || (first !== null && first <= at) ? first : at;
+  }, null);
 }
 
 /** ICMP types are few and the same for all: they single a device out only where it alone uses them. */

@@ -12,6 +12,8 @@ export interface HeldElement {
   /** Seconds, where it has a timeout: as given, and what is left of it. */
   readonly timeout?: number;
   readonly expires?: number;
+  /** Of elements that count for themselves. */
+  readonly counter?: CounterValue;
   /** The named object that a map holds for the key. */
   readonly object?: string;
 }
@@ -54,6 +56,7 @@ function readKey(key: unknown): HeldElement {
     key: parts.map(readPart),
     ...(typeof wrapped?.["timeout"] === "number" ? { timeout: wrapped["timeout"] } : {}),
     ...(typeof wrapped?.["expires"] === "number" ? { expires: wrapped["expires"] } : {}),
+    ...(isObject(wrapped?.["counter"]) ? { counter: { packets: Number(wrapped["counter"]["packets"]), bytes: Number(wrapped["counter"]["bytes"]) } } : {}),
   };
 }
 

@@ -24,7 +24,8 @@ export function renderStatement(statement: Statement): string {
     case "add map": {
       const value = statement.do === "add map" ? ` : ${statement.holds}` : "";
       const flags = statement.flags.length > 0 ? ` flags ${statement.flags.join(",")};` : "";
-      return `${statement.do} ${table} ${renderName(statement.name)} { type ${statement.key.join(" . ")}${value};${flags} }`;
+      const bounds = statement.do === "add set" ? renderBounds(statement) : "";
+      return `${statement.do} ${table} ${renderName(statement.name)} { type ${statement.key.join(" . ")}${value};${flags}${bounds} }`;
     }
     case "add counter": {
       const { packets = 0, bytes = 0 } = statement;
@@ -44,6 +45,11 @@ export function renderStatement(statement: Statement): string {
     default:
       return `${statement.do} ${table} ${renderName(statement.name)}`;
   }
+}
+
+function renderBounds({ size, timeout }: { readonly size?: number; readonly timeout?: number }): string {
+  return (size === undefined ? "" : ` size ${renderInteger(size, 1, 0xffff_ffff, "size")};`)
+    + (timeout === undefined ? "" : ` timeout ${renderInteger(timeout, 1, longestTimeout, "timeout")}s;`);
 }
 
 function renderTable(table: Table): string {
@@ -90,7 +96,11 @@ function renderExpression(expression: Expression): string {
       : `${expression.match} ${operator}${renderValues(expression.values)}`;
   }
   if ("verdict" in expression) return renderVerdict(expression.verdict);
-  if ("vmap" in expression) return `${renderKey(expression.key)} vmap @${renderName(expression.vmap)}`;
+  if ("vmap" in expression) {
+    const mask = expression.mask === undefined ? "" : ` & ${renderValue({ ip: expression.mask })}`;
+    return `${renderKey(expression.key)}${mask} vmap @${renderName(expression.vmap)}`;
+  }
+  if ("update" in expression) return `update @${renderName(expression.update)} { ${renderKey(expression.key)} counter }`;
   return "map" in expression
     ? `${expression.object} name ${renderKey(expression.key)} map @${renderName(expression.map)}`
     : `${expression.object} name ${renderQuotedName(expression.name)}`;

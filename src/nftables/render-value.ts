@@ -37,6 +37,7 @@ export function renderValue(value: Value): string {
   if ("ip" in value) return renderIp(value.ip);
   if ("number" in value) return renderNumber(value.number);
   if ("nfproto" in value) return verbatim(value.nfproto, /^ipv[46]$/, "nfproto");
+  if ("word" in value) return verbatim(value.word, /^(original|reply|ether|arp|ip6?)$/, "word");
   if ("interface" in value) return renderInterface(value.interface);
   const [lower, upper] = value.range;
   if (lower > upper) throw new InvalidStatement(`range ${String(lower)}-${String(upper)} runs backwards`);

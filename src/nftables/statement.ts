@@ -8,14 +8,15 @@ export interface Table {
 }
 
 /** Data types that set and map keys are made of (nft(8), DATA TYPES). */
-export type KeyType = "ether_addr" | "ipv4_addr" | "ipv6_addr" | "inet_proto" | "inet_service" | "icmp_type" | "icmpv6_type" | "mark" | "ifname";
+export type KeyType = "ether_addr" | "ipv4_addr" | "ipv6_addr" | "nf_proto" | "inet_proto" | "inet_service" | "icmp_type" | "icmpv6_type" | "mark" | "ifname";
 
 /** What a rule reads from a packet (nft(8), PAYLOAD and META EXPRESSIONS). */
 export type Field =
   | "ether saddr" | "ether daddr" | "ether type"
   | "ip saddr" | "ip daddr" | "ip6 saddr" | "ip6 daddr"
   | "meta nfproto" | "meta l4proto" | "th sport" | "th dport" | "icmp type" | "icmpv6 type"
-  | "iifname" | "oifname";
+  | "ct original ip saddr" | "ct original ip6 saddr" | "ct reply ip saddr" | "ct reply ip6 saddr" | "ct direction"
+  | "meta iiftype" | "iifname" | "oifname";
 
 /** A constant: in the key of an element, or on the right of a match. */
 export type Value =
@@ -26,6 +27,7 @@ export type Value =
   /** Inclusive. */
   | { readonly range: readonly [lower: number, upper: number] }
   | { readonly nfproto: "ipv4" | "ipv6" }
+  | { readonly word: "original" | "reply" | "ether" | "arp" | "ip" | "ip6" }
   | { readonly interface: string };
 
 export type Verdict = "accept" | "drop" | "return" | { readonly jump: string } | { readonly goto: string };
@@ -42,7 +44,10 @@ export type Expression =
   /** The same, in the object that a map holds for the key; without an element for the key the rule ends here. */
   | { readonly object: ObjectKind; readonly key: readonly Field[]; readonly map: string }
   | { readonly verdict: Verdict }
-  | { readonly vmap: string; readonly key: readonly Field[] };
+  /** `mask`, an address: only these bits of the field are looked up. */
+  | { readonly vmap: string; readonly key: readonly Field[]; readonly mask?: string }
+  /** Adds the packet's key to a dynamic set, or begins its timeout anew; each element counts its packets. A full set ends the rule. */
+  | { readonly update: string; readonly key: readonly Field[] };
 
 export interface Element {
   readonly key: readonly Value[];
@@ -68,7 +73,8 @@ export interface BaseChain {
 export type Statement =
   | { readonly do: "add table" | "delete table" | "flush table"; readonly table: Table }
   | { readonly do: "add chain"; readonly table: Table; readonly name: string; readonly base?: BaseChain }
-  | { readonly do: "add set"; readonly table: Table; readonly name: string; readonly key: readonly KeyType[]; readonly flags: readonly SetFlag[] }
+  | { readonly do: "add set"; readonly table: Table; readonly name: string; readonly key: readonly KeyType[]; readonly flags: readonly SetFlag[];
+    /** For `dynamic` ones: the most elements, and the timeout of each in seconds. */ readonly size?: number; readonly timeout?: number }
   | { readonly do: "add map"; readonly table: Table; readonly name: string; readonly key: readonly KeyType[]; readonly flags: readonly SetFlag[]; readonly holds: ObjectKind | "verdict" }
   /** `packets` and `bytes` are where a new counter starts; one that exists goes on from where it is. */
   | { readonly do: "add counter"; readonly table: Table; readonly name: string; readonly packets?: number; readonly bytes?: number }

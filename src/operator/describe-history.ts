@@ -1,5 +1,6 @@
 import type { Action, DropCount, MitigationId, Outcome } from "../model/mitigation.ts";
 import type { Instant } from "../model/time.ts";
+import type { Caller } from "./caller.ts";
 import { formatTime } from "./describe-mitigation.ts";
 
 /** Something that was decided, or a mitigation that ended. */
@@ -8,6 +9,9 @@ export interface HistoryEntry {
   readonly event: "approved" | "denied" | "released" | "ended" | "policy";
   /** Who made it happen: a person, the configuration, the upstream, or the clock. */
   readonly by: "admin" | "policy" | "upstream" | "time";
+  /** Where it was a person: who, and how they came in. */
+  readonly who: string | null;
+  readonly via: Caller["via"] | null;
   /** Null for a policy. */
   readonly mitigation: MitigationId | null;
   readonly upstream: string | null;

@@ -6,6 +6,8 @@ export interface Lookup {
   readonly devices: readonly Device[];
   /** The reported flows are the router's own: there is no device. */
   readonly routerItself: boolean;
+  /** Who named them: `kernel`, `journal`, `table`. */
+  readonly witnesses: readonly string[];
   /** What a request like this would lead to, a sentence each: `block Kitchen camera -> 198.51.100.9/32 after asking`. */
   readonly would: readonly string[];
   /** What matched, where, and why not the others, a sentence each. */
@@ -15,10 +17,11 @@ export interface Lookup {
 export interface LookupView {
   readonly devices: readonly FoundDeviceView[];
   readonly router_itself: boolean;
+  readonly witnesses: readonly string[];
   readonly would: readonly string[];
   readonly why: readonly string[];
 }
 
-export function describeLookup({ devices, routerItself, would, why }: Lookup): LookupView {
-  return { devices: devices.map(describeFoundDevice), router_itself: routerItself, would: [...would], why: [...why] };
+export function describeLookup({ devices, routerItself, witnesses, would, why }: Lookup): LookupView {
+  return { devices: devices.map(describeFoundDevice), router_itself: routerItself, witnesses: [...witnesses], would: [...would], why: [...why] };
 }

@@ -46,9 +46,12 @@ export function describeStatus(status: {
     version: status.version,
     // The wall clock of a router jumps when it first hears from NTP.
     uptime_seconds: Math.max(0, Math.floor((status.now - status.startedAt) / 1000)),
-    upstreams: status.upstreams.map(({ name, state, transport, peer, since, lastError, sessions }) =>
-      ({ name, state, transport, peer, since: formatTimeOrNull(since), last_error: lastError, sessions })),
+    upstreams: status.upstreams.map(describeUpstream),
     mitigations,
     warnings: [...status.warnings],
   };
+}
+
+export function describeUpstream({ name, state, transport, peer, since, lastError, sessions }: UpstreamStatus): UpstreamView {
+  return { name, state, transport, peer, since: formatTimeOrNull(since), last_error: lastError, sessions };
 }

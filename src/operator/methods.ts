@@ -1,4 +1,5 @@
 import type { AttackFlows } from "../model/mitigation-request.ts";
+import type { Caller } from "./caller.ts";
 import type { DeviceView } from "./describe-device.ts";
 import type { HistoryView } from "./describe-history.ts";
 import type { LookupView } from "./describe-lookup.ts";
@@ -78,6 +79,7 @@ export type OperatorErrorCode =
   | "unknown-method" | "bad-params"
   | "not-found" // no such mitigation, device or upstream
   | "wrong-state" // e.g. approved after it had ended
+  | "forbidden" // the caller may only look
   | "busy" | "internal"
   | "unreachable" | "timeout"; // made by the client: no daemon there, or it does not answer
 
@@ -92,18 +94,24 @@ export interface Failed { readonly error: OperatorError }
 /** What a method answers: a view that JSON can carry, or why not. Sync or async. */
 export type Answer<View> = View | Failed | Promise<View | Failed>;
 
+/** What a decision has made of a mitigation. */
+export interface DecidedView extends MitigationView {
+  /** Requests about the same device that waited for the same answer. */
+  readonly also?: readonly number[];
+}
+
 /** What the pipeline does for an operator: one function a method. Results are objects, as ubus carries tables only. */
 export interface OperatorActions {
   status(params: ParamsOf<"status">): Answer<StatusView>;
   list(params: ParamsOf<"list">): Answer<{ readonly mitigations: readonly MitigationView[] }>;
-  approve(params: ParamsOf<"approve">): Answer<MitigationView>;
-  deny(params: ParamsOf<"deny">): Answer<MitigationView>;
-  release(params: ParamsOf<"release">): Answer<MitigationView>;
+  approve(params: ParamsOf<"approve">, caller: Caller): Answer<DecidedView>;
+  deny(params: ParamsOf<"deny">, caller: Caller): Answer<DecidedView>;
+  release(params: ParamsOf<"release">, caller: Caller): Answer<DecidedView>;
   devices(params: ParamsOf<"devices">): Answer<{ readonly devices: readonly DeviceView[] }>;
-  policy(params: ParamsOf<"policy">): Answer<DeviceView>;
+  policy(params: ParamsOf<"policy">, caller: Caller): Answer<DeviceView>;
   history(params: ParamsOf<"history">): Answer<{ readonly history: readonly HistoryView[] }>;
   lookup(params: ParamsOf<"lookup">): Answer<LookupView>;
-  reconnect(params: ParamsOf<"reconnect">): Answer<{ readonly upstreams: readonly string[] }>;
+  reconnect(params: ParamsOf<"reconnect">, caller: Caller): Answer<{ readonly upstreams: readonly string[] }>;
 }
 
 /** What a method answers when it succeeds. */

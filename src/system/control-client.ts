@@ -11,7 +11,7 @@ const largestReply = 32 * 1024 * 1024; // bytes
  * error like those that the daemon sends, in words for the person at the terminal.
  */
 export function callDaemon(
-  path: string, method: string, params: object, { clock, timeout }: { clock: Clock; timeout: Milliseconds },
+  path: string, method: string, params: object, { clock, timeout, who }: { clock: Clock; timeout: Milliseconds; who?: string },
 ): Promise<Reply> {
   return new Promise((resolve) => {
     const chunks: Buffer[] = [];
@@ -25,7 +25,7 @@ export function callDaemon(
     const stopTimer = clock.after(timeout, () => {
       finish(fail("timeout", `the daemon did not answer within ${Math.round(timeout / 1000)} s`));
     });
-    socket.on("connect", () => socket.write(`${JSON.stringify({ id: 1, method, params })}\n`));
+    socket.on("connect", () => socket.write(`${JSON.stringify({ id: 1, method, params, who })}\n`));
     socket.on("data", (chunk) => {
       chunks.push(chunk);
       length += chunk.length;

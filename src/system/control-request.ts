@@ -1,3 +1,4 @@
+import { excerpt } from "../operator/escape-text.ts";
 import { fail, type Failed } from "../operator/methods.ts";
 
 /** A request of the control socket; `method` and `params` are checked by the dispatcher. */
@@ -6,6 +7,8 @@ export interface ControlRequest {
   readonly id: number | string | null;
   readonly method: unknown;
   readonly params: unknown;
+  /** The person, as the client knows them; null if it does not say. */
+  readonly who: string | null;
 }
 
 const deepest = 8; // levels of [] and {}; the deepest parameter has three
@@ -21,10 +24,10 @@ export function readRequest(line: Uint8Array): ControlRequest | Failed {
     return fail("bad-request", "the line is not JSON");
   }
   if (typeof request !== "object" || request === null || Array.isArray(request)) return fail("bad-request", "the request is not a JSON object");
-  const { id = null, method, params } = request as Partial<Record<"id" | "method" | "params", unknown>>;
+  const { id = null, method, params, who } = request as Partial<Record<"id" | "method" | "params" | "who", unknown>>;
   if (id !== null && typeof id !== "number" && typeof id !== "string") return fail("bad-request", "id is neither a number nor a text");
   if (method === undefined) return fail("bad-request", 'the request has no method, expected {"id":1,"method":"status"}');
-  return { id, method, params };
+  return { id, method, params, who: typeof who === "string" && who !== "" ? excerpt(who, 64) : null };
 }
 
 /** How deep a JSON text nests, without parsing it: JSON.parse() is recursive. */

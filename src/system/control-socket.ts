@@ -20,8 +20,8 @@ export const controlLimits = {
   silence: 60_000 satisfies Milliseconds,
 } as const;
 
-/** dispatch() with the pipeline's actions. */
-type Answerer = (method: unknown, params: unknown) => Promise<Reply>;
+/** dispatch() with the pipeline's actions. `who` is what the client says: the socket's mode lets only the daemon's user and root in. */
+type Answerer = (who: string | null, method: unknown, params: unknown) => Promise<Reply>;
 
 interface Surroundings {
   readonly clock: Clock;
@@ -126,7 +126,7 @@ function serveClient(client: Socket, answer: Answerer, { clock, log }: Surroundi
 
   const answerLine = async (line: Buffer): Promise<void> => {
     const request = readRequest(line);
-    const reply = "error" in request ? { id: null, error: request.error } : { id: request.id, ...await answer(request.method, request.params) };
+    const reply = "error" in request ? { id: null, error: request.error } : { id: request.id, ...await answer(request.who, request.method, request.params) };
     expectProgress();
     await new Promise<void>((resolve) => { client.write(`${JSON.stringify(reply)}\n`, () => { resolve(); }); });
     expectProgress();

@@ -1,4 +1,4 @@
-import { connect, type ConnectionOptions } from "node:tls";
+import { checkServerIdentity, connect, type ConnectionOptions } from "node:tls";
 import { isIP } from "node:net";
 import type { Channel, ChannelEvents } from "../callhome-server/upstream.ts";
 import type { DtlsCredentials } from "../dtls/dtls-session.ts";
@@ -19,7 +19,21 @@ export interface TlsChannel extends Channel {
   readonly details: { readonly protocol: string; readonly cipherSuite: string; readonly resumed: boolean };
 }
 
+/** Why there is no channel. */
+export class TlsDialError extends Error {
+  /** Whether there was a connection: then it is TLS, or the peer, that said no. */
+  readonly connected: boolean;
+
+  constructor(message: string, connected: boolean) {
+    super(message);
+    this.name = "TlsDialError";
+    this.connected = connected;
+  }
+}
+
 const giveUpMs = 25_000;
+/** With TLS 1.3, how long a peer that says nothing after the handshake may still be refusing us. */
+const acceptanceMs = 2_000;
 /** What may wait in the socket: a peer that does not read loses the connection instead of our memory. */
 const mostUnsent = 256 * 1024;
 /** As over DTLS: AEAD only, ChaCha20-Poly1305 and AES-CCM first (RFC 9132 §7.1, RFC 7925 §4). */
@@ -28,7 +42,7 @@ const tls13 = ["TLS_CHACHA20_POLY1305_SHA256", "TLS_AES_128_GCM_SHA256", "TLS_AE
 const pskSuites = [...tls13, "ECDHE-PSK-CHACHA20-POLY1305", ...aead.map((suite) => `PSK-${suite}`)].join(":");
 const certificateSuites = [...tls13, ...aead.flatMap((suite) => [`ECDHE-ECDSA-${suite}`, ...(suite.includes("CCM") ? [] : [`ECDHE-RSA-${suite}`])])].join(":");
 
-/** Connects over TCP and makes a TLS 1.2 or 1.3 handshake (RFC 8323 §8). Rejects with an Error whose message says why not. */
+/** Connects over TCP and makes a TLS 1.2 or 1.3 handshake (RFC 8323 §8). Rejects with a TlsDialError. */
 export function dialTls(
   target: TlsTarget, events: ChannelEvents, options: { readonly signal: AbortSignal; readonly onSession: (session: Buffer) => void },
 ): Promise<TlsChannel> {
@@ -40,11 +54,13 @@ export function dialTls(
       ...(target.localAddress === undefined ? {} : { localAddress: target.localAddress }),
       ...(target.session ? { session: target.session } : {}),
       minVersion: "TLSv1.2",
+      rejectUnauthorized: true, // whatever the environment says
       ALPNProtocols: ["coap"], // RFC 8323 §8.2
       ...authentication(target),
     });
     let established = false;
     let over = false;
+    let connected = false;
     const finish = (why: string): void => {
       if (over) return;
       over = true;
@@ -52,25 +68,28 @@ export function dialTls(
       options.signal.removeEventListener("abort", abort);
       socket.destroy();
       if (established) events.closed(why);
-      else reject(new Error(why));
+      else reject(new TlsDialError(why, connected));
     };
     const abort = (): void => { finish("aborted"); };
     const timer = setTimeout(() => { finish(`no answer within ${String(giveUpMs / 1000)} s`); }, giveUpMs);
     options.signal.addEventListener("abort", abort, { once: true });
 
     socket.setNoDelay(true);
-    socket.on("error", (error: Error) => { finish(explain(error)); });
+    socket.once("connect", () => { connected = true; });
+    socket.on("error", (error: Error) => { finish(explain(error, target.credentials.is)); });
     socket.on("close", () => { finish("the peer closed the connection"); });
     socket.on("session", options.onSession);
-    socket.once("secureConnect", () => {
-      if (over) return;
+    /** What came before the caller has a session to deliver to: not before the promise's reaction has run. */
+    let early: Uint8Array[] | undefined = [];
+    const open = (): void => {
+      if (over || established) return;
       established = true;
       clearTimeout(timer);
       options.signal.removeEventListener("abort", abort);
       resolve({
         transport: "tcp",
         peer: target.address.includes(":") ? `[${target.address}]:${String(target.port)}` : `${target.address}:${String(target.port)}`,
-        details: { protocol: socket.getProtocol() ?? "", cipherSuite: socket.getCipher().name, resumed: socket.isSessionReused() },
+        details: { protocol: socket.getProtocol() ?? "", cipherSuite: socket.getCipher().name, resumed: isResumed() },
         send(bytes) {
           if (over) return;
           socket.write(bytes);
@@ -82,15 +101,39 @@ export function dialTls(
           setTimeout(() => { socket.destroy(); }, 1_000).unref();
         },
       });
-      // Only now: the caller has a session to deliver to once the promise's reaction has run.
-      socket.on("data", (bytes: Buffer) => { if (!over) events.message(new Uint8Array(bytes)); });
+      setImmediate(() => {
+        const waited = early ?? [];
+        early = undefined;
+        for (const bytes of waited) deliver(bytes);
+      });
+    };
+    // TLS 1.3 treats a pre-shared key like a session: offered both, OpenSSL does not tell which was taken.
+    const isResumed = (): boolean => target.session !== undefined && socket.isSessionReused()
+      && !(target.credentials.is === "psk" && socket.getProtocol() === "TLSv1.3");
+    const deliver = (bytes: Uint8Array): void => { if (!over) events.message(bytes); };
+    socket.once("secureConnect", () => {
+      socket.on("data", (bytes: Buffer) => {
+        const copy = new Uint8Array(bytes);
+        if (early) early.push(copy);
+        else deliver(copy);
+        open();
+      });
+      // With TLS 1.3 the peer judges our certificate or key afterwards: only what it sends then says that it accepts us.
+      if (socket.getProtocol() === "TLSv1.3") {
+        setTimeout(open, acceptanceMs).unref();
+        // Not inside the event: it comes from the middle of OpenSSL's reading, where writing spoils the record sequence.
+        socket.once("session", () => { setImmediate(open); });
+      } else open();
     });
   });
 }
 
-function authentication({ credentials }: TlsTarget): ConnectionOptions {
+function authentication({ credentials, serverName }: TlsTarget): ConnectionOptions {
   if (credentials.is === "certificate") {
-    return { ca: credentials.ca, cert: credentials.cert, key: credentials.key, ciphers: certificateSuites };
+    return {
+      ca: credentials.ca, cert: credentials.cert, key: credentials.key, ciphers: certificateSuites,
+      checkServerIdentity: (_name, certificate) => checkServerIdentity(serverName, certificate),
+    };
   }
   const psk = Buffer.from(credentials.key);
   return {
@@ -98,9 +141,11 @@ function authentication({ credentials }: TlsTarget): ConnectionOptions {
     pskCallback: () => ({ psk, identity: credentials.identity }),
     // No certificate authority is trusted: a server that answers with a certificate instead of the key is refused.
     ca: [],
-    checkServerIdentity: (_name, certificate) => Object.keys(certificate).length === 0 ? undefined : new Error("a certificate where the pre-shared key was expected"),
+    checkServerIdentity: (_name, certificate) => Object.keys(certificate).length === 0 ? undefined : new Error(certificateInstead),
   };
 }
+
+const certificateInstead = "the peer answers with a certificate where the pre-shared key is expected";
 
 const causes: Readonly<Record<string, string>> = {
   ECONNREFUSED: "nobody listens there",
@@ -121,13 +166,18 @@ const causes: Readonly<Record<string, string>> = {
   ERR_SSL_TLSV1_ALERT_DECRYPT_ERROR: "our pre-shared key does not fit",
   ERR_SSL_TLSV1_ALERT_UNKNOWN_PSK_IDENTITY: "it does not know our PSK identity",
   ERR_SSL_TLSV1_ALERT_UNKNOWN_CA: "it does not know the authority that signed our certificate",
+  ERR_SSL_SSLV3_ALERT_ILLEGAL_PARAMETER: "it refuses what we sent: our pre-shared key probably does not fit",
   ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: "it wants a certificate from us",
   ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE: "it refuses our certificate",
   ERR_SSL_SSLV3_ALERT_CERTIFICATE_EXPIRED: "our certificate has expired",
 };
 
-function explain(error: Error): string {
-  const code = "code" in error ? String(error.code) : "";
-  return causes[code] ?? (code === "" ? error.message : `${error.message.split("\n", 1)[0] ?? ""} (${code})`);
-}
+/** Of a failed verification of the peer's certificate, by OpenSSL. */
+const certificateProblem = /^(CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|ERR_TLS_CERT_)/;
 
+function explain(error: Error, credentials: DtlsCredentials["is"]): string {
+  const code = "code" in error ? String(error.code) : "";
+  if (credentials === "psk" && certificateProblem.test(code)) return certificateInstead;
+  const reason = "reason" in error && typeof error.reason === "string" ? error.reason : error.message.split("\n", 1)[0] ?? "";
+  return causes[code] ?? (code === "" ? error.message : `${reason} (${code})`);
+}

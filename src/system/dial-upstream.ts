@@ -6,7 +6,7 @@ import type { DtlsModule } from "../dtls/dtls-module.ts";
 import type { DtlsCredentials } from "../dtls/dtls-session.ts";
 import type { Clock } from "../model/time.ts";
 import { DialError, dialDtls } from "./dial-dtls.ts";
-import { dialTls } from "./dial-tls.ts";
+import { dialTls, TlsDialError, type TlsChannel } from "./dial-tls.ts";
 
 export interface DialSettings {
   readonly host: string;
@@ -53,12 +53,19 @@ export function openDial(module: DtlsModule, settings: DialSettings): Dial {
   };
 
   const dialTcp = async (address: string, serverName: string, localAddress: string | undefined, events: ChannelEvents, signal: AbortSignal): Promise<Channel> => {
-    const session = tlsSessions.get(address);
-    tlsSessions.delete(address);
-    const channel = await dialTls(
-      { address, port, serverName, credentials, ...(session ? { session } : {}), ...(localAddress === undefined ? {} : { localAddress }) },
-      events, { signal, onSession: (ticket) => { tlsSessions.set(address, ticket); } },
+    // A resumed session verifies nothing anew: it is for this name only.
+    const key = `${serverName} ${address}`;
+    const session = tlsSessions.get(key);
+    tlsSessions.delete(key);
+    const attempt = (resume: Buffer | undefined): Promise<TlsChannel> => dialTls(
+      { address, port, serverName, credentials, ...(resume ? { session: resume } : {}), ...(localAddress === undefined ? {} : { localAddress }) },
+      events, { signal, onSession: (ticket) => { tlsSessions.set(key, ticket); } },
     );
+    const channel = await attempt(session).catch((error: unknown) => {
+      // Servers that cannot resume what they offered end the handshake (OpenSSL without a session id context).
+      if (session && !signal.aborted && error instanceof TlsDialError && error.connected) return attempt(undefined);
+      throw error;
+    });
     const { protocol, cipherSuite, resumed } = channel.details;
     return Object.assign(channel, { secured: describe(protocol, cipherSuite, resumed) });
   };

@@ -24,6 +24,8 @@ export interface HomeDirectoryOptions {
   readonly log: Log;
   /** Files with names; those that do not exist are passed over. */
   readonly leaseFiles?: readonly string[];
+  /** Hosts that the owner has written into the DHCP configuration; they come before leases. */
+  readonly staticHosts?: () => readonly Lease[];
 }
 
 /**
@@ -31,29 +33,36 @@ export interface HomeDirectoryOptions {
  * `neighbours` fails if the table cannot be read; names and ports are for the owner's eyes, so a source of those that is missing or
  * broken is logged once and passed over.
  */
-export function openHomeDirectory({ run, log, leaseFiles = openWrtLeaseFiles }: HomeDirectoryOptions): HomeDirectory {
+export function openHomeDirectory({ run, log, leaseFiles = openWrtLeaseFiles, staticHosts = () => [] }: HomeDirectoryOptions): HomeDirectory {
   const complaints = new Set<string>();
   const complainOnce = (message: string): void => {
     if (complaints.has(message)) return;
     complaints.add(message);
     log("warn", message);
   };
-  const neighbours = async (): Promise<readonly Neighbour[]> => readNeighbours(await runForJson(run, "ip", ["neigh"]));
+  const readTable = async (): Promise<readonly Neighbour[]> => readNeighbours(await runForJson(run, "ip", ["neigh"]));
+  const readLeases = async (): Promise<readonly Lease[]> => {
+    const leases: Lease[] = [...staticHosts()];
+    for (const file of leaseFiles) {
+      try {
+        leases.push(...parseLeases(await readStart(file)));
+      } catch (error) {
+        if (!isAbsent(error)) complainOnce(`cannot read names from ${file}: ${messageOf(error)}`);
+      }
+    }
+    return leases;
+  };
 
   return {
-    neighbours,
+    async neighbours() {
+      const [table, leases] = await Promise.all([readTable(), readLeases()]);
+      return [...table, ...leasedNeighbours(leases, table)];
+    },
     async names() {
-      const leases: Lease[] = [];
-      for (const file of leaseFiles) {
-        try {
-          leases.push(...parseLeases(await readStart(file)));
-        } catch (error) {
-          if (!isAbsent(error)) complainOnce(`cannot read names from ${file}: ${messageOf(error)}`);
-        }
-      }
+      const leases = await readLeases();
       if (leases.length === 0) return new Map();
       // Only needed for leases without a MAC address (DHCPv6, hosts files).
-      const known = leases.every(({ mac, name }) => mac !== null || name === null) ? [] : await neighbours().catch(() => []);
+      const known = leases.every(({ mac, name }) => mac !== null || name === null) ? [] : await readTable().catch(() => []);
       return nameDevices(leases, known);
     },
     async port(mac) {
@@ -78,6 +87,15 @@ function readNeighbours(json: unknown): Neighbour[] {
     if (typeof address !== "string" || typeof device !== "string" || mac === undefined || !parseIpAddress(address)) return [];
     return items(field(entry, "state")).some((state) => uselessStates.includes(state)) ? [] : [{ address, mac, device }];
   });
+}
+
+/**
+ * Addresses that a DHCP server has given out and the neighbour table does not know: a device that sends without being answered is
+ * not looked for, so the kernel forgets it after a while.
+ */
+function leasedNeighbours(leases: readonly Lease[], table: readonly Neighbour[]): Neighbour[] {
+  const known = new Set(table.map(({ address }) => address));
+  return leases.flatMap(({ mac, addresses }) => (mac === null ? [] : addresses.filter((address) => !known.has(address)).map((address) => ({ address, mac, device: "" }))));
 }
 
 /** The bridge port that the bridge learned the address on; the bridge's own addresses are `permanent`. */

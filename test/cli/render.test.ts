@@ -43,7 +43,7 @@ const known: KnownDevice = {
   requests: 3, lastRequestAt: requestedAt, stoppedBy: [16],
 };
 const entry: HistoryEntry = {
-  at: requestedAt, event: "ended", by: "time", mitigation: 3, upstream: "isp", outcome: "denied", action: "block",
+  at: requestedAt, event: "ended", by: "time", who: null, via: null, mitigation: 3, upstream: "isp", outcome: "denied", action: "block",
   devices: [{ mac: "aa:bb:cc:dd:ee:ff", name: "Kitchen camera" }], target: ["198.51.100.9/32"], dropped: { packets: 1200, bytes: 2 }, reason: "nobody answered within 15 min",
 };
 
@@ -142,7 +142,7 @@ WHEN       ID  WHAT    BY    DEVICE          TARGET        PACKETS STOPPED  WHY
   it("lookup", () => {
     const line = "lookup --source 203.0.113.7 --target 198.51.100.9";
     assert.equal(print(line, describeLookup({
-      devices: [camera], routerItself: false, would: ["ask you, then block Kitchen camera -> 198.51.100.9"], why: ["101 flows of conntrack have the reported address behind the NAT"],
+      devices: [camera], routerItself: false, witnesses: [], would: ["ask you, then block Kitchen camera -> 198.51.100.9"], why: ["101 flows of conntrack have the reported address behind the NAT"],
     })), `
 Kitchen camera (sure): aa:bb:cc:dd:ee:ff, 192.168.1.23, on lan1
   101 flows, 90,211 packets, 51 MB, last seen 2 min ago
@@ -153,8 +153,8 @@ What would happen:
 Why:
   - 101 flows of conntrack have the reported address behind the NAT
 `);
-    assert.equal(render(call(line), describeLookup({ devices: [], routerItself: true, would: [], why: [] }), now), "This is the router's own traffic, there is no device behind it.");
-    assert.equal(render(call(line), describeLookup({ devices: [], routerItself: false, would: [], why: [] }), now), "No device was found.");
+    assert.equal(render(call(line), describeLookup({ devices: [], routerItself: true, witnesses: [], would: [], why: [] }), now), "This is the router's own traffic, there is no device behind it.");
+    assert.equal(render(call(line), describeLookup({ devices: [], routerItself: false, witnesses: [], would: [], why: [] }), now), "No device was found.");
   });
 
   it("reconnect", () => {
@@ -184,7 +184,7 @@ Why:
         ["list", { mitigations: [mitigation] }, 5], ["approve 1", mitigation, 2], ["deny 1", mitigation, 2],
         ["devices", { devices: [describeDevice({ ...known, ...device, mac: text })] }, 2],
         ["history", { history: [describeHistory({ ...entry, devices: [device], target: [text], reason: text })] }, 2],
-        ["lookup --source 203.0.113.7 --target 198.51.100.9", describeLookup({ devices: [device], routerItself: false, would: [text], why: [text] }), 8],
+        ["lookup --source 203.0.113.7 --target 198.51.100.9", describeLookup({ devices: [device], routerItself: false, witnesses: [], would: [text], why: [text] }), 8],
         ["status", describeStatus({ version: text, startedAt: 0, now, mitigations: [], warnings: [text], upstreams: [{ ...upstream, name: text, peer: text, lastError: text }] }), 10],
       ];
       for (const [line, result, lines] of results) {

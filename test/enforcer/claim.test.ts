@@ -5,7 +5,7 @@ import { claimsOf, InvalidRule, servicesOf } from "../../src/enforcer/claim.ts";
 import type { Claim } from "../../src/enforcer/claim.ts";
 import { exactKeysOf } from "../../src/enforcer/exact-keys.ts";
 import { findOverlapping } from "../../src/enforcer/overlap.ts";
-import { dropsByMitigation } from "../../src/enforcer/names.ts";
+import { countsByMitigation } from "../../src/enforcer/names.ts";
 import type { EnforcementRule } from "../../src/model/enforcement.ts";
 import { prefixContains } from "../../src/model/ip-prefix.ts";
 import { rangeHolds } from "../../src/model/number-range.ts";
@@ -88,5 +88,5 @@ test("overlap: found for exactly the claims that share a packet with another mit
 
 test("counters that are not ours are passed over", () => {
   const one = { packets: 1, bytes: 2 };
-  assert.deepEqual(dropsByMitigation(new Map([["m7", one], ["m07", one], ["m", one], ["mine", one], ["m1e3", one]])), new Map([[7, one]]));
+  assert.deepEqual(countsByMitigation(new Map([["m7", one], ["m07", one], ["m", one], ["mine", one], ["m1e3", one]])), new Map([[7, one]]));
 });

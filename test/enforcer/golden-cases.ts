@@ -1,12 +1,14 @@
 import { namesDeclared, buildRuleset, nothingHeld } from "../../src/enforcer/build-ruleset.ts";
-import type { EnforcementRule } from "../../src/model/enforcement.ts";
+import type { EnforcementRule, ReportedTraffic } from "../../src/model/enforcement.ts";
 import type { TableNames } from "../../src/nftables/read-json.ts";
-import { port, rule, target } from "./sample-rules.ts";
+import { nothingReported } from "../../src/enforcer/reported-chains.ts";
+import { port, reported, rule, source, target } from "./sample-rules.ts";
 
 export interface GoldenCase {
   readonly file: string;
   readonly title: string;
   readonly rules: readonly EnforcementRule[];
+  readonly reported?: ReportedTraffic;
   /** The rules before; none if absent. */
   readonly before?: readonly EnforcementRule[];
 }
@@ -58,9 +60,37 @@ export const goldenCases: readonly GoldenCase[] = [
     rules: [rule()],
     before: [rule({ mitigation: 15, ...onlyAddresses }), rule({ mitigation: 16, action: "limit", mac: "02:00:00:00:00:99" }), rule()],
   },
+  {
+    file: "reported-unknown-device", title: "UDP from reported ports, dropped where it leaves the home; the device is not known yet", rules: [],
+    reported: { flows: [reported({ target: target(["198.51.100.9"], { ports: [port(443)], protocols: [17] }) })], spared: nothingReported.spared },
+  },
+  {
+    file: "reported-consent-pending", title: "The owner has not answered: whoever sends it is recorded, over IPv4 and IPv6, and nothing is dropped", rules: [],
+    reported: {
+      flows: [reported({ action: "watch", target: bothFamilies, source: source(["203.0.113.7", "2001:db8:1::/64"], { ports: [], icmpTypes: [port(8)] }) })],
+      spared: nothingReported.spared,
+    },
+  },
+  {
+    file: "reported-spared", title: "A block with a known device; a limit whose target lies within; devices that are never cut, or not without being asked",
+    rules: [rule({ target: target(["198.51.100.0/24"]) })],
+    reported: {
+      flows: [
+        reported({ target: target(["198.51.100.0/24"]), sparesUnasked: false }),
+        reported({ mitigation: 18, action: "limit", timeout: 60 }),
+        reported({ mitigation: 19 }),
+      ],
+      spared: { macs: ["02:00:00:00:00:99"], unaskedMacs: ["02:00:00:00:00:98"], prefixes: target(["192.168.1.2", "192.168.1.0/30", "2001:db8:1::2"]).prefixes },
+    },
+  },
+  {
+    file: "reported-anything", title: "A target of everything, which policy refuses",
+    rules: [rule({ target: target(["::/0", "0.0.0.0/0"]) })],
+    reported: { flows: [reported({ target: target(["::/0", "0.0.0.0/0"]) })], spared: nothingReported.spared },
+  },
 ];
 
 /** What the table holds under these rules. */
-export function heldAfter(rules: readonly EnforcementRule[]): TableNames {
-  return rules.length === 0 ? nothingHeld : namesDeclared(buildRuleset(rules));
+export function heldAfter(rules: readonly EnforcementRule[], traffic: ReportedTraffic = nothingReported): TableNames {
+  return rules.length === 0 && traffic.flows.length === 0 ? nothingHeld : namesDeclared(buildRuleset(rules, nothingHeld, new Map(), traffic));
 }

@@ -1,6 +1,6 @@
-import type { EnforcementRule } from "../../src/model/enforcement.ts";
+import type { EnforcementRule, ReportedFlows } from "../../src/model/enforcement.ts";
 import { parseIpPrefix } from "../../src/model/ip-prefix.ts";
-import type { AttackTarget } from "../../src/model/mitigation-request.ts";
+import type { AttackSource, AttackTarget } from "../../src/model/mitigation-request.ts";
 
 export const camera = "02:00:00:00:00:17";
 
@@ -18,6 +18,18 @@ export function rule(changes: Partial<EnforcementRule> = {}): EnforcementRule {
   return {
     mitigation: 17, action: "block", mac: camera, addresses: ["192.168.1.23"], target: target(["198.51.100.9"]),
     icmpTypes: [], packetsPerSecond: 10, timeout: 120, ...changes,
+  };
+}
+
+export function source(prefixes: readonly string[], more: Partial<AttackSource> = {}): AttackSource {
+  return { prefixes: target(prefixes).prefixes, ports: [port(40000, 40100)], icmpTypes: [], ...more };
+}
+
+/** What an upstream reported for mitigation 17, to be dropped, but for what is said otherwise. */
+export function reported(changes: Partial<ReportedFlows> = {}): ReportedFlows {
+  return {
+    mitigation: 17, action: "drop", target: target(["198.51.100.9"]), source: source(["203.0.113.7"]), packetsPerSecond: 10,
+    sparesUnasked: true, senders: null, timeout: 120, ...changes,
   };
 }
 

@@ -61,9 +61,12 @@ export interface PeerOptions {
 const here = fileURLToPath(new URL("../peer", import.meta.url));
 const programs = fileURLToPath(new URL("../../build/peer/", import.meta.url));
 
+/** Once: two at a time would write the same files. */
+let built: Promise<string> | undefined;
+
 /** Starts the call-home DOTS client in a namespace, and waits until it listens. */
 export async function startPeer(namespace: Namespace, { library, listen, arguments: more }: PeerOptions): Promise<Peer> {
-  await expectSuccess("make -C test/peer", runTool("make", ["-s", "-C", here], { timeoutMs: 120_000 }));
+  await (built ??= expectSuccess("make -C test/peer", runTool("make", ["-s", "-C", here], { timeoutMs: 120_000 })));
   const child = namespace.spawn(`${programs}peer-${library}`, ["--listen", listen, ...more], { stdio: ["pipe", "pipe", "pipe"] });
   const lines = watchLines<PeerEvent>();
   let complaint = "";
@@ -78,7 +81,7 @@ export async function startPeer(namespace: Namespace, { library, listen, argumen
   return {
     events: lines.all,
     send,
-    until: lines.until,
+    until: (what, isIt, options) => lines.until(what, isIt, options),
     async ask(command, timeoutMs = 15_000) {
       const from = lines.all.length;
       send({ timeout: Math.max(1, Math.floor(timeoutMs / 1000) - 1), ...command });

@@ -39,7 +39,7 @@ export function watchLines<Line>(): Lines<Line> {
       };
       const timer = setTimeout(() => {
         settle();
-        reject(new Error(`${what} did not come within ${timeoutMs} ms; last: ${JSON.stringify(all.slice(-3))}`));
+        reject(new Error(`${what} did not come within ${timeoutMs} ms; last: ${all.slice(-3).map((line) => JSON.stringify(line).slice(0, 200)).join(" ")}`));
       }, timeoutMs);
       waiting.add(look);
       look();

@@ -118,8 +118,8 @@ describe("findDevices, why", () => {
   const why = (words: Words): string => find(words).why.join("\n");
   it("says what matched, where, and what certainty rests on", () => {
     const text = why({ ...flood, fromPorts: "50058" });
-    assert.match(text, /conntrack: 1 flow of 192\.168\.1\.21 opened from behind NAT \(such as 192\.168\.1\.21, outside 203\.0\.113\.7:50058 to 198\.51\.100\.9:443, protocol 17\)/);
-    assert.match(text, /neighbour table: 192\.168\.1\.21 is 02:00:00:00:0a:01/);
+    assert.match(text, /connection table: 1 flow of 192\.168\.1\.21 opened from behind NAT \(such as 192\.168\.1\.21, outside 203\.0\.113\.7:50058 to 198\.51\.100\.9:443, protocol 17\)/);
+    assert.match(text, /neighbours and leases: 192\.168\.1\.21 is 02:00:00:00:0a:01/);
     assert.match(text, /exact: the source ports agree/);
   });
   it("says why the others were not it", () => {

@@ -98,16 +98,16 @@ describe("other views for the operator", () => {
 
   it("history", () => {
     assert.deepEqual(json(describeHistory({
-      at: requestedAt, event: "ended", by: "time", mitigation: 17, upstream: "isp", outcome: "denied", action: "block",
+      at: requestedAt, event: "ended", by: "time", who: null, via: null, mitigation: 17, upstream: "isp", outcome: "denied", action: "block",
       devices: [{ mac: "aa:bb:cc:dd:ee:ff", name: null }], target: ["198.51.100.9/32"], dropped: { packets: 1, bytes: 2 }, reason: "nobody answered",
     })), {
-      at: "2026-11-21T20:20:00.000Z", event: "ended", by: "time", mitigation: 17, upstream: "isp", outcome: "denied", action: "block",
+      at: "2026-11-21T20:20:00.000Z", event: "ended", by: "time", who: null, via: null, mitigation: 17, upstream: "isp", outcome: "denied", action: "block",
       devices: [{ mac: "aa:bb:cc:dd:ee:ff", name: null }], target: ["198.51.100.9/32"], dropped: { packets: 1, bytes: 2 }, reason: "nobody answered",
     });
   });
 
   it("lookup", () => {
-    const view = describeLookup({ devices: sampleMitigation.devices, routerItself: false, would: ["ask"], why: ["a flow matched"] });
+    const view = describeLookup({ devices: sampleMitigation.devices, routerItself: false, witnesses: [], would: ["ask"], why: ["a flow matched"] });
     assert.deepEqual([view.devices[0]?.mac, view.router_itself, view.would, view.why], ["aa:bb:cc:dd:ee:ff", false, ["ask"], ["a flow matched"]]);
   });
 });

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { dispatch, type Reply } from "../../src/operator/dispatch.ts";
+import type { Caller } from "../../src/operator/caller.ts";
+import { dispatch, type DispatchLog, type Reply } from "../../src/operator/dispatch.ts";
 import { fail, methods, toAttackFlows, type OperatorActions } from "../../src/operator/methods.ts";
 import { prefix } from "./sample-mitigation.ts";
 
@@ -11,10 +12,11 @@ function echo(overrides: Partial<Record<keyof OperatorActions, (params: unknown)
   return Object.fromEntries(actions) as OperatorActions;
 }
 
-const noFault = (): void => { assert.fail("an action threw"); };
+const root: Caller = { via: "cli", who: "root", mayChange: true };
+const quiet: DispatchLog = { fault: () => { assert.fail("an action threw"); }, changed: () => undefined };
 
 async function ask(method: unknown, params: unknown): Promise<Reply> {
-  return dispatch(echo(), method, params, noFault);
+  return dispatch(echo(), root, method, params, quiet);
 }
 
 describe("dispatch", () => {
@@ -78,14 +80,14 @@ describe("dispatch", () => {
 
   it("passes on what an action refuses, sync or async", async () => {
     const refusal = fail("not-found", "there is no mitigation 9");
-    assert.deepEqual(await dispatch(echo({ deny: () => refusal }), "deny", { id: 9 }, noFault), refusal);
-    assert.deepEqual(await dispatch(echo({ deny: () => Promise.resolve(refusal) }), "deny", { id: 9 }, noFault), refusal);
+    assert.deepEqual(await dispatch(echo({ deny: () => refusal }), root, "deny", { id: 9 }, quiet), refusal);
+    assert.deepEqual(await dispatch(echo({ deny: () => Promise.resolve(refusal) }), root, "deny", { id: 9 }, quiet), refusal);
   });
 
   it("keeps what an action throws for the log", async () => {
     for (const broken of [() => { throw new Error("secret detail"); }, () => Promise.reject(new Error("secret detail")), () => [], () => undefined]) {
       const faults: unknown[] = [];
-      const reply = await dispatch(echo({ status: broken }), "status", {}, (method, error) => faults.push([method, error]));
+      const reply = await dispatch(echo({ status: broken }), root, "status", {}, { ...quiet, fault: (method, error) => faults.push([method, error]) });
       assert.deepEqual(reply, fail("internal", "something went wrong inside the daemon, its log says what"));
       assert.equal(faults.length, 1);
     }
@@ -93,7 +95,32 @@ describe("dispatch", () => {
 
   it("keeps `this` for actions that are a class", async () => {
     class Actions { answer = { uptime: 1 }; status(): object { return this.answer; } }
-    assert.deepEqual(await dispatch(new Actions() as unknown as OperatorActions, "status", {}, noFault), { result: { uptime: 1 } });
+    assert.deepEqual(await dispatch(new Actions() as unknown as OperatorActions, root, "status", {}, quiet), { result: { uptime: 1 } });
+  });
+
+  it("lets who may only look do nothing else, and says so in the log", async () => {
+    const guest: Caller = { via: "mqtt", who: "phone", mayChange: false };
+    for (const [method, { changes }] of Object.entries(methods)) {
+      const lines: string[] = [];
+      const reply = await dispatch(echo(), guest, method, { id: 1, mac: "aa:bb:cc:dd:ee:ff", policy: "auto", upstream: "isp" }, { ...quiet, changed: (line) => lines.push(line) });
+      assert.equal("error" in reply && reply.error.code === "forbidden", changes, method);
+      assert.equal(lines.length, changes ? 1 : 0);
+      if (changes) assert.equal(lines[0], `${method} refused to phone, over MQTT: no right to change anything`);
+    }
+  });
+
+  it("logs every change with who made it and how they came in, also one that was refused", async () => {
+    const lines: string[] = [];
+    const log: DispatchLog = { ...quiet, changed: (line) => lines.push(line) };
+    await dispatch(echo(), root, "approve", { id: 17, action: "limit", seconds: 60 }, log);
+    await dispatch(echo({ deny: () => fail("wrong-state", "mitigation 9 is ended") }), { via: "ubus", who: "network", mayChange: true }, "deny", { id: 9 }, log);
+    await dispatch(echo(), root, "status", {}, log);
+    await dispatch(echo(), { ...root, who: null }, "reconnect", {}, log);
+    assert.deepEqual(lines, [
+      "approve 17 limit 60 by root, on the command line",
+      "deny 9 by network, over ubus: refused, mitigation 9 is ended",
+      "reconnect by somebody on the command line",
+    ]);
   });
 
   it("answers anything with a result or an error", async () => {

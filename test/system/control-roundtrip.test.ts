@@ -33,7 +33,8 @@ let socket: ControlSocket;
 before(async () => {
   folder = mkdtempSync(join(tmpdir(), "dots-roundtrip-"));
   path = join(folder, "c.sock");
-  const answer = (method: unknown, params: unknown): ReturnType<typeof dispatch> => dispatch(actions, method, params, (_, error) => { throw error; });
+  const answer = (who: string | null, method: unknown, params: unknown): ReturnType<typeof dispatch> =>
+    dispatch(actions, { via: "cli", who, mayChange: true }, method, params, { fault: (_, error) => { throw error; }, changed: () => undefined });
   socket = await openControlSocket(path, answer, { clock: systemClock, log: () => undefined });
 });
 after(async () => {

@@ -33,7 +33,7 @@ let opened: ControlSocket[];
 let logged: string[];
 const log: Log = (level, message) => logged.push(`${level}: ${message}`);
 
-const echo = (method: unknown, params: unknown): Promise<Reply> => Promise.resolve({ result: { method, params } });
+const echo = (_who: string | null, method: unknown, params: unknown): Promise<Reply> => Promise.resolve({ result: { method, params } });
 
 async function open(answer = echo): Promise<ControlSocket> {
   const socket = await openControlSocket(path, answer, { clock, log });

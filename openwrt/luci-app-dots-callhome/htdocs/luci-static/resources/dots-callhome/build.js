@@ -1,0 +1,74 @@
+'use strict';
+'require baseclass';
+'require dom';
+
+/* Children are always an array: E() takes a lone string for markup, and what we show may come from the network. */
+function node(tag, attributes) {
+	return E(tag, attributes || {}, Array.prototype.slice.call(arguments, 2).filter(child => child != null && child !== ''));
+}
+
+function svg(tag, attributes, children) {
+	const made = document.createElementNS('http://www.w3.org/2000/svg', tag);
+	Object.keys(attributes).forEach(name => made.setAttribute(name, attributes[name]));
+	(children || []).forEach(child => made.appendChild(child));
+	return made;
+}
+
+function setText(element, text) {
+	if (element.textContent !== text)
+		element.textContent = text;
+	element.hidden = text === '';
+}
+
+return baseclass.extend({
+	node: node,
+	svg: svg,
+	setText: setText,
+
+	/* Children in this order, moving no more than needed: what has the focus keeps it. */
+	arrange: function(parent, wanted) {
+		Array.prototype.slice.call(parent.childNodes).forEach(child => {
+			if (wanted.indexOf(child) < 0)
+				parent.removeChild(child);
+		});
+		wanted.forEach((child, at) => {
+			if (parent.childNodes[at] !== child)
+				parent.insertBefore(child, parent.childNodes[at] || null);
+		});
+	},
+
+	/* The page of an app, with its style sheet and a region that reads news aloud. */
+	page: function(title) {
+		const body = node('div', { 'class': 'dch' },
+			node('link', { rel: 'stylesheet', href: L.resource('dots-callhome/style.css') }),
+			node('h2', { name: 'content' }, title));
+		const voice = node('div', { 'class': 'dch-unseen', 'aria-live': 'polite', role: 'status' });
+		const problem = node('div', { 'class': 'dch-line dch-bad', role: 'alert' });
+		problem.hidden = true;
+		dom.append(body, [ voice, problem ]);
+		return {
+			body: body,
+			say: text => { voice.textContent = text; },
+			/* error: as daemon.ask() rejects with; null = all is well again */
+			complain: error => {
+				setText(problem, error ? error.text + (error.detail && error.kind == 'refused' ? ' (%s)'.format(error.detail) : '') : '');
+			}
+		};
+	},
+
+	/* A button that is off while it works. */
+	button: function(text, style, click) {
+		const made = node('button', { type: 'button', 'class': 'btn cbi-button ' + style, click: function(event) {
+			event.preventDefault();
+			if (made.disabled)
+				return;
+			made.disabled = true;
+			made.classList.add('spinning');
+			const done = () => { made.disabled = false; made.classList.remove('spinning'); };
+			Promise.resolve(click(event)).then(done, done);
+		} }, text);
+		return made;
+	},
+
+	mayChange: () => L.hasViewPermission() !== false
+});

@@ -1,0 +1,128 @@
+'use strict';
+'require baseclass';
+'require rpc';
+'require poll';
+
+/* The daemon's ubus object, as promises: they resolve with the answer, or reject with { kind, text } in words for the owner. */
+
+const declare = (method, params) => rpc.declare({ object: 'dots-callhome', method: method, params: params });
+
+const calls = {
+	status: declare('status'),
+	list: declare('list'),
+	approve: declare('approve', [ 'id', 'action', 'seconds' ]),
+	deny: declare('deny', [ 'id' ]),
+	release: declare('release', [ 'id' ]),
+	devices: declare('devices'),
+	policy: declare('policy', [ 'mac', 'policy' ]),
+	history: declare('history', [ 'limit' ]),
+	reconnect: declare('reconnect', [ 'upstream' ])
+};
+
+function failure(kind, detail) {
+	const texts = {
+		down: _('The protection is not running, so nobody can warn you and nothing new is blocked. To start it: System, Startup, dots-callhome, Start.'),
+		slow: _('The router did not answer in time. It tries again by itself.'),
+		session: _('Your login has ended. Nothing was changed. Log in again to go on.'),
+		forbidden: _('This login may look, but not change anything. Log in as an administrator.'),
+		decided: _('This was decided already, here or elsewhere. The list is up to date now.'),
+		gone: _('This is over: it no longer exists. The list is up to date now.'),
+		network: _('The router cannot be reached from here. Check that this device is on your home network; the page goes on by itself.'),
+		refused: _('The router did not do it.')
+	};
+	return { kind: kind, text: texts[kind], detail: detail || null };
+}
+
+/* Of ubus status numbers: uhttpd sends them instead of an answer. */
+const kindOfStatus = { 2: 'refused', 3: 'down', 4: 'down', 5: 'slow', 6: 'forbidden', 7: 'slow', 10: 'down' };
+const kindOfCode = { 'wrong-state': 'decided', 'not-found': 'gone', forbidden: 'forbidden', busy: 'slow', timeout: 'slow', unreachable: 'down' };
+
+function explain(error) {
+	const message = '' + (error && error.message || error);
+	if (error && error.name == 'SessionError')
+		return failure('session');
+	if (/-32002/.test(message))
+		return failure('forbidden');
+	if (/-32000|not found/i.test(message) && error && error.name == 'RPCError')
+		return failure('down');
+	return failure('network', message);
+}
+
+function ask(method) {
+	const args = Array.prototype.slice.call(arguments, 1);
+	return calls[method].apply(null, args).then(reply => {
+		if (typeof(reply) == 'number')
+			return Promise.reject(failure(kindOfStatus[reply] || 'slow', 'ubus %d'.format(reply)));
+		if (reply == null || typeof(reply) != 'object')
+			return Promise.reject(failure('slow'));
+		if (reply.error)
+			return Promise.reject(failure(kindOfCode[reply.error.code] || 'refused', reply.error.message));
+		return reply;
+	}, error => Promise.reject(explain(error)));
+}
+
+/* Server-sent events need the session in a header, which EventSource cannot send. */
+function listen(heard, state) {
+	if (typeof(fetch) != 'function' || typeof(TextDecoder) != 'function')
+		return;
+	const again = delay => window.setTimeout(() => listen(heard, state), delay);
+	fetch(rpc.getBaseURL().replace(/\/?$/, '/subscribe/dots-callhome'), {
+		headers: { Authorization: 'Bearer ' + rpc.getSessionID() }, cache: 'no-store'
+	}).then(response => {
+		if (!response.ok || !/event-stream/.test(response.headers.get('Content-Type') || ''))
+			return Promise.reject(new Error('HTTP ' + response.status));
+		state.live = true;
+		const reader = response.body.getReader();
+		const decoder = new TextDecoder();
+		let rest = '';
+		const read = () => reader.read().then(part => {
+			if (part.done)
+				return;
+			rest = (rest + decoder.decode(part.value, { stream: true })).slice(-262144);
+			const events = rest.split('\n\n');
+			rest = events.pop();
+			if (events.some(each => /^event:/m.test(each)))
+				heard();
+			return read();
+		});
+		return read();
+	}).catch(() => null).then(() => {
+		state.live = false;
+		again(10000);
+	});
+}
+
+return baseclass.extend({
+	ask: ask,
+
+	/**
+	 * Calls refresh() at once, when the daemon has news, and every few seconds: at least every 30 where news are heard,
+	 * every `seconds` where they are not or while fast() says that figures move. One at a time.
+	 */
+	follow: function(refresh, seconds, fast) {
+		const state = { live: false, last: 0, running: false, again: false };
+		const run = () => {
+			if (state.running) {
+				state.again = true;
+				return Promise.resolve();
+			}
+			state.running = true;
+			state.last = Date.now();
+			return Promise.resolve(refresh(state.live)).catch(() => null).then(() => {
+				state.running = false;
+				if (state.again) {
+					state.again = false;
+					return run();
+				}
+			});
+		};
+		poll.add(() => {
+			const since = Date.now() - state.last;
+			if (state.live && !(fast && fast()) && since >= 0 && since < 30000)
+				return Promise.resolve();
+			return run();
+		}, seconds);
+		listen(run, state);
+		return run;
+	}
+});

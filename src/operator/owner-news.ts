@@ -1,0 +1,56 @@
+import type { Mitigation, MitigationId } from "../model/mitigation.ts";
+import { questionAbout } from "../model/question.ts";
+import { describeMitigation, type MitigationView } from "./describe-mitigation.ts";
+import type { UpstreamView } from "./describe-status.ts";
+
+/** What the owner is told without having asked: over ubus, MQTT and the other notifiers alike. */
+export type OwnerNews =
+  | { readonly event: "request" | "blocked" | "ended"; readonly about: MitigationView }
+  | { readonly event: "upstream"; readonly about: UpstreamView };
+
+export interface NewsDesk {
+  /**
+   * What there is to tell now that a mitigation has changed; each thing once, however often it changes. Of several requests that
+   * are one question only the oldest is told; when it ends otherwise than by an answer, the next one is.
+   */
+  newsOf(changed: Mitigation, all: readonly Mitigation[]): readonly OwnerNews[];
+}
+
+const mostRemembered = 1024;
+
+/** `known` are mitigations of an earlier run: what holds of them already is no news. */
+export function createNewsDesk(known: Iterable<Mitigation>): NewsDesk {
+  const told = new Map<MitigationId, Set<OwnerNews["event"]>>();
+  const isNew = (id: MitigationId, event: OwnerNews["event"]): boolean => {
+    const events = told.get(id) ?? new Set();
+    told.set(id, events);
+    if (told.size > mostRemembered) for (const oldest of told.keys()) { told.delete(oldest); break; }
+    return events.size !== events.add(event).size;
+  };
+  for (const mitigation of known) {
+    const event = eventOf(mitigation);
+    if (event) isNew(mitigation.id, event);
+  }
+  return {
+    newsOf(changed, all) {
+      const next = changed.state === "pending" ? [] : questionAbout(changed.devices, all).slice(0, 1);
+      return [changed, ...next].flatMap((mitigation): OwnerNews[] => {
+        const event = eventOf(mitigation);
+        const isFolded = event === "request" && mitigation.state === "pending" && questionAbout(mitigation.devices, all)[0]?.id !== mitigation.id;
+        if (!event || isFolded || !isNew(mitigation.id, event)) return [];
+        return [{ event, about: describeMitigation(mitigation) }];
+      });
+    },
+  };
+}
+
+/** Nothing is called blocked that the packet filter has not taken: it may be broken. */
+function eventOf(mitigation: Mitigation): "request" | "blocked" | "ended" | undefined {
+  switch (mitigation.state) {
+    case "ended": return "ended";
+    case "pending": return mitigation.devices.length > 0 ? "request" : undefined;
+    case "active": case "terminating":
+      if (mitigation.action === "observe") return mitigation.devices.length > 0 ? "request" : undefined;
+      return mitigation.startedAt === null ? undefined : "blocked";
+  }
+}

@@ -1,0 +1,43 @@
+import { readFileSync, writeFileSync } from "node:fs";
+
+/** Settings of the kernel's connection tracking; a function, so that tests need no kernel. */
+export interface ConntrackSettings {
+  /** Undefined: the kernel has no such setting. */
+  read(name: string): number | undefined;
+  /** Whether it could be set. */
+  write(name: string, value: number): boolean;
+}
+
+const folder = "/proc/sys/net/netfilter";
+
+export const conntrackSettings: ConntrackSettings = {
+  read(name) {
+    try {
+      const value = Number(readFileSync(`${folder}/${name}`, "utf8").trim());
+      return Number.isFinite(value) ? value : undefined;
+    } catch {
+      return undefined;
+    }
+  },
+  write(name, value) {
+    try {
+      writeFileSync(`${folder}/${name}`, String(value));
+      return true;
+    } catch {
+      return false;
+    }
+  },
+};
+
+/** What stands in the way of the journal, for the owner; events are switched on where they are off. */
+export function checkSettings(settings: ConntrackSettings): string[] {
+  const warnings: string[] = [];
+  // 2: events are made while somebody listens (since Linux 5.19).
+  if (settings.read("nf_conntrack_events") === 0 && !settings.write("nf_conntrack_events", 1)) {
+    warnings.push("net.netfilter.nf_conntrack_events is 0 and cannot be set: devices whose flows have ended are not found");
+  }
+  if (settings.read("nf_conntrack_acct") === 0) {
+    warnings.push("net.netfilter.nf_conntrack_acct is 0: how much a device sent is not known");
+  }
+  return warnings;
+}

@@ -1,0 +1,102 @@
+import assert from "node:assert/strict";
+import { after, afterEach, before, test } from "node:test";
+import { noticePort } from "../../src/enforcer/quarantine-chains.ts";
+import { NftError } from "../../src/nftables/nft-error.ts";
+import { openNftables } from "../../src/nftables/open-nftables.ts";
+import { spawnNft } from "../../src/nftables/spawn-nft.ts";
+import type { PacketFilter } from "../../src/ports.ts";
+import { openPacketFilter } from "../../src/system/packet-filter.ts";
+import { camera, rule } from "./sample-rules.ts";
+import { makeNetwork, type ThrowawayNetwork } from "./throwaway-network.ts";
+
+let net: ThrowawayNetwork;
+let filter: PacketFilter;
+before(async () => { net = await makeNetwork("quarantine"); });
+after(() => net.remove());
+afterEach(() => filter.replaceRules([]));
+
+const quarantined = rule({ action: "quarantine", addresses: ["192.168.1.23", "2001:db8:1::23"] });
+const openFilter = (): PacketFilter => openPacketFilter(openNftables(spawnNft({ command: [...net.enter("router"), "nft"] })));
+
+/** Whether a datagram to the port of the router is answered. */
+const answers = async (port: number, protocol: "udp" | "tcp"): Promise<boolean> => {
+  const serve = protocol === "udp"
+    ? `const s = require("node:dgram").createSocket("udp4").on("message", (m, from) => s.send("y", from.port, from.address)).bind(${port}); setTimeout(() => s.close(), 1500)`
+    : `const s = require("node:net").createServer((c) => c.end("y")).listen(${port}); setTimeout(() => process.exit(), 1500)`;
+  const ask = protocol === "udp"
+    ? `const s = require("node:dgram").createSocket("udp4").on("message", () => process.exit(0)); s.send("x", ${port}, "192.168.1.1"); setTimeout(() => process.exit(1), 400)`
+    : `require("node:net").connect(${port}, "192.168.1.1").on("data", () => process.exit(0)).on("error", () => process.exit(1)); setTimeout(() => process.exit(1), 400)`;
+  const served = net.run("router", process.execPath, "-e", serve);
+  await new Promise((resolve) => setTimeout(resolve, 600));
+  const answered = await net.run("camera", process.execPath, "-e", ask).then(() => true, () => false);
+  await served;
+  return answered;
+};
+
+test("a quarantined device reaches nothing and is reached by nothing, on its own bridge too", async () => {
+  filter = openFilter();
+  const ways = [["camera", "192.168.1.99"], ["camera", "2001:db8:1::99"], ["camera", "192.168.1.1"], ["camera", "198.51.100.9"], ["camera", "2001:db8:9::9"], ["laptop", "192.168.1.23"], ["laptop", "2001:db8:1::23"], ["target", "192.168.1.23"], ["router", "192.168.1.23"]] as const;
+  const all = async (): Promise<string[]> => {
+    const reached: string[] = [];
+    for (const [from, to] of ways) if (await net.reaches(from, to)) reached.push(`${from} ${to}`);
+    return reached;
+  };
+  assert.equal((await all()).length, ways.length);
+  await filter.replaceRules([quarantined]);
+  assert.deepEqual(await all(), []);
+  const { packets } = (await filter.readCounters()).get(17) ?? { packets: 0 };
+  assert.ok(packets >= 7, `${packets}`);
+  await filter.replaceRules([quarantined]);
+  assert.ok(((await filter.readCounters()).get(17)?.packets ?? 0) >= packets, "renewed, it counts on");
+  for (const [from, to] of [["laptop", "192.168.1.1"], ["laptop", "198.51.100.9"], ["laptop", "2001:db8:9::9"]] as const) assert.equal(await net.reaches(from, to), true);
+  await filter.replaceRules([]);
+  assert.equal((await all()).length, ways.length);
+  assert.doesNotMatch(await net.run("router", "nft", "list", "tables"), /dots_callhome/);
+});
+
+test("a new address of its does not help it", async () => {
+  filter = openFilter();
+  await filter.replaceRules([quarantined]);
+  await net.run("camera", "ip", "address", "add", "192.168.1.55/24", "dev", "eth0");
+  for (const to of ["192.168.1.99", "192.168.1.1", "198.51.100.9"]) assert.equal(await net.reaches("camera", to, "-I", "192.168.1.55"), false, to);
+  await net.run("camera", "ip", "address", "del", "192.168.1.55/24", "dev", "eth0");
+});
+
+test("DHCP, DNS and the notice page stay, nothing else of the router", async () => {
+  filter = openFilter();
+  await filter.replaceRules([quarantined]);
+  assert.deepEqual(
+    await Promise.all([answers(53, "udp"), answers(67, "udp"), answers(53, "tcp"), answers(noticePort, "tcp"), answers(80, "tcp"), answers(1900, "udp")]),
+    [true, true, true, true, false, false],
+  );
+  // A neighbour solicitation is answered: the router's address resolves.
+  await net.run("camera", "ip", "-6", "neigh", "flush", "dev", "eth0");
+  await net.reaches("camera", "2001:db8:1::1");
+  assert.match(await net.run("camera", "ip", "-6", "neigh", "show", "2001:db8:1::1"), /lladdr/);
+});
+
+test("a kernel without the bridge family: the rest holds, and the owner is warned", async () => {
+  const nftables = openNftables(spawnNft({ command: [...net.enter("router"), "nft"] }));
+  filter = openPacketFilter({
+    ...nftables,
+    runTransaction: (statements) => (statements.some((statement) => "table" in statement && statement.table.family === "bridge")
+      ? Promise.reject(new NftError("refused", "nft refused: Error: Could not process rule: Operation not supported"))
+      : nftables.runTransaction(statements)),
+  });
+  await filter.replaceRules([rule()]);
+  assert.deepEqual(filter.warnings(), []);
+  await filter.replaceRules([quarantined]);
+  assert.match(filter.warnings().join(), /^quarantine does not reach devices on the same bridge: .*not supported/);
+  assert.equal(await net.reaches("camera", "198.51.100.9"), false);
+  assert.equal(await net.reaches("camera", "192.168.1.1"), false);
+  assert.ok(((await filter.readCounters()).get(17)?.packets ?? 0) > 0);
+  await filter.replaceRules([rule()]);
+  assert.deepEqual(filter.warnings(), []);
+});
+
+test("frames of a device that is known by its MAC address only", async () => {
+  filter = openFilter();
+  await filter.replaceRules([{ ...quarantined, addresses: [] }]);
+  assert.equal(await net.reaches("laptop", "192.168.1.23"), false);
+  assert.match(await net.run("router", "nft", "list", "table", "bridge", "dots_callhome"), new RegExp(`${camera} timeout`));
+});

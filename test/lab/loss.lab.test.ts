@@ -1,0 +1,17 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { runUnderLoss } from "./loss-run.ts";
+
+/** The whole table: `make bench PART=loss`. */
+describe("30 % loss in each direction", { timeout: 120_000 }, () => {
+  it("has sessions all the same, answers requests, and executes none twice", async () => {
+    const { sessions, asked, answers, executed, duplicates } = await runUnderLoss({
+      transport: "udp", loss: 30, sessions: 4, rounds: 1, patienceMs: 18_000, answerSeconds: 12, beside: 0,
+    });
+    // With 4 of each, chance has a say.
+    assert.ok(sessions.length >= 2, `${sessions.length} of 4 sessions within 18 s`);
+    assert.ok(answers.length >= asked / 2, `${answers.length} of ${asked} answers`);
+    assert.ok(executed >= answers.length);
+    assert.equal(duplicates, 0);
+  });
+});

@@ -1,0 +1,61 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { setTimeout as wait } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+import { readRemembered } from "../../src/remembered-json.ts";
+
+const kills = Number(process.env["KILLS"] ?? 200);
+
+test(`memory survives kill -9 at ${kills} random instants`, { timeout: 300_000 }, async () => {
+  // In memory: what the kernel was given survives a kill, and a disk's fsync would leave little else to be interrupted.
+  const folder = mkdtempSync(join(existsSync("/dev/shm") ? "/dev/shm" : tmpdir(), "dots-kill-"));
+  const victim = join(folder, "victim.mjs");
+  await build({ entryPoints: [fileURLToPath(new URL("victim.ts", import.meta.url))], outfile: victim, bundle: true, platform: "node", format: "esm", logLevel: "error" });
+  const state = join(folder, "state");
+  const used = new Set<number>();
+  let lastDecided = 0;
+  let decisions = 0;
+  let drafts = 0;
+  try {
+    for (let kill = 0; kill < kills; kill++) {
+      const child = spawn(process.execPath, [victim, state], { stdio: ["ignore", "pipe", "inherit"] });
+      let said = "";
+      child.stdout.on("data", (chunk: Buffer) => { said += chunk.toString(); });
+      const closed = once(child, "close");
+      await Promise.race([once(child.stdout, "data"), closed]);
+      await wait(Math.random() * 15);
+      child.kill("SIGKILL");
+      await closed;
+
+      for (const line of said.split("\n")) {
+        const [word, id] = line.split(" ");
+        assert.notEqual(word, "logged", line);
+        if (word === "used") {
+          assert.ok(!used.has(Number(id)), `id ${id ?? ""} was given out twice`);
+          used.add(Number(id));
+        }
+        if (word === "decided") {
+          lastDecided = Number(id);
+          decisions++;
+        }
+      }
+      if (existsSync(join(state, "state.json.new"))) drafts++;
+      const read = readRemembered(readFileSync(join(state, "state.json"), "utf8"));
+      assert.ok(!("problem" in read), "problem" in read ? read.problem : "");
+      if (lastDecided === 0) continue;
+      assert.equal(read.mitigations.find(({ id }) => id === lastDecided)?.outcome, "denied", `decision on ${lastDecided} was acknowledged and is lost`);
+      assert.ok(read.history.some(({ mitigation }) => mitigation === lastDecided));
+      assert.ok(read.mitigations.filter((each) => each.state === "ended").length <= 64 && read.history.length <= 200, "what is kept is bounded");
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+  assert.ok(decisions > 0, `${decisions} decisions`);
+  console.log(`${kills} kills, ${decisions} decisions acknowledged, ${drafts} times in the middle of a write`);
+});

@@ -1,0 +1,29 @@
+import { writeSync } from "node:fs";
+import { openMemory } from "../../src/memory.ts";
+import { openStateFile } from "../../src/system/state-file.ts";
+import { systemClock as clock } from "../../src/system/system-clock.ts";
+import { sampleMitigation } from "../operator/sample-mitigation.ts";
+
+/**
+ * A daemon's memory at work, to be killed: `used ID` is said as soon as an id has been given out, `decided ID` when a decision about it
+ * would be acknowledged. Started as: victim FOLDER
+ */
+const say = (line: string): void => { writeSync(1, `${line}\n`); };
+const log = (level: string, message: string): void => { say(`logged ${level}: ${message}`); };
+const memory = await openMemory(openStateFile(process.argv[2] ?? ""), { clock, log, filter: { readCounters: () => Promise.resolve(new Map()) } });
+const { store } = memory;
+for (const left of store.all()) store.put({ ...left, state: "ended", outcome: left.outcome ?? "expired" }); // as time would
+for (;;) {
+  const id = store.newId();
+  say(`used ${id}`);
+  store.put({ ...sampleMitigation, id });
+  memory.save();
+  store.put({ ...sampleMitigation, id, state: "ended", outcome: "denied", decidedBy: "admin" });
+  store.record({
+    at: clock.now(), event: "denied", by: "admin", who: "root", via: "cli", mitigation: id, upstream: "isp", outcome: "denied", action: "block",
+    devices: [], target: [], dropped: null, reason: "the admin says that it is not an attack",
+  });
+  memory.saveNow();
+  say(`decided ${id}`);
+  await new Promise(setImmediate);
+}

@@ -1,0 +1,47 @@
+import assert from "node:assert/strict";
+import { suite, test } from "node:test";
+import type { Mitigation } from "../../src/model/mitigation.ts";
+import { createNewsDesk, type OwnerNews } from "../../src/operator/owner-news.ts";
+import { requestedAt, sampleMitigation as pending } from "./sample-mitigation.ts";
+
+const active: Mitigation = { ...pending, state: "active" };
+const blocked: Mitigation = { ...active, startedAt: requestedAt + 1000 };
+const ended: Mitigation = { ...blocked, state: "ended", outcome: "withdrawn" };
+
+function told(news: readonly OwnerNews[]): string[] {
+  return news.map((each) => `${each.event} ${"id" in each.about ? each.about.id : each.about.name}`);
+}
+
+suite("what the owner is told", () => {
+  test("a request, that it is blocked, and its end; each once", () => {
+    const desk = createNewsDesk([]);
+    const said = [pending, pending, active, blocked, { ...blocked, status: 2 as const }, ended, ended].map((each) => told(desk.newsOf(each, [each])));
+    assert.deepEqual(said, [["request 17"], [], [], ["blocked 17"], [], ["ended 17"], []]);
+  });
+
+  test("nothing of a request that no device was found for, nor that anything is blocked that the packet filter refused", () => {
+    const desk = createNewsDesk([]);
+    for (const each of [{ ...pending, devices: [] }, active]) assert.deepEqual(desk.newsOf(each, [each]), []);
+  });
+
+  test("of observing, as of a request", () => {
+    const observing: Mitigation = { ...active, action: "observe" };
+    assert.deepEqual(told(createNewsDesk([]).newsOf(observing, [observing])), ["request 17"]);
+  });
+
+  test("nothing again after a restart", () => {
+    const desk = createNewsDesk([pending]);
+    assert.deepEqual(desk.newsOf(pending, [pending]), []);
+    assert.deepEqual(told(desk.newsOf(blocked, [blocked])), ["blocked 17"]);
+  });
+
+  test("one question for several requests about a device; the next one is asked when the first ends unanswered", () => {
+    const desk = createNewsDesk([]);
+    const second: Mitigation = { ...pending, id: 18 };
+    assert.deepEqual(told(desk.newsOf(pending, [pending])), ["request 17"]);
+    assert.deepEqual(desk.newsOf(second, [pending, second]), []);
+    const withdrawn: Mitigation = { ...pending, state: "ended", outcome: "withdrawn" };
+    assert.deepEqual(told(desk.newsOf(withdrawn, [withdrawn, second])), ["ended 17", "request 18"]);
+    assert.deepEqual(desk.newsOf(second, [withdrawn, second]), []);
+  });
+});

@@ -1,0 +1,144 @@
+// The package as a file: what is in it, how it is owned, and that it is built the same every time.
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { chmodSync, existsSync, lstatSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { gunzipSync } from "node:zlib";
+import { buildPackage, unpackPackage } from "./played-router.ts";
+
+const work = mkdtempSync(join(tmpdir(), "dch-package-"));
+after(() => { rmSync(work, { recursive: true, force: true }); });
+const inWork = (name: string): string => join(work, name);
+const file = buildPackage(inWork("first"));
+const { data, control, parts } = unpackPackage(file, inWork("unpacked"));
+const fields = new Map(readFileSync(join(control, "control"), "utf8").split("\n").flatMap((line) => {
+  const match = /^([A-Z][\w-]*): (.*)$/.exec(line);
+  return match ? [[match[1], match[2]] as const] : [];
+}));
+const listing = (archive: string): string[][] =>
+  execFileSync("tar", ["tvzf", archive, "--numeric-owner"], { encoding: "utf8" }).trim().split("\n").map((line) => line.split(/\s+/));
+
+function filesUnder(folder: string, below = ""): string[] {
+  return readdirSync(join(folder, below), { withFileTypes: true })
+    .flatMap((entry) => entry.isDirectory() ? filesUnder(folder, join(below, entry.name)) : [`/${join(below, entry.name)}`]);
+}
+
+test("same input, same bytes", () => {
+  const sum = (path: string): string => createHash("sha256").update(readFileSync(path)).digest("hex");
+  assert.equal(sum(buildPackage(inWork("second"))), sum(file));
+  const dated = buildPackage(inWork("dated"), { SOURCE_DATE_EPOCH: "1700000000" });
+  assert.notEqual(sum(dated), sum(file));
+  assert.match(execFileSync("tar", ["tvzf", dated, "--utc"], { encoding: "utf8" }), /2023-11-14 22:13/);
+});
+
+test("the outer file is a gzipped tar of the three parts that opkg knows", () => {
+  const bytes = readFileSync(file);
+  assert.deepEqual([...bytes.subarray(0, 10)], [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 2, 3]); // gzip without name and time
+  assert.equal(gunzipSync(bytes).toString("latin1", 257, 265), "ustar  \0");
+  assert.deepEqual(listing(file).map((words) => [words[0], words[1], words.at(-1)]), [
+    ["-rw-r--r--", "0/0", "./debian-binary"], ["-rw-r--r--", "0/0", "./control.tar.gz"], ["-rw-r--r--", "0/0", "./data.tar.gz"],
+  ]);
+  assert.equal(readFileSync(join(parts, "debian-binary"), "utf8"), "2.0\n");
+});
+
+test("control fields, and a version that is the program's", () => {
+  const manifest = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as { version: string; license: string };
+  assert.deepEqual(["Package", "Version", "Architecture", "License", "Section", "Require-User"].map((name) => fields.get(name)),
+    ["dots-callhome", `${manifest.version}-r1`, "all", manifest.license, "net", "dots-callhome:dots-callhome"]);
+  assert.deepEqual(fields.get("Depends")?.split(", "), [
+    "node", "nftables-json", "conntrack", "ip-full", "ip-bridge", "kmod-nft-core", "kmod-nft-bridge", "kmod-nft-netdev", "kmod-nf-conntrack-netlink",
+  ]);
+  assert.match(readFileSync(join(control, "control"), "utf8"), /^Description: \S.*\n( \S.*\n)+$/m);
+  assert.equal(readFileSync(join(control, "conffiles"), "utf8"), "/etc/config/dots-callhome\n");
+});
+
+test("everything belongs to root; modes are those that rc.common, procd and sysupgrade expect", () => {
+  const entries = [...listing(join(parts, "data.tar.gz")), ...listing(join(parts, "control.tar.gz"))];
+  for (const [mode = "", owner, ...rest] of entries) {
+    assert.equal(owner, "0/0", rest.join(" "));
+    if (!mode.startsWith("l")) assert.match(mode, /^[d-]rw.(r-.r-.|------)$/, rest.join(" "));
+  }
+  const mode = (path: string): string => (lstatSync(join(data, path)).mode & 0o7777).toString(8);
+  assert.deepEqual({
+    config: mode("etc/config/dots-callhome"), init: mode("etc/init.d/dots-callhome"), defaults: mode("etc/uci-defaults/90-dots-callhome"),
+    program: mode("usr/lib/dots-callhome/dots-callhome.js"), wasm: mode("usr/lib/dots-callhome/dtls.wasm"), capabilities: mode("etc/capabilities/dots-callhome.json"),
+  }, { config: "600", init: "755", defaults: "755", program: "755", wasm: "644", capabilities: "644" });
+  const names = listing(join(parts, "data.tar.gz")).map((words) => words[5] ?? "");
+  assert.deepEqual(names, [...names].sort());
+});
+
+test("every file of ours that the scripts, the links and keep.d name is in the package", () => {
+  const inside = filesUnder(data);
+  const named = filesUnder(data).filter((path) => /^\/(etc\/(init\.d|uci-defaults|hotplug\.d)|usr\/lib\/dots-callhome\/remove)/.test(path)).map((path) => join(data, path));
+  for (const script of [...named, join(control, "prerm-pkg")]) {
+    for (const [path] of readFileSync(script, "utf8").matchAll(/(?<![\w$"}])\/(?:etc\/(?:init\.d|capabilities|config)|usr\/(?:bin|lib))\/[\w./-]*dots-callhome[\w./-]*/g)) {
+      assert.ok(inside.includes(path) || inside.some((each) => each.startsWith(`${path}/`)), `${script} names ${path}`);
+    }
+  }
+  assert.ok(existsSync(join(data, "usr/bin/dots-callhome"))); // follows the link
+  assert.equal(readFileSync(join(data, "lib/upgrade/keep.d/dots-callhome"), "utf8"), "/etc/dots-callhome/\n");
+});
+
+test("no key, no password, no path of the machine that built it", () => {
+  for (const path of filesUnder(data)) {
+    const text = readFileSync(join(data, path), "latin1");
+    assert.doesNotMatch(text, /-----BEGIN [A-Z ]*PRIVATE KEY-----\n|\/work\/main|\/root\//, path);
+  }
+  const settings = readFileSync(join(data, "etc/config/dots-callhome"), "utf8").split("\n").filter((line) => /^\s*(option|list)/.test(line));
+  for (const line of settings) assert.doesNotMatch(line, /identity|password|token/, line);
+  assert.ok(settings.some((line) => /^\toption enabled '0'/.test(line)), "the provider of the example is off");
+});
+
+test("LuCI's page, where there is one: what its menu and access list name is there", (context) => {
+  const [luci] = readdirSync(inWork("first")).filter((name) => name.startsWith("luci-app-dots-callhome_"));
+  if (luci === undefined) { context.skip("there is no page yet"); return; }
+  const app = unpackPackage(join(inWork("first"), luci), inWork("luci"));
+  const inside = filesUnder(app.data);
+  assert.match(readFileSync(join(app.control, "control"), "utf8"), /^Package: luci-app-dots-callhome\nVersion: .*\nDepends: .*\bdots-callhome\b[^]*Architecture: all$/m);
+  const menus = inside.filter((path) => path.startsWith("/usr/share/luci/menu.d/"));
+  const lists = inside.filter((path) => path.startsWith("/usr/share/rpcd/acl.d/"));
+  assert.ok(menus.length > 0 && lists.length > 0);
+  const accessLists = lists.flatMap((path) => Object.keys(JSON.parse(readFileSync(join(app.data, path), "utf8")) as object));
+  for (const menu of menus) {
+    const text = readFileSync(join(app.data, menu), "utf8");
+    JSON.parse(text);
+    for (const [, view] of text.matchAll(/"path": *"(dots-callhome\/[^"]*)"/g)) assert.ok(inside.includes(`/www/luci-static/resources/view/${view ?? ""}.js`), view);
+    for (const [, list] of text.matchAll(/"acl": *\[ *"([^"]*)"/g)) assert.ok(accessLists.includes(list ?? ""), list);
+  }
+});
+
+test("the ubus access list is root's and for the daemon's user", () => {
+  const path = join(data, "usr/share/acl.d/dots-callhome.json");
+  const { user } = JSON.parse(readFileSync(path, "utf8")) as { user: string };
+  assert.equal(user, "dots-callhome");
+  assert.equal(lstatSync(path).mode & 0o777, 0o644);
+});
+
+test("the shell scripts are clean, and BusyBox can read them", () => {
+  const scripts = [...filesUnder(data).map((path) => join(data, path)), ...["postinst", "prerm", "prerm-pkg"].map((name) => join(control, name))]
+    .filter((path) => /^#!\/bin\/sh/.test(readFileSync(path, "latin1").slice(0, 9)));
+  assert.equal(scripts.length, 7);
+  for (const script of scripts) execFileSync("busybox", ["ash", "-n", script]);
+  execFileSync("shellcheck", ["-s", "dash", "-e", "SC1091", ...scripts], { stdio: "pipe" });
+});
+
+test("apk, where it can pack: the call that OpenWrt's build makes (a stub of apk that notes its arguments)", () => {
+  const stub = inWork("apk-stub");
+  execFileSync("mkdir", ["-p", stub]);
+  writeFileSync(join(stub, "apk"), `#!/bin/sh\n[ "$2" = --help ] && { echo mkpkg; exit; }\ncase "$*" in *name:luci*) exit 0 ;; esac\nprintf '%s\\n' "$@" >${stub}/called\nwhile [ $# -gt 0 ]; do [ "$1" = --files ] && cp -a "$2" ${stub}/data; shift; done\n`);
+  chmodSync(join(stub, "apk"), 0o755);
+  buildPackage(inWork("third"), { PATH: `${stub}:${process.env["PATH"] ?? ""}` });
+  const called = readFileSync(join(stub, "called"), "utf8").split("\n");
+  for (const argument of ["mkpkg", "name:dots-callhome", `version:${fields.get("Version") ?? ""}`, "arch:noarch", "license:Apache-2.0",
+    "depends:node nftables-json conntrack ip-full ip-bridge kmod-nft-core kmod-nft-bridge kmod-nft-netdev kmod-nf-conntrack-netlink"]) {
+    assert.ok(called.includes(argument), argument);
+  }
+  assert.equal(called.filter((each) => /^(post-install|post-upgrade|pre-deinstall):/.test(each)).length, 3);
+  const lists = (kind: string): string => readFileSync(join(stub, `data/lib/apk/packages/dots-callhome.${kind}`), "utf8");
+  assert.equal(lists("rusers"), "dots-callhome:dots-callhome\n");
+  assert.deepEqual(lists("list").trim().split("\n"), filesUnder(data).sort());
+  assert.match(lists("conffiles_static"), /^\/etc\/config\/dots-callhome [0-9a-f]{64}\n$/);
+});

@@ -1,0 +1,175 @@
+// The init script, uci-defaults and hotplug on a played router: BusyBox runs them, procd, uci and ujail are stubs (test/package/stub).
+import assert from "node:assert/strict";
+import { lstatSync, readlinkSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { addProvider, playRouter, type PlayedRouter } from "./played-router.ts";
+
+const routers: PlayedRouter[] = [];
+after(() => { for (const router of routers) router.remove(); });
+function routerWith(options: { jail?: boolean; provider?: Readonly<Record<string, string>> } = {}): PlayedRouter {
+  const router = playRouter(options);
+  routers.push(router);
+  if (options.provider) addProvider(router, options.provider);
+  return router;
+}
+const init = (action: string): string => `ash /etc/rc.common /etc/init.d/dots-callhome ${action}`;
+const setUp = "cd /etc/uci-defaults && ash ./90-dots-callhome";
+const network = `
+config interface 'lan'
+	option device 'br-lan'
+config interface 'wan'
+	option device 'eth1'
+	option proto 'pppoe'
+config interface 'wan6'
+	option device '@wan'
+config interface 'guest'
+	option device 'br-guest'
+`;
+const firewall = `
+config zone
+	option name 'lan'
+	list network 'lan'
+config zone
+	option name 'wan'
+	list network 'wan'
+	list network 'wan6'
+config zone 'visitors'
+	option name 'guest'
+	option network 'guest'
+config zone
+	option name 'vault'
+	option network 'vault'
+config forwarding
+	option src 'lan'
+	option dest 'wan'
+config forwarding
+	option src 'guest'
+	option dest 'wan'
+`;
+
+test("uci-defaults finds WAN and LAN devices, gives the socket a folder, and makes no secret", async () => {
+  const router = routerWith();
+  router.write("etc/config/network", network);
+  router.write("etc/config/firewall", firewall);
+  const { code, stderr } = await router.run(`${setUp} && ${setUp}`); // a second run changes nothing
+  assert.equal(code, 0, stderr);
+  const set = router.read("etc/config/dots-callhome").split("\n").filter((line) => /^\t(list|option) (wan|lan|control)/.test(line));
+  assert.deepEqual(set.sort(), [
+    "\tlist lan_device 'br-guest'", "\tlist lan_device 'br-lan'", "\tlist wan_device 'pppoe-wan'", "\toption control_socket '/var/run/dots-callhome/control.sock'",
+  ]);
+  assert.equal((await router.run("ls /etc/dots-callhome")).code, 1);
+});
+
+test("uci-defaults leaves what the owner has set, and does without a firewall", async () => {
+  const router = routerWith();
+  router.write("etc/config/network", network);
+  router.write("etc/config/dots-callhome", "config globals 'globals'\n\tlist wan_device 'eth7'\n\toption control_socket '/srv/x/dots.sock'\n", 0o600);
+  assert.equal((await router.run(setUp)).code, 0);
+  assert.equal(router.read("etc/config/dots-callhome"), "config globals 'globals'\n\tlist lan_device 'br-lan'\n\tlist wan_device 'eth7'\n\toption control_socket '/srv/x/dots.sock'\n");
+});
+
+test("without a provider nothing runs, but a change of the configuration is waited for", async () => {
+  const router = routerWith();
+  assert.equal((await router.run(init("start"))).code, 0);
+  assert.deepEqual(router.procd(), [["set"], ["reload-trigger", "dots-callhome"]]);
+  assert.match(router.log().join("\n"), /^daemon\.notice not started: no provider is enabled/);
+});
+
+test("a configuration with errors does not start, and the log names file, line and option", async () => {
+  const router = routerWith({ provider: { port: "http" } });
+  await router.run(init("start"));
+  assert.deepEqual(router.procd(), [["set"], ["reload-trigger", "dots-callhome"]]);
+  const log = router.log().join("\n");
+  assert.match(log, /daemon\.err \/etc\/config\/dots-callhome:\d+: config upstream 'isp': option port: 'http'/);
+  assert.match(log, /daemon\.err not started/);
+});
+
+test("in a jail: its own user, CAP_NET_ADMIN alone, what it needs and no more", async () => {
+  const router = routerWith({ jail: true, provider: { psk_file: "/etc/keys/isp.psk" } });
+  router.write("etc/keys/isp.psk", "a key that nobody else has\n", 0o600);
+  assert.equal((await router.run(`${setUp}; ${init("start")}`)).code, 0);
+  const message = router.procd();
+  const param = (name: string): string[] | undefined => message.find(([kind, which]) => kind === "param" && which === name)?.slice(2);
+  assert.deepEqual(param("command"), ["/usr/bin/node", "/usr/lib/dots-callhome/dots-callhome.js", "run", "--config", "/var/run/dots-callhome-config/dots-callhome"]);
+  assert.deepEqual(["user", "group", "no_new_privs", "stdout", "stderr"].map(param), [["dots-callhome"], ["dots-callhome"], ["1"], ["1"], ["1"]]);
+  assert.deepEqual(param("respawn"), ["3600", "10", "0"]);
+  assert.deepEqual(param("capabilities"), ["/etc/capabilities/dots-callhome.json"]);
+  const capabilities = JSON.parse(router.read("etc/capabilities/dots-callhome.json")) as Record<string, string[]>;
+  assert.deepEqual(Object.keys(capabilities).sort(), ["ambient", "bounding", "effective", "inheritable", "permitted"]);
+  for (const set of Object.values(capabilities)) assert.deepEqual(set, ["CAP_NET_ADMIN"]);
+  assert.deepEqual(message.find(([kind]) => kind === "jail"), ["jail", "dots-callhome", "log", "ubus", "procfs", "requirejail"]);
+  assert.deepEqual(message.find(([kind]) => kind === "read-write"), ["read-write", "/etc/dots-callhome", "/var/run/dots-callhome"]);
+  const shown = message.find(([kind]) => kind === "read-only") ?? [];
+  for (const path of ["/usr/lib/dots-callhome", "/var/run/dots-callhome-config", "/usr/sbin/nft", "/usr/sbin/conntrack", "/sbin/ip", "/sbin/bridge", "/tmp/dhcp.leases", "/tmp/hosts", "/etc/keys/isp.psk"]) {
+    assert.ok(shown.includes(path), path);
+  }
+  for (const path of ["/", "/etc", "/etc/config", "/tmp", "/bin/sh", "/bin/busybox"]) assert.ok(!shown.includes(path), path);
+});
+
+test("in a jail: the daemon owns its folders and keys and nothing else, and its copy of the configuration is not the world's", async () => {
+  const router = routerWith({ jail: true, provider: {} });
+  router.write("etc/dots-callhome/state.json", "{}");
+  await router.run(`ln -s /etc/passwd /etc/dots-callhome/state.json.new; ${setUp}; ${init("start")}`);
+  const owner = (path: string): number => lstatSync(join(router.root, path)).uid;
+  assert.deepEqual(["etc/dots-callhome", "etc/dots-callhome/isp.psk", "etc/dots-callhome/state.json", "tmp/run/dots-callhome"].map(owner), [32768, 32768, 32768, 32768]);
+  assert.deepEqual(["etc/passwd", "etc/config/dots-callhome", "tmp/run/dots-callhome-config", "tmp/run"].map(owner), [0, 0, 0, 0]);
+  const copy = statSync(join(router.root, "tmp/run/dots-callhome-config/dots-callhome"));
+  assert.deepEqual([copy.uid, copy.gid, copy.mode & 0o777], [0, 32768, 0o640]);
+  assert.equal(readlinkSync(join(router.root, "tmp/run/dots-callhome.sock")), "/var/run/dots-callhome/control.sock");
+});
+
+test("without ujail it runs as root and says so; a socket beside those of others means no jail", async () => {
+  const plain = routerWith({ provider: {} });
+  await plain.run(`${setUp}; ${init("start")}`);
+  assert.ok(!plain.procd().some(([kind, name]) => kind === "jail" || name === "user"));
+  assert.match(plain.log().join("\n"), /daemon\.notice runs as root and without a jail: procd-ujail/);
+  const old = routerWith({ jail: true, provider: {} }); // uci-defaults has not run
+  await old.run(init("start"));
+  const message = old.procd();
+  assert.ok(message.some(([kind]) => kind === "instance") && !message.some(([kind]) => kind === "jail"));
+  assert.match(old.log().join("\n"), /daemon\.warn runs as root and without a jail: option control_socket/);
+});
+
+test("reload: SIGHUP; a restart where the jail must change; nothing where the configuration has errors", async () => {
+  const router = routerWith({ jail: true, provider: {} });
+  await router.run(`${setUp}; ${init("start")}`);
+  router.procd();
+  await router.run(init("reload"));
+  assert.deepEqual(router.procd(), [["signal", "dots-callhome", "*", "HUP"]]);
+
+  const config = router.read("etc/config/dots-callhome");
+  router.write("etc/config/dots-callhome", config.replace("option consent 'ask'", "option consent 'maybe'"), 0o600);
+  for (const action of ["reload", "restart"]) {
+    router.log();
+    assert.equal((await router.run(init(action))).code, 1);
+    assert.deepEqual(router.procd(), []);
+    assert.match(router.log().join("\n"), /consent.*maybe[^]*the daemon goes on as it was/);
+  }
+  assert.doesNotMatch(router.read("tmp/run/dots-callhome-config/dots-callhome"), /maybe/);
+
+  router.write("etc/config/dots-callhome", config.replace("/etc/dots-callhome/isp.psk", "/root/isp.psk"), 0o600);
+  router.write("root/isp.psk", "another key that nobody has\n", 0o600);
+  await router.run(init("reload"));
+  const restarted = router.procd();
+  assert.deepEqual(restarted.slice(0, 2), [["delete"], ["set"]]);
+  assert.ok(restarted.find(([kind]) => kind === "read-only")?.includes("/root/isp.psk"));
+
+  router.write("etc/config/dots-callhome", config.replace("option enabled '1'", "option enabled '0'"), 0o600);
+  await router.run(init("reload"));
+  assert.deepEqual(router.procd(), [["set"], ["reload-trigger", "dots-callhome"]]); // procd stops a service without instances
+});
+
+test("hotplug: a WAN that comes up is dialled through at once, others are not, and without a daemon it is quiet", async () => {
+  const router = routerWith();
+  router.write("usr/bin/dots-callhome.played", "#!/bin/ash\necho \"$@\" >>/called\n", 0o755);
+  const event = (device: string, action = "ifup"): string => `ACTION=${action} INTERFACE=wan DEVICE=${device} ash /etc/hotplug.d/iface/90-dots-callhome; sleep 0.2; cat /called 2>/dev/null; rm -f /called`;
+  await router.run("uci add_list dots-callhome.@globals[0].wan_device=pppoe-wan; mv /usr/bin/dots-callhome.played /usr/bin/dots-callhome");
+  const quiet = await router.run(event("pppoe-wan"));
+  assert.deepEqual([quiet.stdout, quiet.stderr, router.log()], ["", "", []]);
+  await router.run(`node -e "require('net').createServer().listen('/var/run/dots-callhome.sock', () => process.kill(process.pid, 'SIGKILL'))"`);
+  assert.equal((await router.run(event("pppoe-wan"))).stdout, "reconnect\n");
+  assert.equal((await router.run(event("pppoe-wan", "ifdown"))).stdout, "");
+  assert.equal((await router.run(event("eth9"))).stdout, "");
+  assert.match(router.log().join("\n"), /daemon\.info wan \(pppoe-wan\) is up[^]*daemon\.warn wan uses eth9, but list wan_device .* names pppoe-wan/);
+});
