@@ -16,3 +16,4 @@ await build({
 });
 // The repository is of "type": "module"; the bundle is not.
 writeFileSync("dist/package.json", '{ "type": "commonjs" }\n');
+await import("./build-vendors.mjs");

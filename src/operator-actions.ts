@@ -136,7 +136,7 @@ export function historyOf(mitigation: Mitigation, event: HistoryEntry["event"], 
     at, event, by, who: caller?.who ?? null, via: caller?.via ?? null, mitigation: mitigation.id, upstream: mitigation.request.upstream, outcome: mitigation.outcome, action: mitigation.action,
     devices: mitigation.devices.map(({ mac, name }) => ({ mac, name })),
     target: mitigation.request.target.prefixes.map(formatIpPrefix),
-    dropped: event === "ended" ? mitigation.dropped : null,
+    dropped: mitigation.state === "ended" ? mitigation.dropped : null,
     reason: reasonOf(mitigation, event, at),
   };
 }

@@ -6,10 +6,11 @@ import type { AttackFlows } from "./model/mitigation-request.ts";
 import type { Mitigation, MitigationId } from "./model/mitigation.ts";
 import type { Policy } from "./model/policy.ts";
 import { questionAbout } from "./model/question.ts";
+import { conflictCause } from "./model/refusal.ts";
 import type { Clock, Milliseconds } from "./model/time.ts";
 import { findDevices, type Finding } from "./nat-lookup/find-devices.ts";
 import { withWitness } from "./nat-lookup/witnessed-devices.ts";
-import { admitRequest } from "./policy/admit-request.ts";
+import { admitRequest, sameScope } from "./policy/admit-request.ts";
 import { checkScope } from "./policy/check-scope.ts";
 import { decide } from "./policy/decide.ts";
 import { inheritedDecision } from "./policy/inherited-decision.ts";
@@ -67,6 +68,8 @@ const mayEnd: ReadonlySet<MitigationEvent["is"]> = new Set(["released", "denied"
 /** How soon a request that no device was found for is looked at again. */
 const watchAfter: readonly Milliseconds[] = [5_000, 10_000, 20_000, 40_000, 60_000];
 const retryEnforcement: Milliseconds = 5_000;
+/** An upstream that missed the last notification can still ask how a mitigation ended; then it is removed (RFC 9132 §4.4.1.1). */
+const shownAfterEnd: Milliseconds = 60_000;
 
 /** From a request to its effect; each step in a file of its own, in this order. */
 export function createPipeline(initial: PipelineSettings, store: Store, ports: PipelinePorts, events: PipelineEvents): Pipeline {
@@ -82,6 +85,10 @@ export function createPipeline(initial: PipelineSettings, store: Store, ports: P
     const home = await ports.network.addresses();
     const refusal = checkScope(read.asked, home, policy());
     if (refusal) return { is: "refused", refusal };
+    if (wasRejected(read.asked) && await isStillRejected(read.asked)) {
+      return { is: "refused", refusal: { code: "4.09", conflict: { cause: conflictCause.legitimateTraffic } } };
+    }
+    // From here to its place in the store nothing is awaited: two of the same mid must not both be new.
     const admitted = admitRequest(read.asked, read.lifetime, ifMatch, store.all(), policy(), clock.now());
     switch (admitted.is) {
       case "ignored": return admitted;
@@ -107,12 +114,23 @@ export function createPipeline(initial: PipelineSettings, store: Store, ports: P
     }
   };
 
+  /** Rejected before, for a device that is not to be touched ... */
+  const wasRejected = (asked: AttackFlows): boolean => store.all().some((each) => each.outcome === "rejected" && sameScope(each.request, asked));
+  /** ... and it would be again: then nobody is told a second time. */
+  const isStillRejected = async (asked: AttackFlows): Promise<boolean> => {
+    const [{ devices }, { router }] = await Promise.all([lookup(asked, {}), ports.network.addresses()]);
+    return devices.length > 0 && decide(devices, withRouter(policy(), router), await ports.managing?.()).is === "reject";
+  };
+
   /** Which devices are it, and what may be done to them. Nobody found: the request stays on watch until its lifetime ends. */
   const identify = async (id: MitigationId, attempt = 0): Promise<void> => {
     const asked = store.get(id)?.request;
     if (!asked) return;
     const witnessed = attempt === 0 ? [] : await ports.filter.readWitness(id).catch(() => []);
-    const { devices } = await lookup(asked, { witnessed });
+    const { devices } = await lookup(asked, { witnessed }).catch((error: unknown) => {
+      log("warn", `mitigation ${id}: no device could be looked for: ${describe(error)}`);
+      return { devices: [] };
+    });
     const mitigation = store.get(id);
     if (!mitigation || mitigation.state === "ended" || mitigation.state === "terminating") return;
     if (devices.length > 0 || attempt === 0) {
@@ -136,7 +154,7 @@ export function createPipeline(initial: PipelineSettings, store: Store, ports: P
     const [borders, flows, neighbours, names] = await Promise.all([
       ports.network.addresses(), ports.flows.matching(asked, explain), ports.directory.neighbours(), ports.directory.names(),
     ]);
-    const home = { borders, neighbours, names, ownerNames: settings.ownerNames, now: clock.now() };
+    const home = { borders, neighbours, names, ownerNames: settings.ownerNames, now: clock.now(), vendorOf: (mac: MacAddress) => ports.directory.vendor?.(mac) ?? null };
     const finding = withWitness(findDevices(asked, flows, home), witnessed, home);
     const devices = await Promise.all(finding.devices.map(async (device) => ({ ...device, port: device.mac === null ? null : await ports.directory.port(device.mac) })));
     return { ...finding, devices, why: [...finding.why, ...(explain ? ports.flows.remarks?.() ?? [] : [])] };
@@ -241,7 +259,8 @@ export function createPipeline(initial: PipelineSettings, store: Store, ports: P
     lookup: (asked) => lookup(asked, { explain: true }),
     settings: () => settings,
     warnings: () => [...enforcementFailed === undefined ? [] : [enforcementFailed], ...ports.filter.warnings(), ...store.all().flatMap((each) => leakWarning(each) ?? [])],
-    mitigationsOf: (upstream, cuid) => store.all().filter((each) => each.request.upstream === upstream && each.request.cuid === cuid),
+    mitigationsOf: (upstream, cuid) => store.all().filter((each) => each.request.upstream === upstream && each.request.cuid === cuid
+      && (each.endedAt === undefined || clock.now() - each.endedAt < shownAfterEnd)),
     withdraw(upstream, cuid, mid) {
       const asked = store.all().find((each) => each.state !== "ended" && each.request.upstream === upstream && each.request.cuid === cuid && each.request.mid === mid);
       if (asked) apply(asked.id, { is: "withdrawn" }).catch((error: unknown) => { log("error", `internal: ${describe(error)}`); });

@@ -38,6 +38,8 @@ export interface HomeDirectory {
   neighbours(): Promise<readonly Neighbour[]>;
   /** Names by MAC address, from leases and static hosts. */
   names(): Promise<ReadonlyMap<string, string>>;
+  /** Who made the device; null if that is not known. */
+  vendor?(mac: string): string | null;
   /** The bridge port that a MAC was last seen on. */
   port(mac: string): Promise<string | null>;
 }

@@ -8,14 +8,18 @@ import { openMemory } from "./memory.ts";
 import type { Mitigation } from "./model/mitigation.ts";
 import { historyOf, operatorActions } from "./operator-actions.ts";
 import type { Caller } from "./operator/caller.ts";
+import { describeMitigation } from "./operator/describe-mitigation.ts";
 import { describeUpstream } from "./operator/describe-status.ts";
 import { dispatch, type Reply } from "./operator/dispatch.ts";
+import { createQuietRules } from "./operator/notification-quiet.ts";
 import { createNewsDesk, type OwnerNews } from "./operator/owner-news.ts";
 import { createPipeline } from "./pipeline.ts";
 import type { Log } from "./ports.ts";
 import { pipelineSettings } from "./read-settings.ts";
+import { checkTools } from "./system/check-tools.ts";
 import { openControlSocket } from "./system/control-socket.ts";
 import { addressesOf } from "./system/device-addresses.ts";
+import { openDhcpConfig } from "./system/dhcp-config.ts";
 import { openDial } from "./system/dial-upstream.ts";
 import { openFlowJournal } from "./system/flow-journal.ts";
 import { openFlowMemory } from "./system/flow-memory.ts";
@@ -27,10 +31,12 @@ import { nudgeNeighbour } from "./system/nudge-neighbour.ts";
 import { openOperatorOnUbus, type OperatorOnUbus } from "./system/operator-on-ubus.ts";
 import { openNftables } from "./nftables/open-nftables.ts";
 import { readManagementSessions } from "./system/management-sessions.ts";
+import { openNotifiers, type Notifiers } from "./system/open-notifiers.ts";
 import { openPacketFilter } from "./system/packet-filter.ts";
 import { runCommand } from "./system/run-command.ts";
 import { openStateFile } from "./system/state-file.ts";
 import { systemClock as clock } from "./system/system-clock.ts";
+import { openVendorList } from "./system/vendor-list.ts";
 
 /** A configuration with the secrets that its files held. */
 export interface LoadedConfig {
@@ -62,17 +68,29 @@ export async function runDaemon(version: string, dtls: DtlsModule, first: Loaded
 
   const desk = createNewsDesk(store.all());
   let onUbus: { readonly path: string; readonly object: OperatorOnUbus } | undefined;
-  const tell = (news: OwnerNews): void => { onUbus?.object.tell(news); };
+  let notifiers: Notifiers | undefined;
+  const quiet = createQuietRules({
+    clock, known: store.all().filter(({ state, devices }) => state !== "ended" && devices.length > 0).map(({ id }) => id),
+    consent: () => ({ timeout: loaded.config.consentTimeoutSeconds, onTimeout: loaded.config.onTimeout }),
+    announce: (announcement) => { notifiers?.announce(announcement); },
+  });
+  const tell = (news: OwnerNews): void => {
+    onUbus?.object.tell(news);
+    quiet.hear(news);
+    notifiers?.sync();
+  };
 
   const upstreams = new Map<string, { readonly upstream: Upstream; readonly fingerprint: string }>();
   const isMitigating = (name: string): boolean => store.all().some((each) => each.request.upstream === name && each.state !== "ended");
 
   const { leaseFiles } = first.config;
-  const directory = openHomeDirectory({ run, log, ...(leaseFiles.length > 0 ? { leaseFiles } : {}) });
+  const directory = openHomeDirectory({ run, log, vendorOf: openVendorList(), ...(leaseFiles.length > 0 ? { leaseFiles } : { dhcp: openDhcpConfig() }) });
   const journal = openFlowJournal({ follow: followCommand, clock, log, directory, network, nudge: nudgeNeighbour });
+  const flows = openFlowMemory({ table: openConntrack({ run, log }), journal, log });
+  const tools = checkTools({ run, clock, log });
   const pipeline = createPipeline(
     pipelineSettings(first.config), store,
-    { clock, log, filter, network, managing: () => readManagementSessions(), flows: openFlowMemory(openConntrack({ run, log }), journal), directory },
+    { clock, log, filter, network, managing: () => readManagementSessions(), flows, directory },
     {
       notifyUpstream(mitigation) {
         upstreams.get(mitigation.request.upstream)?.upstream.mitigationChanged(mitigation);
@@ -134,14 +152,18 @@ export async function runDaemon(version: string, dtls: DtlsModule, first: Loaded
       for (const { upstream } of chosen) upstream.reconnect();
       return chosen.length === 0 ? undefined : chosen.map(({ upstream }) => upstream.name);
     },
-    warnings: () => [...loaded.warnings, ...memory.warnings(), ...journal.warnings()],
+    warnings: () => [...loaded.warnings, ...memory.warnings(), ...tools.warnings(), ...journal.warnings(), ...flows.warnings()],
     rememberNow: () => { memory.saveNow(); },
   });
   const answer = (caller: Caller, method: unknown, params: unknown): Promise<Reply> => dispatch(actions, caller, method, params, {
     fault: (name, error) => { log("error", `control method ${name} failed: ${error instanceof Error ? error.message : String(error)}`); },
     changed: (line) => { log("info", line); },
   });
-  const control = await openControlSocket(first.config.controlSocket, (who, method, params) => answer({ via: "cli", who, mayChange: true }, method, params), { clock, log });
+  const control = await openControlSocket(first.config.controlSocket, (who, method, params) => answer({ via: "cli", who, mayChange: true }, method, params), { clock, log })
+    .catch((error: unknown) => {
+      journal.stop(); // its child would keep this process
+      throw error;
+    });
   /** After a reload perhaps at another socket. */
   const openUbusObject = (): void => {
     if (onUbus?.path === loaded.config.ubusSocket) return;
@@ -150,6 +172,14 @@ export async function runDaemon(version: string, dtls: DtlsModule, first: Loaded
     onUbus = path === null ? undefined : { path, object: openOperatorOnUbus(path, answer, log) };
   };
   openUbusObject();
+  const reopenNotifiers = async (): Promise<void> => {
+    await notifiers?.close();
+    notifiers = openNotifiers(loaded.config.notify, {
+      clock, log, answer, mitigations: () => store.all().map(describeMitigation),
+      isConnected: () => [...upstreams.values()].some(({ upstream }) => upstream.status().state === "connected"),
+    });
+  };
+  await reopenNotifiers();
 
   await pipeline.resume();
   openUpstreams();
@@ -157,7 +187,9 @@ export async function runDaemon(version: string, dtls: DtlsModule, first: Loaded
 
   return {
     async reload(next) {
+      const isToldOtherwise = JSON.stringify(next.config.notify) !== JSON.stringify(loaded.config.notify);
       loaded = next;
+      if (isToldOtherwise) await reopenNotifiers();
       await pipeline.reload(pipelineSettings(next.config));
       openUpstreams();
       openUbusObject();
@@ -167,8 +199,11 @@ export async function runDaemon(version: string, dtls: DtlsModule, first: Loaded
       for (const { upstream } of upstreams.values()) upstream.stop();
       pipeline.stop();
       journal.stop();
+      tools.stop();
       memory.close();
       onUbus?.object.close();
+      quiet.stop();
+      await notifiers?.close();
       await control.close();
     },
   };

@@ -60,6 +60,7 @@ export function createStore(from: Remembered, promise: () => void = () => undefi
     all: () => [...mitigations.values()],
     get: (id) => mitigations.get(id),
     put(mitigation) {
+      if (mitigation.state === "ended") mitigations.delete(mitigation.id); // so that those that have ended stand in the order of their ends
       mitigations.set(mitigation.id, mitigation);
       const ended = [...mitigations.values()].filter((each) => each.state === "ended");
       for (const { id } of ended.slice(0, Math.max(0, ended.length - mostEnded))) mitigations.delete(id);
@@ -84,6 +85,10 @@ export function createStore(from: Remembered, promise: () => void = () => undefi
     },
     history: () => history,
     record(entry) {
+      // A decision that ended a mitigation is one line, with the person: not a second one beside that of the end.
+      const isEnding = entry.event === "denied" || entry.event === "released";
+      const end = isEnding ? history.findLastIndex((each) => each.event === "ended" && each.mitigation === entry.mitigation) : -1;
+      if (end >= 0) history.splice(end, 1);
       history.push(entry);
       history.splice(0, Math.max(0, history.length - mostHistory));
     },

@@ -41,9 +41,15 @@ const runnable = [];
 const onNode = [];
 for (const [at, file] of tests.entries()) {
   // What a test takes of Node beyond the shims (its heap, child processes) keeps it there.
-  await bundle(`test${at}.js`, `import { runTests } from ${shims};\nimport ${JSON.stringify(file)};\nawait runTests();`, { logLevel: "silent" })
+  await bundle(`test${at}.js`, `import { runTests } from ${shims};\nimport ${JSON.stringify(file)};\nrunTests();`, { logLevel: "silent" })
     .then(() => runnable.push({ file, bundled: join(work, `test${at}.js`) }), () => onNode.push(file));
 }
+// How much slower without a JIT: the lines of a connection table of 65,000 flows.
+await bundle("speed.js", `import { parseConntrack } from ${JSON.stringify(join(root, "src/nat-lookup/parse-conntrack.ts"))};
+const line = "udp      17 28 src=192.168.1.21 dst=198.51.100.9 sport=40001 dport=443 packets=3 bytes=384 src=198.51.100.9 dst=203.0.113.7 sport=443 dport=50058 packets=2 bytes=256 mark=0 use=1";
+const start = Date.now();
+for (let n = 0; n < 65000; n++) if (!parseConntrack(line.replace("40001", String(n)))) throw new Error("not parsed");
+console.log(JSON.stringify({ parseMs: Date.now() - start }));`);
 writeFileSync(join(work, "node-loaded.mjs"), `import { readFileSync } from "node:fs";\nimport "./pure.js";\nconst m = (f) => Number(new RegExp(f + ":\\\\s+(\\\\d+)").exec(readFileSync("/proc/self/status", "utf8"))[1]);\nconsole.log(JSON.stringify({ residentKb: m("VmRSS"), peakKb: m("VmHWM") }));\n`);
 writeFileSync(join(work, "package.json"), '{ "type": "module" }\n');
 
@@ -55,6 +61,7 @@ const timed = (program, args) => {
 const pureCode = readFileSync(join(work, "pure.js"));
 const loaded = timed(qjs, ["--module", join(work, "loaded.js")]);
 const inNode = timed(process.execPath, [join(work, "node-loaded.mjs")]);
+const [slow, fast] = [timed(qjs, ["--module", join(work, "speed.js")]), timed(process.execPath, [join(work, "speed.js")])];
 const ran = { passed: 0, failed: [], peakKb: 0, ms: 0 };
 for (const { file, bundled } of runnable) {
   const name = file.slice(root.length + 1);
@@ -73,6 +80,7 @@ const mb = (kb) => `${(kb / 1024).toFixed(1)} MB`;
 console.log(`pure folders: ${sources.length} files, ${(pureCode.length / 1024).toFixed(0)} KB bundled, ${(gzipSync(pureCode).length / 1024).toFixed(0)} KB gzipped`);
 console.log(`qjs: ${(statSync(qjs).size / 1024).toFixed(0)} KB, node: ${(statSync(process.execPath).size / 1024 / 1024).toFixed(0)} MB on disk (without the libraries that either shares with the system)`);
 console.log(`loaded and idle: QuickJS ${mb(loaded.residentKb)} in ${loaded.ms} ms, Node ${mb(inNode.residentKb)} in ${inNode.ms} ms`);
+console.log(`parsing 65,000 lines of conntrack: QuickJS ${slow.parseMs} ms, Node ${fast.parseMs} ms, ${(slow.parseMs / fast.parseMs).toFixed(1)} times as long`);
 console.log(`tests: ${runnable.length} of ${tests.length} files on QuickJS, ${ran.passed} passed, ${ran.failed.length} failed, ${(ran.ms / 1000).toFixed(1)} s, peak ${mb(ran.peakKb)}`);
 for (const failure of ran.failed) console.log(`  ${failure.split("\n").slice(0, process.env.VERBOSE ? 12 : 1).join("\n  ")}`);
 if (onNode.length > 0) console.log(`  not on QuickJS, as they use more of Node: ${onNode.map((file) => file.slice(root.length + 6)).join(", ")}`);

@@ -25,6 +25,8 @@ export function noteSpoken(where: Whereabouts, host: string, now: Instant): Wher
 export function followRedirection(where: Whereabouts, to: Redirection, now: Instant): Whereabouts | { readonly refused: string } {
   const spoken = where.spokenWith.get(to.client.toLowerCase());
   if (spoken !== undefined && now - spoken < loopWindow) return { refused: "redirection loop: this client was spoken with in the last 5 minutes" };
+  // §4.6: 0 would be for a request in progress, but a call-home server has none of its own to send elsewhere.
+  if (to.ttl === 0) return { refused: "a ttl of 0 leaves no time to move" };
   const ttl = to.ttl ?? forever;
   return { ...where, alternate: { ...to, until: ttl === forever ? null : now + ttl * 1000 } };
 }

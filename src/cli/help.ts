@@ -19,7 +19,7 @@ export function generalHelp(): string {
     ...indent(Object.entries(commands).map(([name, { operands, summary }]) => [[name, ...operands.map((operand) => operand.name)].join(" "), summary])),
     "",
     "Options, besides those of a command (dots-callhome COMMAND --help):",
-    ...indent([...everywhere, ["--version", "print the version"]]),
+    ...indent([...everywhere, ["--version", "print the version"], ["--completion", 'print a completion script for bash: eval "$(dots-callhome --completion)"']]),
     "",
     "Exit status: 0 fine, 1 the operation failed, 2 wrong usage or configuration.",
   ].join("\n");

@@ -2,6 +2,7 @@ import { didYouMean } from "../config/closest-name.ts";
 import { excerpt } from "../operator/escape-text.ts";
 import type { MethodName } from "../operator/methods.ts";
 import { commands, defaultConfigFile, type CliCommand, type CliInput, type CommandName } from "./commands.ts";
+import { bashCompletion } from "./completion.ts";
 import { commandHelp, generalHelp, isRequired, parameterOf, usageOf } from "./help.ts";
 
 /** What the command line asks for. */
@@ -40,6 +41,7 @@ export function parseArguments(argv: readonly string[]): Command | UsageError {
   if (given === undefined) {
     if (wantsHelp) return { is: "help", text: generalHelp() };
     if (options.some(({ name }) => name === "--version")) return { is: "version" };
+    if (options.some(({ name }) => name === "--completion")) return { is: "help", text: bashCompletion() };
     return usageError(`no command, expected one of ${Object.keys(commands).join(", ")}`);
   }
   if (!isCommandName(given)) return unknownCommand(given);
@@ -61,7 +63,7 @@ interface GivenOption {
 }
 
 const shortNames: Readonly<Record<string, string>> = { "-h": "--help", "-V": "--version", "-c": "--config" };
-const switches = ["--help", "--version", "--json"];
+const switches = ["--help", "--version", "--json", "--completion"];
 /** Every option that takes a value, in any command: what follows one is never mistaken for the command. */
 const valued = ["--config", ...Object.values(commands).flatMap(({ options }) => options.map(({ name }) => name as string))];
 

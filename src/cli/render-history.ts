@@ -1,4 +1,5 @@
 import type { HistoryView } from "../operator/describe-history.ts";
+import { escapeText } from "../operator/escape-text.ts";
 import type { Instant } from "../model/time.ts";
 import { alignColumns } from "./table.ts";
 import { formatAgo, formatCount, nameDevice, stripHostLength } from "./words.ts";
@@ -10,7 +11,7 @@ export function renderHistory(history: readonly HistoryView[], now: Instant): st
     formatAgo(entry.at, now),
     entry.mitigation === null ? "-" : String(entry.mitigation),
     entry.event === "ended" && entry.outcome !== null ? entry.outcome : entry.event,
-    deciders[entry.by],
+    nameDecider(entry),
     entry.devices.map(nameDevice).join(", ") || "-",
     entry.target.map(stripHostLength).join(", ") || "-",
     entry.dropped === null ? "-" : formatCount(entry.dropped.packets),
@@ -19,4 +20,11 @@ export function renderHistory(history: readonly HistoryView[], now: Instant): st
   return alignColumns([["WHEN", "ID", "WHAT", "BY", "DEVICE", "TARGET", "PACKETS STOPPED", "WHY"], ...rows]);
 }
 
+/** `root (command line)`; people have names since the history keeps them. */
+function nameDecider({ by, who, via }: HistoryView): string {
+  const way = via === null ? "" : ` (${ways[via]})`;
+  return who === null ? `${deciders[by]}${way}` : `${escapeText(who)}${way}`;
+}
+
+const ways = { cli: "command line", ubus: "ubus", mqtt: "MQTT" } as const;
 const deciders = { admin: "you", policy: "configuration", upstream: "upstream", time: "time" } as const;

@@ -1,5 +1,6 @@
 import { escapeText } from "../operator/escape-text.ts";
 import type { MitigationView } from "../operator/describe-mitigation.ts";
+import type { DecidedView } from "../operator/methods.ts";
 import type { Instant } from "../model/time.ts";
 import { alignColumns } from "./table.ts";
 import { formatAgo, formatCount, formatUntil, nameDevices, nameTarget } from "./words.ts";
@@ -41,11 +42,19 @@ function askFor(waiting: readonly MitigationView[]): string[] {
 const done = { block: "Blocked", limit: "Slowed down", quarantine: "Cut off from the network", observe: "Only watched" } as const;
 
 /** What became of a decision: done, until when, and how to undo it. */
-export function renderDecision(decision: "approve" | "deny" | "release", mitigation: MitigationView, now: Instant): string[] {
+export function renderDecision(decision: "approve" | "deny" | "release", mitigation: DecidedView, now: Instant): string[] {
+  const also = mitigation.also ?? [];
+  const more = also.length === 0 ? [] : [`The same answer went to ${also.length === 1 ? "another request" : `${also.length} other requests`} about this device: ${also.join(", ")}.`];
+  return [...renderOne(decision, mitigation, now), ...more];
+}
+
+function renderOne(decision: "approve" | "deny" | "release", mitigation: MitigationView, now: Instant): string[] {
   const who = nameDevices(mitigation.devices);
   const target = nameTarget(mitigation.target);
   switch (decision) {
     case "approve": {
+      // Status 1 after an approval: the packet filter has not taken the rules. Saying otherwise would be a lie.
+      if (mitigation.status === 1 && mitigation.devices.length > 0) return [`Approved, but not in force yet: ${who} -> ${target}`, "What is in the way: dots-callhome status"];
       const until = mitigation.expires_at === null ? "when the internet provider says so" : formatUntil(mitigation.expires_at, now);
       return [`${done[mitigation.action]}: ${who} -> ${target}`, `Ends ${until}. To undo: dots-callhome release ${mitigation.id}`];
     }

@@ -112,6 +112,8 @@ export const notifyOptions = {
   topicPrefix: option("topic_prefix", topic, "dots-callhome", "mqtt: first part of every topic"),
   homeassistant: option("homeassistant", flag, true, "mqtt: announce sensors and questions to Home Assistant"),
   commands: option("commands", flag, false, "mqtt: 1 = obey approve, deny and release"),
+  language: option("language", oneOf("en", "de", "es", "zh", "ja"), "en", "language of the messages"),
+  page: optional("page", url, "address of the router's web page, for the buttons of a message: https://192.168.1.1"),
   events: list("event", oneOf(...notifyEvents), notifyEvents, "default: all"),
 } as const satisfies OptionTable;
 

@@ -162,7 +162,9 @@ export class DtlsSession {
         this.#effects.push({ is: "data", bytes: this.#bytes(shim.dtls_buffer(), shim.dtls_message_length()).slice() });
       } else if (answer === closedByPeer) {
         const during = this.#at === "session" ? "session" : "handshake";
-        this.#fail(failure({ reason: "closed-by-peer" }, "the server closed the session", during));
+        // libcoap says goodbye instead of sending an alert when it does not accept a PSK.
+        const hint = during === "handshake" ? " during the handshake: it may not accept our identity or key" : "";
+        this.#fail(failure({ reason: "closed-by-peer" }, `the server closed the session${hint}`, during));
         return;
       } else {
         this.#failWith(shim, answer);

@@ -93,12 +93,12 @@ function partClaims(claims: readonly Claim[]): { exact: ExactClaim[]; others: Ch
   const exact: ExactClaim[] = [];
   const others: ChainClaim[] = [];
   for (const blocked of groupBy(claims.filter(({ allowed }) => allowed === null), selectorText).values()) {
-    const shared = findOverlapping(blocked);
+    const shared = blocked.length > 1 ? findOverlapping(blocked) : undefined;
     for (const claim of blocked) {
       // A hash map has one counter for a key, and the first drop ends a packet: what is shared must go elsewhere.
-      const keys = shared.has(claim) ? undefined : exactKeysOf(claim);
+      const keys = shared?.has(claim) === true ? undefined : exactKeysOf(claim);
       if (keys) exact.push({ claim, keys });
-      else others.push({ claim, shared: shared.has(claim) });
+      else others.push({ claim, shared: shared?.has(claim) === true });
     }
   }
   for (const claim of claims) if (claim.allowed !== null) others.push({ claim, shared: false });

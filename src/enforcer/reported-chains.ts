@@ -9,8 +9,8 @@ import { counterName, leftCounterName, reportedChainName, reportedMapName, spare
 import { groupBy } from "./parts.ts";
 import type { Parts } from "./parts.ts";
 
-/** Further ones are held to their device rules only: the newest matter most. */
-export const mostReported = 1024;
+/** Further ones are held to their device rules only: the newest matter most. A thousand would cost the kernel three seconds. */
+export const mostReported = 256;
 /** A device that spoofs addresses fills its own witness set, not the router's memory. */
 const mostWitnessed = 64;
 

@@ -43,6 +43,10 @@ export function formatIpPrefix(prefix: IpPrefix): string {
 
 /** The network address alone: `203.0.113.7`. */
 export function formatIpAddress(prefix: IpPrefix): string {
+  if (prefix.family === 4) {
+    const bits = Number(prefix.bits);
+    return `${bits >>> 24}.${(bits >>> 16) & 255}.${(bits >>> 8) & 255}.${bits & 255}`;
+  }
   const bytes: number[] = [];
   for (let shift = addressLength(prefix.family) - 8; shift >= 0; shift -= 8) {
     bytes.push(Number((prefix.bits >> BigInt(shift)) & 0xffn));

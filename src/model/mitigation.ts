@@ -65,6 +65,8 @@ export interface Mitigation {
   readonly dropped: DropCount;
   /** When `dropped` last grew; null before the first drop. */
   readonly lastDropAt: Instant | null;
+  /** Absent while it lives. */
+  readonly endedAt?: Instant;
   /** Absent until it is enforced, and after a restart. */
   readonly leak?: Leak;
   /** Why it was turned down or deactivated, for the upstream. */

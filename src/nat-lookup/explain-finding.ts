@@ -6,6 +6,7 @@ import type { DeviceMatch, FlowMatch } from "./match-flows.ts";
 import type { NeighbourBook } from "./neighbour-book.ts";
 import { lastSeen } from "./suspects.ts";
 import type { Suspect } from "./suspects.ts";
+import { isRandomised } from "./vendor-of.ts";
 import type { Distinction, Endpoint, WireView } from "./wire-view.ts";
 
 const howItTakesPart: Record<DeviceMatch["is"], string> = {
@@ -33,8 +34,9 @@ const whyNot: Record<Exclude<FlowMatch["is"], DeviceMatch["is"]>, string> = {
 /** For each device: its flows, one of them as an example, its MAC address, and what its certainty rests on. */
 export function explainDevices(
   named: readonly { readonly suspect: Suspect; readonly device: Device }[], book: NeighbourBook, found: number,
+  vendorOf: ((mac: string) => string | null) | undefined,
 ): string[] {
-  const why = named.flatMap(({ suspect, device }) => [...explainFlows(suspect), explainIdentity(suspect, book), explainCertainty(suspect, device)]);
+  const why = named.flatMap(({ suspect, device }) => [...explainFlows(suspect), explainIdentity(suspect, book), ...explainMaker(suspect, vendorOf), explainCertainty(suspect, device)]);
   if (found > named.length) why.push(`${found - named.length} more devices with fewer packets are left out`);
   return why;
 }
@@ -73,6 +75,13 @@ function explainFlows(suspect: Suspect): string[] {
     const flows = alike.length === 1 && ended === 1 ? "1 flow, ended since," : `${plural(alike.length, "flow")}${over === "" ? "" : `${over},`}`;
     return [`${nameWitnesses(alike)}: ${flows} of ${[...suspect.addresses].slice(0, 4).join(", ")} ${howItTakesPart[is]} (such as ${formatView(example.view)})`];
   });
+}
+
+function explainMaker({ mac }: Suspect, vendorOf: ((mac: string) => string | null) | undefined): string[] {
+  if (mac === null) return [];
+  if (isRandomised(mac)) return [`${mac} is a MAC address that the device made up for this network, which tells nothing of its maker and may change`];
+  const vendor = vendorOf?.(mac) ?? null;
+  return vendor === null ? [] : [`${mac} is a MAC address of ${vendor}`];
 }
 
 /** Devices whose flows were over long before those of the ones that are named. */

@@ -28,6 +28,8 @@ export interface KnownHome {
   readonly names: ReadonlyMap<MacAddress, string>;
   /** Names by MAC address as the owner gave them: they win. */
   readonly ownerNames: ReadonlyMap<MacAddress, string>;
+  /** Who made a device, for its owner to recognise it by. */
+  readonly vendorOf?: (mac: MacAddress) => string | null;
   /** The moment of the question; without it, it is not said when a device was last seen. */
   readonly now?: Instant;
 }
@@ -79,7 +81,7 @@ export function findDevices(asked: AttackFlows, flows: readonly Flow[], home: Kn
   const routerItself = others.some((other) => other.is === "router-itself");
 
   if (named.length > 0) {
-    const why = [...explainDevices(named, book, ranked.length), ...explainStale(stale, home.now ?? 0), ...explainOthers(others)];
+    const why = [...explainDevices(named, book, ranked.length, home.vendorOf), ...explainStale(stale, home.now ?? 0), ...explainOthers(others)];
     return { devices: named.map(({ device }) => device), routerItself, witnesses: witnessesOf(named.map(({ suspect }) => suspect)), why };
   }
   const owner = ownerOfSource(asked, home.borders, book);

@@ -11,7 +11,7 @@ import { wordSet } from "./word-prefixes.ts";
 const longestWalk = 256;
 
 export interface NatJournal {
-  /** Takes note of what conntrack said. Of a listing at most half a journal of unknown flows: more would push out what was seen. */
+  /** Takes note of what conntrack said. Of a listing no more unknown flows than there is room for, or half a journal: more would push out what was seen. */
   record(line: FlowLine, now: Instant): void;
   /**
    * A listing of the whole table begins; the function is called at its end, at once if it was cut short. Flows that a whole listing
@@ -22,8 +22,8 @@ export interface NatJournal {
   setBorders(home: HomeAddresses): void;
   readonly identities: IdentityLog;
   readonly columns: FlowColumns;
-  /** When a flow that was still alive was last pushed out, or left out of a listing; null = never: then it holds all that live. */
-  readonly forgotLiveAt: Instant | null;
+  /** Whether a flow that was still alive has been pushed out, or left out of a listing, since the last listing that it took whole. */
+  readonly hasForgotten: boolean;
   /** What its arrays take. */
   readonly bytesHeld: number;
 }
@@ -37,7 +37,7 @@ export function createNatJournal(capacity = 65_536): NatJournal {
   const columns = flowColumns(capacity, pool);
   const identities = createIdentityLog(columns);
   let isOurs = wordSet([]);
-  let forgotLiveAt: Instant | null = null;
+  let hasForgotten = false;
   let listing: { mark: number; left: number } | undefined;
   let marks = 0;
 
@@ -83,12 +83,12 @@ export function createNatJournal(capacity = 65_536): NatJournal {
       if (slot >= 0 && (columns.flags[slot] ?? 0) < flag.ended) columns.end(slot, at); // its end was not heard of
       if (line.is === "listed" && listing) {
         if (listing.left === 0) {
-          forgotLiveAt = now;
+          hasForgotten = true;
           return;
         }
         listing.left -= 1;
       }
-      if (columns.nextIsAlive()) forgotLiveAt = now;
+      if (columns.nextIsAlive()) hasForgotten = true;
       const identity = identities.of(line.family, device, () => formatWords(line.family, line.addresses, byTarget ? place.replySource : place.originalSource), at);
       slot = columns.add({ flags, protocol, target, source, targetPort, sourcePort, device, identity, id: line.id, firstSeen: line.is === "opened" ? at : 0 }, at);
     }
@@ -104,11 +104,13 @@ export function createNatJournal(capacity = 65_536): NatJournal {
     record,
     beginListing(now) {
       marks = marks === 255 ? 1 : marks + 1;
-      const mine = { mark: marks, left: capacity >> 1 };
+      const mine = { mark: marks, left: Math.max(capacity >> 1, capacity - columns.size) };
+      hasForgotten = false;
       listing = mine;
       const before = columns.added;
       return (isWhole) => {
         if (listing === mine) listing = undefined;
+        hasForgotten ||= !isWhole;
         if (isWhole) columns.endUnmarked(mine.mark, before, now);
       };
     },
@@ -117,7 +119,7 @@ export function createNatJournal(capacity = 65_536): NatJournal {
     },
     identities,
     columns,
-    get forgotLiveAt() { return forgotLiveAt; },
+    get hasForgotten() { return hasForgotten; },
     bytesHeld: columns.bytesHeld + pool.bytesHeld,
   };
 }

@@ -73,11 +73,15 @@ export function searchJournal({ columns, identities }: Pick<NatJournal, "columns
     for (let age = 0; age < columns.size; age += 1) visit(columns.slotAt(age));
   }
 
-  const flows = [...hits.values()].flatMap(({ slots, packets, bytes }) => slots.flatMap((slot, at) => {
-    const flow = flowAt({ columns, identities }, slot, at === slots.length - 1 ? { packets, bytes } : { packets: 0, bytes: 0 });
-    return flow ? [flow] : [];
-  }));
-  return { flows: [...latestOfEach(flows), ...near.flatMap((slot) => flowAt({ columns, identities }, slot) ?? [])], count };
+  const make = flowMaker({ columns, identities });
+  const flows = [...hits.values()].flatMap(({ slots, packets, bytes }) => slots.flatMap((slot, at) => make(slot, at === slots.length - 1 ? { packets, bytes } : undefined) ?? []));
+  // One device cannot have followed another.
+  return { flows: [...(hits.size > 1 ? latestOfEach(flows) : flows), ...near.flatMap((slot) => make(slot) ?? [])], count };
+}
+
+interface Counters {
+  readonly packets: number;
+  readonly bytes: number;
 }
 
 interface Probe {
@@ -141,44 +145,51 @@ function isIcmp(protocol: number): boolean {
 }
 
 /**
- * An entry as conntrack would have printed it, as far as the outside is concerned: what the device called the target, and its own
- * port, are not kept. Undefined if an address of it has been forgotten.
+ * Makes entries as conntrack would have printed them, as far as the outside is concerned: what the device called the target, and its
+ * own port, are not kept. Undefined if an address has been forgotten.
  */
-function flowAt({ columns, identities }: Pick<NatJournal, "columns" | "identities">, slot: number, more = { packets: 0, bytes: 0 }): Flow | undefined {
-  const flags = columns.flags[slot] ?? 0;
-  const family = (flags & flag.ipv6) !== 0 ? 6 : 4;
-  const [device, source, target] = [columns.device, columns.source, columns.target].map((column) => textOf(columns, family, column[slot] ?? 0));
-  if (device === undefined || source === undefined || target === undefined) return undefined;
-  const protocol = columns.protocol[slot] ?? 0;
-  const inside: FlowTuple = { src: device, dst: target };
-  const outward = wireTuple(protocol, source, columns.sourcePort[slot] ?? 0, target, columns.targetPort[slot] ?? 0);
-  const [packets, bytes] = [(columns.packets[slot] ?? 0) + more.packets, (columns.bytes[slot] ?? 0) + more.bytes];
-  const identity = identities.get(columns.identity[slot] ?? 0);
-  const common = {
-    family, protocol, offloaded: false,
-    sighting: {
-      opener: (flags & flag.byTarget) === 0 ? "device" : "target", isListed: false, firstSeen: columns.firstSeen(slot), endedAt: columns.endedAt(slot), mac: identity?.mac ?? null, name: identity?.name ?? null,
-    },
-  } as const;
-  const type = isIcmp(protocol) ? { icmpType: columns.targetPort[slot] ?? 0 } : {};
-  // The wire's tuple is the reply of what the device opened, and the original of what came in to it.
-  return (flags & flag.byTarget) === 0
-    ? { ...common, original: { ...inside, ...type }, reply: turnRound(outward), originalPackets: packets, originalBytes: bytes, replyPackets: 0, replyBytes: 0 }
-    : { ...common, original: turnRound(outward), reply: { ...inside, ...type }, originalPackets: 0, originalBytes: 0, replyPackets: packets, replyBytes: bytes };
-}
-
-function wireTuple(protocol: number, src: string, sourcePort: number, dst: string, targetPort: number): FlowTuple {
-  if (isIcmp(protocol)) return { src, dst, icmpId: sourcePort };
-  return portProtocols.includes(protocol) ? { src, dst, sport: sourcePort, dport: targetPort } : { src, dst };
-}
-
-function turnRound({ src, dst, sport, dport, ...rest }: FlowTuple): FlowTuple {
-  return { ...rest, src: dst, dst: src, ...(dport === undefined ? {} : { sport: dport }), ...(sport === undefined ? {} : { dport: sport }) };
-}
-
-function textOf(columns: FlowColumns, family: 4 | 6, number: number): string | undefined {
-  const words = Uint32Array.of(number, 0, 0, 0);
-  return family === 4 || columns.pool.read(number, words, 0) ? formatWords(family, words, 0) : undefined;
+function flowMaker({ columns, identities }: Pick<NatJournal, "columns" | "identities">): (slot: number, more?: Counters) => Flow | undefined {
+  const words = new Uint32Array(4);
+  const texts = new Map<number, string | undefined>();
+  /** Flows that are asked for share most of their addresses. */
+  const textOf = (family: 4 | 6, number: number): string | undefined => {
+    const key = family === 6 ? number + 2 ** 32 : number;
+    const known = texts.get(key);
+    if (known !== undefined) return known;
+    words[0] = number;
+    const text = family === 4 || columns.pool.read(number, words, 0) ? formatWords(family, words, 0) : undefined;
+    texts.set(key, text);
+    return text;
+  };
+  return (slot, more) => {
+    const flags = columns.flags[slot] ?? 0;
+    const family = (flags & flag.ipv6) !== 0 ? 6 : 4;
+    const device = textOf(family, columns.device[slot] ?? 0);
+    const source = textOf(family, columns.source[slot] ?? 0);
+    const target = textOf(family, columns.target[slot] ?? 0);
+    if (device === undefined || source === undefined || target === undefined) return undefined;
+    const protocol = columns.protocol[slot] ?? 0;
+    const [sport, dport] = [columns.targetPort[slot] ?? 0, columns.sourcePort[slot] ?? 0];
+    const packets = (columns.packets[slot] ?? 0) + (more?.packets ?? 0);
+    const bytes = (columns.bytes[slot] ?? 0) + (more?.bytes ?? 0);
+    const identity = identities.get(columns.identity[slot] ?? 0);
+    const byTarget = (flags & flag.byTarget) !== 0;
+    const icmp = isIcmp(protocol);
+    const inside: FlowTuple = icmp ? { src: device, dst: target, icmpType: sport } : { src: device, dst: target };
+    // The wire's tuple, from the target's side: the reply of what the device opened, the original of what came in to it.
+    const outside: FlowTuple = icmp ? { src: target, dst: source, icmpId: dport }
+      : portProtocols.includes(protocol) ? { src: target, dst: source, sport, dport } : { src: target, dst: source };
+    return {
+      family, protocol, offloaded: false,
+      original: byTarget ? outside : inside, reply: byTarget ? inside : outside,
+      originalPackets: byTarget ? 0 : packets, originalBytes: byTarget ? 0 : bytes,
+      replyPackets: byTarget ? packets : 0, replyBytes: byTarget ? bytes : 0,
+      sighting: {
+        opener: byTarget ? "target" : "device", isListed: false, firstSeen: columns.firstSeen(slot), endedAt: columns.endedAt(slot),
+        mac: identity?.mac ?? null, name: identity?.name ?? null,
+      },
+    };
+  };
 }
 
 /** What the outside saw of it. */

@@ -34,6 +34,9 @@ export function admitRequest(
       : { is: "refused", refusal: badRequest("a mitigation with this mid has other parameters") };
   }
   if (ifMatch) return { is: "ignored" };
+  // RFC 9132 §4.4.1.1: clients are told apart by their cuid, so that no two may use the same.
+  const collides = known.some((each) => each.state !== "ended" && each.request.upstream !== asked.upstream && each.request.cuid === asked.cuid);
+  if (collides) return { is: "refused", refusal: { code: "4.09", conflict: { cause: conflictCause.cuidCollision } } };
   if (granted === null) return { is: "refused", refusal: badRequest("lifetime is missing") };
   const refused = ofClient.find((each) => wasRefused(each, now) && (each.request.mid === asked.mid || sameScope(each.request, asked)));
   if (refused) return { is: "refused", refusal: { code: "4.09", conflict: { cause: conflictCause.legitimateTraffic } } };
@@ -67,7 +70,7 @@ export function scopesOverlap(a: Scope, b: Scope): boolean {
 }
 
 /** Whether a repeated request repeats all its parameters; the order in a list does not matter. */
-function sameScope(a: Scope, b: Scope): boolean {
+export function sameScope(a: Scope, b: Scope): boolean {
   return scopeText(a) === scopeText(b);
 }
 

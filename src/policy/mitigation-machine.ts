@@ -46,10 +46,10 @@ export function step(mitigation: Mitigation, event: MitigationEvent, policy: Pol
   switch (event.is) {
     case "found": return found(mitigation, event.devices, event.decision, event.deadline ?? null, policy, now);
     case "approved": return mitigation.state === "pending" ? approved(mitigation, event.action, event.seconds, now) : unchanged(mitigation);
-    case "denied": return mitigation.state === "pending" ? refusedByOwner({ ...mitigation, decidedBy: "admin" }, "denied") : unchanged(mitigation);
-    case "released": return mitigation.state === "pending" ? unchanged(mitigation) : refusedByOwner({ ...mitigation, decidedBy: "admin" }, "released");
+    case "denied": return mitigation.state === "pending" ? refusedByOwner({ ...mitigation, decidedBy: "admin" }, "denied", now) : unchanged(mitigation);
+    case "released": return mitigation.state === "pending" ? unchanged(mitigation) : refusedByOwner({ ...mitigation, decidedBy: "admin" }, "released", now);
     case "withdrawn": return withdrawn(mitigation, now);
-    case "overridden": return end(mitigation, "overridden", status.withdrawnByServer); // §4.4.1.3: automatically deleted
+    case "overridden": return end(mitigation, "overridden", status.withdrawnByServer, now); // §4.4.1.3: automatically deleted
     case "refreshed": return refreshed(mitigation, event.lifetime, now);
     case "enforced": return enforced(mitigation, now);
     case "counted": return proved(counted(mitigation, event.dropped, now), event.left, policy, now);
@@ -76,7 +76,7 @@ function found(mitigation: Mitigation, devices: readonly Device[], decision: Dec
   const acting: Effect[] = devices.length === 0 ? ["enforce", "remember"] : ["enforce", "cut-flows", "tell-owner", "remember"];
   if (mitigation.decidedBy === "admin" && decision.is !== "reject") return { mitigation: known, effects: acting };
   switch (decision.is) {
-    case "reject": return end({ ...known, conflict: { cause: conflictCause.legitimateTraffic } }, "rejected", status.withdrawnByServer);
+    case "reject": return end({ ...known, conflict: { cause: conflictCause.legitimateTraffic } }, "rejected", status.withdrawnByServer, now);
     case "observe": return {
       mitigation: { ...known, state: "active", action: "observe", decidedBy: "policy", deadline: null }, effects: ["enforce", "tell-owner", "remember"],
     };
@@ -104,15 +104,15 @@ function approved(mitigation: Mitigation, action: Action | null, seconds: Second
 }
 
 /** RFC 9066 §5.3.1: the owner holds the traffic for legitimate, and the upstream hears so. */
-function refusedByOwner(mitigation: Mitigation, outcome: "denied" | "released"): Step {
-  return end({ ...mitigation, conflict: { cause: conflictCause.legitimateTraffic } }, outcome, status.withdrawnByServer);
+function refusedByOwner(mitigation: Mitigation, outcome: "denied" | "released", now: Instant): Step {
+  return end({ ...mitigation, conflict: { cause: conflictCause.legitimateTraffic } }, outcome, status.withdrawnByServer, now);
 }
 
 /** RFC 9132 §4.4.4: mitigation goes on for a while after its withdrawal. */
 function withdrawn(mitigation: Mitigation, now: Instant): Step {
   if (mitigation.state === "terminating") return unchanged(mitigation);
   const winding = isEnforced(mitigation) && mitigation.startedAt !== null && mitigation.terminatingPeriod > 0;
-  if (!winding) return end(mitigation, "withdrawn", status.terminated);
+  if (!winding) return end(mitigation, "withdrawn", status.terminated, now);
   return {
     mitigation: { ...mitigation, state: "terminating", status: status.terminating, deadline: now + mitigation.terminatingPeriod * 1000 },
     effects: ["enforce", "notify-upstream", "remember"],
@@ -167,12 +167,12 @@ function timePassed(mitigation: Mitigation, policy: Policy, now: Instant): Step 
   const past = (at: Instant | null): boolean => at !== null && at <= now;
   if (mitigation.state === "terminating") {
     const over = past(mitigation.deadline) || past(mitigation.expiresAt) || past(mitigation.allowedUntil);
-    return over ? end(mitigation, "withdrawn", status.terminated) : unchanged(mitigation);
+    return over ? end(mitigation, "withdrawn", status.terminated, now) : unchanged(mitigation);
   }
-  if (past(mitigation.expiresAt)) return end(mitigation, mitigation.devices.length === 0 ? "unattributed" : "expired", status.terminated);
-  if (past(mitigation.allowedUntil)) return refusedByOwner(mitigation, "released");
+  if (past(mitigation.expiresAt)) return end(mitigation, mitigation.devices.length === 0 ? "unattributed" : "expired", status.terminated, now);
+  if (past(mitigation.allowedUntil)) return refusedByOwner(mitigation, "released", now);
   if (past(mitigation.deadline)) {
-    if (policy.onTimeout === "deny") return refusedByOwner({ ...mitigation, decidedBy: "policy" }, "denied");
+    if (policy.onTimeout === "deny") return refusedByOwner({ ...mitigation, decidedBy: "policy" }, "denied", now);
     const { mitigation: acting, effects } = approved(mitigation, null, null, now);
     return { mitigation: { ...acting, decidedBy: "policy" }, effects };
   }
@@ -187,9 +187,9 @@ function quietAt(mitigation: Mitigation, policy: Policy): Instant | null {
   return (mitigation.lastDropAt ?? mitigation.startedAt) + policy.attackStoppedAfterSeconds * 1000;
 }
 
-function end(mitigation: Mitigation, outcome: Outcome, code: Mitigation["status"]): Step {
+function end(mitigation: Mitigation, outcome: Outcome, code: Mitigation["status"], now: Instant): Step {
   const effects: Effect[] = ["notify-upstream", "tell-owner", "remember"];
-  return { mitigation: { ...mitigation, state: "ended", outcome, status: code, deadline: null }, effects: ["enforce", ...effects] };
+  return { mitigation: { ...mitigation, state: "ended", outcome, status: code, deadline: null, endedAt: now }, effects: ["enforce", ...effects] };
 }
 
 function unchanged(mitigation: Mitigation): Step {

@@ -47,6 +47,10 @@ export function dialTls(
   target: TlsTarget, events: ChannelEvents, options: { readonly signal: AbortSignal; readonly onSession: (session: Buffer) => void },
 ): Promise<TlsChannel> {
   return new Promise((resolve, reject) => {
+    if (options.signal.aborted) {
+      reject(new TlsDialError("aborted", false));
+      return;
+    }
     const socket = connect({
       host: target.address,
       port: target.port,

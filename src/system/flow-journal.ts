@@ -30,6 +30,8 @@ export interface JournalFigures {
   readonly pauses: number;
   readonly losses: number;
   readonly listings: number;
+  /** Listings that were read to their end. */
+  readonly completed: number;
   readonly flows: number;
   readonly bytesHeld: number;
   /** Milliseconds of work on events so far. */
@@ -50,7 +52,9 @@ export interface FlowJournalOptions {
   readonly stopwatch?: () => number;
 }
 
-const events = ["-E", "-e", "NEW,DESTROY", "-o", "timestamp,id"];
+/** Events that wait for us: some 4,000, in at most 4 MB of the kernel's memory, which are taken only while they wait. By default it is 200. */
+const socketBuffer = 2 * 1024 * 1024; // bytes; the kernel doubles it
+const events = ["-E", "-e", "NEW,DESTROY", "-o", "timestamp,id", "-b", String(socketBuffer)];
 const listings = [["-L", "-f", "ipv4", "-o", "id"], ["-L", "-f", "ipv6", "-o", "id"]];
 /** Until conntrack has subscribed: what begins meanwhile is in the listing. */
 const listAfter: Milliseconds = 250;
@@ -66,8 +70,8 @@ const askKnownEvery: Milliseconds = 20_000;
 /** Addresses asked about at a time, and remembered as asked about: once is enough for each. */
 const mostNudges = 16;
 const mostRemembered = 1024;
-/** How long a living flow that was pushed out may still be missed. */
-const missedFor: Milliseconds = 600_000;
+/** How often a listing is tried where the journal had to forget flows that live: perhaps there are fewer by then. */
+const listForgottenEvery: Milliseconds = 300_000;
 
 /**
  * Keeps the journal of flows, from `conntrack -E`. It works when the kernel has something to say, and never more than a quarter of
@@ -78,7 +82,7 @@ export function openFlowJournal(options: FlowJournalOptions): FlowJournal {
   const { follow, clock, log, directory, network, nudge, settings = conntrackSettings, journal = createNatJournal() } = options;
   const line = emptyFlowLine();
   const budget = createTimeBudget(options.stopwatch);
-  const figures = { lines: 0, unreadable: 0, pauses: 0, losses: 0, listings: 0 };
+  const figures = { lines: 0, unreadable: 0, pauses: 0, losses: 0, listings: 0, completed: 0 };
   const settingWarnings = checkSettings(settings);
   for (const warning of settingWarnings) log("warn", warning);
   const timers = new Map<string, () => void>();
@@ -122,10 +126,11 @@ export function openFlowJournal(options: FlowJournalOptions): FlowJournal {
           after("resume", budget.untilNext(), () => { mine.resume(); });
         }
         askLater();
+        if (journal.hasForgotten) after("list", Math.max(listAfter, (listedAt ?? 0) + listForgottenEvery - clock.now()), list);
       },
       onComplaint(text) {
         if (text.includes("ENOBUFS")) lost();
-        else if (text.trim() !== "" && !text.includes("flow events have been shown")) log("debug", `conntrack: ${text.trim()}`);
+        else if (text.trim() !== "" && !/NOTICE|flow events have been shown/.test(text)) log("debug", `conntrack: ${text.trim()}`);
       },
       onEnd: ended,
     });
@@ -167,6 +172,7 @@ export function openFlowJournal(options: FlowJournalOptions): FlowJournal {
         finish(true);
         incomplete = figures.losses > lossesBefore;
         if (following) down = undefined;
+        figures.completed += 1;
         if (incomplete) lost();
         return;
       }
@@ -219,17 +225,16 @@ export function openFlowJournal(options: FlowJournalOptions): FlowJournal {
 
   network.addresses().then((home) => { journal.setBorders(home); }, () => undefined).finally(begin);
 
-  const holdsAll = (): boolean => journal.forgotLiveAt === null || clock.now() - journal.forgotLiveAt > missedFor;
   return {
     search: (asked, { nearMisses = 0 } = {}) => searchJournal(journal, asked, { now: clock.now(), nearMisses }),
-    vouches: () => following !== undefined && !incomplete && holdsAll(),
+    vouches: () => following !== undefined && !incomplete && !journal.hasForgotten,
     warnings: () => [...settingWarnings, ...(down === undefined ? [] : [down])],
     describe() {
-      const minutes = Math.floor((clock.now() - startedAt) / 60_000);
-      const size = `journal: ${journal.columns.size} flows of the last ${minutes} minutes`;
+      const seconds = Math.round((clock.now() - startedAt) / 1000);
+      const size = `journal: ${journal.columns.size} flows, kept for ${seconds < 120 ? `${seconds} s` : `${Math.round(seconds / 60)} minutes`}`;
       if (down !== undefined) return `${size}; ${down}`;
       if (incomplete) return `${size}; some events were missed, so the connection table is asked too`;
-      return holdsAll() ? `${size}; it has missed none that live` : `${size}; it had to forget flows that still live, so the connection table is asked too`;
+      return !journal.hasForgotten ? `${size}; it has missed none that live` : `${size}; it had to forget flows that still live, so the connection table is asked too`;
     },
     get figures() { return { ...figures, flows: journal.columns.size, bytesHeld: journal.bytesHeld, busy: budget.total }; },
     stop() {

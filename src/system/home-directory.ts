@@ -1,10 +1,11 @@
 import { constants } from "node:fs";
 import { open } from "node:fs/promises";
-import { parseMac } from "../model/device.ts";
+import { parseMac, type MacAddress } from "../model/device.ts";
 import { parseIpAddress } from "../model/ip-prefix.ts";
 import { nameDevices } from "../nat-lookup/name-devices.ts";
 import { parseLeases } from "../nat-lookup/parse-leases.ts";
 import type { Lease } from "../nat-lookup/parse-leases.ts";
+import type { DhcpConfig } from "../nat-lookup/static-hosts.ts";
 import type { Neighbour } from "../model/home.ts";
 import type { HomeDirectory, Log } from "../ports.ts";
 import { field, items } from "./json-fields.ts";
@@ -24,8 +25,9 @@ export interface HomeDirectoryOptions {
   readonly log: Log;
   /** Files with names; those that do not exist are passed over. */
   readonly leaseFiles?: readonly string[];
-  /** Hosts that the owner has written into the DHCP configuration; they come before leases. */
-  readonly staticHosts?: () => readonly Lease[];
+  /** The DHCP configuration, at each question: its hosts come before leases, its lease files are read beside the others. */
+  readonly dhcp?: () => DhcpConfig;
+  readonly vendorOf?: (mac: MacAddress) => string | null;
 }
 
 /**
@@ -33,7 +35,7 @@ export interface HomeDirectoryOptions {
  * `neighbours` fails if the table cannot be read; names and ports are for the owner's eyes, so a source of those that is missing or
  * broken is logged once and passed over.
  */
-export function openHomeDirectory({ run, log, leaseFiles = openWrtLeaseFiles, staticHosts = () => [] }: HomeDirectoryOptions): HomeDirectory {
+export function openHomeDirectory({ run, log, leaseFiles = openWrtLeaseFiles, dhcp = () => ({ hosts: [], leaseFiles: [] }), vendorOf = () => null }: HomeDirectoryOptions): HomeDirectory {
   const complaints = new Set<string>();
   const complainOnce = (message: string): void => {
     if (complaints.has(message)) return;
@@ -42,8 +44,9 @@ export function openHomeDirectory({ run, log, leaseFiles = openWrtLeaseFiles, st
   };
   const readTable = async (): Promise<readonly Neighbour[]> => readNeighbours(await runForJson(run, "ip", ["neigh"]));
   const readLeases = async (): Promise<readonly Lease[]> => {
-    const leases: Lease[] = [...staticHosts()];
-    for (const file of leaseFiles) {
+    const { hosts, leaseFiles: configured } = dhcp();
+    const leases: Lease[] = [...hosts];
+    for (const file of new Set([...leaseFiles, ...configured])) {
       try {
         leases.push(...parseLeases(await readStart(file)));
       } catch (error) {
@@ -65,6 +68,7 @@ export function openHomeDirectory({ run, log, leaseFiles = openWrtLeaseFiles, st
       const known = leases.every(({ mac, name }) => mac !== null || name === null) ? [] : await readTable().catch(() => []);
       return nameDevices(leases, known);
     },
+    vendor: vendorOf,
     async port(mac) {
       const wanted = parseMac(mac);
       if (wanted === undefined) return null;

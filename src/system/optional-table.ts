@@ -1,3 +1,4 @@
+import { additionsTo, layDown, type Laid } from "../enforcer/additions.ts";
 import type { CounterValue } from "../nftables/read-json.ts";
 import type { Nftables } from "../nftables/open-nftables.ts";
 import type { Statement, Table } from "../nftables/statement.ts";
@@ -8,12 +9,15 @@ export interface OptionalTable {
   replace(build: ((counted: ReadonlyMap<string, CounterValue>) => readonly Statement[]) | null): Promise<void>;
   /** Counters by name; none while the kernel does not have the table. */
   count(): Promise<ReadonlyMap<string, CounterValue>>;
+  /** Somebody else may have changed it. */
+  forget(): void;
   /** Why it is missing although it is needed. */
   problem(): string | undefined;
 }
 
 export function openOptionalTable(nftables: Nftables, table: Table, run: (statements: readonly Statement[]) => Promise<void>): OptionalTable {
   let isThere = false;
+  let laid: Laid | undefined;
   let mayHold = true; // an earlier run may have left it
   let counted: ReadonlyMap<string, CounterValue> = new Map();
   let problem: string | undefined;
@@ -27,19 +31,30 @@ export function openOptionalTable(nftables: Nftables, table: Table, run: (statem
     count,
     async replace(build) {
       if (build === null && !mayHold) return;
+      const added = build && laid && additionsTo(laid, layDown(build(counted), performance.now()));
       try {
+        if (added) {
+          if (added.statements.length > 0) await run(added.statements);
+          laid = added.laid;
+          return;
+        }
+        laid = undefined;
         await count();
-        await run(build === null ? [{ do: "add table", table }, { do: "delete table", table }] : build(counted));
+        const whole = build?.(counted);
+        await run(whole ?? [{ do: "add table", table }, { do: "delete table", table }]);
+        laid = whole && layDown(whole, performance.now());
         problem = undefined;
         isThere = build !== null;
       } catch (error) {
         // Where it is not needed there is nothing to complain of, nor anything left behind.
         problem = build === null ? undefined : error instanceof Error ? error.message : String(error);
         isThere = false;
+        laid = undefined;
       }
       mayHold = build !== null;
       if (build === null) counted = new Map();
     },
+    forget() { laid = undefined; },
     problem: () => problem,
   };
 }

@@ -1,5 +1,7 @@
 import { buildRuleset, namesDeclared, nothingHeld } from "../enforcer/build-ruleset.ts";
 import { buildEgressRuleset } from "../enforcer/egress-chains.ts";
+import { additionsTo, layDown } from "../enforcer/additions.ts";
+import type { Laid } from "../enforcer/additions.ts";
 import { bridgeTable, countsByMitigation, egressTable, table, withOtherCounts, witnessSetName } from "../enforcer/names.ts";
 import { buildBridgeRuleset } from "../enforcer/quarantine-chains.ts";
 import { nothingReported } from "../enforcer/reported-chains.ts";
@@ -30,12 +32,16 @@ export interface PacketFilterOptions extends Pick<SpawnOptions, "command"> {
 export function openPacketFilter(nftables: Nftables = openNftables(), { command, wanDevices = () => Promise.resolve([]) }: PacketFilterOptions = {}): PacketFilter {
   /** Mitigations that the kernel is to hold something for. */
   let enforced: ReadonlySet<MitigationId> = new Set();
-  let held: TableNames | undefined; // unknown until the first transaction, and after one that failed
+  // Both unknown until the first transaction, and after one that failed.
+  let held: TableNames | undefined;
+  let laid: Laid | undefined;
   let counted: Counts = new Map();
   let last: Promise<unknown> = Promise.resolve();
   let disturbed: (() => void) | undefined;
   const guard = guardTables([table, bridgeTable, egressTable], command ? { command } : {}, () => {
-    held = undefined;
+    held = laid = undefined;
+    bridge.forget();
+    egress.forget();
     disturbed?.();
   });
   const runOwn = (statements: readonly Statement[]): Promise<void> => guard.own(() => nftables.runTransaction(statements));
@@ -54,25 +60,31 @@ export function openPacketFilter(nftables: Nftables = openNftables(), { command,
     counted = new Map([...counted, ...counts]);
     return withOtherCounts(counts, await bridge.count(), await egress.count());
   };
-  const apply = async (statements: readonly Statement[]): Promise<void> => {
-    held = undefined;
-    await runOwn(statements);
-    held = namesDeclared(statements);
+  const apply = async (statements: readonly Statement[], after: Laid | undefined): Promise<void> => {
+    held = laid = undefined;
+    if (statements.length > 0) await runOwn(statements);
+    laid = after;
   };
   const replace = async (rules: readonly EnforcementRule[], reported: ReportedTraffic): Promise<void> => {
     enforced = new Set([...rules, ...reported.flows].map(({ mitigation }) => mitigation));
     // Before, so that nothing that happens after the transaction is missed.
     if (disturbed) guard.holds(enforced.size > 0);
-    const before = held ?? (await nftables.listNames(table)) ?? nothingHeld;
     counted = new Map([...counted].filter(([mitigation]) => enforced.has(mitigation)));
+    const before = held ?? (await nftables.listNames(table)) ?? nothingHeld;
+    const statements = buildRuleset(rules, before, counted, reported);
+    // Where nobody watches over the table it may have changed by the next time: then it is written whole.
+    const next = disturbed && enforced.size > 0 ? layDown(statements, performance.now()) : undefined;
+    const added = laid && next && additionsTo(laid, next);
     try {
-      await apply(buildRuleset(rules, before, counted, reported));
+      // A new decision only adds; a renewal, an end and a doubt take the whole.
+      await apply(added ? added.statements : statements, added ? added.laid : next);
     } catch (error) {
       if (!isRepairable(error)) throw error;
       // The table is not as we left it: flushed, or edited by hand. Begin again, with what was counted.
       await countTraffic();
-      await apply([{ do: "add table", table }, { do: "delete table", table }, ...buildRuleset(rules, nothingHeld, counted, reported)]);
+      await apply([{ do: "add table", table }, { do: "delete table", table }, ...buildRuleset(rules, nothingHeld, counted, reported)], next);
     }
+    held = namesDeclared(statements);
     await bridge.replace(rules.some(({ action, mac }) => action === "quarantine" && mac !== null) ? (before) => buildBridgeRuleset(rules, before) : null);
     const devices = reported.flows.some(({ action }) => action === "drop") ? await wanDevices().catch(() => []) : [];
     await egress.replace(devices.length > 0 ? (before) => buildEgressRuleset(reported, devices, before) : null);

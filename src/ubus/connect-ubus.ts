@@ -8,8 +8,11 @@ export type After = (delay: number, callback: () => void) => () => void;
 
 /** One connection to ubusd, from its HELLO to its end. */
 export interface UbusConnection {
-  /** What came as answer, in order; rejects with UbusError if the status is not 0, if time runs out or the connection ends. */
-  request(type: number, peer: number, attributes: MessageAttributes, timeout: number): Promise<readonly MessageAttributes[]>;
+  /**
+   * What came as answer, in order; rejects with UbusError if the status is not 0, if time runs out or the connection ends. `onData`
+   * hears of it at once, before any message that came behind it is read.
+   */
+  request(type: number, peer: number, attributes: MessageAttributes, timeout: number, onData?: (data: MessageAttributes) => void): Promise<readonly MessageAttributes[]>;
   /** False if it was dropped: too large, or ubusd does not read. */
   send(message: UbusMessage): boolean;
   close(): void;
@@ -30,6 +33,7 @@ export const connectionLimits = {
 interface PendingRequest {
   readonly peer: number;
   readonly data: MessageAttributes[];
+  readonly onData: ((data: MessageAttributes) => void) | undefined;
   bytes: number;
   finish(status: number, why?: string): void;
 }
@@ -70,13 +74,13 @@ export function connectUbus(
       }
     };
 
-    const request: UbusConnection["request"] = (type, peer, attributes, timeout) => new Promise((answer, refuse) => {
+    const request: UbusConnection["request"] = (type, peer, attributes, timeout, onData) => new Promise((answer, refuse) => {
       if (hasEnded) { refuse(new UbusError(ubusStatus.connectionFailed, "the connection to ubusd has ended")); return; }
       if (pending.size >= connectionLimits.requests) { refuse(new UbusError(ubusStatus.noMemory, "too many requests are under way")); return; }
       do lastSeq = (lastSeq + 1) & 0xffff; while (pending.has(lastSeq));
       const seq = lastSeq;
       const waiting: PendingRequest = {
-        peer, data: [], bytes: 0,
+        peer, data: [], bytes: 0, onData,
         finish(status, why) {
           stopTimer();
           pending.delete(seq);
@@ -99,6 +103,7 @@ export function connectUbus(
       }
       asked.bytes += (attributes.data?.length ?? 0) + (attributes.signature?.length ?? 0);
       asked.data.push(attributes);
+      asked.onData?.(attributes);
       if (asked.bytes > connectionLimits.answerBytes || asked.data.length > connectionLimits.answerMessages) asked.finish(ubusStatus.noMemory, "the answer is too large");
     };
 

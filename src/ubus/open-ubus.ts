@@ -93,14 +93,13 @@ export function openUbus({ path, onConnection, onProblem = () => undefined, afte
     const current = connection;
     if (!current) return;
     const add = async (): Promise<void> => {
-      const [added] = await current.request(messageType.addObject, 0, object.attributes, defaultTimeout);
+      // At once: the first call may be right behind the answer.
+      const [added] = await current.request(messageType.addObject, 0, object.attributes, defaultTimeout, ({ objectId }) => {
+        if (objectId !== undefined && connection === current) numbered.set(objectId, object);
+      });
       if (added?.objectId === undefined) throw new UbusError(ubusStatus.noData);
-      if (!hosted.has(object)) {
-        removeNumber(current, added.objectId);
-        return;
-      }
-      numbered.set(added.objectId, object);
-      await object.added(current, added.objectId);
+      if (hosted.has(object)) await object.added(current, added.objectId);
+      else unnumber(object, current);
     };
     add().catch((error: unknown) => {
       if (connection !== current || !hosted.has(object)) return;

@@ -8,15 +8,17 @@ const patienceMs = 60_000;
 
 /** Sessions that came within a minute and requests that were answered, beside OpenSSL's client in the same run. */
 export async function benchLoss(): Promise<void> {
-  for (const transport of ["udp", "tcp"] as const) {
-    const rows: (string | number)[][] = [];
-    for (const loss of losses) rows.push(await row({ transport, loss, sessions, rounds, patienceMs, answerSeconds: 50, beside: sessions }));
-    printTable(
-      `Under loss, ${transport === "udp" ? "DTLS over UDP" : "TLS over TCP"} with PSK: ${String(sessions)} sessions dialled at once, up within 60 s (seconds: median, worst);\n`
-      + `${String(rounds)} Confirmable PUTs on each, retransmitted by libcoap at most 3 times; beside \`openssl s_client\` with the same peer`,
-      ["loss each way", "sessions", "median", "worst", "answered", "median", "worst", "executed twice", "s_client", "median", "worst"], rows,
-    );
-  }
+  for (const transport of ["udp", "tcp"] as const) await benchTransport(transport);
+}
+
+export async function benchTransport(transport: LossOptions["transport"]): Promise<void> {
+  const rows: (string | number)[][] = [];
+  for (const loss of losses) rows.push(await row({ transport, loss, sessions, rounds, patienceMs, answerSeconds: 50, beside: sessions }));
+  printTable(
+    `Under loss, ${transport === "udp" ? "DTLS over UDP" : "TLS over TCP"} with PSK: ${String(sessions)} sessions dialled at once, up within 60 s (seconds: median, worst);\n`
+    + `${String(rounds)} Confirmable PUTs on each, retransmitted by libcoap at most 3 times; beside \`openssl s_client\` with the same peer`,
+    ["loss each way", "sessions", "median", "worst", "answered", "median", "worst", "executed twice", "s_client", "median", "worst"], rows,
+  );
 }
 
 async function row(options: LossOptions): Promise<(string | number)[]> {

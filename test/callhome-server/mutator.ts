@@ -36,7 +36,7 @@ export function mutator(seed: number): Mutator {
   return {
     below,
     message(corpus) {
-      let bytes = Uint8Array.from(pick(corpus), (byte, index) => (index === 2 || index === 3 ? below(256) : byte));
+      let bytes: Uint8Array = Uint8Array.from(pick(corpus), (byte, index) => (index === 2 || index === 3 ? below(256) : byte));
       for (let left = below(9); left > 0; left--) bytes = change(bytes, corpus);
       return bytes.subarray(0, 16_384);
     },

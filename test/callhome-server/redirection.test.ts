@@ -11,7 +11,7 @@ const follow = (where: Whereabouts, client: string, ttl: number | null = 600, no
 };
 const minutes = 60_000;
 
-for (const [ttl, until] of [[600, start + 600_000], [0, start], [0xffff_ffff, null], [null, null], [0xffff_fffe, start + 0xffff_fffe * 1000]] as const) {
+for (const [ttl, until] of [[600, start + 600_000], [1, start + 1_000], [0xffff_ffff, null], [null, null], [0xffff_fffe, start + 0xffff_fffe * 1000]] as const) {
   test(`a ttl of ${ttl ?? "nothing"}`, () => { assert.equal(follow(atHome, "alt.example", ttl).alternate?.until, until); });
 }
 
@@ -35,6 +35,10 @@ test("names are forgotten after five minutes, so that the list stays short", () 
   let where = atHome;
   for (let minute = 0; minute < 1_000; minute++) where = noteSpoken(where, `host-${minute}.example`, start + minute * minutes);
   assert.equal(where.spokenWith.size, 5);
+});
+
+test("a ttl of 0 is refused: it would be over before we are there", () => {
+  assert.ok("refused" in followRedirection(atHome, to("alt.example", 0), start));
 });
 
 test("an alternate may redirect further", () => {

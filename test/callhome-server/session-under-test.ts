@@ -10,19 +10,19 @@ export interface SessionUnderTest {
   readonly session: Session;
   readonly clock: FakeClock;
   /** Messages that went out since last asked. */
-  sent(): CoapDatagram[];
+  readonly sent: () => CoapDatagram[];
   /** The same without our heartbeats. */
-  answers(): CoapDatagram[];
+  readonly answers: () => CoapDatagram[];
   /** Our heartbeats since last asked: seconds since the beginning, and their peer-hb-status. */
-  heartbeats(): string[];
+  readonly heartbeats: () => string[];
   readonly over: string[];
   readonly failures: unknown[];
   readonly redirected: Redirection[];
   mitigations: Mitigation[];
   service: Partial<MitigationService>;
-  say(code: "0.01" | "0.03" | "0.04", path: string, words?: Words): Promise<void>;
+  readonly say: (code: "0.01" | "0.03" | "0.04", path: string, words?: Words) => Promise<void>;
   /** The upstream's heartbeat. */
-  beat(hearsUs?: boolean): Promise<void>;
+  readonly beat: (hearsUs?: boolean) => Promise<void>;
 }
 
 export function sessionUnderTest(options: { readonly mitigating?: boolean; readonly requestRate?: number; readonly refuseRedirect?: string } = {}): SessionUnderTest {

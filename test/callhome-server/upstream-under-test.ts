@@ -23,7 +23,7 @@ export interface UpstreamUnderTest {
   readonly states: UpstreamStatus["state"][];
   readonly log: string[];
   /** The attempt that was made last. */
-  last(): Attempt;
+  readonly last: () => Attempt;
 }
 
 const service: MitigationService = { request: () => Promise.resolve({ is: "created", mitigation: pending }), withdraw: () => undefined, mitigationsOf: () => [] };

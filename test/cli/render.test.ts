@@ -103,9 +103,14 @@ If it is no attack:  dots-callhome deny 17
 Blocked: カメラ (probably) and 1 more -> 198.51.100.9, udp, icmp and 2 more
 Ends when the internet provider says so. To undo: dots-callhome release 16
 `);
-    assert.equal(print("approve 17", describeMitigation({ ...pending, state: "active", action: "limit" })), `
+    assert.equal(print("approve 17", describeMitigation({ ...pending, state: "active", action: "limit", status: 2 })), `
 Slowed down: Kitchen camera (sure) -> 198.51.100.9, port 443, tcp
 Ends in 58 min. To undo: dots-callhome release 17
+`);
+    assert.equal(print("approve 17", { ...describeMitigation({ ...pending, state: "active" }), also: [18, 19] }), `
+Approved, but not in force yet: Kitchen camera (sure) -> 198.51.100.9, port 443, tcp
+What is in the way: dots-callhome status
+The same answer went to 2 other requests about this device: 18, 19.
 `);
     assert.equal(print("deny 17", describeMitigation(ended)), `
 Left alone: not found yet -> 198.51.100.9, port 443, tcp

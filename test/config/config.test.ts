@@ -100,6 +100,8 @@ config notify 'phone'
 	option topic_prefix 'home/dots'
 	option homeassistant '0'
 	option commands '1'
+	option language 'ja'
+	option page 'https://192.168.1.1'
 	list event 'request'
 	list event 'ended'
 config notify
@@ -122,8 +124,8 @@ config notify
       disabledUpstreams: ["b"],
       devices: [{ mac: "aa:bb:cc:dd:ee:0f", name: "Küchenkamera 📷", policy: "never", action: "limit" }],
       notify: [
-        { name: "phone", type: "mqtt", url: "mqtts://broker.lan:8883", username: "u", passwordFile: "/p", caFile: "/c", topicPrefix: "home/dots", homeassistant: false, commands: true, events: ["request", "ended"] },
-        { name: null, type: "webhook", url: "https://example.org/hook", username: null, passwordFile: null, caFile: null, topicPrefix: "dots-callhome", homeassistant: true, commands: false, events: ["request", "blocked", "ended", "upstream_down", "upstream_up"] },
+        { name: "phone", type: "mqtt", url: "mqtts://broker.lan:8883", username: "u", passwordFile: "/p", caFile: "/c", topicPrefix: "home/dots", homeassistant: false, commands: true, language: "ja", page: "https://192.168.1.1", events: ["request", "ended"] },
+        { name: null, type: "webhook", url: "https://example.org/hook", username: null, passwordFile: null, caFile: null, topicPrefix: "dots-callhome", homeassistant: true, commands: false, language: "en", page: null, events: ["request", "blocked", "ended", "upstream_down", "upstream_up"] },
       ],
     });
   });

@@ -18,16 +18,15 @@ afterEach(() => filter.replaceRules([]));
 const quarantined = rule({ action: "quarantine", addresses: ["192.168.1.23", "2001:db8:1::23"] });
 const openFilter = (): PacketFilter => openPacketFilter(openNftables(spawnNft({ command: [...net.enter("router"), "nft"] })));
 
-/** Whether a datagram to the port of the router is answered. */
+/** Whether the router answers on the port; the asker tries for a while, since the server may take its time to start. */
 const answers = async (port: number, protocol: "udp" | "tcp"): Promise<boolean> => {
   const serve = protocol === "udp"
-    ? `const s = require("node:dgram").createSocket("udp4").on("message", (m, from) => s.send("y", from.port, from.address)).bind(${port}); setTimeout(() => s.close(), 1500)`
-    : `const s = require("node:net").createServer((c) => c.end("y")).listen(${port}); setTimeout(() => process.exit(), 1500)`;
+    ? `const s = require("node:dgram").createSocket("udp4").on("message", (m, from) => s.send("y", from.port, from.address)).bind(${port}); setTimeout(() => s.close(), 6000)`
+    : `require("node:net").createServer((c) => c.on("error", () => {}).end("y")).listen(${port}); setTimeout(() => process.exit(), 6000)`;
   const ask = protocol === "udp"
-    ? `const s = require("node:dgram").createSocket("udp4").on("message", () => process.exit(0)); s.send("x", ${port}, "192.168.1.1"); setTimeout(() => process.exit(1), 400)`
-    : `require("node:net").connect(${port}, "192.168.1.1").on("data", () => process.exit(0)).on("error", () => process.exit(1)); setTimeout(() => process.exit(1), 400)`;
+    ? `const s = require("node:dgram").createSocket("udp4").on("message", () => process.exit(0)); setInterval(() => s.send("x", ${port}, "192.168.1.1"), 100); setTimeout(() => process.exit(1), 4000)`
+    : `setInterval(() => require("node:net").connect(${port}, "192.168.1.1").on("data", () => process.exit(0)).on("error", () => {}), 200); setTimeout(() => process.exit(1), 4000)`;
   const served = net.run("router", process.execPath, "-e", serve);
-  await new Promise((resolve) => setTimeout(resolve, 600));
   const answered = await net.run("camera", process.execPath, "-e", ask).then(() => true, () => false);
   await served;
   return answered;

@@ -89,8 +89,7 @@ async function stopsIt(scene: Scene, attack: Attack): Promise<void> {
   const sourcePorts = ports.flatMap((range) => ["--source-port", `${range["lower-port"]}`]);
   const why = await scene.daemon.cli("lookup", "--source", wan.v4, ...sourcePorts, "--target", target.v4, "--protocol", "udp");
   tell.show(`# dots-callhome lookup --source ${wan.v4} --source-port ${ports[0]?.["lower-port"] ?? 0} (… all ${ports.length}) --target ${target.v4} --protocol udp`, why.stdout);
-  const put = await scene.put(1, reported);
-  await scene.observe(1);
+  const { accepted } = await scene.putAndObserve(1, reported);
   const mitigated = await scene.notified(1, ({ status }) => status === 2);
   await attack.stops(300);
 
@@ -109,9 +108,9 @@ async function stopsIt(scene: Scene, attack: Attack): Promise<void> {
   const from = Date.now();
   await attack.stops(2_000);
   const last = attack.sink.reports.findLast((report) => report.event === "interval" && report.packets > 0)?.last_t ?? 0;
-  const sent = scene.peer.events.find(({ n, event }) => event === "sent" && n === put.n)?.t ?? 0;
+  const sent = scene.peer.events.find(({ n, event }) => event === "sent" && n === accepted.n)?.t ?? 0;
   const after = attack.since(from);
-  judge(put.code === "2.01" && device?.mac === camera.mac && device.certainty === "exact", "The camera was found behind the NAT, beyond doubt, by what the ISP reported");
+  judge(accepted.code === "2.01" && device?.mac === camera.mac && device.certainty === "exact", "The camera was found behind the NAT, beyond doubt, by what the ISP reported");
   judge(after === 0, `The attack stopped: ${count(after)} packets in two seconds; the last one ${(last - sent).toFixed(0)} ms after the request was sent`);
   const observed = statuses(scene, 1);
   judge(observed.indexOf(1) >= 0 && observed.indexOf(1) < observed.indexOf(2) && (mitigated["pkts-dropped"] ?? 0) > 0,
@@ -145,8 +144,7 @@ async function overIpv6(scene: Scene, meter: Meter): Promise<void> {
   await pass(1_000);
   const reported = await attack.reported() as Reported;
   tell.say("ISP", `sees UDP from ${reported["source-prefix"].join()} to ${target.v6} port 443`);
-  await scene.put(2, reported);
-  await scene.observe(2);
+  await scene.putAndObserve(2, reported);
   await scene.notified(2, ({ status }) => status === 2);
   await attack.stops(300);
   const from = Date.now();

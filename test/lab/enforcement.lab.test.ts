@@ -111,6 +111,35 @@ describe("reported traffic, before its device is known", { timeout: 60_000 }, ()
     }));
 });
 
+describe("the daemon is killed", { timeout: 120_000 }, () => {
+  // Between the request's arrival and a block in force lie some 50 ms: before, amid and after each step.
+  it("at any moment after a request: the block comes or stays when it is back, and goes when it is withdrawn", () =>
+    playScene({ globals: { terminating_period: "0" } }, async (scene) => {
+      const attack = await startAttack(scene.lab);
+      const scope = await attack.reported();
+      for (const [round, afterMs] of [0, 15, 30, 60, 400].entries()) {
+        const mid = round + 1;
+        void scene.put(mid, scope).catch(() => undefined);
+        await new Promise((resolve) => setTimeout(resolve, afterMs));
+        scene.daemon.signal("SIGKILL");
+        await scene.daemon.ended;
+        const held = await scene.ruleset() !== "";
+        const from = Date.now();
+        scene.startDaemon();
+        await scene.daemon.logged(/session with/);
+        const known = (await scene.daemon.json("list") as MitigationView[]).some(({ state }) => state !== "ended");
+        // What it has remembered it holds without being asked again; what it has not, it asks for no more.
+        if (known) await attack.stops(300, 8_000);
+        else assert.equal(await scene.ruleset(), "", "nothing stale is left");
+        if (known && held) assert.ok(attack.since(from + 100) < 50, "no gap");
+        if (known) assert.equal((await scene.delete(mid)).code, "2.02");
+        await attack.arrives(8_000);
+        assert.equal(await scene.ruleset(), "");
+      }
+      await attack.end();
+    }));
+});
+
 describe("proof of effect", { timeout: 60_000 }, () => {
   it("what still leaves is noticed, met once more, reported as exceeded, and shown to the owner", () =>
     playScene({ more: `config device\n\toption mac '${labAddresses.laptop.mac}'\n\toption policy 'never'\n` }, async (scene) => {

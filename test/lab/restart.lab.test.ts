@@ -67,7 +67,9 @@ describe("a daemon that is killed while it blocks", { timeout: 60_000, concurren
 
         // Another one, of which the old daemon knew nothing: with a number of its own.
         assert.equal((await scene.put(2, { ...scope, "target-prefix": ["198.51.100.10/32"] })).code, "2.01");
-        assert.deepEqual((await daemon.json("list") as MitigationView[]).map(({ id, mid }) => [id, mid]), [[2, 2], [1, 1]]);
+        const [newest, oldest] = await daemon.json("list") as MitigationView[];
+        assert.deepEqual([newest?.mid, oldest?.mid, oldest?.id], [2, 1, 1]);
+        assert.ok((newest?.id ?? 0) > 1, "numbers may be left out, never used twice");
         assert.equal((await scene.delete(1)).code, "2.02");
         await scene.notified(1, ({ status }) => status === 6);
         await attack.arrives();
@@ -120,7 +122,7 @@ describe("what the former daemon left", { timeout: 60_000 }, () => {
       assert.equal((await scene.put(2, await other.reported())).code, "2.01");
       await other.stops(300);
       const [mitigation] = await daemon.json("list") as MitigationView[];
-      assert.equal(mitigation?.id, 2);
+      assert.ok((mitigation?.id ?? 0) > 1, `${mitigation?.id ?? 0}`);
       await attack.end();
       await other.end();
     }));

@@ -24,11 +24,13 @@ export interface Scene {
   /** With the scene's options, but for those that are given anew. */
   startDaemon(options?: DaemonOptions): Daemon;
   put(mid: number, scope: object, more?: object): Promise<PeerEvent>;
+  /** A PUT and, without a pause behind its answer, a GET with Observe: both answers. */
+  putAndObserve(mid: number, scope: object): Promise<{ readonly accepted: PeerEvent; readonly first: PeerEvent }>;
   get(mid: number): Promise<PeerEvent>;
   /** Registers for notifications, and returns the answer. */
   observe(mid: number): Promise<PeerEvent>;
   delete(mid: number): Promise<PeerEvent>;
-  /** The first notification about the mitigation, past or future, that is it. */
+  /** The first that the observer is told of the mitigation, past or future, that is it; the answer to Observe counts. */
   notified(mid: number, isIt: (scope: ScopeStatus) => boolean, timeoutMs?: number): Promise<ScopeStatus>;
   /** `nft list table inet dots_callhome`; empty if there is no such table. */
   ruleset(): Promise<string>;
@@ -73,11 +75,22 @@ function sceneIn(lab: Lab, options: SceneOptions, peers: Peer[], daemons: Daemon
       return daemon;
     },
     put: (mid, scope, more) => scene.peer.ask({ do: "put", mid, scope, ...more }),
+    async putAndObserve(mid, scope) {
+      const from = scene.peer.events.length;
+      scene.peer.send({ do: "put", mid, scope });
+      scene.peer.send({ do: "get", mid, observe: 0 });
+      const answerTo = async (method: string): Promise<PeerEvent> => {
+        const { n } = await scene.peer.until(`the ${method}`, (event) => event.event === "sent" && event.method === method, { from });
+        return scene.peer.until(`the answer to the ${method}`, (event) => (event.event === "answer" || event.event === "failed") && event.n === n, { from });
+      };
+      return { accepted: await answerTo("PUT"), first: await answerTo("GET") };
+    },
     get: (mid) => scene.peer.ask({ do: "get", mid }),
     observe: (mid) => scene.peer.ask({ do: "get", mid, observe: 0 }),
     delete: (mid) => scene.peer.ask({ do: "delete", mid }),
     async notified(mid, isIt, timeoutMs = 10_000) {
-      const isNews = (event: PeerEvent): boolean => event.event === "notification" && scopeOf(event).mid === mid && isIt(scopeOf(event));
+      const isTold = ({ event, observe }: PeerEvent): boolean => event === "notification" || (event === "answer" && observe !== undefined);
+      const isNews = (event: PeerEvent): boolean => isTold(event) && scopeOf(event).mid === mid && isIt(scopeOf(event));
       return scopeOf(await scene.peer.until(`a notification about mid ${mid}, ${String(isIt)},`, isNews, { timeoutMs }));
     },
     ruleset: async () => (await lab.router.run("nft", ["list", "table", "inet", "dots_callhome"])).stdout,

@@ -131,12 +131,20 @@ describe("the NAT journal", () => {
     assert.deepEqual(told, [[14_001, began + minute, began, 0], [14_002, null, began, 5], [14_003, null, null, 9], [14_004, null, began + minute, 0]]);
   });
 
-  it("takes no more than half of itself from a listing, and says that it does not hold all", () => {
+  it("takes no more from a listing than it has room for, or half of itself, and says when it does not hold all", () => {
     const journal = play(64);
-    const finish = journal.beginListing(began);
-    for (let port = 1; port <= 33; port += 1) tell(journal, { event: "", wanPort: port }, began);
-    finish(true);
-    assert.deepEqual([journal.columns.size, journal.forgotLiveAt], [32, began]);
+    const list = (...ports: readonly number[]): boolean => {
+      const finish = journal.beginListing(began);
+      for (const wanPort of ports) tell(journal, { event: "", wanPort }, began);
+      finish(true);
+      return journal.hasForgotten;
+    };
+    const range = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, at) => from + at);
+    assert.equal(list(...range(0, 64)), false);
+    assert.equal(list(...range(0, 65)), true, "one had to go");
+    assert.equal(list(...range(20, 64)), false, "a whole listing that it can hold");
+    assert.equal(list(...range(100, 140)), true);
+    assert.equal(searchJournal(journal, asking({}), { now: began }).flows.filter(({ sighting }) => sighting?.endedAt === null).length, 32);
   });
 
   it("forgets the oldest, and the index with it, however often it goes round", () => {
@@ -151,9 +159,9 @@ describe("the NAT journal", () => {
       const byIndex = searchJournal(journal, asking({ fromPorts: String(port), toPorts: "443" }), { now: began + 1000 }).flows;
       assert.equal(byIndex.length, all.filter(({ reply }) => reply.dport === port).length, `port ${port}`);
     }
-    assert.equal(journal.forgotLiveAt, null);
+    assert.equal(journal.hasForgotten, false);
     for (let port = 0; port < 65; port += 1) tell(journal, { wanPort: port + 200 }, began + 2000);
-    assert.equal(journal.forgotLiveAt, began + 2000);
+    assert.equal(journal.hasForgotten, true);
   });
 
   it("finds what came in through a port-forward, by the ports outside", () => {

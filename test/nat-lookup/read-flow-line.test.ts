@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
+import { formatIpAddress, parseIpAddress } from "../../src/model/ip-prefix.ts";
 import { parseConntrack } from "../../src/nat-lookup/parse-conntrack.ts";
 import { formatWords, readIpv6Bytes } from "../../src/nat-lookup/read-address-bytes.ts";
 import { emptyFlowLine, place, readFlowLine, type FlowLine } from "../../src/nat-lookup/read-flow-line.ts";
@@ -25,6 +26,12 @@ function expected(text: string): unknown {
   const icmp = flow.protocol === 1 || flow.protocol === 58;
   const ports = [original, reply].flatMap((tuple) => (icmp ? [tuple.icmpId ?? 0, tuple.icmpType ?? 0] : [tuple.sport ?? 0, tuple.dport ?? 0]));
   return [flow.family, flow.protocol, original.src, original.dst, reply.src, reply.dst, ...ports, flow.originalPackets, flow.originalBytes, flow.replyPackets, flow.replyBytes];
+}
+
+/** `198.51.00.9` is read as what it says; a kernel never prints it. */
+function isCanonical(address: unknown): boolean {
+  const read = typeof address === "string" ? parseIpAddress(address) : undefined;
+  return read !== undefined && formatIpAddress(read) === address;
 }
 
 const recorded = ["list-ipv4.txt", "list-ipv6.txt", "list-mark-zone.txt", "list-extended-id.txt"].flatMap((file) => vector(`conntrack/${file}`).trimEnd().split("\n"));
@@ -60,7 +67,7 @@ describe("readFlowLine", () => {
       const found = read(text);
       const reference = expected(text);
       // Where both read it, they name the same; what is left of a number may differ.
-      if (found && Array.isArray(reference)) assert.deepEqual((inWords(found) as unknown[]).slice(0, 6), reference.slice(0, 6));
+      if (found && Array.isArray(reference) && reference.slice(2, 6).every(isCanonical)) assert.deepEqual((inWords(found) as unknown[]).slice(0, 6), reference.slice(0, 6));
     }), { numRuns: 2000 });
   });
   it("reads IPv6 addresses in each of their forms, and prints them as the kernel does", () => {

@@ -92,3 +92,17 @@ test("whatever is passed as a value, it is one harmless word or refused", () => 
     }
   }), { numRuns: 2000 });
 });
+
+test("dynamic sets, their updates, and look-ups of a part of an address", () => {
+  const table = { family: "inet", name: "t" } as const;
+  assert.equal(
+    renderStatement({ do: "add set", table, name: "seen", key: ["ether_addr", "ipv4_addr"], flags: ["dynamic", "timeout"], size: 64, timeout: 600 }),
+    "add set inet t seen { type ether_addr . ipv4_addr; flags dynamic,timeout; size 64; timeout 600s; }",
+  );
+  assert.equal(
+    renderStatement({ do: "add rule", table, chain: "c", rule: [{ match: "ct direction", values: [{ word: "original" }] }, { update: "seen", key: ["ether saddr", "ct original ip saddr"] }] }),
+    "add rule inet t c ct direction original update @seen { ether saddr . ct original ip saddr counter }",
+  );
+  assert.equal(renderStatement({ do: "add rule", table, chain: "c", rule: [{ vmap: "m", key: ["ip daddr"], mask: "255.255.255.0" }] }), "add rule inet t c ip daddr & 255.255.255.0 vmap @m");
+  assert.throws(() => renderStatement({ do: "add rule", table, chain: "c", rule: [{ vmap: "m", key: ["ip daddr"], mask: "1 drop" }] }), /not a valid IP address/);
+});

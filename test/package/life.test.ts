@@ -24,7 +24,7 @@ command=$(sed -n 's/^param\tcommand\t//p' /procd/message | tr '\t' ' ')
 caps=-all,+net_admin
 setpriv --reuid 32768 --regid 32768 --clear-groups --bounding-set $caps --inh-caps $caps --ambient-caps $caps --no-new-privs $command 2>/daemon.log &
 echo $! >/procd/pid
-for i in $(seq 100); do [ -S /var/run/dots-callhome.sock ] && break; sleep 0.1; done
+for i in $(seq 300); do [ -S /var/run/dots-callhome.sock ] && break; sleep 0.1; done
 `;
 const stop = "kill $(cat /procd/pid); wait; echo; cat /daemon.log";
 
@@ -49,7 +49,7 @@ test("the daemon runs as its own user with CAP_NET_ADMIN alone; root speaks to i
     echo '{"id":1,"method":"devices"}' | node -e "const s=require('net').connect('/var/run/dots-callhome.sock');process.stdin.pipe(s).pipe(process.stdout)"
     grep -E '^(Uid|CapEff|CapBnd|NoNewPrivs)' /proc/$(cat /procd/pid)/status
     stat -c '%a %u' /var/run/dots-callhome/control.sock
-    kill -HUP $(cat /procd/pid); sleep 0.5`);
+    kill -HUP $(cat /procd/pid); for i in $(seq 100); do grep -q reloaded /daemon.log && break; sleep 0.1; done`);
   assert.match(out, /"name": ?"isp"/);
   assert.match(out, /\{"id":1,"result":\{"devices":\[\]\}\}/);
   assert.match(out, /Uid:\t32768\t[^]*CapEff:\t0000000000001000\nCapBnd:\t0000000000001000\nNoNewPrivs:\t1\n600 32768\n/);

@@ -1,6 +1,6 @@
 // The init script, uci-defaults and hotplug on a played router: BusyBox runs them, procd, uci and ujail are stubs (test/package/stub).
 import assert from "node:assert/strict";
-import { lstatSync, readlinkSync, statSync } from "node:fs";
+import { lstatSync, readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { addProvider, playRouter, type PlayedRouter } from "./played-router.ts";
@@ -72,14 +72,14 @@ test("uci-defaults leaves what the owner has set, and does without a firewall", 
 test("without a provider nothing runs, but a change of the configuration is waited for", async () => {
   const router = routerWith();
   assert.equal((await router.run(init("start"))).code, 0);
-  assert.deepEqual(router.procd(), [["set"], ["reload-trigger", "dots-callhome"]]);
+  assert.deepEqual(router.procd(), [["set"], ["reload-trigger", "dots-callhome", "dhcp"]]);
   assert.match(router.log().join("\n"), /^daemon\.notice not started: no provider is enabled/);
 });
 
 test("a configuration with errors does not start, and the log names file, line and option", async () => {
   const router = routerWith({ provider: { port: "http" } });
   await router.run(init("start"));
-  assert.deepEqual(router.procd(), [["set"], ["reload-trigger", "dots-callhome"]]);
+  assert.deepEqual(router.procd(), [["set"], ["reload-trigger", "dots-callhome", "dhcp"]]);
   const log = router.log().join("\n");
   assert.match(log, /daemon\.err \/etc\/config\/dots-callhome:\d+: config upstream 'isp': option port: 'http'/);
   assert.match(log, /daemon\.err not started/);
@@ -105,6 +105,24 @@ test("in a jail: its own user, CAP_NET_ADMIN alone, what it needs and no more", 
     assert.ok(shown.includes(path), path);
   }
   for (const path of ["/", "/etc", "/etc/config", "/tmp", "/bin/sh", "/bin/busybox"]) assert.ok(!shown.includes(path), path);
+});
+
+test("in a jail: every file outside its own folder that the sources name is shown", async () => {
+  const router = routerWith({ jail: true, provider: {} });
+  router.write("etc/config/dhcp", "config dnsmasq\n\toption leasefile '/srv/leases'\n", 0o600);
+  await router.run(`${setUp}; ${init("start")}`);
+  const shown = (router.procd().find(([kind]) => kind === "read-only") ?? []).map((path) => path.replace(/^.*:/, ""));
+  assert.ok(shown.includes("/srv/leases"));
+  const system = new URL("../../src/system/", import.meta.url);
+  const named = readdirSync(system).flatMap((file) => [...readFileSync(new URL(file, system), "utf8").matchAll(/"(\/(?:etc|tmp|usr|var)\/[^"]*)"/g)].map(([, path = ""]) => path));
+  assert.ok(named.includes("/etc/config/dhcp"));
+  for (const path of named) assert.ok(shown.some((each) => path === each || path.startsWith(`${each}/`)), path);
+  const copy = statSync(join(router.root, "tmp/run/dots-callhome-config/dhcp"));
+  assert.deepEqual([copy.uid, copy.gid, copy.mode & 0o777], [0, 32768, 0o640]);
+  // A changed file must arrive in what is mounted: the same inode.
+  router.write("etc/config/dhcp", "config host\n\toption name 'printer'\n", 0o600);
+  await router.run(init("reload"));
+  assert.match(router.read("tmp/run/dots-callhome-config/dhcp"), /printer/);
 });
 
 test("in a jail: the daemon owns its folders and keys and nothing else, and its copy of the configuration is not the world's", async () => {
@@ -157,13 +175,13 @@ test("reload: SIGHUP; a restart where the jail must change; nothing where the co
 
   router.write("etc/config/dots-callhome", config.replace("option enabled '1'", "option enabled '0'"), 0o600);
   await router.run(init("reload"));
-  assert.deepEqual(router.procd(), [["set"], ["reload-trigger", "dots-callhome"]]); // procd stops a service without instances
+  assert.deepEqual(router.procd(), [["set"], ["reload-trigger", "dots-callhome", "dhcp"]]); // procd stops a service without instances
 });
 
 test("hotplug: a WAN that comes up is dialled through at once, others are not, and without a daemon it is quiet", async () => {
   const router = routerWith();
   router.write("usr/bin/dots-callhome.played", "#!/bin/ash\necho \"$@\" >>/called\n", 0o755);
-  const event = (device: string, action = "ifup"): string => `ACTION=${action} INTERFACE=wan DEVICE=${device} ash /etc/hotplug.d/iface/90-dots-callhome; sleep 0.2; cat /called 2>/dev/null; rm -f /called`;
+  const event = (device: string, action = "ifup"): string => `ACTION=${action} INTERFACE=wan DEVICE=${device} ash /etc/hotplug.d/iface/90-dots-callhome; for i in 1 2 3 4 5; do [ -e /called ] && break; sleep 0.2; done; cat /called 2>/dev/null; rm -f /called`;
   await router.run("uci add_list dots-callhome.@globals[0].wan_device=pppoe-wan; mv /usr/bin/dots-callhome.played /usr/bin/dots-callhome");
   const quiet = await router.run(event("pppoe-wan"));
   assert.deepEqual([quiet.stdout, quiet.stderr, router.log()], ["", "", []]);

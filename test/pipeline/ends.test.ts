@@ -38,6 +38,15 @@ test("withdrawn and asked for again within the period: it is active again, the n
   assert.deepEqual(home.held(), []);
 });
 
+test("what has ended can be asked for during another minute, then it is removed (§4.4.1.1)", async () => {
+  const home = fakeHome();
+  await home.ask({}, false, 300);
+  await home.clock.advance(359_000);
+  assert.deepEqual(home.pipeline.mitigationsOf("isp", client).map(({ status }) => status), [6]);
+  await home.clock.advance(1_000);
+  assert.deepEqual(home.pipeline.mitigationsOf("isp", client), []);
+});
+
 test("withdrawn twice, or what is not there: nothing happens", async () => {
   const home = fakeHome();
   home.pipeline.withdraw("isp", client, 56);

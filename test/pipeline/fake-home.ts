@@ -123,8 +123,7 @@ export function fakeHome(policy: Partial<Policy> = {}, { from = nothingRemembere
     },
     disturb: () => { disturbed(); },
     ask(words = {}, ifMatch = false, lifetime = 3600) {
-      const { lifetime: _, ...asked } = requested(words);
-      return pipeline.request({ asked, lifetime, attackStatus: null }, ifMatch);
+      return pipeline.request({ asked: requested(words), lifetime, attackStatus: null }, ifMatch);
     },
     only() {
       const [only, ...others] = store.all();

@@ -17,8 +17,7 @@ interface Case {
 
 /** What becomes of it, in short: `new 3600 over 1,2`, `refresh 17 3600`, `4.00 …`, `4.09 cause 1 mid 9`, `5.03 60`, `ignored`. */
 function admit({ asked = {}, lifetime = 3600, ifMatch = false, known = [], most = 256, after = 0 }: Case): string {
-  const { lifetime: _, ...request } = requested(asked);
-  const result = admitRequest(request, lifetime, ifMatch, known, { ...autoPolicy, maxMitigations: most }, start + after * 1000);
+  const result = admitRequest(requested(asked), lifetime, ifMatch, known, { ...autoPolicy, maxMitigations: most }, start + after * 1000);
   switch (result.is) {
     case "ignored": return "ignored";
     case "new": return `new ${result.lifetime} over ${result.overrides.map(({ id }) => id).join(",") || "none"}`;
@@ -51,7 +50,9 @@ const cases: readonly [what: string, given: Case, expected: string][] = [
   ["the same mid, another protocol, conditionally", { known: [active], asked: { protocols: [6] }, ifMatch: true }, "4.00 a mitigation with this mid has other parameters"],
   ["the same mid of one that has ended", { known: [ended] }, "new 3600 over none"],
   ["the same mid of another cuid", { known: [known(1, { cuid: "else" })] }, "new 3600 over none"],
-  ["the same mid and cuid of another upstream", { known: [known(1, { upstream: "other" })] }, "new 3600 over none"],
+  ["the same cuid of another upstream (§4.4.1.1)", { known: [known(1, { upstream: "other", mid: 9 })] }, "4.09 cause 3 mid none"],
+  ["the same cuid of another upstream, whose requests have ended", { known: [known(1, { upstream: "other" }, { state: "ended", outcome: "expired" })] }, "new 3600 over none"],
+  ["the same mid of another upstream", { known: [known(1, { upstream: "other", cuid: "else" })] }, "new 3600 over none"],
   ["conditionally, but there is none", { ifMatch: true }, "ignored"],
   ["conditionally, but it has ended", { ifMatch: true, known: [ended] }, "ignored"],
   ["conditionally, of one that was denied", { ifMatch: true, known: [known(1, {}, denied)] }, "ignored"],
@@ -72,7 +73,7 @@ const cases: readonly [what: string, given: Case, expected: string][] = [
   ["the owner said no to something else", { known: [known(1, { mid: 3, to: "198.51.100.10" }, denied)] }, "new 3600 over none"],
   ["the owner said no to another upstream", { known: [known(1, { upstream: "other" }, denied)] }, "new 3600 over none"],
   ["no room", { known: [known(1, { mid: 1, to: "192.0.2.1" }), known(2, { mid: 2, to: "192.0.2.2" })], most: 2 }, "5.03 60"],
-  ["no room, counted over all upstreams", { known: [known(1, { upstream: "other" })], most: 1 }, "5.03 60"],
+  ["no room, counted over all upstreams", { known: [known(1, { upstream: "other", cuid: "else" })], most: 1 }, "5.03 60"],
   ["what is overridden makes room", { known: [known(1, { mid: 1 })], most: 1 }, "new 3600 over 1"],
   ["what has ended takes none", { known: [ended], most: 1 }, "new 3600 over none"],
 ];

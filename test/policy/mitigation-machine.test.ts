@@ -164,9 +164,9 @@ test("devices that are not to be touched are left out of it", () => {
   assert.deepEqual(found.devices, [camera]);
 });
 
-const anyEvent = fc.constantFrom(...Object.values(events)) as fc.Arbitrary<MitigationEvent>;
+const anyEvent = fc.constantFrom<MitigationEvent[]>(...Object.values(events));
 const anyPolicy = fc.record({ onTimeout: fc.constantFrom("deny", "block"), whilePending: fc.constantFrom("none", "limit"), consent: fc.constantFrom("ask", "auto") }, { noNullPrototype: true })
-  .map((words) => ({ ...askPolicy, ...words }) as Policy);
+  .map((words) => ({ ...askPolicy, ...words }));
 
 test("whatever happens: what is ended stays so; a deadline that is due is never due again; a lifetime that is over ends it", () => {
   const history = fc.array(fc.tuple(anyEvent, fc.integer({ min: 0, max: 400_000 })), { maxLength: 30 });

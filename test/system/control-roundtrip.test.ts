@@ -23,7 +23,7 @@ const actions = {
   list: () => ({ mitigations: [view] }),
   approve: (params: { id: number }) => {
     heard.push(params);
-    return params.id === 17 ? { ...view, state: "active" } : fail("not-found", `there is no mitigation ${params.id}`);
+    return params.id === 17 ? { ...view, state: "active", status: 2 } : fail("not-found", `there is no mitigation ${params.id}`);
   },
 } as unknown as OperatorActions;
 

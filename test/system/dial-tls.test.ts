@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
 import { createServer as createTcpServer, type AddressInfo, type Server, type Socket } from "node:net";
 import { after, before, test } from "node:test";
 import { createServer, type TLSSocket, type TlsOptions } from "node:tls";
@@ -56,19 +57,21 @@ async function withServer(options: TlsOptions, play: (server: Server, sockets: T
     sockets.push(socket);
     socket.on("error", () => undefined);
     if (greeting !== "") socket.write(greeting);
-    socket.on("data", (bytes) => { socket.write(bytes); });
+    socket.on("data", (bytes: Buffer) => { socket.write(bytes); });
   });
   server.on("tlsClientError", () => undefined);
   await listening(server, () => play(server, sockets));
-  for (const socket of sockets) socket.destroy();
 }
 
 async function listening(server: Server, play: () => Promise<void>): Promise<void> {
+  const open = new Set<Socket>();
+  server.on("connection", (socket) => { open.add(socket.on("error", () => undefined)); });
   await new Promise<void>((resolve) => { server.listen(0, "127.0.0.1", resolve); });
   try {
     await play();
   } finally {
     server.close();
+    for (const socket of open) socket.destroy();
   }
 }
 
@@ -157,25 +160,23 @@ test("nobody listens: refused, without a connection", async () => {
 
 test("a peer that is no TLS server, and one that hangs up", async () => {
   for (const [behave, why] of [[(socket: Socket) => { socket.end("220 mail.example ESMTP\r\n"); }, /./], [(socket: Socket) => { socket.destroy(); }, /./]] as const) {
-    const server = createTcpServer((socket) => { socket.on("error", () => undefined); behave(socket); });
+    const server = createTcpServer(behave);
     await listening(server, async () => { assert.match((await refusal(server, psk)).message, why); });
   }
 });
 
 test("called off: before, and in the middle of the handshake", async () => {
-  const sockets: Socket[] = [];
-  const silent = createTcpServer((socket) => { sockets.push(socket); socket.on("error", () => undefined); });
+  const silent = createTcpServer();
   await listening(silent, async () => {
     assert.equal((await refusal(silent, psk, { signal: AbortSignal.abort() })).message, "aborted");
     const controller = new AbortController();
     setTimeout(() => { controller.abort(); }, 50);
     assert.equal((await refusal(silent, psk, { signal: controller.signal })).message, "aborted");
-    for (const socket of sockets) socket.destroy();
   });
 });
 
 test("the peer ends it, or dies: told once, and nothing is sent any more", () => withServer(pskServer, async (server, sockets) => {
-  for (const end of [(socket: TLSSocket) => { socket.end(); }, (socket: TLSSocket) => { socket.resetAndDestroy(); }]) {
+  for (const end of [(socket: TLSSocket) => { socket.end(); }, (socket: TLSSocket) => { socket.destroy(); }]) {
     const { channel, closings } = await dial(server, psk);
     const socket = sockets.at(-1);
     assert.ok(socket);
@@ -196,3 +197,43 @@ test("a peer that does not read loses the connection instead of our memory", () 
   }
   assert.match(closings.join(), /does not read/);
 }));
+
+/** `openssl s_server`, which says back each line in reverse. */
+async function withOpenssl(args: readonly string[], play: (server: Server) => Promise<void>): Promise<void> {
+  const child = spawn("openssl", ["s_server", "-rev", "-accept", "127.0.0.1:0", ...args]);
+  try {
+    const port = await new Promise<number>((resolve, reject) => {
+      let said = "";
+      const read = (bytes: Buffer): void => {
+        said += bytes.toString();
+        const found = /ACCEPT \S+:(\d+)\n/.exec(said);
+        if (found) resolve(Number(found[1]));
+      };
+      child.stdout.on("data", read);
+      child.stderr.on("data", read);
+      child.once("error", reject).once("exit", () => { reject(new Error(said)); });
+    });
+    await play({ address: () => ({ port }) } as unknown as Server);
+  } finally {
+    child.kill("SIGKILL");
+  }
+}
+
+for (const version of ["-tls1_2", "-tls1_3"] as const) {
+  test(`OpenSSL's own server, ${version}: PSK; certificates, resumed`, async () => {
+    await withOpenssl([version, "-nocert", "-psk", key.toString("hex"), "-psk_identity", "cpe-0001"], async (server) => {
+      const { channel, received } = await dial(server, psk);
+      channel.send(Buffer.from("abc\n"));
+      await until(() => received() === "cba\n", received());
+      channel.close();
+    });
+    await withOpenssl([version, "-cert", isp.certFile, "-key", isp.keyFile, "-CAfile", ca.file, "-Verify", "1", "-verify_return_error"], async (server) => {
+      const first = await dial(server, certificate());
+      await until(() => first.tickets.length > 0, "a ticket");
+      first.channel.close();
+      const again = await dial(server, certificate(), { session: first.tickets.at(-1) ?? Buffer.alloc(0) });
+      assert.equal(again.channel.details.resumed, true);
+      again.channel.close();
+    });
+  });
+}

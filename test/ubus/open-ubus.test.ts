@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createServer, type Socket } from "node:net";
 import { after, afterEach, before, suite, test } from "node:test";
 import { setTimeout as wait } from "node:timers/promises";
-import { encodeMessage, messageType, ubusStatus } from "../../src/ubus/message.ts";
+import { createMessageReader, encodeMessage, messageType, ubusStatus } from "../../src/ubus/message.ts";
 import { openUbus, type Ubus } from "../../src/ubus/open-ubus.ts";
 import { UbusError } from "../../src/ubus/ubus-error.ts";
 import type { UbusTable } from "../../src/ubus/blobmsg.ts";
@@ -233,6 +233,40 @@ suite("ubus client, against a hostile ubusd", () => {
         Promise.race([each, wait(50).then(() => { throw new Error("waiting"); })])));
       assert.ok(results.filter((each) => each.status === "rejected" && each.reason instanceof UbusError && each.reason.status === ubusStatus.noMemory).length >= 15);
     });
+  });
+
+  test("calls with malformed data, without a method, for unknown objects, and too many of them are answered with a status", async () => {
+    const statuses: (number | undefined)[] = [];
+    await withServer((socket) => {
+      socket.write(hello);
+      const call = (seq: number, objectId: number, more: object): void => {
+        socket.write(encodeMessage({ type: messageType.invoke, seq, peer: 77, attributes: { objectId, ...more } }));
+      };
+      const read = createMessageReader(({ type, seq, peer, attributes }) => {
+        if (type === messageType.status) statuses.push(attributes.status);
+        if (type !== messageType.addObject) return;
+        socket.write(encodeMessage({ type: messageType.data, seq, peer, attributes: { objectId: 5 } }));
+        socket.write(encodeMessage({ type: messageType.status, seq, peer, attributes: { status: 0 } }));
+        setImmediate(() => {
+          call(1, 5, { method: "echo", data: Buffer.from("ffffffff", "hex") });
+          call(2, 5, { method: "echo" });
+          call(3, 5, { data: Buffer.alloc(0) });
+          call(4, 6, { method: "echo", data: Buffer.alloc(0) });
+          for (let more = 0; more < 65; more++) call(5 + more, 5, { method: "never", data: Buffer.alloc(0) });
+        });
+      });
+      socket.on("data", read);
+    }, async (path) => {
+      const ubus = openUbus({ path });
+      opened.push(ubus);
+      ubus.publish(echo);
+      await until("answered", () => statuses.length >= 5);
+    });
+    const { invalidArgument, notFound, noMemory } = ubusStatus;
+    // Which of them are too many depends on how many of the first are answered by then.
+    const tooMany = statuses.filter((status) => status === noMemory).length;
+    assert.ok(tooMany >= 1 && tooMany <= 2, `${tooMany} were too many`);
+    assert.deepEqual(statuses.filter((status) => status !== noMemory).sort(), [invalidArgument, invalidArgument, invalidArgument, notFound]);
   });
 
   test("an answer without end is cut", async () => {

@@ -15,6 +15,7 @@ export async function startUbusd(path: string): Promise<TestUbusd> {
   return {
     path,
     async stop() {
+      if (child.signalCode !== null) return;
       const ended = once(child, "exit");
       child.kill("SIGKILL");
       await ended;

@@ -33,7 +33,7 @@ export function decodeCbor(bytes: Uint8Array): unknown {
     allowBigInt: true, // in an attribute that we may ignore
     allowNaN: false,
     allowInfinity: false,
-    tags: { 4: (content) => readDecimal(content()) },
+    tags: anyTag,
   };
   try {
     return decode(body, { ...options, tokenizer: new BoundedTokenizer(body, options) });
@@ -42,6 +42,15 @@ export function decodeCbor(bytes: Uint8Array): unknown {
     throw new BodyError(error instanceof Error ? error.message.slice(0, 100) : "malformed CBOR");
   }
 }
+
+/** What a tag other than 4 makes of its content: nothing that any attribute takes, so that only one that we ignore may have it. */
+const unknownTag = Symbol("a CBOR tag that is not known");
+const anyTag = new Proxy<NonNullable<DecodeOptions["tags"]>>({}, {
+  get: (_, tag) => (content: () => unknown): unknown => {
+    const value = content();
+    return tag === "4" ? readDecimal(value) : unknownTag;
+  },
+});
 
 /** cborg's tokenizer, which refuses to open more than `maxDepth` containers, and so keeps its recursion bounded. */
 class BoundedTokenizer extends Tokenizer {

@@ -12,10 +12,10 @@ export interface UnderTest {
   readonly handled: CoapRequest[];
   readonly forgotten: string[];
   /** Datagrams that went out since it was last asked, as `CON 0x1234 2.05`, and whole. */
-  sent(): string[];
-  sentMessages(): CoapDatagram[];
-  heard(): number;
-  receive(datagram: Uint8Array): Promise<void>;
+  readonly sent: () => string[];
+  readonly sentMessages: () => CoapDatagram[];
+  readonly heard: () => number;
+  readonly receive: (datagram: Uint8Array) => Promise<void>;
 }
 
 const standard: TransmissionParameters = { ackTimeout: 2_000, ackRandomFactor: 1, maxRetransmit: 3 };

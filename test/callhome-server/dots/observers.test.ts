@@ -8,10 +8,10 @@ interface Watched {
   readonly observers: Observers;
   readonly clock: FakeClock;
   /** Notifications since last asked: seconds since the beginning, token, code, Observe, Max-Age (here: the state). */
-  told(): string[];
+  readonly told: () => string[];
   /** What a resource is now: a number, `final`, or gone. */
   readonly state: Map<string, { readonly value: number; readonly final?: boolean } | undefined>;
-  watch(token: string, resource: string): number | undefined;
+  readonly watch: (token: string, resource: string) => number | undefined;
 }
 
 function watched(): Watched {

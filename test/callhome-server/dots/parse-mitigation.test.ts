@@ -44,7 +44,7 @@ const fine: readonly [what: string, scope: object, lifetime: number | null, atta
 ];
 for (const [what, scope, lifetime, attackStatus] of fine) {
   test(`accepted: ${what}`, () => {
-    const merged = Object.fromEntries(Object.entries({ ...leastScope, ...scope }).filter(([, value]) => value !== null));
+    const merged = Object.fromEntries(Object.entries<unknown>({ ...leastScope, ...scope }).filter(([, value]) => value !== null));
     const read = accepted(merged);
     assert.deepEqual([read.lifetime, read.attackStatus], [lifetime, attackStatus]);
   });

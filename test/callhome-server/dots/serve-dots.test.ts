@@ -111,7 +111,7 @@ test("GET mitigate: one, all, none, of another client, of another upstream", asy
 
 test("GET mitigate: of a mid that came twice the latest, and nothing that was overridden (§4.4.1.3)", async () => {
   const fake = fakeService();
-  fake.mitigations = [ended, { ...ended, id: 18, outcome: "overridden", request: requested({ mid: 57 }) }, { ...pending, id: 19 }];
+  fake.mitigations = [{ ...pending, id: 19 }, ended, { ...ended, id: 18, outcome: "overridden", request: requested({ mid: 57 }) }];
   const response = await answer("0.01", mine, { query: ["c=n"] }, fake);
   assert.deepEqual(plain(response.payload ?? bytes("")), { 1: { 2: [{ 5: 56, 14: 3600, 16: 1 }] } });
   assert.equal((await answer("0.01", `${mine}/mid=57`, {}, fake)).code, "4.04");

@@ -51,7 +51,7 @@ export function deleteMitigation(service: DotsService, path: DotsPath): CoapResp
 
 /** Of each mid the latest; what was overridden is "no longer available" (RFC 9132 §4.4.1.3). */
 function available(mitigations: readonly Mitigation[]): Mitigation[] {
-  const latest = new Map(mitigations.map((each) => [each.request.mid, each]));
+  const latest = new Map([...mitigations].sort((a, b) => a.id - b.id).map((each) => [each.request.mid, each]));
   return [...latest.values()].filter((each) => each.outcome !== "overridden");
 }
 

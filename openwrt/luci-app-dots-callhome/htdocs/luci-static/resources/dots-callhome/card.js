@@ -37,10 +37,10 @@ function picture(mitigation) {
 		build.svg('circle', { cx: 194, cy: 23, r: 11, fill: 'none', stroke: 'currentColor', 'stroke-width': 2 }),
 		build.svg('path', { d: 'M183 23h22M194 12c-7 7-7 15 0 22M194 12c7 7 7 15 0 22', fill: 'none', stroke: 'currentColor', 'stroke-width': 1 })
 	];
-	const arrows = Math.max(1, Math.min(9, Math.round(Math.log10(Math.max(rate, 1)) * 2)));
+	const arrows = Math.max(2, Math.min(9, Math.round(Math.log10(Math.max(rate, 1)) * 2)));
 	for (let at = 0; at < arrows; at++) {
-		const x = 42 + at * 14;
-		drawn.push(build.svg('path', { d: 'M%d 17l7 6l-7 6'.format(x), fill: 'none', stroke: '#c77700', 'stroke-width': 3 }));
+		const x = 44 + (at + .5) * 130 / arrows - 4;
+		drawn.push(build.svg('path', { d: 'M%d 17l7 6l-7 6'.format(x), fill: 'none', style: 'stroke: var(--dch-warn)', 'stroke-width': 3 }));
 	}
 	return build.svg('svg', { viewBox: '0 0 210 46', 'class': 'dch-picture', role: 'img', 'aria-label': _('The device sends packets to the target.') }, drawn);
 }
@@ -215,7 +215,7 @@ return baseclass.extend({
 		const further = build.button('', '', () => { limit += 50; show(last); });
 		const announce = settled => {
 			page.complain(null);
-			page.say(settled.textContent);
+			page.say(Array.from(settled.querySelectorAll('h3, p')).map(each => each.textContent).join(' – '));
 			const title = settled.querySelector('h3');
 			results.unshift(settled);
 			show(last);

@@ -87,6 +87,9 @@ function listen(heard, state) {
 		});
 		return read();
 	}).catch(() => null).then(() => {
+		/* It ends with the daemon, too. */
+		if (state.live)
+			heard();
 		state.live = false;
 		again(10000);
 	});
@@ -96,7 +99,7 @@ return baseclass.extend({
 	ask: ask,
 
 	/**
-	 * Calls refresh() at once, when the daemon has news, and every few seconds: at least every 30 where news are heard,
+	 * Calls refresh() at once, when the daemon has news, and every few seconds: at least every 10 where news are heard,
 	 * every `seconds` where they are not or while fast() says that figures move. One at a time.
 	 */
 	follow: function(refresh, seconds, fast) {
@@ -118,7 +121,7 @@ return baseclass.extend({
 		};
 		poll.add(() => {
 			const since = Date.now() - state.last;
-			if (state.live && !(fast && fast()) && since >= 0 && since < 30000)
+			if (state.live && !(fast && fast()) && since >= 0 && since < 10000)
 				return Promise.resolve();
 			return run();
 		}, seconds);

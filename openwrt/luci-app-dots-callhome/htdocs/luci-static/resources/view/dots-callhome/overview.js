@@ -12,17 +12,17 @@ const node = build.node;
 function sessionLine(upstream, retry) {
 	const name = words.clean(upstream.name);
 	if (upstream.state == 'connected')
-		return node('div', { 'class': 'dch-line dch-good' }, node('strong', {}, _('Connected with %s').format(name)), ' ',
+		return node('div', { 'class': 'dch-line dch-good' }, node('strong', {}, _('Connected with “%s”').format(name)), ' ',
 			node('span', { 'class': 'dch-quiet' }, _('since %s').format(words.when(upstream.since))),
 			node('details', {}, node('summary', {}, _('Details')), node('dl', {},
 				node('dt', {}, _('Address')), node('dd', {}, words.clean(upstream.peer || '–')),
 				node('dt', {}, _('Way')), node('dd', {}, upstream.transport == 'tcp' ? _('TLS over TCP') : _('DTLS over UDP')),
 				node('dt', {}, _('Connections since the start')), node('dd', {}, words.number(upstream.sessions)))));
 	if (upstream.state == 'disabled')
-		return node('div', { 'class': 'dch-line' }, node('strong', {}, _('%s is switched off').format(name)),
+		return node('div', { 'class': 'dch-line' }, node('strong', {}, _('“%s” is switched off').format(name)),
 			node('p', {}, _('This provider cannot warn you. To switch it on, go to Settings.')));
 	return node('div', { 'class': 'dch-line dch-warn' },
-		node('strong', {}, upstream.state == 'connecting' ? _('Connecting with %s …').format(name) : _('%s cannot warn you right now').format(name)),
+		node('strong', {}, upstream.state == 'connecting' ? _('Connecting with “%s” …').format(name) : _('Your provider “%s” cannot warn you right now').format(name)),
 		node('p', {}, _('What is blocked stays blocked. We try again by ourselves, all the time.')),
 		node('p', { 'class': 'dch-quiet' }, _('What you can check: does the internet work? Are address and key in the Settings those that your provider gave you?')),
 		upstream.last_error ? node('details', {}, node('summary', {}, _('What went wrong')), node('p', {}, words.clean(upstream.last_error).length < 48 ? words.clean(upstream.last_error) : upstream.last_error)) : '',

@@ -1,0 +1,59 @@
+import type { MitigationView } from "./describe-mitigation.ts";
+import { composeNotification } from "./notification.ts";
+import type { Language } from "./notification-words.ts";
+
+/** A retained message for Home Assistant's MQTT discovery; an empty payload takes back what was announced. */
+export interface DiscoveryMessage {
+  readonly topic: string;
+  readonly payload: string;
+}
+
+/** `P/state`, which the sensors read. */
+export function describeState(mitigations: readonly MitigationView[], connected: boolean): object {
+  const of = (state: MitigationView["state"]): MitigationView[] => mitigations.filter((each) => each.state === state);
+  return {
+    pending: of("pending").length, blocked: of("active").filter(({ action }) => action !== "observe").length,
+    packets_stopped: mitigations.reduce((sum, { dropped }) => sum + dropped.packets, 0), provider: connected ? "ON" : "OFF",
+  };
+}
+
+export function announceSensors(prefix: string): readonly DiscoveryMessage[] {
+  const node = nodeOf(prefix);
+  const sensor = (kind: "sensor" | "binary_sensor", field: string, name: string, more: object): DiscoveryMessage => ({
+    topic: `homeassistant/${kind}/${node}/${field}/config`,
+    payload: JSON.stringify({
+      name, unique_id: `${node}_${field}`, state_topic: `${prefix}/state`, value_template: `{{ value_json.${field} }}`, ...common(prefix), ...more,
+    }),
+  });
+  return [
+    sensor("sensor", "pending", "Questions", { icon: "mdi:help-circle" }),
+    sensor("sensor", "blocked", "Blocked", { icon: "mdi:shield-check" }),
+    sensor("sensor", "packets_stopped", "Packets stopped", { state_class: "total", icon: "mdi:shield" }),
+    sensor("binary_sensor", "provider", "Internet provider", { device_class: "connectivity" }),
+  ];
+}
+
+/** Two buttons for each question, as long as it waits. */
+export function announceAnswers(prefix: string, mitigation: MitigationView, language: Language): readonly DiscoveryMessage[] {
+  const { title, actions } = composeNotification({ event: "request", about: mitigation }, language);
+  return (["approve", "deny"] as const).map((does) => {
+    const action = mitigation.state === "pending" ? actions.find((each) => each.does === does) : undefined;
+    return {
+      topic: `homeassistant/button/${nodeOf(prefix)}/${mitigation.id}_${does}/config`,
+      payload: action === undefined ? "" : JSON.stringify({
+        name: `${title}: ${action.label}`, unique_id: `${nodeOf(prefix)}_${mitigation.id}_${does}`, command_topic: `${prefix}/mitigation/${mitigation.id}/set`, payload_press: does, ...common(prefix),
+      }),
+    };
+  });
+}
+
+function nodeOf(prefix: string): string {
+  return prefix.replace(/[^A-Za-z0-9_-]/g, "_");
+}
+
+function common(prefix: string): object {
+  return {
+    availability_topic: `${prefix}/availability`,
+    device: { identifiers: [nodeOf(prefix)], name: "dots-callhome", model: "Outgoing attacks" },
+  };
+}

@@ -1,0 +1,18 @@
+import { callDaemon } from "../../src/system/control-client.ts";
+import { systemClock as clock } from "../../src/system/system-clock.ts";
+import { openUbus } from "../../src/ubus/open-ubus.ts";
+import type { Backend } from "./start-router.ts";
+
+/** The real daemon: methods over its control socket, notifications over ubus. What refuses carries `error`, as on ubus. */
+export function daemonBackend(controlSocket: string, ubusSocket: string): Backend & { close(): void } {
+  const ubus = openUbus({ path: ubusSocket });
+  return {
+    async call(method, params) {
+      const reply = await callDaemon(controlSocket, method, params, { clock, timeout: 20_000 });
+      if ("result" in reply) return { status: 0, data: reply.result };
+      return reply.error.code === "unreachable" ? undefined : { status: 2, data: reply };
+    },
+    subscribe: (notified) => ubus.subscribe("dots-callhome", notified),
+    close: () => { ubus.close(); },
+  };
+}

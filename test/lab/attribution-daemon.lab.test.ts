@@ -1,0 +1,72 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import type { LookupView } from "../../src/operator/describe-lookup.ts";
+import type { MitigationView } from "../../src/operator/describe-mitigation.ts";
+import type { StatusView } from "../../src/operator/describe-status.ts";
+import { labAddresses, labMissing } from "./lab.ts";
+import { playScene } from "./scene.ts";
+import { rawPackets, send, sendOnly, until } from "./scene-witnesses.ts";
+
+const { target, wan, camera } = labAddresses;
+const missing = labMissing();
+
+const scope = (more: object): object => ({
+  "source-prefix": [`${wan.v4}/32`], "target-prefix": [`${target.v4}/32`], "target-protocol": [17], lifetime: 120, ...more,
+});
+
+describe("who it was, by the daemon", { timeout: 90_000, skip: missing.length > 0 && `needs ${missing.join(", ")}` }, () => {
+  it("names a device whose flows have ended, in `lookup` and in a request", () =>
+    playScene({}, async (scene) => {
+      const { lab, daemon } = scene;
+      const { ports } = await send(lab, lab.camera, { port: 4470, sourcePorts: "40000-40009" });
+      await lab.router.run("conntrack", ["-D", "-s", camera.v4]);
+      const [lower, upper] = [Math.min(...ports.split(/[ -]/).map(Number)), Math.max(...ports.split(/[ -]/).map(Number))];
+      const words = ["--source", `${wan.v4}/32`, "--source-port", `${lower}-${upper}`, "--target", `${target.v4}/32`, "--target-port", "4470", "--protocol", "17"];
+      const found = await daemon.json("lookup", ...words) as LookupView;
+      assert.deepEqual([found.devices.map(({ mac, certainty }) => [mac, certainty]), found.witnesses], [[[camera.mac, "exact"]], ["journal"]]);
+      assert.ok(found.devices[0]?.evidence.first_seen && found.devices[0].evidence.last_seen);
+      const text = (await daemon.cli("lookup", ...words)).stdout;
+      assert.match(text, /journal: 10 flows, all ended since, of 192\.168\.1\.23/);
+      if (process.env["SHOW_LOOKUP"]) console.log(text);
+
+      const ask = scope({ "target-port-range": [{ "lower-port": 4470 }], "source-port-range": [{ "lower-port": lower, "upper-port": upper }] });
+      assert.equal((await scene.put(1, ask)).code, "2.01");
+      const [mitigation] = await daemon.json("list") as MitigationView[];
+      assert.deepEqual([mitigation?.state, mitigation?.devices[0]?.mac], ["active", camera.mac]);
+    }));
+
+  it("keeps a request for which nobody is found on watch, and names the device when its next packet leaves", () =>
+    playScene({}, async (scene) => {
+      const { lab, daemon } = scene;
+      assert.equal((await scene.put(1, scope({ "target-port-range": [{ "lower-port": 4471 }] }))).code, "2.01");
+      assert.deepEqual((await daemon.json("list") as MitigationView[])[0]?.devices, []);
+      await sendOnly(lab.camera, { port: 4471, sourcePorts: "40000-40001" });
+      await until("the camera is named", async () => (await daemon.json("list") as MitigationView[])[0]?.devices[0]?.mac === camera.mac, 15_000);
+    }));
+
+  it("names who sends from an address that is not its own", () =>
+    playScene({}, async (scene) => {
+      const { lab, daemon } = scene;
+      const spoof = (): Promise<unknown> => lab.camera.run(rawPackets, ["--protocol", "udp", "--to", target.v4, "--from", "10.9.9.9", "--sport", "5003", "--port", "4472", "--count", "10"]);
+      assert.equal((await scene.put(1, scope({ "target-port-range": [{ "lower-port": 4472 }] }))).code, "2.01");
+      await spoof();
+      await until("the camera is named by its MAC address", async () => (await daemon.json("list") as MitigationView[])[0]?.devices.some(({ mac }) => mac === camera.mac) === true, 15_000);
+    }));
+
+  it("goes on without the journal, and says so in `status`, until it is back", () =>
+    playScene({}, async (scene) => {
+      const { lab, daemon } = scene;
+      const journals = async (): Promise<string[]> => (await lab.router.run("pgrep", ["-P", String(daemon.pid), "-f", "conntrack -E"])).stdout.trim().split("\n").filter((pid) => pid !== "");
+      await until("the journal runs", async () => (await journals()).length === 1);
+      const [pid] = await journals();
+      process.kill(Number(pid), "SIGKILL");
+      await until("it is missed", async () => (await daemon.json("status") as StatusView).warnings.some((warning) => warning.includes("the journal of flows is down")), 2000);
+      const { ports } = await send(lab, lab.camera, { port: 4473, sourcePorts: "40000-40001" });
+      const found = await daemon.json("lookup", "--source", `${wan.v4}/32`, "--source-port", ports.split(" ")[0] ?? "", "--target", `${target.v4}/32`) as LookupView;
+      assert.deepEqual(found.devices.map(({ mac }) => mac), [camera.mac]);
+      await until("it is back", async () => (await daemon.json("status") as StatusView).warnings.length === 0, 10_000);
+      daemon.signal("SIGTERM");
+      assert.equal(await daemon.ended, 0);
+      assert.deepEqual(await journals(), [], "nothing is left running");
+    }));
+});

@@ -1,0 +1,123 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import type { MitigationView } from "../../src/operator/describe-mitigation.ts";
+import type { UpstreamView } from "../../src/operator/describe-status.ts";
+import { announceAnswers, announceSensors, describeState } from "../../src/operator/notification-homeassistant.ts";
+import { createQuietRules, type QuietRules } from "../../src/operator/notification-quiet.ts";
+import { languages, notificationWords } from "../../src/operator/notification-words.ts";
+import { composeNotification, type Announcement } from "../../src/operator/notification.ts";
+import { fakeClock, type FakeClock } from "../fake-clock.ts";
+
+const evidence = { flows: 1, packets: 1, bytes: 1, first_seen: null, last_seen: null };
+const camera: MitigationView["devices"][number] = { mac: "00:1d:c0:4f:7a:23", name: "Kitchen camera", addresses: ["192.168.1.23"], port: "lan1", certainty: "exact", evidence };
+const asked = (more: Partial<MitigationView> = {}): MitigationView => ({
+  id: 17, upstream: "isp", cuid: "c", mid: 1, state: "pending", outcome: null, status: 1, action: "block", requested_at: "2026-11-21T20:20:00.000Z", expires_at: null,
+  target: { prefixes: ["198.51.100.9/32"], ports: [], protocols: [], fqdns: [], uris: [] }, source: { prefixes: [], ports: [], icmp_types: [] },
+  devices: [camera], dropped: { packets: 0, bytes: 0 }, ...more,
+});
+const upstream = (state: UpstreamView["state"]): UpstreamView => ({ name: "isp", state, transport: null, peer: null, since: null, last_error: null, sessions: 0 });
+
+describe("the words of a message", () => {
+  it("are the card's first two lines and its two buttons", () => {
+    assert.deepEqual(composeNotification({ event: "request", about: asked() }, "en"), {
+      event: "request", key: "mitigation-17", asks: true, title: "Kitchen camera is attacking a stranger", text: "Your internet provider asks you to stop it.",
+      actions: [{ does: "approve", label: "Block it" }, { does: "deny", label: "Not an attack" }],
+    });
+  });
+
+  it("say what happened, in every language, without a hole", () => {
+    const announcements: Announcement[] = [
+      { event: "request", about: asked() }, { event: "reminder", about: asked(), secondsLeft: 300, onTimeout: "deny" },
+      { event: "blocked", about: asked({ state: "active" }) }, { event: "blocked", about: asked({ state: "active", action: "quarantine" }) },
+      ...(["withdrawn", "expired", "denied", "released"] as const).map((outcome): Announcement => ({ event: "ended", about: asked({ state: "ended", outcome, dropped: { packets: 74_511, bytes: 1 } }) })),
+      { event: "upstream_down", about: upstream("backing-off") }, { event: "upstream_up", about: upstream("connected") },
+    ];
+    for (const language of languages) {
+      assert.deepEqual(Object.keys(notificationWords[language]), Object.keys(notificationWords.en), language);
+      const seen = announcements.map((announcement) => composeNotification(announcement, language));
+      for (const { title, text } of seen) assert.doesNotMatch(title + text, /[{}]|undefined/);
+      assert.equal(new Set(seen.map(({ title }) => title)).size, seen.length, "each is told apart by its title");
+      assert.ok(seen.filter(({ event }) => !event.startsWith("upstream")).every(({ title }) => title.includes("Kitchen camera")));
+    }
+  });
+
+  it("say how sure we are, and that nothing is blocked where nothing is", () => {
+    const other = { ...camera, name: null, addresses: ["192.168.1.42"] };
+    const ambiguous = [{ ...camera, certainty: "ambiguous" as const }, { ...other, certainty: "ambiguous" as const }];
+    assert.equal(composeNotification({ event: "request", about: asked({ devices: ambiguous }) }, "en").title, "Kitchen camera or 192.168.1.42 is attacking a stranger");
+    assert.equal(composeNotification({ event: "request", about: asked({ devices: [{ ...camera, certainty: "likely" }] }) }, "en").title, "Kitchen camera is probably attacking a stranger");
+    assert.deepEqual(composeNotification({ event: "request", about: asked({ state: "active", action: "observe" }) }, "en").actions, []);
+  });
+
+  it("take a hostile name for text: no line ends, no reordering, not a novel, no template", () => {
+    const { title } = composeNotification({ event: "request", about: asked({ devices: [{ ...camera, name: `\u202e{target}\n\u0007${"x".repeat(500)}` }] }) }, "en");
+    assert.doesNotMatch(title, /[\u202e\n\u0007]|198/);
+    assert.ok(title.length < 100, title);
+  });
+});
+
+describe("quiet rules", () => {
+  const listening = (known: number[] = [], timeout = 900): { heard: string[]; clock: FakeClock; rules: QuietRules } => {
+    const clock = fakeClock();
+    const heard: string[] = [];
+    const rules = createQuietRules({ clock, known, consent: () => ({ timeout, onTimeout: "deny" }), announce: ({ event, about }) => { heard.push(`${event} ${"id" in about ? about.id : about.name}`); } });
+    return { heard, clock, rules };
+  };
+
+  it("tell of a question once, remind once, and have a final word", async () => {
+    const { heard, clock, rules } = listening();
+    rules.hear({ event: "request", about: asked() });
+    await clock.advance(599_000);
+    assert.deepEqual(heard, ["request 17"]);
+    await clock.advance(400_000);
+    assert.deepEqual(heard, ["request 17", "reminder 17"]);
+    rules.hear({ event: "ended", about: asked({ state: "ended", outcome: "denied" }) });
+    rules.hear({ event: "ended", about: asked({ state: "ended", outcome: "denied" }) });
+    assert.deepEqual(heard, ["request 17", "reminder 17", "ended 17"]);
+  });
+
+  it("remind nobody who has answered, and of nothing that is over soon anyway", async () => {
+    const { heard, clock, rules } = listening();
+    rules.hear({ event: "request", about: asked() });
+    rules.hear({ event: "blocked", about: asked({ state: "active" }) });
+    await clock.advance(3_600_000);
+    assert.deepEqual(heard, ["request 17", "blocked 17"]);
+    const short = listening([], 60);
+    short.rules.hear({ event: "request", about: asked() });
+    await short.clock.advance(3_600_000);
+    assert.deepEqual(short.heard, ["request 17"]);
+    assert.equal(short.clock.waiting(), 0);
+  });
+
+  it("keep still about the end of what was never told, and tell the end of what was told before a restart", () => {
+    const { heard, rules } = listening([18]);
+    for (const id of [17, 18]) rules.hear({ event: "ended", about: asked({ id, state: "ended", outcome: "withdrawn" }) });
+    assert.deepEqual(heard, ["ended 18"]);
+  });
+
+  it("tell of a provider only when it has been gone for a minute, and then when it is back", async () => {
+    const { heard, clock, rules } = listening();
+    for (const state of ["backing-off", "connecting", "connected"] as const) rules.hear({ event: "upstream", about: upstream(state) });
+    await clock.advance(120_000);
+    assert.deepEqual(heard, []);
+    for (const state of ["backing-off", "connecting", "backing-off"] as const) rules.hear({ event: "upstream", about: upstream(state) });
+    await clock.advance(60_000);
+    rules.hear({ event: "upstream", about: upstream("connected") });
+    assert.deepEqual(heard, ["upstream_down isp", "upstream_up isp"]);
+    rules.stop();
+  });
+});
+
+describe("what Home Assistant is told", () => {
+  it("has sensors on one state topic, and two buttons for each question as long as it waits", () => {
+    assert.deepEqual(describeState([asked(), asked({ id: 18, state: "active", dropped: { packets: 5, bytes: 1 } })], true), { pending: 1, blocked: 1, packets_stopped: 5, provider: "ON" });
+    assert.deepEqual(announceSensors("home/dots").map(({ topic }) => topic), [
+      "homeassistant/sensor/home_dots/pending/config", "homeassistant/sensor/home_dots/blocked/config",
+      "homeassistant/sensor/home_dots/packets_stopped/config", "homeassistant/binary_sensor/home_dots/provider/config",
+    ]);
+    const [approve] = announceAnswers("home/dots", asked(), "en").map(({ payload }) => JSON.parse(payload) as Record<string, unknown>);
+    assert.equal(approve?.["name"], "Kitchen camera is attacking a stranger: Block it");
+    assert.equal(approve?.["command_topic"], "home/dots/mitigation/17/set");
+    assert.ok(announceAnswers("home/dots", asked({ state: "ended" }), "en").every(({ payload }) => payload === ""));
+  });
+});
