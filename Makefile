@@ -2,12 +2,13 @@
 #   make demo    the main job, live, in a lab of network namespaces
 #   make test    everything that CI runs
 #   make build   dist/dots-callhome.js and dist/dtls.wasm
+#   make screenshots  docs/pictures, the web page in a browser
 #   make bench   speed and memory, as ratios side by side
 #   make package dist/*.ipk for OpenWrt (and *.apk where apk is installed)
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 MAKEFLAGS += --no-print-directory
-.PHONY: build demo test bench package spike-quickjs lint types unit lab-test golden clean needs-build needs-demo needs-test
+.PHONY: build demo test screenshots bench package spike-quickjs lint types unit lab-test golden clean needs-build needs-demo needs-test
 
 sources := $(shell find src -name '*.ts') package.json scripts/bundle.mjs
 
@@ -39,6 +40,9 @@ unit: dist/dots-callhome.js
 # End to end in the lab, one after the other.
 lab-test: dist/dots-callhome.js
 	node --import tsx --test --test-concurrency=1 $$(find test -name '*.lab.test.ts' | sort)
+
+screenshots: needs-test dist/dots-callhome.js
+	node --import tsx test/browser/make-screenshots.ts
 
 bench: needs-demo dist/dots-callhome.js
 	@node --import tsx test/bench/bench.ts $(PART)

@@ -10,7 +10,7 @@ const forbid = (folders, message) => ({ regex: `^(\\.\\./)+(${folders.join("|")}
 const noNode = { regex: "^node:", message: "pure folder: take what you need as an argument (docs: import rule)" };
 
 export default tseslint.config(
-  { ignores: ["dist/", "build/", "node_modules/", "openwrt/"] },
+  { ignores: ["dist/", "build/", "node_modules/", "openwrt/", "test/browser/runtime/"] },
   eslint.configs.recommended,
   tseslint.configs.strictTypeChecked,
   {

@@ -7,11 +7,12 @@ set -eu
 build="make clang-16 lld-16 wasi-libc libclang-rt-16-dev-wasm32 dpkg-dev ca-certificates debian-archive-keyring"
 lab="iproute2 nftables conntrack procps gcc libc6-dev pkg-config libcoap3-dev libcjson-dev libcbor-dev"
 tools="openssl gnutls-bin shellcheck busybox"
+web="chromium fonts-noto-core fonts-wqy-microhei mosquitto"
 
 case "${1:-build}" in
   build) wanted=$build ;;
   demo) wanted="$build $lab openssl" ;;
-  test) wanted="$build $lab $tools" ;;
+  test) wanted="$build $lab $tools $web" ;;
   *) echo "usage: $0 build|demo|test" >&2; exit 2 ;;
 esac
 

@@ -18,7 +18,7 @@ import { newMitigation, nextDeadline, step, type Effect, type MitigationEvent } 
 import { rememberedDecision } from "./policy/remembered-decision.ts";
 import { leakWarning } from "./policy/proof-of-effect.ts";
 import { withRouter } from "./policy/spare-bystanders.ts";
-import type { FlowTable, HomeDirectory, HomeNetwork, Log, PacketFilter } from "./ports.ts";
+import type { FlowTable, HomeDirectory, HomeNetwork, Log, PacketFilter, WirelessClients } from "./ports.ts";
 import { createSchedule } from "./schedule.ts";
 import { effectivePolicy, type Store } from "./store.ts";
 
@@ -28,6 +28,7 @@ export interface PipelinePorts {
   readonly flows: FlowTable;
   readonly directory: HomeDirectory;
   readonly network: HomeNetwork;
+  readonly wireless?: WirelessClients;
   /** Addresses that manage this router now. */
   readonly managing?: () => Promise<ReadonlySet<string>>;
   readonly log: Log;
@@ -150,9 +151,15 @@ export function createPipeline(initial: PipelineSettings, store: Store, ports: P
     if (devices.length === 0) schedule.once(`watch ${id}`, watchAfter[Math.min(attempt, watchAfter.length - 1)] ?? 60_000, () => identify(id, attempt + 1));
   };
 
+  /** Without them a device is known by its address only, which is better than not at all. */
+  const neighboursOrNone = (): ReturnType<HomeDirectory["neighbours"]> => ports.directory.neighbours().catch((error: unknown) => {
+    log("warn", `whose addresses are is not known: ${describe(error)}`);
+    return [];
+  });
+
   const lookup = async (asked: AttackFlows, { witnessed = [], explain = false }: { witnessed?: readonly Witnessed[]; explain?: boolean }): Promise<Finding> => {
     const [borders, flows, neighbours, names] = await Promise.all([
-      ports.network.addresses(), ports.flows.matching(asked, explain), ports.directory.neighbours(), ports.directory.names(),
+      ports.network.addresses(), ports.flows.matching(asked, explain), neighboursOrNone(), ports.directory.names(),
     ]);
     const home = { borders, neighbours, names, ownerNames: settings.ownerNames, now: clock.now(), vendorOf: (mac: MacAddress) => ports.directory.vendor?.(mac) ?? null };
     const finding = withWitness(findDevices(asked, flows, home), witnessed, home);
@@ -201,6 +208,8 @@ export function createPipeline(initial: PipelineSettings, store: Store, ports: P
       schedule.once("enforce", retryEnforcement, enforce);
       return;
     }
+    const quarantined = rules.flatMap(({ action, mac }) => (action === "quarantine" && mac !== null ? [mac] : []));
+    ports.wireless?.putOff([...new Set(quarantined)]).catch((error: unknown) => { log("warn", `wireless clients were not put off: ${describe(error)}`); });
     for (const id of new Set(rules.map((rule) => rule.mitigation))) await apply(id, { is: "enforced" });
     // Others may have asked for rules meanwhile.
     if (!needed && !isNeeded()) {

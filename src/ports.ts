@@ -1,3 +1,4 @@
+import type { MacAddress } from "./model/device.ts";
 import type { EnforcementRule, FilterCount, ReportedTraffic, Witnessed } from "./model/enforcement.ts";
 import type { Flow } from "./model/flow.ts";
 import type { HomeAddresses, Neighbour } from "./model/home.ts";
@@ -19,6 +20,12 @@ export interface PacketFilter {
   readWitness(mitigation: MitigationId): Promise<readonly Witnessed[]>;
   /** What this kernel cannot do of what was asked; for the owner. */
   warnings(): readonly string[];
+}
+
+/** Access points on this router, which pass frames between their clients past every hook. */
+export interface WirelessClients {
+  /** Puts off exactly these. Asked again at every renewal, some minutes apart: a ban that runs out by itself is armed anew. */
+  putOff(macs: readonly MacAddress[]): Promise<void>;
 }
 
 export interface FlowTable {

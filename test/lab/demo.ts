@@ -102,7 +102,7 @@ async function stopsIt(scene: Scene, attack: Attack): Promise<void> {
     ? `found ${device.name ?? "?"} (${device.mac}) on ${device.port}, ${device.certainty}: ${device.evidence.flows} flows, ${count(device.evidence.packets)} packets to the target in the connection table. It is blocked towards this target, and may go on with everything else.`
     : "found no device");
   tell.say("kernel", "holds this; each element ends by itself, even if the daemon dies:");
-  tell.show("# nft list table inet dots_callhome", await scene.ruleset());
+  tell.show("# nft list table inet dots_callhome", shortened(await scene.ruleset()));
   tell.show("# dots-callhome status", (await scene.daemon.cli("status")).stdout);
 
   const from = Date.now();
@@ -154,6 +154,15 @@ async function overIpv6(scene: Scene, meter: Meter): Promise<void> {
   tell.say("router", `found ${device?.name ?? "nobody"} (${device?.mac ?? "?"}), ${device?.certainty ?? ""}, by its neighbour table`);
   judge(device?.mac === camera.mac && attack.since(from) === 0, `Over IPv6, too: the same camera found, ${count(attack.since(from))} packets in a second and a half`);
   await attack.end();
+}
+
+/** What drops the camera's packets; of the rest the names. */
+function shortened(ruleset: string): string {
+  const [first = "", ...blocks] = ruleset.trimEnd().replace(/\n\}$/, "").split(/\n(?=\t\w+ \S+ \{)/);
+  const isShown = (block: string): boolean => block.includes(camera.mac) || /^\t(counter m1|chain forward) /.test(block);
+  const others = blocks.filter((block) => !isShown(block)).map((block) => /^\t(\w+ \S+)/.exec(block)?.[1] ?? "");
+  const rest = others.length > 0 ? [`\t# and, to record who else sends what was reported: ${others.join(", ")}`] : [];
+  return [first, ...blocks.filter(isShown).map((block) => block.trimEnd()), ...rest, "}"].join("\n");
 }
 
 interface Reported {

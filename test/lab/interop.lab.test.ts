@@ -45,7 +45,7 @@ describe("every transport with every library and kind of key", { timeout: 120_00
     for (const row of rows) {
       const listen = `${row.family === 4 ? isp.v4 : `[${isp.v6}]`}:${portOf(row)}`;
       const keys = row.auth === "psk" ? ["--psk", `${labPsk.identity}:${labPsk.key}`] : many.certificates.peer;
-      peers.set(row, await startPeer(many.lab.isp, { library: row.library, listen, arguments: ["--transport", row.transport, ...keys] }));
+      peers.set(row, await startPeer(many.lab.isp, { library: row.library, listen, arguments: ["--transport", row.transport, "--cuid", `client-${rows.indexOf(row)}`, ...keys] }));
     }
     daemon = many.start(rows.map(sectionOf));
   });

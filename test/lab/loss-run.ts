@@ -98,7 +98,7 @@ async function ask(peer: Peer, { rounds, answerSeconds }: LossOptions): Promise<
     const from = peer.events.length;
     for (const session of up) {
       peer.send({
-        do: "put", session, mid: session * 100 + round, confirmable: true, wait: false, timeout: answerSeconds,
+        do: "put", session, cuid: `client-${session}`, mid: session * 100 + round, confirmable: true, wait: false, timeout: answerSeconds,
         scope: { "target-prefix": [`198.51.${session}.${round}/32`], "target-protocol": [17], "source-prefix": ["203.0.113.7/32"], lifetime: 600 },
       });
     }

@@ -94,7 +94,6 @@ test("whatever is passed as a value, it is one harmless word or refused", () => 
 });
 
 test("dynamic sets, their updates, and look-ups of a part of an address", () => {
-  const table = { family: "inet", name: "t" } as const;
   assert.equal(
     renderStatement({ do: "add set", table, name: "seen", key: ["ether_addr", "ipv4_addr"], flags: ["dynamic", "timeout"], size: 64, timeout: 600 }),
     "add set inet t seen { type ether_addr . ipv4_addr; flags dynamic,timeout; size 64; timeout 600s; }",
