@@ -7,6 +7,8 @@ import type { StateFile } from "./system/state-file.ts";
 /** The store, and the file that outlives it. */
 export interface Memory {
   readonly store: Store;
+  /** The file is this daemon's alone from now on. Writes it, so that a disk that takes nothing is known before a decision depends on it. */
+  begin(): void;
   /** Something changed that should outlive the daemon; written at once, unless much was written of late: flash wears. */
   save(): void;
   /** Written when it returns, if it can be: for what is about to be acknowledged. */
@@ -40,6 +42,7 @@ export async function openMemory(file: StateFile, { clock, log, filter }: { cloc
   let tokens = burst;
   let filledAt = clock.now();
   let cancel: (() => void) | undefined;
+  let stopPromising: (() => void) | undefined;
 
   const write = (): void => {
     cancel?.();
@@ -58,10 +61,17 @@ export async function openMemory(file: StateFile, { clock, log, filter }: { cloc
       problem = now;
     }
   };
-  const store = createStore({ ...recalled, nextId }, write);
+  const store = createStore({ ...recalled, nextId }, (when) => {
+    if (when === "now") write();
+    else stopPromising ??= clock.after(0, () => {
+      stopPromising = undefined;
+      store.promiseIds();
+    });
+  });
 
   return {
     store,
+    begin: () => { store.promiseIds(); },
     save() {
       const now = clock.now();
       const elapsed = now - filledAt;
@@ -77,6 +87,7 @@ export async function openMemory(file: StateFile, { clock, log, filter }: { cloc
     },
     saveNow: write,
     close() {
+      stopPromising?.();
       store.releaseIds();
       write();
     },

@@ -6,6 +6,7 @@ import type { AttackFlows } from "./model/mitigation-request.ts";
 import type { Mitigation, MitigationId } from "./model/mitigation.ts";
 import type { Policy } from "./model/policy.ts";
 import { questionAbout } from "./model/question.ts";
+import { shiftMitigation } from "./model/shift-mitigation.ts";
 import { conflictCause } from "./model/refusal.ts";
 import type { Clock, Milliseconds } from "./model/time.ts";
 import { findDevices, type Finding } from "./nat-lookup/find-devices.ts";
@@ -57,6 +58,8 @@ export interface Pipeline extends MitigationService {
   /** The settings have changed. */
   reload(settings: PipelineSettings): Promise<void>;
   settings(): PipelineSettings;
+  /** The wall clock was put forward by so many milliseconds: spans that were begun by the old time keep what remains of them. */
+  clockJumped(by: Milliseconds): void;
   /** Why something that should be in force is not; for `status`. */
   warnings(): readonly string[];
   /** Stops timers; what the kernel holds stays until its timeouts. */
@@ -275,7 +278,18 @@ export function createPipeline(initial: PipelineSettings, store: Store, ports: P
       if (asked) apply(asked.id, { is: "withdrawn" }).catch((error: unknown) => { log("error", `internal: ${describe(error)}`); });
     },
     decideByOwner: apply,
+    clockJumped(by) {
+      const before = clock.now() - by;
+      for (const mitigation of store.all()) {
+        // What lies in the old clock's future was saved by a clock that was right.
+        if (mitigation.requestedAt <= before) store.put(shiftMitigation(mitigation, by));
+        scheduleDeadline(mitigation.id);
+      }
+      events.remember();
+    },
     async resume() {
+      // First what was dropped while nobody looked: it decides the status that the upstream hears.
+      await countOnce();
       const living = store.all().filter((each) => each.state !== "ended");
       for (const { id } of living) await apply(id, { is: "time" });
       // Also where nothing is needed: what an earlier run has left behind goes.

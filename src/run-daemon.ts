@@ -35,7 +35,7 @@ import { openNotifiers, type Notifiers } from "./system/open-notifiers.ts";
 import { openPacketFilter } from "./system/packet-filter.ts";
 import { runCommand } from "./system/run-command.ts";
 import { openStateFile } from "./system/state-file.ts";
-import { systemClock as clock } from "./system/system-clock.ts";
+import { onClockJump, steadyClock, systemClock as clock } from "./system/system-clock.ts";
 import { openVendorList } from "./system/vendor-list.ts";
 
 /** A configuration with the secrets that its files held. */
@@ -110,9 +110,9 @@ export async function runDaemon(version: string, dtls: DtlsModule, first: Loaded
   const openUpstream = (config: UpstreamConfig, credentials: DtlsCredentials): Upstream => startUpstream(
     { name: config.name, host: config.host, requestRate: loaded.config.requestRate },
     {
-      clock,
+      clock: steadyClock, wallTime: () => clock.now(),
       dial: openDial(dtls, {
-        host: config.host, port: config.port, serverName: config.serverName, credentials, clock,
+        host: config.host, port: config.port, serverName: config.serverName, credentials, clock: steadyClock,
         transports: config.transport === "auto" ? ["udp", "tcp"] : [config.transport],
         localAddresses: () => config.bindDevice === null ? undefined : addressesOf(config.bindDevice),
       }),
@@ -164,6 +164,7 @@ export async function runDaemon(version: string, dtls: DtlsModule, first: Loaded
       journal.stop(); // its child would keep this process
       throw error;
     });
+  memory.begin(); // not before: another daemon might have answered at the control socket
   /** After a reload perhaps at another socket. */
   const openUbusObject = (): void => {
     if (onUbus?.path === loaded.config.ubusSocket) return;
@@ -181,6 +182,10 @@ export async function runDaemon(version: string, dtls: DtlsModule, first: Loaded
   };
   await reopenNotifiers();
 
+  onClockJump((by) => {
+    log("warn", `the clock was put ${by > 0 ? "forward" : "back"} by ${Math.round(Math.abs(by) / 1000)} s`);
+    pipeline.clockJumped(by);
+  });
   await pipeline.resume();
   openUpstreams();
   log("info", `dots-callhome ${version} runs with ${upstreams.size} upstream${upstreams.size === 1 ? "" : "s"}, consent '${loaded.config.consent}'`);

@@ -37,6 +37,8 @@ export interface Store {
   get(id: MitigationId): Mitigation | undefined;
   put(mitigation: Mitigation): void;
   newId(): MitigationId;
+  /** Has some ids in stock that the file knows of, so that giving one out need not wait for the disk. */
+  promiseIds(): void;
   /** No more ids will be used: the next run goes on with the next one. */
   releaseIds(): void;
   devices(): readonly RememberedDevice[];
@@ -49,10 +51,14 @@ export interface Store {
 /** Ids that are promised to the file ahead of their use: a kill between use and write must not bring one back. */
 const idsAhead = 8;
 
-/** `promise` is called when the file has to learn of ids before they are used. */
-export function createStore(from: Remembered, promise: () => void = () => undefined): Store {
+/** `promise` has the file learn of ids before they are used: now, or soon, when the stock runs low. */
+export function createStore(from: Remembered, promise: (when: "now" | "soon") => void = () => undefined): Store {
   let { nextId } = from;
   let promised = nextId;
+  const promiseIds = (): void => {
+    promised = nextId + idsAhead;
+    promise("now");
+  };
   const mitigations = new Map(from.mitigations.map((each) => [each.id, each]));
   const devices = new Map(from.devices.map((each) => [each.mac, each]));
   const history = [...from.history];
@@ -67,12 +73,11 @@ export function createStore(from: Remembered, promise: () => void = () => undefi
     },
     newId() {
       const id = nextId++;
-      if (id >= promised) {
-        promised = nextId + idsAhead;
-        promise();
-      }
+      if (id >= promised) promiseIds();
+      else if (promised - nextId < idsAhead / 2) promise("soon");
       return id;
     },
+    promiseIds,
     releaseIds() { promised = nextId; },
     devices: () => [...devices.values()],
     rememberDevice(device) {

@@ -47,7 +47,10 @@ const mostEarly = 16;
 const settledAfter = 60_000;
 
 export interface UpstreamPorts {
+  /** One that does not jump. */
   readonly clock: Clock;
+  /** For what upstream and owner read. */
+  wallTime(): Instant;
   readonly dial: Dial;
   /** In [0, 1). */
   random(): number;
@@ -96,9 +99,11 @@ export function startUpstream(options: UpstreamOptions, ports: UpstreamPorts, mi
   let cancelPlans: () => void = () => undefined;
   let stopped = false;
 
+  const report = (): UpstreamStatus => ({ ...status, since: status.since + ports.wallTime() - clock.now() });
+
   const become = (next: Partial<UpstreamStatus>): void => {
     status = { ...status, ...next, since: next.state && next.state !== status.state ? clock.now() : status.since };
-    if (next.state) changed(status);
+    if (next.state) changed(report());
   };
 
   const dialLater = (): void => {
@@ -174,6 +179,7 @@ export function startUpstream(options: UpstreamOptions, ports: UpstreamPorts, mi
       { upstream: options.name, requestRate: options.requestRate, mitigating, transport: channel.transport },
       {
         clock,
+        wallTime: () => ports.wallTime(),
         randomBytes: (count) => ports.randomBytes(count),
         transmit: (message) => { channel.send(message); },
         trace: (line) => { ports.log("debug", `upstream ${options.name}: ${line}`); },
@@ -236,7 +242,7 @@ export function startUpstream(options: UpstreamOptions, ports: UpstreamPorts, mi
   dialLater();
   return {
     name: options.name,
-    status: () => status,
+    status: report,
     mitigationChanged: (mitigation) => { live?.session.mitigationChanged(mitigation); },
     setMitigating(next) {
       mitigating = next;

@@ -44,12 +44,14 @@ export function renderValue(value: Value): string {
   return `${renderNumber(lower)}-${renderNumber(upper)}`;
 }
 
+const octet = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])";
+const ipv4 = `(${octet}\\.){3}${octet}(/(3[0-2]|[12]?[0-9]))?`;
+const ipv6 = "(?=[0-9a-f]*:)[0-9a-f:]{2,39}(/(12[0-8]|1[01][0-9]|[1-9]?[0-9]))?";
+const ipText = new RegExp(`^(${ipv4}|${ipv6})$`);
+
 // Whether an IPv6 address is well formed is left to nft; that it is nothing but an address is not.
 function renderIp(text: string): string {
-  const octet = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])";
-  const ipv4 = `(${octet}\\.){3}${octet}(/(3[0-2]|[12]?[0-9]))?`;
-  const ipv6 = "(?=[0-9a-f]*:)[0-9a-f:]{2,39}(/(12[0-8]|1[01][0-9]|[1-9]?[0-9]))?";
-  return verbatim(text, new RegExp(`^(${ipv4}|${ipv6})$`), "IP address or prefix");
+  return verbatim(text, ipText, "IP address or prefix");
 }
 
 function renderNumber(value: number): string {

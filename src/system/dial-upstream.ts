@@ -95,7 +95,9 @@ function describe(protocol: string, cipherSuite: string, resumed: boolean): stri
 }
 
 function isWorthAnotherPort(error: DialError): boolean {
-  return (["alert", "malformed", "bad-credentials"] as const).some((reason) => reason === error.failure.reason);
+  const { failure } = error;
+  // A peer that fell silent when our key was needed will do so again; only what it said may have been forged.
+  return failure.reason === "alert" || failure.reason === "malformed" || (failure.reason === "bad-credentials" && failure.alert !== undefined);
 }
 
 async function resolve(hosts: readonly string[]): Promise<{ address: string; family: 4 | 6 }[]> {

@@ -52,9 +52,9 @@ export interface FlowJournalOptions {
   readonly stopwatch?: () => number;
 }
 
-/** Events that wait for us: some 4,000, in at most 4 MB of the kernel's memory, which are taken only while they wait. By default it is 200. */
-const socketBuffer = 2 * 1024 * 1024; // bytes; the kernel doubles it
-const events = ["-E", "-e", "NEW,DESTROY", "-o", "timestamp,id", "-b", String(socketBuffer)];
+const events = ["-E", "-e", "NEW,DESTROY", "-o", "timestamp,id"];
+/** Room for some 4,000 events that wait for us, of the kernel's memory, taken only while they wait. By default it is 200. */
+const socketBuffer = 4 * 1024 * 1024; // bytes
 const listings = [["-L", "-f", "ipv4", "-o", "id"], ["-L", "-f", "ipv6", "-o", "id"]];
 /** Until conntrack has subscribed: what begins meanwhile is in the listing. */
 const listAfter: Milliseconds = 250;
@@ -97,6 +97,7 @@ export function openFlowJournal(options: FlowJournalOptions): FlowJournal {
   let listedAt: Instant | undefined;
   let askedAt: Instant = 0;
   let stopped = false;
+  const undo: (() => void)[] = [];
   const nudged = new Set<string>();
 
   const after = (name: string, delay: Milliseconds, work: () => void): void => {
@@ -106,6 +107,8 @@ export function openFlowJournal(options: FlowJournalOptions): FlowJournal {
       work();
     }));
   };
+
+  const narrowSockets = (): void => { for (const narrow of undo.splice(0)) narrow(); };
 
   const takeLine = (bytes: Uint8Array, start: number, end: number): void => {
     figures.lines += 1;
@@ -117,6 +120,7 @@ export function openFlowJournal(options: FlowJournalOptions): FlowJournal {
     if (stopped) return;
     bornAt = clock.now();
     const split = lineSplitter(takeLine);
+    const narrow = settings.widenSockets(socketBuffer);
     const mine = follow("conntrack", events, {
       onData(chunk) {
         budget.spend(() => { split(chunk); });
@@ -130,12 +134,15 @@ export function openFlowJournal(options: FlowJournalOptions): FlowJournal {
       },
       onComplaint(text) {
         if (text.includes("ENOBUFS")) lost();
-        else if (text.trim() !== "" && !/NOTICE|flow events have been shown/.test(text)) log("debug", `conntrack: ${text.trim()}`);
+        else if (text.trim() !== "" && !text.includes("flow events have been shown")) log("debug", `conntrack: ${text.trim()}`);
       },
       onEnd: ended,
     });
     following = mine;
     after("list", listAfter, list);
+    // By then conntrack has opened its sockets, and a stop in between does not leave it undone.
+    undo.push(narrow);
+    after("narrow", listAfter, narrowSockets);
   };
 
   const lost = (): void => {
@@ -239,6 +246,7 @@ export function openFlowJournal(options: FlowJournalOptions): FlowJournal {
     get figures() { return { ...figures, flows: journal.columns.size, bytesHeld: journal.bytesHeld, busy: budget.total }; },
     stop() {
       stopped = true;
+      narrowSockets();
       for (const cancel of timers.values()) cancel();
       following?.stop();
       listing?.stop();

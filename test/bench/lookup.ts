@@ -6,6 +6,7 @@ import { createNatJournal } from "../../src/nat-lookup/nat-journal.ts";
 import { lineSplitter } from "../../src/nat-lookup/line-splitter.ts";
 import { emptyFlowLine, readFlowLine } from "../../src/nat-lookup/read-flow-line.ts";
 import type { Finding } from "../../src/nat-lookup/find-devices.ts";
+import { conntrackSettings } from "../../src/system/conntrack-settings.ts";
 import { createLab, labAddresses, type Lab } from "../lab/lab.ts";
 import { conntrackCount } from "../lab/fill-conntrack.ts";
 import { raiseConntrackMax } from "../lab/remove-lab.ts";
@@ -122,7 +123,7 @@ async function pour(what: string, rate: number, seconds: number): Promise<(strin
   const silent = await lab.target.run("nft", ["-f", "-"], { input: "table inet silent {\n chain input {\n type filter hook input priority 0;\n meta l4proto tcp drop\n }\n}\n" });
   if (silent.code !== 0) throw new Error(silent.stderr);
   raiseConntrackMax(lab.name, 131_072);
-  const scene = await watchRouter(lab);
+  const scene = await watchRouter(lab, { journal: { settings: conntrackSettings } });
   try {
     const before = { ...scene.journal.figures };
     const tool = conntrackProcess();

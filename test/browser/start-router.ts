@@ -81,7 +81,7 @@ export async function startRouter(options: RouterOptions): Promise<Router> {
     for await (const chunk of request) chunks.push(chunk as Buffer);
     const body = JSON.parse(Buffer.concat(chunks).toString()) as unknown;
     type Message = { id: unknown; method: string; params: [string, string, string, Record<string, unknown>] };
-    const one = (message: Message): Promise<object> | object => message.method === "list" ? { jsonrpc: "2.0", id: message.id, result: [] } : call(message.id, message.params);
+    const one = async (message: Message): Promise<object> => message.method === "list" ? { jsonrpc: "2.0", id: message.id, result: [] } : call(message.id, message.params);
     const answer = Array.isArray(body) ? await Promise.all((body as Message[]).map(one)) : await one(body as Message);
     response.writeHead(200, { "Content-Type": "application/json" }).end(JSON.stringify(answer));
   };

@@ -41,7 +41,7 @@ export function sessionUnderTest(options: { readonly mitigating?: boolean; reado
     session: openSession(
       { upstream: "isp", requestRate: options.requestRate ?? 20, mitigating: options.mitigating ?? false, transport: "udp" },
       {
-        clock,
+        clock, wallTime: () => clock.now(),
         randomBytes: (count) => { random += 1; return Uint8Array.from({ length: count }, (_, at) => (random >> (8 * at)) & 0xff); },
         transmit: (datagram) => { out.push({ at: clock.now(), message: decoded(datagram) }); },
         trace: () => undefined,

@@ -162,3 +162,27 @@ describe("proof of effect", { timeout: 60_000 }, () => {
 function portsOf(reports: readonly object[]): unknown[] {
   return reports.flatMap((report) => (report as { "source-port-range": unknown[] })["source-port-range"]);
 }
+
+describe("quarantine", { timeout: 60_000 }, () => {
+  it("cuts the device off from the internet and from its own bridge, and lets it back", () =>
+    playScene({ globals: { action: "quarantine", terminating_period: "0" } }, async (scene) => {
+      const { camera: device, laptop, router } = scene.lab;
+      const reaches = async (from: typeof device, to: string): Promise<boolean> => (await from.run("ping", ["-n", "-c", "1", "-W", "1", to])).code === 0;
+      const ways = [[device, labAddresses.laptop.v4], [device, labAddresses.laptop.v6], [laptop, camera.v4], [laptop, camera.v6], [device, labAddresses.lan.v4], [router, camera.v4]] as const;
+      const open = async (): Promise<number> => (await Promise.all(ways.map(([from, to]) => reaches(from, to)))).filter((reached) => reached).length;
+      assert.equal(await open(), ways.length);
+      const attack = await startAttack(scene.lab);
+      assert.equal((await scene.put(1, await attack.reported())).code, "2.01");
+      await attack.stops(300);
+      const { action, dropped } = await mitigationOf(scene);
+      assert.equal(action, "quarantine");
+      assert.equal(await open(), 0);
+      assert.equal(await reaches(laptop, labAddresses.lan.v4), true, "others are not touched");
+      await eventually("what is dropped on the bridge is counted too", async () => ((await mitigationOf(scene)).dropped.packets > dropped.packets ? true : undefined));
+      assert.equal((await scene.delete(1)).code, "2.02");
+      await attack.arrives();
+      assert.equal(await open(), ways.length);
+      assert.doesNotMatch((await router.run("nft", ["list", "tables"])).stdout, /dots_callhome/);
+      await attack.end();
+    }));
+});

@@ -27,7 +27,7 @@ const reconnect = async ({ lab }: ManyUpstreams, upstream: string): Promise<void
 /** The n-th session of an upstream in the log. */
 const session = async (daemon: Daemon, upstream: string, n: number): Promise<string> => {
   const isIt = (line: string): boolean => line.includes(`upstream ${upstream}: session with`);
-  for (let tries = 0; tries < 250; tries++) {
+  for (let tries = 0; tries < 400; tries++) {
     const found = daemon.log.filter(isIt)[n - 1];
     if (found !== undefined) return found;
     await new Promise((resolve) => setTimeout(resolve, 100));
@@ -35,7 +35,7 @@ const session = async (daemon: Daemon, upstream: string, n: number): Promise<str
   throw new Error(`no session ${n} of ${upstream}: ${daemon.log.slice(-6).join("\n")}`);
 };
 
-describe("a session that was lost", { timeout: 60_000, concurrency: 2 }, () => {
+describe("a session that was lost", { timeout: 150_000, concurrency: 2 }, () => {
   it("comes back, resumed where the peer still knows it, and after the peer has started anew", () => inLab(async (many) => {
     const rows = (["udp", "tcp"] as const).flatMap((transport) => (["openssl", "gnutls"] as const).flatMap((library) =>
       (["psk", "certificate"] as const).map((auth) => ({ transport, library, auth, name: `${library}_${transport}_${auth}` }))));
@@ -85,7 +85,7 @@ describe("a session that was lost", { timeout: 60_000, concurrency: 2 }, () => {
   }));
 });
 
-describe("a redirection", { timeout: 60_000, concurrency: 2 }, () => {
+describe("a redirection", { timeout: 150_000, concurrency: 2 }, () => {
   it("is followed to the addresses that it names, ends with its time, and makes no loop", () => inLab(async (many) => {
     await expectSuccess("ip addr", many.lab.isp.run("ip", ["addr", "add", "203.0.113.2/24", "dev", "customer"]));
     const first = await peerAt(many, "203.0.113.1:4647");

@@ -27,7 +27,7 @@ const nameOf = ({ transport, auth, library, family }: Row): string => `${library
 const portOf = (row: Row): number => 4700 + rows.indexOf(row);
 const addressOf = ({ family }: Row): string => family === 4 ? isp.v4 : isp.v6;
 
-describe("every transport with every library and kind of key", { timeout: 120_000 }, () => {
+describe("every transport with every library and kind of key", { timeout: 240_000 }, () => {
   let many: ManyUpstreams;
   let daemon: Daemon;
   const peers = new Map<Row, Peer>();

@@ -50,7 +50,7 @@ export async function watchRouter(lab: Lab, { wanDevices = ["wan"], journal: mor
   const network = openHomeNetwork({ run, devices: { wan: wanDevices, lan: ["br-lan"] }, sourceScope: [] });
   const table = openConntrack({ run, log });
   const nudge = (address: string): void => { lab.router.run("ping", ["-c1", "-W1", address]).catch(() => undefined); };
-  const settings = { read: () => undefined, write: () => false };
+  const settings = { read: () => undefined, write: () => false, widenSockets: () => () => undefined };
   const journal = openFlowJournal({ follow, clock, log, directory, network, settings, nudge, ...more });
   await until("the journal has read the table", () => journal.figures.completed > 0, 20_000);
 

@@ -68,6 +68,19 @@ suite("memory", () => {
     assert.equal((await open([70])).store.newId(), 71, "not even those that only the kernel knows");
   });
 
+  test("giving out an id does not wait for the disk: some are in stock, and it is filled up afterwards", async () => {
+    const memory = await open();
+    memory.begin();
+    assert.equal(saved().nextId, 9);
+    const ids = [1, 2, 3, 4, 5, 6].map(() => memory.store.newId());
+    assert.equal(saved().nextId, 9, "no write while they are given out");
+    assert.equal(timers.length, 1);
+    timers[0]?.callback();
+    assert.equal(saved().nextId, Math.max(...ids) + 9);
+    memory.close();
+    assert.equal(saved().nextId, 7);
+  });
+
   test("a decision is in the file when it is acknowledged, however much was written of late", async () => {
     const memory = await open();
     for (let request = 1; request <= 100; request++) {

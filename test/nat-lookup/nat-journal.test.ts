@@ -199,3 +199,18 @@ describe("the NAT journal", () => {
     assert.ok(bytesHeld <= 4 * 1024 * 1024, String(bytesHeld));
   });
 });
+
+describe("whose the addresses were", () => {
+  it("is kept for 2,048 addresses, however many a device makes up, and room is made when their flows are gone", () => {
+    const journal = play(4096);
+    for (let at = 0; at < 4000; at += 1) tell(journal, { from: `10.9.${at >> 8}.${at & 255}`, wanPort: at }, began);
+    assert.equal(journal.identities.size, 2048);
+    assert.equal(journal.identities.unknown(16).length, 16);
+    for (let at = 0; at < 4096; at += 1) tell(journal, { wanPort: at }, began + 1000);
+    journal.identities.refresh(usual, names, began + 2000);
+    assert.equal(journal.identities.size, 0, "the camera's came while there was no room");
+    tell(journal, { wanPort: 1, sport: 9 }, began + 3000);
+    journal.identities.refresh(usual, names, began + 4000);
+    assert.deepEqual(brief(find(journal, { fromPorts: "1" }, began + 5000)), ["camera exact"]);
+  });
+});

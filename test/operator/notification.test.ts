@@ -51,7 +51,7 @@ describe("the words of a message", () => {
 
   it("take a hostile name for text: no line ends, no reordering, not a novel, no template", () => {
     const { title } = composeNotification({ event: "request", about: asked({ devices: [{ ...camera, name: `\u202e{target}\n\u0007${"x".repeat(500)}` }] }) }, "en");
-    assert.doesNotMatch(title, /[\u202e\n\u0007]|198/);
+    assert.doesNotMatch(title, /\p{Cc}|\u202e|198/u);
     assert.ok(title.length < 100, title);
   });
 });
@@ -115,9 +115,9 @@ describe("what Home Assistant is told", () => {
       "homeassistant/sensor/home_dots/pending/config", "homeassistant/sensor/home_dots/blocked/config",
       "homeassistant/sensor/home_dots/packets_stopped/config", "homeassistant/binary_sensor/home_dots/provider/config",
     ]);
-    const [approve] = announceAnswers("home/dots", asked(), "en").map(({ payload }) => JSON.parse(payload) as Record<string, unknown>);
-    assert.equal(approve?.["name"], "Kitchen camera is attacking a stranger: Block it");
-    assert.equal(approve?.["command_topic"], "home/dots/mitigation/17/set");
+    const [approve = {}] = announceAnswers("home/dots", asked(), "en").map(({ payload }) => JSON.parse(payload) as Record<string, unknown>);
+    assert.equal(approve["name"], "Kitchen camera is attacking a stranger: Block it");
+    assert.equal(approve["command_topic"], "home/dots/mitigation/17/set");
     assert.ok(announceAnswers("home/dots", asked({ state: "ended" }), "en").every(({ payload }) => payload === ""));
   });
 });

@@ -3,8 +3,9 @@ import { suite, test } from "node:test";
 import type { Mitigation } from "../../src/model/mitigation.ts";
 import { questionAbout } from "../../src/model/question.ts";
 import { rememberedDecision } from "../../src/policy/remembered-decision.ts";
+import { step } from "../../src/policy/mitigation-machine.ts";
 import { start } from "../fake-clock.ts";
-import { active, camera, laptop, pending, unknownDevice } from "./samples.ts";
+import { active, askPolicy, camera, laptop, pending, unknownDevice, watching } from "./samples.ts";
 
 const hour = 3_600_000;
 const again: Mitigation = { ...pending, id: 18 };
@@ -46,5 +47,13 @@ suite("one question", () => {
     assert.deepEqual(questionAbout([camera], [again, elsewhere, pending, denied, active]).map(({ id }) => id), [17, 18]);
     assert.deepEqual(questionAbout([camera, laptop], [both, pending]).map(({ id }) => id), [20]);
     assert.deepEqual(questionAbout([], [{ ...pending, devices: [] }]), []);
+  });
+
+  test("has one deadline: a request that joins it does not begin anew", () => {
+    const decision = { is: "ask", action: "block", devices: [camera] } as const;
+    const found = (deadline?: number): number | null =>
+      step(watching, { is: "found", devices: [camera], decision, ...(deadline === undefined ? {} : { deadline }) }, askPolicy, start + 600_000).mitigation.deadline;
+    assert.equal(found(start + 900_000), start + 900_000);
+    assert.equal(found(), start + 1_500_000);
   });
 });

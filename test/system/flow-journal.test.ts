@@ -47,7 +47,7 @@ async function play({ sysctls = {}, busy = 0 }: { sysctls?: Record<string, numbe
     follow, clock, log: (level, message) => { log.push(`${level}: ${message}`); },
     directory: { neighbours: () => Promise.resolve([{ address: "192.168.1.21", mac: macs.camera, device: "br-lan" }]), names: () => Promise.resolve(new Map()), port: () => Promise.resolve(null) },
     network: { addresses: () => Promise.resolve(home) },
-    settings: { read: (name) => sysctls[name], write: () => false },
+    settings: { read: (name) => sysctls[name], write: () => false, widenSockets: () => () => undefined },
     nudge: (address) => { nudged.push(address); },
     stopwatch: () => { watch += busy; return watch + clock.now(); },
   });
@@ -71,7 +71,7 @@ async function play({ sysctls = {}, busy = 0 }: { sysctls?: Record<string, numbe
 describe("openFlowJournal", () => {
   it("listens, then reads the table once, and then vouches for itself", async () => {
     const { journal, clock, runs, events, endListing } = await play();
-    assert.equal(events().args, "conntrack -E -e NEW,DESTROY -o timestamp,id -b 2097152");
+    assert.equal(events().args, "conntrack -E -e NEW,DESTROY -o timestamp,id");
     assert.equal(journal.vouches(), false);
     events().says.onData(Buffer.from(flow("NEW", 14_001)));
     await clock.advance(300);

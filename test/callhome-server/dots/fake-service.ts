@@ -36,7 +36,7 @@ export function fakeService(): FakeService {
     admission: { is: "created", mitigation: pending }, mitigations: [], refusedRedirect: undefined, config: () => config,
     async serve(datagram) {
       const read: CoapRequest | { readonly refused: CoapResponse } = readRequest(decoded(datagram));
-      return "refused" in read ? read.refused : serveDots(service, observers, read, clock);
+      return "refused" in read ? read.refused : serveDots(service, observers, read, () => clock.now());
     },
   };
   const service: DotsService = {

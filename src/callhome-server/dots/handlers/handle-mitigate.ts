@@ -1,6 +1,6 @@
 import type { Mitigation } from "../../../model/mitigation.ts";
 import { badRequest, type Refusal } from "../../../model/refusal.ts";
-import type { Clock } from "../../../model/time.ts";
+import type { Instant } from "../../../model/time.ts";
 import { diagnosticResponse, dotsCbor, type CoapRequest, type CoapResponse } from "../../coap/request.ts";
 import { acceptedBody, conflictBody, statusBody, type ContentFilter } from "../describe-mitigation.ts";
 import type { DotsService } from "../dots-service.ts";
@@ -9,7 +9,7 @@ import { parseMitigation } from "../parse-mitigation.ts";
 import type { DotsPath } from "../uri-path.ts";
 
 /** PUT: request, refresh, efficacy update (RFC 9132 §4.4.1, §4.4.3). */
-export async function putMitigation(service: DotsService, path: DotsPath, request: CoapRequest, clock: Clock): Promise<CoapResponse | undefined> {
+export async function putMitigation(service: DotsService, path: DotsPath, request: CoapRequest, wallTime: () => Instant): Promise<CoapResponse | undefined> {
   if (path.cuid === undefined || path.mid === undefined) return refusalResponse(badRequest("Uri-Path needs 'cuid' and 'mid'"));
   const read = parseMitigation(service.upstream, path.cuid, path.mid, request.payload);
   if ("code" in read) return refusalResponse(read);
@@ -17,12 +17,12 @@ export async function putMitigation(service: DotsService, path: DotsPath, reques
   switch (admission.is) {
     case "ignored": return undefined;
     case "refused": return refusalResponse(admission.refusal);
-    default: return cbor(admission.is === "created" ? "2.01" : "2.04", acceptedBody(admission.mitigation, clock.now()));
+    default: return cbor(admission.is === "created" ? "2.01" : "2.04", acceptedBody(admission.mitigation, wallTime()));
   }
 }
 
 /** GET, with or without Observe: one mitigation or all of the client's (RFC 9132 §4.4.2). */
-export function getMitigation(service: DotsService, observers: Observers, path: DotsPath, request: CoapRequest, clock: Clock): CoapResponse {
+export function getMitigation(service: DotsService, observers: Observers, path: DotsPath, request: CoapRequest, wallTime: () => Instant): CoapResponse {
   const { cuid, mid } = path;
   if (cuid === undefined) return refusalResponse(badRequest("Uri-Path needs 'cuid'"));
   const filter = readFilter(request.query);
@@ -32,7 +32,7 @@ export function getMitigation(service: DotsService, observers: Observers, path: 
     if (mitigations.length === 0) return undefined;
     // The list of all goes on: the next request will be in it.
     const final = mid !== undefined && mitigations.every((each) => each.state === "ended");
-    return { response: cbor("2.05", statusBody(mitigations, filter, clock.now())), final };
+    return { response: cbor("2.05", statusBody(mitigations, filter, wallTime())), final };
   };
   const content = represent();
   if (request.observe === 1) observers.remove(request.token);

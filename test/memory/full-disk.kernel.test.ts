@@ -1,0 +1,82 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, rmdirSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { openMemory } from "../../src/memory.ts";
+import { readRemembered } from "../../src/remembered-json.ts";
+import { openStateFile } from "../../src/system/state-file.ts";
+import { systemClock as clock } from "../../src/system/system-clock.ts";
+import { sampleMitigation } from "../operator/sample-mitigation.ts";
+
+/** Mounts a file system of 64 KiB; undefined where that is not allowed. */
+function mountSmall(): { readonly folder: string; readonly remount: (options: string) => void; readonly remove: () => void } | undefined {
+  const folder = mkdtempSync(join(tmpdir(), "dots-full-"));
+  const mount = (options: string): void => { execFileSync("mount", ["-t", "tmpfs", "-o", options, "none", folder], { stdio: "ignore" }); };
+  try {
+    mount("size=64k");
+  } catch {
+    rmdirSync(folder);
+    return undefined;
+  }
+  return {
+    folder, remount: (options) => { mount(`remount,${options}`); },
+    remove() {
+      execFileSync("umount", [folder]);
+      rmdirSync(folder);
+    },
+  };
+}
+
+test("a full disk and a read-only one: what was saved stays whole, the daemon says so and goes on, and saves again when it can", async (t) => {
+  const disk = mountSmall();
+  if (!disk) {
+    t.skip("mounting is not allowed here");
+    return;
+  }
+  const logged: string[] = [];
+  const open = (): ReturnType<typeof openMemory> => openMemory(openStateFile(disk.folder), {
+    clock, filter: { readCounters: () => Promise.resolve(new Map()) }, log: (level, message) => logged.push(`${level}: ${message}`),
+  });
+  const savedIds = (): number[] => {
+    const read = readRemembered(readFileSync(join(disk.folder, "state.json"), "utf8"));
+    assert.ok(!("problem" in read));
+    return read.mitigations.map(({ id }) => id);
+  };
+  try {
+    const memory = await open();
+    const remember = (): number => {
+      const id = memory.store.newId();
+      memory.store.put({ ...sampleMitigation, id });
+      memory.saveNow();
+      return id;
+    };
+    assert.equal(remember(), 1);
+    const ballast = join(disk.folder, "ballast");
+    try {
+      for (let size = 1; size < 100; size++) writeFileSync(`${ballast}${size}`, Buffer.alloc(4096));
+    } catch { /* full now */ }
+    assert.equal(remember(), 2);
+    assert.match(logged.at(-1) ?? "", /ENOSPC/);
+    assert.deepEqual(savedIds(), [1], "the old content is whole");
+    assert.ok(!readdirSync(disk.folder).includes("state.json.new"), "no half-written file takes space");
+    assert.deepEqual(memory.store.all().map(({ id }) => id), [1, 2], "and nothing is forgotten while it runs");
+
+    for (const name of readdirSync(disk.folder)) if (name.startsWith("ballast")) rmSync(join(disk.folder, name));
+    remember();
+    assert.deepEqual(savedIds(), [1, 2, 3]);
+    assert.deepEqual(memory.warnings(), []);
+
+    disk.remount("ro");
+    remember();
+    assert.match(memory.warnings()[0] ?? "", /EROFS/);
+    assert.deepEqual(savedIds(), [1, 2, 3]);
+    assert.equal((await open()).store.all().length, 3, "a start on a read-only disk works too");
+    disk.remount("rw");
+    remember();
+    assert.deepEqual(savedIds(), [1, 2, 3, 4, 5]);
+  } finally {
+    disk.remove();
+  }
+});
