@@ -13,6 +13,7 @@ import { findDevices, type Finding } from "./nat-lookup/find-devices.ts";
 import { withWitness } from "./nat-lookup/witnessed-devices.ts";
 import { admitRequest, sameScope } from "./policy/admit-request.ts";
 import { checkScope } from "./policy/check-scope.ts";
+import { conflictBetweenUpstreams, isSameConflict } from "./policy/conflict-between-upstreams.ts";
 import { decide } from "./policy/decide.ts";
 import { inheritedDecision } from "./policy/inherited-decision.ts";
 import { newMitigation, nextDeadline, step, type Effect, type MitigationEvent } from "./policy/mitigation-machine.ts";
@@ -110,11 +111,23 @@ export function createPipeline(initial: PipelineSettings, store: Store, ports: P
         if (inherited) await apply(fresh.id, inherited);
         // Only now, so that what both cover stays blocked throughout.
         for (const overridden of admitted.overrides) await apply(overridden.id, { is: "overridden" });
+        noteConflicts();
         const mitigation = store.get(fresh.id) ?? fresh;
         return (mitigation.outcome === "rejected" || mitigation.outcome === "denied") && mitigation.conflict
           ? { is: "refused", refusal: { code: "4.09", conflict: mitigation.conflict } }
           : { is: "created", mitigation };
       }
+    }
+  };
+
+  /** Upstreams hear of others that ask for the same (RFC 9132 §4.4.2.1). */
+  const noteConflicts = (): void => {
+    for (const mitigation of store.all()) {
+      if (mitigation.state === "ended") continue;
+      const conflict = conflictBetweenUpstreams(mitigation, store.all());
+      if (isSameConflict(conflict, mitigation.conflict)) continue;
+      store.put({ ...mitigation, conflict });
+      events.notifyUpstream({ ...mitigation, conflict });
     }
   };
 
@@ -179,6 +192,7 @@ export function createPipeline(initial: PipelineSettings, store: Store, ports: P
     const { mitigation, effects } = step(before, event, policy(), clock.now());
     store.put(mitigation);
     if (mitigation.state !== before.state) log("info", `mitigation ${id}: ${before.state} -> ${mitigation.state}${mitigation.outcome ? ` (${mitigation.outcome})` : ""}`);
+    if (mitigation.state === "ended" && before.state !== "ended") noteConflicts();
     for (const effect of effects) await perform[effect](mitigation, event);
     scheduleDeadline(id);
     return store.get(id);

@@ -1,3 +1,5 @@
+import type { IpPrefix } from "./ip-prefix.ts";
+
 /** Conflict causes that a response or notification can carry (RFC 9132 §4.4.1.3, RFC 9066 §5.3.1). */
 export const conflictCause = { overlappingTargets: 1, acceptList: 2, cuidCollision: 3, legitimateTraffic: 4 } as const;
 export type ConflictCause = (typeof conflictCause)[keyof typeof conflictCause];
@@ -14,6 +16,8 @@ export interface Conflict {
   readonly status?: 1 | 2 | 3;
   /** The mid of the request that stands in the way. */
   readonly mid?: number;
+  /** What of the request is also in another's. */
+  readonly targets?: readonly IpPrefix[];
   readonly retryTimer?: number; // seconds
 }
 

@@ -19,7 +19,7 @@ const hostileName = `<img src=x onerror=alert(1)>"'&`;
 
 interface Stage { readonly scene: Scene; readonly page: Page; readonly router: Router; ask(mid: number, other?: AttackOptions): Promise<void>; goTo(view: string): Promise<void> }
 
-describe("the page, on the real daemon", { skip: browserMissing(), timeout: 90_000 }, () => {
+describe("the page, on the real daemon", { skip: browserMissing(), timeout: 120_000 }, () => {
   let browser: Browser;
   before(async () => { browser = await startBrowser(); });
   after(async () => { await browser.close(); });
@@ -115,7 +115,7 @@ describe("the page, on the real daemon", { skip: browserMissing(), timeout: 90_0
       await page.getByLabel("For an hour").check();
       await page.getByLabel("Always stop this device at once, without asking").check();
       await ask(2, { family: 6, port: 444, ports: "43000-43019" }); // the card is updated under the owner's hands
-      await seen(page, "Your answer also holds for 1 more target of the same device.").waitFor({ timeout: 12_000 }); // no news of its own: the question is the same
+      await seen(page, "Your answer also holds for 1 more target of the same device.").waitFor({ timeout: 16_000 }); // no news of its own: the question is the same
       assert.ok(await page.getByLabel("For an hour").isChecked(), "still chosen");
       await page.getByRole("button", { name: "Do this" }).click();
       await seen(page, "Slowed down.").waitFor();
@@ -186,10 +186,10 @@ describe("the page, on the real daemon", { skip: browserMissing(), timeout: 90_0
       await page.getByRole("button", { name: "Block it" }).waitFor();
       scene.daemon.signal("SIGTERM");
       await scene.daemon.ended;
-      await seen(page, "The protection is not running").waitFor({ timeout: 12_000 });
+      await seen(page, "The protection is not running").waitFor({ timeout: 16_000 });
       assert.equal(await seen(page, "All quiet").isVisible(), false, "nothing green while nobody watches");
       scene.startDaemon();
-      await seen(page, "The protection is not running").waitFor({ state: "hidden", timeout: 12_000 });
+      await seen(page, "The protection is not running").waitFor({ state: "hidden", timeout: 16_000 });
       router.setSession("ended");
       await page.getByRole("button", { name: "Block it" }).click();
       await seen(page, "Session expired").waitFor();

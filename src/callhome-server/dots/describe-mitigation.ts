@@ -79,7 +79,7 @@ function conflictInformation(conflict: Conflict): ScopeStatus["conflictInformati
     conflictCause: conflict.cause,
     conflictStatus: conflict.status,
     retryTimer: conflict.retryTimer,
-    conflictScope: conflict.mid === undefined ? undefined : { mid: conflict.mid },
+    conflictScope: conflict.mid === undefined && !conflict.targets ? undefined : { mid: conflict.mid, targetPrefix: conflict.targets },
   };
 }
 

@@ -121,7 +121,7 @@ return baseclass.extend({
 		};
 		poll.add(() => {
 			const since = Date.now() - state.last;
-			if (state.live && !(fast && fast()) && since >= 0 && since < 10000)
+			if (state.live && !(fast && fast()) && since >= 0 && since < 7000)
 				return Promise.resolve();
 			return run();
 		}, seconds);

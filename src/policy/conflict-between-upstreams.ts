@@ -1,0 +1,31 @@
+import { prefixContains, prefixesOverlap, type IpPrefix } from "../model/ip-prefix.ts";
+import type { Mitigation } from "../model/mitigation.ts";
+import { conflictCause, type Conflict } from "../model/refusal.ts";
+import { scopesOverlap } from "./admit-request.ts";
+
+/**
+ * What a living mitigation has in common with those of other upstreams (RFC 9132 §4.4.1.3); null = nothing. Our policy is to accept
+ * all of them: rules only add up, and each upstream's block holds for as long as it asks for it. So a request is never
+ * deactivated for another's sake, conflict-status is 2 (active), and there is no retry-timer. Only what this upstream named itself,
+ * in part or whole, is in the scope that it is told.
+ */
+export function conflictBetweenUpstreams(mitigation: Mitigation, all: readonly Mitigation[]): Conflict | null {
+  const others = all.filter((each) => each.state !== "ended" && each.request.upstream !== mitigation.request.upstream && scopesOverlap(each.request, mitigation.request));
+  if (others.length === 0) return null;
+  const common = mitigation.request.target.prefixes.flatMap((own) => others.flatMap((other) => commonPart(own, other.request.target.prefixes)));
+  return { cause: conflictCause.overlappingTargets, status: 2, targets: common.filter((prefix, at) => common.findIndex((each) => isSame(each, prefix)) === at) };
+}
+
+function commonPart(own: IpPrefix, others: readonly IpPrefix[]): IpPrefix[] {
+  return others.filter((other) => prefixesOverlap(own, other)).map((other) => prefixContains(own, other) ? other : own);
+}
+
+export function isSameConflict(a: Conflict | null, b: Conflict | null): boolean {
+  const targets = (conflict: Conflict | null): readonly IpPrefix[] => conflict?.targets ?? [];
+  return a?.cause === b?.cause && a?.status === b?.status && targets(a).length === targets(b).length
+    && targets(a).every((prefix) => targets(b).some((other) => isSame(prefix, other)));
+}
+
+function isSame(a: IpPrefix, b: IpPrefix): boolean {
+  return a.family === b.family && a.bits === b.bits && a.length === b.length;
+}
