@@ -24,18 +24,25 @@ export interface LastWinner {
 
 /**
  * The candidates in their order: UDP over IPv6, UDP over IPv4, TCP over IPv6, TCP over IPv4 (RFC 9132 §4.3), but first of all
- * what worked within the last minutes.
+ * what worked within the last minutes, and last of all what failed within them. `failed`: when, by candidateKey().
  */
 export function orderCandidates(
   addresses: readonly { readonly address: string; readonly family: 4 | 6 }[], transports: readonly Transport[],
-  last: LastWinner | undefined, now: Instant,
+  last: LastWinner | undefined, now: Instant, failed: ReadonlyMap<string, Instant> = new Map(),
 ): Candidate[] {
   const ordered = (["udp", "tcp"] as const).filter((transport) => transports.includes(transport)).flatMap((transport) =>
     ([6, 4] as const).flatMap((family) => addresses.filter((each) => each.family === family).slice(0, mostAddresses)
       .map(({ address }): Candidate => ({ address, family, transport }))));
-  if (!last || now - last.at >= rememberedFor || now < last.at) return ordered;
-  const isLast = ({ address, transport }: Candidate): boolean => address === last.candidate.address && transport === last.candidate.transport;
-  return [...ordered.filter(isLast), ...ordered.filter((each) => !isLast(each))];
+  const isFresh = (at: Instant | undefined): boolean => at !== undefined && at <= now && now - at < rememberedFor;
+  // 0: what worked, 1: what was not tried, 2: what failed. All stay in the race: a path may be mended.
+  const rank = (candidate: Candidate): number =>
+    last && isFresh(last.at) && candidateKey(candidate) === candidateKey(last.candidate) ? 0 : isFresh(failed.get(candidateKey(candidate))) ? 2 : 1;
+  return ordered.sort((a, b) => rank(a) - rank(b));
+}
+
+/** Names a candidate in the memory of outcomes. */
+export function candidateKey({ address, transport }: Pick<Candidate, "address" | "transport">): string {
+  return `${transport} ${address}`;
 }
 
 export interface Race<Result> {

@@ -33,6 +33,8 @@ export interface SessionOptions {
   readonly requestRate: number;
   readonly mitigating: boolean;
   readonly transport: "udp" | "tcp";
+  /** Seconds between heartbeats that the path has been found to allow. */
+  readonly longestHeartbeat: number;
 }
 
 export interface SessionPorts {
@@ -49,8 +51,8 @@ export interface SessionPorts {
 }
 
 export interface SessionEvents {
-  /** The session is over: the peer was silent for too long (RFC 9066 §5.2.1), or ended it. */
-  disconnected(why: string): void;
+  /** The session is over: the peer was silent for too long, with heartbeats so many seconds apart (RFC 9066 §5.2.1), or ended it. */
+  disconnected(why: string, silentAt?: number): void;
   redirect(to: Redirection): string | undefined;
 }
 
@@ -61,7 +63,7 @@ const overloadRetry = 2;
 export function openSession(options: SessionOptions, ports: SessionPorts, mitigations: MitigationService, events: SessionEvents): Session {
   const { clock } = ports;
   const mayPass = createRateLimit(options.requestRate);
-  let config: SessionConfig = defaultSessionConfig;
+  let config: SessionConfig = defaultSessionConfig(options.longestHeartbeat);
   let mitigating = options.mitigating;
   let liveness = startLiveness(clock.now());
   let cancelTick: () => void = () => undefined;
@@ -72,8 +74,9 @@ export function openSession(options: SessionOptions, ports: SessionPorts, mitiga
     ...mitigations,
     upstream: options.upstream,
     sessionConfig: () => config,
+    longestHeartbeat: () => options.longestHeartbeat,
     configureSession(next) {
-      config = next ?? defaultSessionConfig;
+      config = next ?? defaultSessionConfig(options.longestHeartbeat);
       observers.changed((resource) => resource === configResource);
       keepPace();
     },
@@ -119,7 +122,7 @@ export function openSession(options: SessionOptions, ports: SessionPorts, mitiga
     const step = stepLiveness(liveness, event, parameters(), clock.now());
     liveness = step.liveness;
     if (step.effect.is === "disconnected") {
-      events.disconnected("no sign of life from the peer");
+      events.disconnected("no sign of life from the peer", parameters().heartbeatInterval);
       return;
     }
     if (step.effect.is === "heartbeat") sendHeartbeat(step.effect.peerHbStatus);

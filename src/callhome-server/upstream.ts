@@ -2,6 +2,7 @@ import type { Mitigation } from "../model/mitigation.ts";
 import type { Clock, Instant } from "../model/time.ts";
 import { dialDelay, type DialHistory } from "./backoff.ts";
 import type { MitigationService } from "./dots/dots-service.ts";
+import { closerHeartbeat, longestHeartbeat } from "./dots/session-config.ts";
 import { atHome, followRedirection, isOver, noteSpoken, type Whereabouts } from "./redirection.ts";
 import { openSession, type Session } from "./session.ts";
 
@@ -93,6 +94,7 @@ export function startUpstream(options: UpstreamOptions, ports: UpstreamPorts, mi
   let where: Whereabouts = atHome;
   let history: DialHistory = { failures: 0, hadSession: false };
   let mitigating = false;
+  let heartbeatCeiling = longestHeartbeat;
   /** Ends the attempt or the wait that is under way. */
   let interrupt: () => void = () => undefined;
   /** What is to happen to the live session later: its return from an alternate, the look for UDP. */
@@ -176,7 +178,7 @@ export function startUpstream(options: UpstreamOptions, ports: UpstreamPorts, mi
 
   const begin = (channel: Channel, to: DialAddress): Session => {
     const session = openSession(
-      { upstream: options.name, requestRate: options.requestRate, mitigating, transport: channel.transport },
+      { upstream: options.name, requestRate: options.requestRate, mitigating, transport: channel.transport, longestHeartbeat: heartbeatCeiling },
       {
         clock,
         wallTime: () => ports.wallTime(),
@@ -187,7 +189,11 @@ export function startUpstream(options: UpstreamOptions, ports: UpstreamPorts, mi
       },
       mitigations,
       {
-        disconnected: (why) => { finish(session, why); },
+        disconnected(why, silentAt) {
+          // RFC 9066 §5.2.1: perhaps a NAT on the path had forgotten us. The next session speaks up more often.
+          if (silentAt !== undefined && channel.transport === "udp") heartbeatCeiling = closerHeartbeat(silentAt);
+          finish(session, why);
+        },
         redirect: (redirection) => {
           // We spoke with this one until now, and not only when its session began: its own return is a loop too.
           const next = followRedirection(noteSpoken(where, to.host, clock.now()), redirection, clock.now());

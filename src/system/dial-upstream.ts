@@ -1,10 +1,10 @@
 import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
-import { attemptDelay, orderCandidates, raceCandidates, type Candidate, type LastWinner, type Transport } from "../callhome-server/happy-eyeballs.ts";
+import { attemptDelay, candidateKey, orderCandidates, raceCandidates, type Candidate, type LastWinner, type Transport } from "../callhome-server/happy-eyeballs.ts";
 import type { Channel, ChannelEvents, Dial } from "../callhome-server/upstream.ts";
 import type { DtlsModule } from "../dtls/dtls-module.ts";
 import type { DtlsCredentials } from "../dtls/dtls-session.ts";
-import type { Clock } from "../model/time.ts";
+import type { Clock, Instant } from "../model/time.ts";
 import { DialError, dialDtls } from "./dial-dtls.ts";
 import { dialTls, TlsDialError, type TlsChannel } from "./dial-tls.ts";
 
@@ -25,6 +25,7 @@ export interface DialSettings {
  * anybody who guesses the port, and a new socket has a new one.
  */
 const attemptsPerAddress = 2;
+const mostOutcomes = 32;
 
 /** Dials an upstream: resolves its name and races its addresses and transports (RFC 9132 §4.3). */
 export function openDial(module: DtlsModule, settings: DialSettings): Dial {
@@ -32,6 +33,7 @@ export function openDial(module: DtlsModule, settings: DialSettings): Dial {
   const dtlsSessions = new Map<string, Uint8Array>();
   const tlsSessions = new Map<string, Buffer>();
   const winners = new Map<string, LastWinner>();
+  const failed = new Map<string, Instant>();
 
   const dialUdp = async (address: string, serverName: string, localAddress: string | undefined, events: ChannelEvents, signal: AbortSignal): Promise<Channel> => {
     for (let attempt = 1; ; attempt++) {
@@ -70,6 +72,13 @@ export function openDial(module: DtlsModule, settings: DialSettings): Dial {
     return Object.assign(channel, { secured: describe(protocol, cipherSuite, resumed) });
   };
 
+  /** RFC 9132 §4.3: the outcome of each attempt is cached. */
+  const noteFailure = (candidate: Candidate): void => {
+    failed.set(candidateKey(candidate), clock.now());
+    const [oldest] = failed.keys();
+    if (failed.size > mostOutcomes && oldest !== undefined) failed.delete(oldest);
+  };
+
   return async (to, events, { signal, mitigating, udpOnly = false }) => {
     const transports = settings.transports.filter((transport) => !udpOnly || transport === "udp");
     if (transports.length === 0) throw new Error("only TCP is configured");
@@ -80,11 +89,15 @@ export function openDial(module: DtlsModule, settings: DialSettings): Dial {
     const reachable = addresses.filter(({ family }) => local === undefined || from(family) !== undefined);
     if (reachable.length === 0) throw new Error("the device that it is bound to has no address of a family that it has");
     const dial = (candidate: Candidate, attempt: AbortSignal): Promise<Channel> =>
-      (candidate.transport === "udp" ? dialUdp : dialTcp)(candidate.address, serverName, from(candidate.family), events, attempt);
+      (candidate.transport === "udp" ? dialUdp : dialTcp)(candidate.address, serverName, from(candidate.family), events, attempt).catch((error: unknown) => {
+        if (!attempt.aborted) noteFailure(candidate);
+        throw error;
+      });
     const { result, winner } = await raceCandidates({
-      candidates: orderCandidates(reachable, transports, winners.get(to.host), clock.now()),
+      candidates: orderCandidates(reachable, transports, winners.get(to.host), clock.now(), failed),
       dial, discard: (channel) => { channel.close(); }, delay: mitigating ? attemptDelay.mitigating : attemptDelay.idle, clock, signal,
     });
+    failed.delete(candidateKey(winner));
     winners.set(to.host, { candidate: winner, at: clock.now() });
     return result;
   };

@@ -142,7 +142,10 @@ describe("the page, on the real daemon", { skip: browserMissing(), timeout: 120_
         await route.continue();
       });
       await page.getByRole("button", { name: "Block it" }).click();
-      await seen(page, "This was decided already, here or elsewhere.").waitFor();
+      const late = seen(page, "This was decided already, here or elsewhere.");
+      await late.waitFor();
+      await page.waitForTimeout(500);
+      assert.ok(await late.isVisible(), "it stays, though the list was refreshed");
       assert.equal((await mitigation(scene))?.outcome, "denied");
     }));
 

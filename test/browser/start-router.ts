@@ -68,8 +68,8 @@ export async function startRouter(options: RouterOptions): Promise<Router> {
     if (object === "session") return reply(0, { access: session === "write" || params["scope"] !== "uci" || params["function"] !== "write" });
     if (object === "luci") return reply(0, {});
     if (object === "file") return reply(0, { entries: [] });
-    if (object === "uci" && uci) {
-      const { status, data } = uci.call(method, params);
+    if (object === "uci") {
+      const { status, data } = uci?.call(method, params) ?? { status: 0, data: { values: {}, changes: {} } };
       return reply(status, data);
     }
     const answer = object === "dots-callhome" ? await options.backend.call(method, params) : undefined;

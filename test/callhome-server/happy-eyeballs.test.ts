@@ -152,3 +152,11 @@ test("called off: before and in the middle; nobody to dial", async () => {
   assert.deepEqual(middle.discarded, ["udp 2001:db8::1"]);
   assert.equal(await race(0).outcome, "failed: there is no address to dial");
 });
+
+test("what failed within ten minutes is tried last, and then in its old place again", () => {
+  const addresses = [{ address: "2001:db8::1", family: 6 as const }, { address: "203.0.113.1", family: 4 as const }];
+  const failed = new Map([["udp 2001:db8::1", 1_000]]);
+  const order = (now: number): string[] => orderCandidates(addresses, ["udp", "tcp"], undefined, now, failed).map(({ transport, family }) => `${transport}${family}`);
+  assert.deepEqual(order(2_000), ["udp4", "tcp6", "tcp4", "udp6"]);
+  assert.deepEqual(order(601_000), ["udp6", "udp4", "tcp6", "tcp4"]);
+});

@@ -31,6 +31,8 @@ export interface MitigationService {
 export interface DotsService extends MitigationService {
   readonly upstream: string;
   sessionConfig(): SessionConfig;
+  /** Seconds between heartbeats that the path allows at most. */
+  longestHeartbeat(): number;
   /** Replaces the session configuration; null resets it to the defaults. */
   configureSession(config: SessionConfig | null): void;
   heartbeat(peerHearsUs: boolean): void;

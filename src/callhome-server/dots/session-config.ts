@@ -1,3 +1,4 @@
+import type { Seconds } from "../../model/time.ts";
 import { BodyError } from "../cbor/decode-cbor.ts";
 import { readBody, writeBody, type TypeOf } from "../cbor/schema.ts";
 import { SignalConfigBody } from "./messages.ts";
@@ -39,13 +40,25 @@ const isDecimal = (name: Name): boolean => name === "ackTimeout" || name === "ac
 const defaults: ChannelParameters = {
   heartbeatInterval: 30, missingHbAllowed: 15, probingRate: 5, maxRetransmit: 3, ackTimeout: 2, ackRandomFactor: 1.5,
 };
-export const defaultSessionConfig: SessionConfig = { sid: null, mitigating: defaults, idle: defaults };
+/** Heartbeats at most so far apart keep the bindings of most NATs (RFC 9132 §4.5.2); a path that has shown otherwise needs them closer. */
+export const longestHeartbeat: Seconds = ranges.heartbeatInterval.max;
+
+/** The defaults on a path that needs a heartbeat every `longest` seconds at least (RFC 9066 §5.2.1). */
+export function defaultSessionConfig(longest: Seconds = longestHeartbeat): SessionConfig {
+  const adjusted = { ...defaults, heartbeatInterval: Math.min(defaults.heartbeatInterval, longest) };
+  return { sid: null, mitigating: adjusted, idle: adjusted };
+}
+
+/** What a path is given the benefit of after it fell silent with heartbeats so far apart: half, but not below the least that RFC 8085 allows. */
+export function closerHeartbeat(interval: Seconds): Seconds {
+  return Math.max(ranges.heartbeatInterval.min, Math.floor(interval / 2));
+}
 
 type WireConfig = TypeOf<typeof SignalConfigBody>["signalConfig"];
 type WireSet = NonNullable<WireConfig["idleConfig"]>;
 
 /** What a PUT to 'config' asks for, or why it is refused (RFC 9132 §4.5.2). */
-export function readSessionConfig(sid: number, payload: Uint8Array): SessionConfig | { readonly code: "4.00" | "4.22"; readonly diagnostic: string } {
+export function readSessionConfig(sid: number, payload: Uint8Array, longest: Seconds = longestHeartbeat): SessionConfig | { readonly code: "4.00" | "4.22"; readonly diagnostic: string } {
   let wire: WireConfig;
   try {
     wire = readBody(SignalConfigBody, payload).signalConfig;
@@ -59,22 +72,28 @@ export function readSessionConfig(sid: number, payload: Uint8Array): SessionConf
   for (const set of [mitigating, idle]) {
     for (const name of names) {
       const value = set[name];
-      if (value === undefined || isAcceptable(name, value)) continue;
-      return { code: "4.22", diagnostic: `${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)} must be from ${ranges[name].min} to ${ranges[name].max}` };
+      const range = rangeOf(name, longest);
+      if (value === undefined || isAcceptable(name, value, range)) continue;
+      return { code: "4.22", diagnostic: `${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)} must be from ${range.min} to ${range.max}` };
     }
   }
   // §4.5.2: what is not negotiated has its default value.
-  return { sid, mitigating: { ...defaults, ...mitigating }, idle: { ...defaults, ...idle } };
+  const start = defaultSessionConfig(longest);
+  return { sid, mitigating: { ...start.mitigating, ...mitigating }, idle: { ...start.idle, ...idle } };
 }
 
 /** The answer to a GET on 'config': current and acceptable values of both sets (RFC 9132 §4.5.1). */
-export function sessionConfigBody(config: SessionConfig): Uint8Array {
-  return writeBody(SignalConfigBody, { signalConfig: { mitigatingConfig: writeSet(config.mitigating), idleConfig: writeSet(config.idle) } });
+export function sessionConfigBody(config: SessionConfig, longest: Seconds = longestHeartbeat): Uint8Array {
+  return writeBody(SignalConfigBody, { signalConfig: { mitigatingConfig: writeSet(config.mitigating, longest), idleConfig: writeSet(config.idle, longest) } });
 }
 
-function isAcceptable(name: Name, value: number): boolean {
+function rangeOf(name: Name, longest: Seconds): Range {
+  return name === "heartbeatInterval" ? { ...ranges[name], max: Math.min(ranges[name].max, longest) } : ranges[name];
+}
+
+function isAcceptable(name: Name, value: number, range: Range): boolean {
   if (name === "heartbeatInterval" && value === 0) return true; // §4.5.1: 0 disables the mechanism
-  return value >= ranges[name].min && value <= ranges[name].max;
+  return value >= range.min && value <= range.max;
 }
 
 function readSet(set: WireSet | undefined): Partial<ChannelParameters> {
@@ -88,9 +107,9 @@ function readSet(set: WireSet | undefined): Partial<ChannelParameters> {
   return read;
 }
 
-function writeSet(set: ChannelParameters): WireSet {
+function writeSet(set: ChannelParameters, longest: Seconds): WireSet {
   const entry = (name: Name): object => isDecimal(name)
     ? { maxValueDecimal: ranges[name].max, minValueDecimal: ranges[name].min, currentValueDecimal: set[name] }
-    : { maxValue: ranges[name].max, minValue: ranges[name].min, currentValue: set[name] };
+    : { maxValue: rangeOf(name, longest).max, minValue: ranges[name].min, currentValue: set[name] };
   return Object.fromEntries(names.map((name) => [name, entry(name)]));
 }

@@ -30,7 +30,7 @@ export function fakeService(): FakeService {
   const clock = fakeClock();
   const notified: CoapResponse[] = [];
   const observers = createObservers(clock, (_, response) => { notified.push(response); });
-  let config: SessionConfig = defaultSessionConfig;
+  let config: SessionConfig = defaultSessionConfig();
   const fake: FakeService = {
     clock, observers, notified, asked: [], withdrawn: [], heard: [], redirected: [],
     admission: { is: "created", mitigation: pending }, mitigations: [], refusedRedirect: undefined, config: () => config,
@@ -47,8 +47,8 @@ export function fakeService(): FakeService {
     },
     withdraw: (...what) => { fake.withdrawn.push(what.join(" ")); },
     mitigationsOf: (upstream, cuid) => fake.mitigations.filter(({ request }) => request.upstream === upstream && request.cuid === cuid),
-    sessionConfig: () => config,
-    configureSession: (next) => { config = next ?? defaultSessionConfig; },
+    sessionConfig: () => config, longestHeartbeat: () => 240,
+    configureSession: (next) => { config = next ?? defaultSessionConfig(); },
     heartbeat: (hearsUs) => { fake.heard.push(hearsUs); },
     redirect(to) {
       fake.redirected.push(to);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { encode, Tagged } from "cborg";
-import { defaultSessionConfig, readSessionConfig, sessionConfigBody, type SessionConfig } from "../../../src/callhome-server/dots/session-config.ts";
+import { closerHeartbeat, defaultSessionConfig, readSessionConfig, sessionConfigBody, type SessionConfig } from "../../../src/callhome-server/dots/session-config.ts";
 import { bytes, cbor, hex, text } from "../wire.ts";
 
 const hundredths = (value: number): Tagged => new Tagged(4, [-2, Math.round(value * 100)]);
@@ -19,7 +19,7 @@ const values = { heartbeatInterval: 60, missingHbAllowed: 5, probingRate: 10, ma
 const defaults = { heartbeatInterval: 30, missingHbAllowed: 15, probingRate: 5, maxRetransmit: 3, ackTimeout: 2, ackRandomFactor: 1.5 };
 
 test("the RECOMMENDED values of §4.5.2 are the defaults", () => {
-  assert.deepEqual(defaultSessionConfig, { sid: null, mitigating: defaults, idle: defaults });
+  assert.deepEqual(defaultSessionConfig(), { sid: null, mitigating: defaults, idle: defaults });
 });
 
 const cases: readonly [what: string, body: object, mitigating: object, idle: object][] = [
@@ -80,7 +80,7 @@ test("the answer to a GET: six parameters with bounds and current value, in both
   const decimals = ([max, min, now]: readonly number[]): string => `a31829${tagged(max)}182a${tagged(min)}182b${tagged(now)}`;
   const whole = `a6` + `1821${written([240, 15, 30])}` + `1825${written([20, 3, 15])}` + `1826${written([15, 2, 3])}`
     + `1827${decimals([3000, 100, 200])}` + `1828${decimals([400, 110, 150])}` + `1832${written([20, 5, 5])}`;
-  assert.equal(hex(sessionConfigBody(defaultSessionConfig)), `a1181ea2` + `1820${whole}` + `182c${whole}`);
+  assert.equal(hex(sessionConfigBody(defaultSessionConfig())), `a1181ea2` + `1820${whole}` + `182c${whole}`);
 });
 
 test("what we say can be said back to us", () => {
@@ -100,3 +100,12 @@ function uint(value = 0): string {
 function tagged(value = 0): string {
   return hex(encode(new Tagged(4, [-2, value])));
 }
+
+test("a path that fell silent gets heartbeats closer together, and takes no longer interval (RFC 9066 §5.2.1)", () => {
+  assert.deepEqual([240, 40, 30, 15].map(closerHeartbeat), [120, 20, 15, 15]);
+  assert.equal(defaultSessionConfig(20).idle.heartbeatInterval, 20);
+  const asked = bytes("a1 181e a1 182c a1 1821 a1 1824 181e"); // idle-config, heartbeat-interval 30
+  assert.equal("code" in readSessionConfig(1, asked, 20) && (readSessionConfig(1, asked, 20) as { code: string }).code, "4.22");
+  assert.ok(!("code" in readSessionConfig(1, asked)));
+  assert.ok(hex(sessionConfigBody(defaultSessionConfig(20), 20)).includes("1821a3182214"), "max-value 20");
+});

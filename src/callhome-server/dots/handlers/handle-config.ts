@@ -12,7 +12,7 @@ export const configResource = "config";
 export function getConfig(service: DotsService, observers: Observers, path: DotsPath, request: CoapRequest): CoapResponse {
   if (path.sid !== undefined && path.sid !== service.sessionConfig().sid) return diagnosticResponse("4.04", "no such sid");
   const represent = (): CoapResponse => ({
-    code: "2.05", contentFormat: dotsCbor, maxAge: configMaxAge, payload: sessionConfigBody(service.sessionConfig()),
+    code: "2.05", contentFormat: dotsCbor, maxAge: configMaxAge, payload: sessionConfigBody(service.sessionConfig(), service.longestHeartbeat()),
   });
   if (request.observe === 1) observers.remove(request.token);
   if (request.observe !== 0) return represent();
@@ -25,7 +25,7 @@ export function putConfig(service: DotsService, path: DotsPath, request: CoapReq
   if (path.sid === undefined) return diagnosticResponse("4.00", "Uri-Path needs 'sid'");
   const current = service.sessionConfig().sid;
   if (current !== null && path.sid < current) return diagnosticResponse("4.00", "a configuration with a higher 'sid' is in force");
-  const asked = readSessionConfig(path.sid, request.payload);
+  const asked = readSessionConfig(path.sid, request.payload, service.longestHeartbeat());
   if ("code" in asked) return diagnosticResponse(asked.code, asked.diagnostic);
   service.configureSession(asked);
   return { code: current === path.sid ? "2.04" : "2.01" };

@@ -44,13 +44,17 @@ return baseclass.extend({
 			node('h2', { name: 'content' }, title));
 		const voice = node('div', { 'class': 'dch-unseen', 'aria-live': 'polite', role: 'status' });
 		const problem = node('div', { 'class': 'dch-line dch-bad', role: 'alert' });
+		let until = 0;
 		problem.hidden = true;
 		dom.append(body, [ voice, problem ]);
 		return {
 			body: body,
 			say: text => { voice.textContent = text; },
-			/* error: as daemon.ask() rejects with; null = all is well again */
-			complain: error => {
+			/* error: as daemon.ask() rejects with; null = all is well again. What was said of an action stays for a while, unless another one went well (done). */
+			complain: (error, done) => {
+				if (!error && !done && Date.now() < until)
+					return;
+				until = error && [ 'decided', 'gone', 'forbidden', 'refused', 'session' ].indexOf(error.kind) >= 0 ? Date.now() + 20000 : 0;
 				setText(problem, error ? error.text + (error.detail && error.kind == 'refused' ? ' (%s)'.format(error.detail) : '') : '');
 			}
 		};

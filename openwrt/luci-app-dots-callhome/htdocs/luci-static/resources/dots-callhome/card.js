@@ -214,7 +214,7 @@ return baseclass.extend({
 		let last = new Map();
 		const further = build.button('', '', () => { limit += 50; show(last); });
 		const announce = settled => {
-			page.complain(null);
+			page.complain(null, true);
 			page.say(Array.from(settled.querySelectorAll('h3, p')).map(each => each.textContent).join(' – '));
 			const title = settled.querySelector('h3');
 			results.unshift(settled);
@@ -269,7 +269,7 @@ return baseclass.extend({
 						cards.get(each.id).update(each);
 					else
 						cards.set(each.id, block(each, (method, after) => {
-							page.complain(null);
+							page.complain(null, true);
 							page.say(_('Undone. It may send to that target again.'));
 							return refresh();
 						}, error => { page.complain(error); return refresh(); }));

@@ -27,7 +27,7 @@ return view.extend({
 			const select = node('select', { 'class': 'cbi-input-select', 'aria-label': _('What is done the next time: %s').format(words.deviceName(first)), change: () => {
 				select.disabled = true;
 				daemon.ask('policy', first.mac, select.value).then(after => {
-					page.complain(null);
+					page.complain(null, true);
 					page.say(_('Saved. %s: %s').format(words.deviceName(after), policies[after.policy]));
 				}, page.complain).then(() => { select.disabled = false; return run(); }).then(() => select.focus());
 			} }, ...Object.keys(policies).map(policy => node('option', { value: policy }, policies[policy])));
