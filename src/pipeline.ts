@@ -1,7 +1,5 @@
 import type { MitigationService } from "./callhome-server/dots/dots-service.ts";
-import { renewEvery, reportedFor, rulesFor } from "./enforcer/rules-for.ts";
 import type { MacAddress } from "./model/device.ts";
-import type { Witnessed } from "./model/enforcement.ts";
 import type { AttackFlows } from "./model/mitigation-request.ts";
 import type { Mitigation, MitigationId } from "./model/mitigation.ts";
 import type { Policy } from "./model/policy.ts";
@@ -9,8 +7,9 @@ import { questionAbout } from "./model/question.ts";
 import { shiftMitigation } from "./model/shift-mitigation.ts";
 import { conflictCause } from "./model/refusal.ts";
 import type { Clock, Milliseconds } from "./model/time.ts";
-import { findDevices, type Finding } from "./nat-lookup/find-devices.ts";
-import { withWitness } from "./nat-lookup/witnessed-devices.ts";
+import { isSpecific } from "./enforcer/rules-for.ts";
+import { createLookup } from "./look-up.ts";
+import type { Finding } from "./nat-lookup/find-devices.ts";
 import { admitRequest, sameScope } from "./policy/admit-request.ts";
 import { checkScope } from "./policy/check-scope.ts";
 import { conflictBetweenUpstreams, isSameConflict } from "./policy/conflict-between-upstreams.ts";
@@ -21,6 +20,7 @@ import { rememberedDecision } from "./policy/remembered-decision.ts";
 import { leakWarning } from "./policy/proof-of-effect.ts";
 import { withRouter } from "./policy/spare-bystanders.ts";
 import type { FlowTable, HomeDirectory, HomeNetwork, Log, PacketFilter, WirelessClients } from "./ports.ts";
+import { createRuleKeeper, isNameless } from "./rule-keeper.ts";
 import { createSchedule } from "./schedule.ts";
 import { effectivePolicy, type Store } from "./store.ts";
 
@@ -67,12 +67,9 @@ export interface Pipeline extends MitigationService {
   stop(): void;
 }
 
-/** How soon drops are looked for after rules changed, and then how often: status 2 is to come as soon as packets are dropped. */
-const countAfter: readonly Milliseconds[] = [200, 300, 500, 1_000, 2_000, 5_000];
 const mayEnd: ReadonlySet<MitigationEvent["is"]> = new Set(["released", "denied", "overridden", "time"]);
 /** How soon a request that no device was found for is looked at again. */
 const watchAfter: readonly Milliseconds[] = [5_000, 10_000, 20_000, 40_000, 60_000];
-const retryEnforcement: Milliseconds = 5_000;
 /** An upstream that missed the last notification can still ask how a mitigation ended; then it is removed (RFC 9132 §4.4.1.1). */
 const shownAfterEnd: Milliseconds = 60_000;
 
@@ -80,11 +77,10 @@ const shownAfterEnd: Milliseconds = 60_000;
 export function createPipeline(initial: PipelineSettings, store: Store, ports: PipelinePorts, events: PipelineEvents): Pipeline {
   const { clock, log } = ports;
   let settings = initial;
-  let enforcementFailed: string | undefined;
-  /** Whether the kernel may hold anything of ours. */
-  let holding = false;
   const policy = (): Policy => effectivePolicy(settings.policy, store.devices());
   const schedule = createSchedule(clock, (error) => { log("error", `internal: ${describe(error)}`); });
+
+  const lookup = createLookup(ports, () => settings.ownerNames);
 
   const request: Pipeline["request"] = async (read, ifMatch) => {
     const home = await ports.network.addresses();
@@ -106,6 +102,8 @@ export function createPipeline(initial: PipelineSettings, store: Store, ports: P
       case "new": {
         const fresh = newMitigation(store.newId(), { ...read.asked, lifetime: read.lifetime ?? admitted.lifetime }, admitted.lifetime, policy(), clock.now());
         store.put(fresh);
+        // What needs no consent is dropped where it leaves the home from the first moment; who sends it is found out meanwhile.
+        if (policy().consent === "auto" && isSpecific(fresh.request)) await apply(fresh.id, { is: "found", devices: [], decision: decide([], policy()) });
         await identify(fresh.id);
         const inherited = inheritedDecision(store.get(fresh.id) ?? fresh, admitted.overrides);
         if (inherited) await apply(fresh.id, inherited);
@@ -150,7 +148,7 @@ export function createPipeline(initial: PipelineSettings, store: Store, ports: P
     });
     const mitigation = store.get(id);
     if (!mitigation || mitigation.state === "ended" || mitigation.state === "terminating") return;
-    if (devices.length > 0 || attempt === 0) {
+    if (devices.length > 0 || mitigation.state === "pending") {
       for (const { mac, name, addresses, port } of devices) {
         if (mac === null) continue;
         const before = store.devices().find((each) => each.mac === mac);
@@ -167,26 +165,10 @@ export function createPipeline(initial: PipelineSettings, store: Store, ports: P
     if (devices.length === 0) schedule.once(`watch ${id}`, watchAfter[Math.min(attempt, watchAfter.length - 1)] ?? 60_000, () => identify(id, attempt + 1));
   };
 
-  /** Without them a device is known by its address only, which is better than not at all. */
-  const neighboursOrNone = (): ReturnType<HomeDirectory["neighbours"]> => ports.directory.neighbours().catch((error: unknown) => {
-    log("warn", `whose addresses are is not known: ${describe(error)}`);
-    return [];
-  });
-
-  const lookup = async (asked: AttackFlows, { witnessed = [], explain = false }: { witnessed?: readonly Witnessed[]; explain?: boolean }): Promise<Finding> => {
-    const [borders, flows, neighbours, names] = await Promise.all([
-      ports.network.addresses(), ports.flows.matching(asked, explain), neighboursOrNone(), ports.directory.names(),
-    ]);
-    const home = { borders, neighbours, names, ownerNames: settings.ownerNames, now: clock.now(), vendorOf: (mac: MacAddress) => ports.directory.vendor?.(mac) ?? null };
-    const finding = withWitness(findDevices(asked, flows, home), witnessed, home);
-    const devices = await Promise.all(finding.devices.map(async (device) => ({ ...device, port: device.mac === null ? null : await ports.directory.port(device.mac) })));
-    return { ...finding, devices, why: [...finding.why, ...(explain ? ports.flows.remarks?.() ?? [] : [])] };
-  };
-
   /** One step of the state machine, and its effects. */
   const apply = async (id: MitigationId, event: MitigationEvent): Promise<Mitigation | undefined> => {
     // What was dropped until the end is read while the kernel still has it.
-    if (mayEnd.has(event.is) && holding) await countOnce();
+    if (mayEnd.has(event.is) && rules.isHolding()) await rules.count();
     const before = store.get(id);
     if (!before) return undefined;
     const { mitigation, effects } = step(before, event, policy(), clock.now());
@@ -199,7 +181,7 @@ export function createPipeline(initial: PipelineSettings, store: Store, ports: P
   };
 
   const perform: Record<Effect, (mitigation: Mitigation, event: MitigationEvent) => Promise<void> | void> = {
-    enforce: () => enforce(),
+    enforce: () => rules.enforce(),
     "cut-flows": (mitigation) => ports.flows
       .cut(mitigation.devices.flatMap((device) => device.addresses), mitigation.request.target.prefixes)
       .catch((error: unknown) => { log("warn", `mitigation ${mitigation.id}: flows under way were not ended: ${describe(error)}`); }),
@@ -208,69 +190,15 @@ export function createPipeline(initial: PipelineSettings, store: Store, ports: P
     remember: () => { events.remember(); },
   };
 
-  /** Makes the packet filter hold what all mitigations together need. */
-  const enforce = async (): Promise<void> => {
-    const rules = rulesFor(store.all(), policy(), clock.now());
-    const reported = reportedFor(store.all(), policy(), clock.now());
-    const needed = rules.length > 0 || reported.flows.length > 0;
-    if (!needed && !holding) return;
-    holding = true;
-    try {
-      await ports.filter.replaceRules(rules, reported);
-      enforcementFailed = undefined;
-    } catch (error) {
-      const complaint = `blocking does not work: ${describe(error)}`;
-      if (complaint !== enforcementFailed) log("error", complaint);
-      enforcementFailed = complaint;
-      schedule.once("enforce", retryEnforcement, enforce);
-      return;
-    }
-    const quarantined = rules.flatMap(({ action, mac }) => (action === "quarantine" && mac !== null ? [mac] : []));
-    ports.wireless?.putOff([...new Set(quarantined)]).catch((error: unknown) => { log("warn", `wireless clients were not put off: ${describe(error)}`); });
-    for (const id of new Set(rules.map((rule) => rule.mitigation))) await apply(id, { is: "enforced" });
-    // Others may have asked for rules meanwhile.
-    if (!needed && !isNeeded()) {
-      holding = false;
-      schedule.cancel("enforce", "count");
-    } else {
-      schedule.once("enforce", renewEvery * 1000, enforce);
-      countLater(0);
-    }
-  };
-
-  const isNeeded = (): boolean => {
-    const all = store.all();
-    return reportedFor(all, policy(), clock.now()).flows.length > 0 || rulesFor(all, policy(), clock.now()).length > 0;
-  };
-
-  const unwatch = ports.filter.watch(() => {
-    log("warn", "something else has changed the rules in the kernel: they are restored");
-    enforce().catch((error: unknown) => { log("error", `internal: ${describe(error)}`); });
+  const rules = createRuleKeeper({ clock, log, filter: ports.filter, schedule, store, policy }, {
+    enforced: (id) => apply(id, { is: "enforced" }),
+    async counted(id, { left, ...dropped }) {
+      await apply(id, { is: "counted", dropped, ...(left ? { left } : {}) });
+      const mitigation = store.get(id);
+      // Counted without a device: the kernel has recorded who sent it.
+      if (mitigation && isNameless(mitigation) && dropped.packets + (left?.packets ?? 0) > 0) await identify(id, 1);
+    },
   });
-
-  const countLater = (attempt: number): void => {
-    // Somebody is still to be named: their next packet tells.
-    const last = store.all().some(isNameless) ? countAfter.length - 2 : countAfter.length - 1;
-    schedule.once("count", countAfter[Math.min(attempt, last)] ?? 5_000, () => count(attempt));
-  };
-
-  const countOnce = async (): Promise<void> => {
-    try {
-      for (const [id, { left, ...dropped }] of await ports.filter.readCounters()) {
-        await apply(id, { is: "counted", dropped, ...(left ? { left } : {}) });
-        const mitigation = store.get(id);
-        // Counted without a device: the kernel has recorded who sent it.
-        if (mitigation && isNameless(mitigation) && dropped.packets + (left?.packets ?? 0) > 0) await identify(id, 1);
-      }
-    } catch (error) {
-      log("warn", `drop counters were not read: ${describe(error)}`);
-    }
-  };
-
-  const count = async (attempt: number): Promise<void> => {
-    await countOnce();
-    if (holding) countLater(attempt + 1);
-  };
 
   const scheduleDeadline = (id: MitigationId): void => {
     const mitigation = store.get(id);
@@ -284,7 +212,7 @@ export function createPipeline(initial: PipelineSettings, store: Store, ports: P
     request,
     lookup: (asked) => lookup(asked, { explain: true }),
     settings: () => settings,
-    warnings: () => [...enforcementFailed === undefined ? [] : [enforcementFailed], ...ports.filter.warnings(), ...store.all().flatMap((each) => leakWarning(each) ?? [])],
+    warnings: () => [...rules.warnings(), ...store.all().flatMap((each) => leakWarning(each) ?? [])],
     mitigationsOf: (upstream, cuid) => store.all().filter((each) => each.request.upstream === upstream && each.request.cuid === cuid
       && (each.endedAt === undefined || clock.now() - each.endedAt < shownAfterEnd)),
     withdraw(upstream, cuid, mid) {
@@ -303,12 +231,11 @@ export function createPipeline(initial: PipelineSettings, store: Store, ports: P
     },
     async resume() {
       // First what was dropped while nobody looked: it decides the status that the upstream hears.
-      await countOnce();
+      await rules.count();
       const living = store.all().filter((each) => each.state !== "ended");
       for (const { id } of living) await apply(id, { is: "time" });
       // Also where nothing is needed: what an earlier run has left behind goes.
-      holding = true;
-      await enforce();
+      await rules.enforce({ evenIfNothing: true });
       for (const { id, state, devices } of store.all()) {
         scheduleDeadline(id);
         if (state !== "ended" && devices.length === 0) schedule.once(`watch ${id}`, 0, () => identify(id));
@@ -316,19 +243,14 @@ export function createPipeline(initial: PipelineSettings, store: Store, ports: P
     },
     async reload(next) {
       settings = next;
-      await enforce();
+      await rules.enforce();
       for (const { id } of store.all()) scheduleDeadline(id);
     },
     stop() {
-      unwatch();
+      rules.stop();
       schedule.stop();
     },
   };
-}
-
-/** Living, and nobody knows whose traffic it is. */
-function isNameless(mitigation: Mitigation): boolean {
-  return mitigation.devices.length === 0 && (mitigation.state === "pending" || mitigation.state === "active");
 }
 
 function describe(error: unknown): string {

@@ -63,7 +63,7 @@ const mostSpecificPorts = 1024;
  * Whether what was reported fits the reported flows only, and not other devices' traffic to the same target: so it does with a
  * host's own IPv6 address, and behind NAT with its source ports.
  */
-function isSpecific({ source, target }: AttackFlows): boolean {
+export function isSpecific({ source, target }: AttackFlows): boolean {
   if (source.prefixes.length > 0 && source.prefixes.every((prefix) => prefix.family === 6 && isSingleAddress(prefix))) return true;
   const ports = mergeRanges(source.ports).reduce((sum, { lower, upper }) => sum + upper - lower + 1, 0);
   return ports > 0 && ports <= mostSpecificPorts && source.icmpTypes.length === 0 && target.protocols.every((protocol) => portProtocols.includes(protocol));

@@ -1,11 +1,21 @@
-// Speed and memory as ratios side by side in one run: machines are noisy, ratios less so. `make bench [PART=cut]` runs all or one.
+// Speed and memory as ratios side by side in one run: machines are noisy, ratios less so.
+//   make bench                 all but the long ones
+//   make bench PART=loss       one of them
 import { benchCut } from "./cut.ts";
+import { benchEnforcement } from "./enforcement.ts";
 import { benchLookup } from "./lookup.ts";
+import { benchLoss } from "./loss.ts";
 import { benchMemory } from "./memory.ts";
+import { benchStorm } from "./storm.ts";
 
-const parts = { cut: benchCut, lookup: benchLookup, memory: benchMemory };
+const parts: Readonly<Record<string, () => Promise<void> | void>> = { cut: benchCut, memory: benchMemory, lookup: benchLookup, enforcement: benchEnforcement, storm: benchStorm };
+/** Ten minutes and more. */
+const longParts: Readonly<Record<string, () => Promise<void> | void>> = { loss: benchLoss };
 
 const asked = process.argv[2];
-for (const [name, bench] of Object.entries(parts)) {
-  if (asked === undefined || asked === "" || asked === name) await bench();
+const chosen = asked === undefined ? Object.entries(parts) : Object.entries({ ...parts, ...longParts }).filter(([name]) => name === asked);
+if (chosen.length === 0) {
+  console.error(`no such part: ${asked ?? ""}; there are ${Object.keys({ ...parts, ...longParts }).join(", ")}`);
+  process.exitCode = 2;
 }
+for (const [, bench] of chosen) await bench();

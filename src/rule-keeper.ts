@@ -1,0 +1,114 @@
+import { renewEvery, reportedFor, rulesFor } from "./enforcer/rules-for.ts";
+import type { FilterCount } from "./model/enforcement.ts";
+import type { Mitigation, MitigationId } from "./model/mitigation.ts";
+import type { Policy } from "./model/policy.ts";
+import type { Clock, Milliseconds } from "./model/time.ts";
+import type { Log, PacketFilter } from "./ports.ts";
+import type { Schedule } from "./schedule.ts";
+import type { Store } from "./store.ts";
+
+/** Keeps in the kernel what the mitigations need, and counts what it does there. */
+export interface RuleKeeper {
+  /** Makes the packet filter hold what all mitigations together need; without need, only `evenIfNothing` writes. Never rejects. */
+  enforce(how?: { readonly evenIfNothing: boolean }): Promise<void>;
+  /** Reads the counters now. Never rejects. */
+  count(): Promise<void>;
+  /** Whether the kernel may hold anything of ours. */
+  isHolding(): boolean;
+  warnings(): readonly string[];
+  stop(): void;
+}
+
+export interface RuleKeeperParts {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly filter: PacketFilter;
+  readonly schedule: Schedule;
+  readonly store: Store;
+  readonly policy: () => Policy;
+}
+
+export interface RuleKeeperEvents {
+  /** The packet filter has taken the rules of this mitigation. */
+  enforced(id: MitigationId): Promise<unknown>;
+  counted(id: MitigationId, count: FilterCount): Promise<unknown>;
+}
+
+/** How soon drops are looked for after rules changed, and then how often: status 2 is to come as soon as packets are dropped. */
+const countAfter: readonly Milliseconds[] = [200, 300, 500, 1_000, 2_000, 5_000];
+const retryEnforcement: Milliseconds = 5_000;
+
+export function createRuleKeeper({ clock, log, filter, schedule, store, policy }: RuleKeeperParts, events: RuleKeeperEvents): RuleKeeper {
+  let failed: string | undefined;
+  let holding = false;
+
+  const needed = (): { rules: ReturnType<typeof rulesFor>; reported: ReturnType<typeof reportedFor>; any: boolean } => {
+    const rules = rulesFor(store.all(), policy(), clock.now());
+    const reported = reportedFor(store.all(), policy(), clock.now());
+    return { rules, reported, any: rules.length > 0 || reported.flows.length > 0 };
+  };
+
+  const enforce: RuleKeeper["enforce"] = async ({ evenIfNothing } = { evenIfNothing: false }) => {
+    const { rules, reported, any } = needed();
+    if (!any && !holding && !evenIfNothing) return;
+    holding = true;
+    try {
+      await filter.replaceRules(rules, reported);
+      failed = undefined;
+    } catch (error) {
+      const complaint = `blocking does not work: ${describe(error)}`;
+      if (complaint !== failed) log("error", complaint);
+      failed = complaint;
+      schedule.once("enforce", retryEnforcement, enforce);
+      return;
+    }
+    for (const id of new Set(rules.map((rule) => rule.mitigation))) await events.enforced(id);
+    // Others may have asked for rules meanwhile.
+    if (!any && !needed().any) {
+      holding = false;
+      schedule.cancel("enforce", "count");
+    } else {
+      schedule.once("enforce", renewEvery * 1000, enforce);
+      countLater(0);
+    }
+  };
+
+  const countLater = (attempt: number): void => {
+    // Somebody is still to be named: their next packet tells.
+    const last = store.all().some(isNameless) ? countAfter.length - 2 : countAfter.length - 1;
+    schedule.once("count", countAfter[Math.min(attempt, last)] ?? 5_000, async () => {
+      await count();
+      if (holding) countLater(attempt + 1);
+    });
+  };
+
+  const count = async (): Promise<void> => {
+    try {
+      for (const [id, counted] of await filter.readCounters()) await events.counted(id, counted);
+    } catch (error) {
+      log("warn", `drop counters were not read: ${describe(error)}`);
+    }
+  };
+
+  const unwatch = filter.watch(() => {
+    log("warn", "something else has changed the rules in the kernel: they are restored");
+    void enforce();
+  });
+
+  return {
+    enforce,
+    count,
+    isHolding: () => holding,
+    warnings: () => [...failed === undefined ? [] : [failed], ...filter.warnings()],
+    stop: unwatch,
+  };
+}
+
+/** Living, and nobody knows whose traffic it is. */
+export function isNameless(mitigation: Mitigation): boolean {
+  return mitigation.devices.length === 0 && (mitigation.state === "pending" || mitigation.state === "active");
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
