@@ -3,6 +3,7 @@
 #   make test    everything that CI runs
 #   make build   dist/dots-callhome.js and dist/dtls.wasm
 #   make screenshots  docs/pictures, the web page in a browser
+#   make fuzz    the nightly million of mutated messages (RUNS=… SEED=…)
 #   make bench   speed and memory, as ratios side by side
 #   make package dist/*.ipk for OpenWrt (and *.apk where apk is installed)
 SHELL := /bin/bash
@@ -43,6 +44,9 @@ lab-test: dist/dots-callhome.js
 
 screenshots: needs-test dist/dots-callhome.js
 	node --import tsx test/browser/make-screenshots.ts
+
+fuzz: needs-test dist/dots-callhome.js
+	FUZZ_RUNS=$(or $(RUNS),1000000) $(if $(SEED),FUZZ_SEED=$(SEED)) node --import tsx --test test/callhome-server/fuzz.test.ts
 
 bench: needs-demo dist/dots-callhome.js
 	@node --import tsx test/bench/bench.ts $(PART)
