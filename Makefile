@@ -9,7 +9,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 MAKEFLAGS += --no-print-directory
-.PHONY: build demo test screenshots bench package spike-quickjs lint types unit lab-test golden clean needs-build needs-demo needs-test
+.PHONY: build demo test fuzz screenshots bench package spike-quickjs lint types unit lab-test golden clean needs-build needs-demo needs-test
 
 sources := $(shell find src -name '*.ts') package.json scripts/bundle.mjs
 
