@@ -1,4 +1,5 @@
 import type { UpstreamStatus } from "./callhome-server/upstream.ts";
+import type { MacAddress } from "./model/device.ts";
 import { formatIpPrefix } from "./model/ip-prefix.ts";
 import type { Mitigation, MitigationId } from "./model/mitigation.ts";
 import { questionAbout } from "./model/question.ts";
@@ -22,6 +23,8 @@ export interface OperatorSurroundings {
   readonly startedAt: Instant;
   readonly clock: Clock;
   readonly network: HomeNetwork;
+  /** Who made a device; null if that is not known. */
+  vendorOf(mac: MacAddress): string | null;
   /** Also those that are disabled. */
   upstreams(): readonly (Omit<UpstreamStatus, "state"> & { readonly name: string; readonly state: UpstreamStatus["state"] | "disabled" })[];
   /** Names of the upstreams that are dialled anew; undefined if there is none of that name. */
@@ -69,7 +72,7 @@ export function operatorActions(pipeline: Pipeline, store: Store, around: Operat
     const configured = pipeline.settings().policy.devices.find((each) => each.mac === device.mac)?.policy ?? null;
     const consent = pipeline.settings().policy.consent;
     return describeDevice({
-      ...device,
+      ...device, vendor: around.vendorOf(device.mac),
       policy: device.policy ?? configured ?? (consent === "observe" ? "ask" : consent),
       policyFrom: device.policy !== null ? "admin" : configured !== null ? "config" : "default",
       stoppedBy: store.all().filter((each) => (each.state === "active" || each.state === "terminating") && each.action !== "observe"

@@ -43,11 +43,11 @@ export interface FlowTable {
 /** Who is who in the home, right now. */
 export interface HomeDirectory {
   neighbours(): Promise<readonly Neighbour[]>;
-  /** Names by MAC address, from leases and static hosts. */
+  /** Names by MAC address, from leases, static hosts, and what others know. */
   names(): Promise<ReadonlyMap<string, string>>;
   /** Who made the device; null if that is not known. */
   vendor?(mac: string): string | null;
-  /** The bridge port that a MAC was last seen on. */
+  /** The Wi-Fi that a MAC is on (`Wi-Fi "home"`), or the bridge port that it was last seen on. */
   port(mac: string): Promise<string | null>;
 }
 

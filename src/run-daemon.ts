@@ -26,7 +26,7 @@ import { openFlowMemory } from "./system/flow-memory.ts";
 import { openConntrack } from "./system/flow-table.ts";
 import { followCommand } from "./system/follow-command.ts";
 import { openHomeDirectory } from "./system/home-directory.ts";
-import { guessDevices, openHomeNetwork } from "./system/home-network.ts";
+import { guessDevices, openHomeNetwork, type HomeDevices } from "./system/home-network.ts";
 import { nudgeNeighbour } from "./system/nudge-neighbour.ts";
 import { openOperatorOnUbus, type OperatorOnUbus } from "./system/operator-on-ubus.ts";
 import { openNftables } from "./nftables/open-nftables.ts";
@@ -36,6 +36,7 @@ import { openPacketFilter } from "./system/packet-filter.ts";
 import { runCommand } from "./system/run-command.ts";
 import { openStateFile } from "./system/state-file.ts";
 import { onClockJump, steadyClock, systemClock as clock } from "./system/system-clock.ts";
+import { openUbusDirectory } from "./system/ubus-directory.ts";
 import { openVendorList } from "./system/vendor-list.ts";
 
 /** A configuration with the secrets that its files held. */
@@ -55,19 +56,21 @@ export async function runDaemon(version: string, dtls: DtlsModule, first: Loaded
   let loaded = first;
   const startedAt = clock.now();
   const run = runCommand;
+  let onUbus: { readonly path: string; readonly object: OperatorOnUbus } | undefined;
+  const hints = openUbusDirectory(() => onUbus?.object.ubus, steadyClock);
+  const guess = (): Promise<HomeDevices> => hints.devices(() => guessDevices(run));
   const filter = openPacketFilter(openNftables(), {
-    wanDevices: async () => (loaded.config.wanDevices.length > 0 ? loaded.config.wanDevices : (await guessDevices(run)).wan),
+    wanDevices: async () => (loaded.config.wanDevices.length > 0 ? loaded.config.wanDevices : (await guess()).wan),
   });
   const network = {
     addresses: () => openHomeNetwork({
-      run, devices: { wan: loaded.config.wanDevices, lan: loaded.config.lanDevices }, sourceScope: loaded.config.sourceScope,
+      run, devices: { wan: loaded.config.wanDevices, lan: loaded.config.lanDevices }, sourceScope: loaded.config.sourceScope, guess,
     }).addresses(),
   };
   const memory = await openMemory(openStateFile(first.config.stateDir), { clock, log, filter });
   const { store } = memory;
 
   const desk = createNewsDesk(store.all());
-  let onUbus: { readonly path: string; readonly object: OperatorOnUbus } | undefined;
   let notifiers: Notifiers | undefined;
   const quiet = createQuietRules({
     clock, known: store.all().filter(({ state, devices }) => state !== "ended" && devices.length > 0).map(({ id }) => id),
@@ -84,7 +87,8 @@ export async function runDaemon(version: string, dtls: DtlsModule, first: Loaded
   const isMitigating = (name: string): boolean => store.all().some((each) => each.request.upstream === name && each.state !== "ended");
 
   const { leaseFiles } = first.config;
-  const directory = openHomeDirectory({ run, log, vendorOf: openVendorList(), ...(leaseFiles.length > 0 ? { leaseFiles } : { dhcp: openDhcpConfig() }) });
+  const vendorOf = openVendorList();
+  const directory = openHomeDirectory({ run, log, hints, vendorOf, ...(leaseFiles.length > 0 ? { leaseFiles } : { dhcp: openDhcpConfig() }) });
   const journal = openFlowJournal({ follow: followCommand, clock, log, directory, network, nudge: nudgeNeighbour });
   const flows = openFlowMemory({ table: openConntrack({ run, log }), journal, log });
   const tools = checkTools({ run, clock, log });
@@ -142,7 +146,7 @@ export async function runDaemon(version: string, dtls: DtlsModule, first: Loaded
 
   const disabled = (name: string): object => ({ name, state: "disabled", transport: null, peer: null, since: startedAt, lastError: null, sessions: 0 });
   const actions = operatorActions(pipeline, store, {
-    version, startedAt, clock, network,
+    version, startedAt, clock, network, vendorOf,
     upstreams: () => [
       ...[...upstreams.values()].map(({ upstream }) => ({ name: upstream.name, ...upstream.status() })),
       ...loaded.config.disabledUpstreams.map((name) => disabled(name) as never),
@@ -170,7 +174,7 @@ export async function runDaemon(version: string, dtls: DtlsModule, first: Loaded
     if (onUbus?.path === loaded.config.ubusSocket) return;
     onUbus?.object.close();
     const path = loaded.config.ubusSocket;
-    onUbus = path === null ? undefined : { path, object: openOperatorOnUbus(path, answer, log) };
+    onUbus = path === null ? undefined : { path, object: openOperatorOnUbus(path, answer, log, () => { void hints.refresh(); }) };
   };
   openUbusObject();
   const reopenNotifiers = async (): Promise<void> => {

@@ -1,4 +1,5 @@
 import type { DeviceView } from "../operator/describe-device.ts";
+import { excerpt } from "../operator/escape-text.ts";
 import type { Instant } from "../model/time.ts";
 import { alignColumns } from "./table.ts";
 import { formatAgo, formatCount, nameDevice } from "./words.ts";
@@ -9,6 +10,7 @@ export function renderDevices(devices: readonly DeviceView[], now: Instant): str
   const rows = devices.map((device) => [
     nameDevice(device),
     device.mac,
+    device.vendor === null ? "-" : excerpt(device.vendor, 30),
     device.addresses.join(" ") || "-",
     device.port ?? "-",
     `${device.policy}${device.policy_from === "default" ? " (default)" : ""}`,
@@ -16,7 +18,7 @@ export function renderDevices(devices: readonly DeviceView[], now: Instant): str
     formatAgo(device.last_request_at, now),
     device.stopped_by.length === 0 ? "-" : device.stopped_by.join(", "),
   ]);
-  return alignColumns([["DEVICE", "MAC", "ADDRESSES", "PORT", "POLICY", "REQUESTS", "LAST", "STOPPED BY"], ...rows]);
+  return alignColumns([["DEVICE", "MAC", "VENDOR", "ADDRESSES", "PORT", "POLICY", "REQUESTS", "LAST", "STOPPED BY"], ...rows]);
 }
 
 const nextTime = {

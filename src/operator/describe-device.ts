@@ -7,6 +7,8 @@ import { formatTimeOrNull } from "./describe-mitigation.ts";
 export interface KnownDevice {
   readonly mac: MacAddress;
   readonly name: string | null;
+  /** Who made it, by its MAC address. */
+  readonly vendor: string | null;
   readonly addresses: readonly string[];
   readonly port: string | null;
   /** What holds for it next time ... */
@@ -27,9 +29,9 @@ export interface DeviceView extends Omit<KnownDevice, "policyFrom" | "lastReques
 }
 
 export function describeDevice(device: KnownDevice): DeviceView {
-  const { mac, name, addresses, port, policy, requests } = device;
+  const { mac, name, vendor, addresses, port, policy, requests } = device;
   return {
-    mac, name, addresses: [...addresses], port, policy, policy_from: device.policyFrom, requests,
+    mac, name, vendor, addresses: [...addresses], port, policy, policy_from: device.policyFrom, requests,
     last_request_at: formatTimeOrNull(device.lastRequestAt), stopped_by: [...device.stoppedBy],
   };
 }

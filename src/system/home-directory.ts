@@ -28,6 +28,8 @@ export interface HomeDirectoryOptions {
   /** The DHCP configuration, at each question: its hosts come before leases, its lease files are read beside the others. */
   readonly dhcp?: () => DhcpConfig;
   readonly vendorOf?: (mac: MacAddress) => string | null;
+  /** What others know: names count after those of leases, a Wi-Fi before a bridge port. Neither waits for anybody. */
+  readonly hints?: { names(): ReadonlyMap<MacAddress, string>; wifi(mac: MacAddress): string | null };
 }
 
 /**
@@ -35,7 +37,7 @@ export interface HomeDirectoryOptions {
  * `neighbours` fails if the table cannot be read; names and ports are for the owner's eyes, so a source of those that is missing or
  * broken is logged once and passed over.
  */
-export function openHomeDirectory({ run, log, leaseFiles = openWrtLeaseFiles, dhcp = () => ({ hosts: [], leaseFiles: [] }), vendorOf = () => null }: HomeDirectoryOptions): HomeDirectory {
+export function openHomeDirectory({ run, log, leaseFiles = openWrtLeaseFiles, dhcp = () => ({ hosts: [], leaseFiles: [] }), vendorOf = () => null, hints }: HomeDirectoryOptions): HomeDirectory {
   const complaints = new Set<string>();
   const complainOnce = (message: string): void => {
     if (complaints.has(message)) return;
@@ -63,15 +65,18 @@ export function openHomeDirectory({ run, log, leaseFiles = openWrtLeaseFiles, dh
     },
     async names() {
       const leases = await readLeases();
-      if (leases.length === 0) return new Map();
+      const hinted = hints?.names() ?? [];
+      if (leases.length === 0) return new Map(hinted);
       // Only needed for leases without a MAC address (DHCPv6, hosts files).
       const known = leases.every(({ mac, name }) => mac !== null || name === null) ? [] : await readTable().catch(() => []);
-      return nameDevices(leases, known);
+      return new Map([...hinted, ...nameDevices(leases, known)]);
     },
     vendor: vendorOf,
     async port(mac) {
       const wanted = parseMac(mac);
       if (wanted === undefined) return null;
+      const wifi = hints?.wifi(wanted) ?? null;
+      if (wifi !== null) return wifi;
       try {
         return portOf(wanted, await runForJson(run, "bridge", ["fdb", "show"]));
       } catch (error) {

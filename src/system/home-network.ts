@@ -18,6 +18,8 @@ export interface HomeNetworkOptions {
   readonly devices: HomeDevices;
   /** `source_scope`: further prefixes that are ours. */
   readonly sourceScope: readonly IpPrefix[];
+  /** Says which devices are which, for a side that is not configured. */
+  readonly guess?: () => Promise<HomeDevices>;
 }
 
 /** A delegated prefix shorter than this would be an ISP's, not a home's. */
@@ -27,13 +29,13 @@ const shortestDelegation = 32;
  * The addresses and prefixes of this home, as `ip` shows them now: a WAN address that was just renumbered counts at the next
  * question, so nothing is kept. Costs two calls of `ip`, 2-3 ms each, at the same time.
  */
-export function openHomeNetwork({ run, devices, sourceScope }: HomeNetworkOptions): HomeNetwork {
+export function openHomeNetwork({ run, devices, sourceScope, guess = () => guessDevices(run) }: HomeNetworkOptions): HomeNetwork {
   return {
     async addresses() {
       const [links, unreachable, guessed] = await Promise.all([
         runForJson(run, "ip", ["addr"]).then(readLinks),
         runForJson(run, "ip", ["-6", "route", "show", "type", "unreachable"]).then(readDelegations, () => []),
-        devices.wan.length > 0 && devices.lan.length > 0 ? devices : guessDevices(run),
+        devices.wan.length > 0 && devices.lan.length > 0 ? devices : guess(),
       ]);
       const wan = links.filter((link) => (devices.wan.length > 0 ? devices : guessed).wan.includes(link.name));
       const lan = links.filter((link) => (devices.lan.length > 0 ? devices : guessed).lan.includes(link.name));
@@ -53,7 +55,7 @@ export function openHomeNetwork({ run, devices, sourceScope }: HomeNetworkOption
 
 /**
  * The WAN and LAN devices of a router that nobody described: WAN is where a default route leads, LAN is `br-lan` and every other
- * bridge. (netifd knows better: `ubus call network.interface dump`, a later issue.)
+ * bridge. Where there is netifd it knows better: `ubus-directory.ts`.
  */
 export async function guessDevices(run: RunCommand): Promise<HomeDevices> {
   const [routes4, routes6, bridges] = await Promise.all([

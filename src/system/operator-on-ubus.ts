@@ -7,10 +7,12 @@ import type { Log } from "../ports.ts";
 import type { BlobmsgType, UbusTable } from "../ubus/blobmsg.ts";
 import type { UbusCaller } from "../ubus/hosted-object.ts";
 import { ubusStatus } from "../ubus/message.ts";
-import { openUbus } from "../ubus/open-ubus.ts";
+import { openUbus, type Ubus } from "../ubus/open-ubus.ts";
 import { UbusError } from "../ubus/ubus-error.ts";
 
 export interface OperatorOnUbus {
+  /** The connection, for other questions to the same ubusd. */
+  readonly ubus: Ubus;
   tell(news: OwnerNews): void;
   close(): void;
 }
@@ -30,10 +32,15 @@ const statusOf: Readonly<Record<OperatorErrorCode, number>> = {
 };
 
 /** Publishes the control methods as the ubus object `dots-callhome`. A ubusd that is not there is waited for, quietly. */
-export function openOperatorOnUbus(path: string, answer: Answerer, log: Log): OperatorOnUbus {
+export function openOperatorOnUbus(path: string, answer: Answerer, log: Log, connected: () => void = () => undefined): OperatorOnUbus {
   const ubus = openUbus({
     path,
-    onConnection: (connected, reason) => { log("debug", `ubus: ${reason}`); if (connected) log("info", `ubus: connected at ${path}`); },
+    onConnection: (isConnected, reason) => {
+      log("debug", `ubus: ${reason}`);
+      if (!isConnected) return;
+      log("info", `ubus: connected at ${path}`);
+      connected();
+    },
     onProblem: once((message) => { log("warn", `ubus: ${message}; not as root, /usr/share/acl.d/dots-callhome.json must allow it`); }),
   });
   const publication = ubus.publish({
@@ -48,6 +55,7 @@ export function openOperatorOnUbus(path: string, answer: Answerer, log: Log): Op
     }])),
   });
   return {
+    ubus,
     tell: ({ event, about }) => { publication.notify(event, about as unknown as UbusTable); },
     close: () => { ubus.close(); },
   };

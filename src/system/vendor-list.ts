@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import type { MacAddress } from "../model/device.ts";
-import { vendorOf } from "../nat-lookup/vendor-of.ts";
+import { isRandomised, vendorOf } from "../nat-lookup/vendor-of.ts";
 
 const mostRemembered = 256;
 
@@ -8,6 +8,7 @@ const mostRemembered = 256;
 export function openVendorList(file: URL = defaultFile()): (mac: MacAddress) => string | null {
   const remembered = new Map<MacAddress, string | null>();
   return (mac) => {
+    if (isRandomised(mac)) return null;
     const known = remembered.get(mac);
     if (known !== undefined) return known;
     let vendor: string | null = null;

@@ -23,6 +23,18 @@ describe("the page, in bad weather (a scripted daemon)", { skip: browserMissing(
     }
   };
 
+  it("calls a device without a name by its maker and its Wi-Fi", () => {
+    const home = scriptedHome();
+    const { mac } = kitchenCamera;
+    home.mitigations = [question(1, { devices: [{ ...kitchenCamera, name: null, port: 'Wi-Fi "home"' }] })];
+    home.devices = [{ mac: mac ?? "", name: null, vendor: "Espressif Inc.", addresses: [], port: 'Wi-Fi "home"', policy: "ask", policy_from: "default", requests: 1, last_request_at: ago(1), stopped_by: [] }];
+    return play("overview", home, async (page, router) => {
+      await page.getByRole("heading", { name: "A device by Espressif Inc. on Wi-Fi “home” is attacking a stranger" }).waitFor();
+      await page.goto(router.url("devices"));
+      await page.getByRole("heading", { name: "A device by Espressif Inc. on Wi-Fi “home”" }).waitFor();
+    });
+  });
+
   it("shows 500 questions twenty at a time, and stays quick", () => {
     const home = scriptedHome();
     home.mitigations = Array.from({ length: 500 }, (_, at) => question(at + 1, {
@@ -51,7 +63,7 @@ describe("the page, in bad weather (a scripted daemon)", { skip: browserMissing(
       target: { prefixes: [evil], ports: [], protocols: [], fqdns: [evil], uris: [evil] }, source: { prefixes: [evil], ports: [], icmp_types: [] },
       devices: [{ ...kitchenCamera, name: `${evil}\u202e`, addresses: [evil], port: evil, mac: "00:1d:c0:4f:7a:24" }],
     }));
-    home.devices = [{ mac: evil, name: evil, addresses: [evil], port: evil, policy: "ask", policy_from: "admin", requests: 1, last_request_at: ago(1), stopped_by: [] }];
+    home.devices = [{ mac: evil, name: evil, vendor: evil, addresses: [evil], port: evil, policy: "ask", policy_from: "admin", requests: 1, last_request_at: ago(1), stopped_by: [] }];
     home.history = [{ at: ago(1), event: "approved", by: "admin", who: evil, via: "cli", mitigation: 1, upstream: evil, outcome: null, action: "block", devices: [{ mac: null, name: evil }], target: [evil], dropped: null, reason: evil }];
     return play("overview", home, async (page, router) => {
       for (const view of ["overview", "approvals", "devices", "history"]) {

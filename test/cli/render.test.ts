@@ -39,7 +39,7 @@ const mitigations = [pending, active, ended].map(describeMitigation);
 
 const upstream: UpstreamStatus = { name: "isp", state: "connected", transport: "udp", peer: "192.0.2.1:4647", since: requestedAt, lastError: null, sessions: 1 };
 const known: KnownDevice = {
-  mac: "aa:bb:cc:dd:ee:ff", name: "Kitchen camera", addresses: ["192.168.1.23"], port: "lan1", policy: "ask", policyFrom: "default",
+  mac: "aa:bb:cc:dd:ee:ff", name: "Kitchen camera", vendor: "Espressif Inc.", addresses: ["192.168.1.23"], port: "lan1", policy: "ask", policyFrom: "default",
   requests: 3, lastRequestAt: requestedAt, stoppedBy: [16],
 };
 const entry: HistoryEntry = {
@@ -123,11 +123,11 @@ The device may send there again.
   });
 
   it("devices and policy", () => {
-    const stranger: KnownDevice = { ...known, mac: "02:00:00:00:00:01", name: null, addresses: [], port: null, policy: "never", policyFrom: "admin", lastRequestAt: null, stoppedBy: [] };
+    const stranger: KnownDevice = { ...known, mac: "02:00:00:00:00:01", name: null, vendor: null, addresses: [], port: null, policy: "never", policyFrom: "admin", lastRequestAt: null, stoppedBy: [] };
     assert.equal(print("devices", { devices: [known, stranger].map(describeDevice) }), `
-DEVICE             MAC                ADDRESSES     PORT  POLICY         REQUESTS  LAST       STOPPED BY
-Kitchen camera     aa:bb:cc:dd:ee:ff  192.168.1.23  lan1  ask (default)  3         2 min ago  16
-02:00:00:00:00:01  02:00:00:00:00:01  -             -     never          3         -          -
+DEVICE             MAC                VENDOR          ADDRESSES     PORT  POLICY         REQUESTS  LAST       STOPPED BY
+Kitchen camera     aa:bb:cc:dd:ee:ff  Espressif Inc.  192.168.1.23  lan1  ask (default)  3         2 min ago  16
+02:00:00:00:00:01  02:00:00:00:00:01  -               -             -     never          3         -          -
 `);
     assert.equal(render(call("devices"), { devices: [] }, now), "No device was ever named in a request.");
     assert.equal(render(call("policy aa:bb:cc:dd:ee:ff auto"), describeDevice({ ...known, policy: "auto" }), now),

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { setTimeout as wait } from "node:timers/promises";
+import type { DeviceView } from "../../src/operator/describe-device.ts";
 import type { HistoryView } from "../../src/operator/describe-history.ts";
 import type { MitigationView } from "../../src/operator/describe-mitigation.ts";
+import type { UbusTable } from "../../src/ubus/blobmsg.ts";
 import { openUbus, type Ubus } from "../../src/ubus/open-ubus.ts";
 import { startUbusd, until } from "../ubus/start-ubusd.ts";
 import type { TestUbusd } from "../ubus/ubusd.ts";
@@ -36,6 +38,34 @@ const list = async ({ daemon }: Scene): Promise<MitigationView[]> => await daemo
 const history = async ({ daemon }: Scene): Promise<HistoryView[]> => await daemon.json("history") as HistoryView[];
 
 describe("the owner, over ubus", { timeout: 90_000, concurrency: 2 }, () => {
+  it("reads which Wi-Fi a device is on; WAN and LAN are those of netifd", () =>
+    playScene({ without: ["daemon"] }, async (scene) => {
+      const path = `${scene.lab.files.folder}/ubus.sock`;
+      const ubusd = await startUbusd(path);
+      const services = openUbus({ path });
+      const serve = (object: string, answers: Readonly<Record<string, UbusTable>>): void => {
+        services.publish({ path: object, methods: Object.fromEntries(Object.entries(answers).map(([method, answer]) => [method, { signature: {}, answer: () => answer }])) });
+      };
+      serve("network.interface", { dump: { interface: [
+        { interface: "lan", up: true, proto: "static", l3_device: "br-lan", device: "br-lan", route: [] },
+        { interface: "wan", up: true, proto: "static", l3_device: "wan", device: "wan", route: [{ target: "0.0.0.0", mask: 0 }] },
+      ] } });
+      serve("hostapd.wlan0", { get_clients: { clients: { [camera.mac]: { authorized: true } } }, get_status: { ssid: "home" } });
+      try {
+        await until("published", async () => services.isConnected && (await services.lookup("hostapd.wlan0")).length === 1);
+        scene.startDaemon({ globals: { consent: "ask", ubus_socket: path, lan_device: "", wan_device: "" } });
+        await scene.daemon.logged(/session with/);
+        const attack = await startAttack(scene.lab);
+        await scene.put(7, await attack.reported());
+        assert.deepEqual((await list(scene)).map(({ state, devices }) => [state, devices[0]?.mac, devices[0]?.port]), [["pending", camera.mac, 'Wi-Fi "home"']]);
+        const [known] = await scene.daemon.json("devices") as DeviceView[];
+        assert.deepEqual([known?.port, known?.vendor], ['Wi-Fi "home"', null], "a MAC address of the lab is nobody's");
+      } finally {
+        services.close();
+        await ubusd.stop();
+      }
+    }));
+
   it("is asked once about a device, answers once, and all requests are answered; who did it is remembered", () =>
     playScene({ without: ["daemon"] }, (scene) => withUbus(scene, async (ubus, told) => {
       const attack = await startAttack(scene.lab);

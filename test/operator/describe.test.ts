@@ -88,10 +88,10 @@ describe("other views for the operator", () => {
 
   it("a device", () => {
     assert.deepEqual(json(describeDevice({
-      mac: "aa:bb:cc:dd:ee:ff", name: "Kitchen camera", addresses: ["192.168.1.23"], port: "lan1", policy: "never", policyFrom: "admin",
+      mac: "aa:bb:cc:dd:ee:ff", name: "Kitchen camera", vendor: "Espressif Inc.", addresses: ["192.168.1.23"], port: "lan1", policy: "never", policyFrom: "admin",
       requests: 3, lastRequestAt: requestedAt, stoppedBy: [17],
     })), {
-      mac: "aa:bb:cc:dd:ee:ff", name: "Kitchen camera", addresses: ["192.168.1.23"], port: "lan1", policy: "never", requests: 3,
+      mac: "aa:bb:cc:dd:ee:ff", name: "Kitchen camera", vendor: "Espressif Inc.", addresses: ["192.168.1.23"], port: "lan1", policy: "never", requests: 3,
       policy_from: "admin", last_request_at: "2026-11-21T20:20:00.000Z", stopped_by: [17],
     });
   });

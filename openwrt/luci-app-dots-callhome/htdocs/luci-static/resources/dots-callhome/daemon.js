@@ -48,6 +48,30 @@ function explain(error) {
 	return failure('network', message);
 }
 
+/* What the devices method knows of devices without a name, by MAC address: who made them, and where they are. */
+const strangers = new Map();
+
+function isStranger(device) {
+	return device.mac != null && !device.name;
+}
+
+function introduce(mitigation) {
+	return Object.assign({}, mitigation, { devices: (mitigation.devices || []).map(device => {
+		const known = isStranger(device) ? strangers.get(device.mac) : null;
+		return known ? Object.assign({}, device, { vendor: known.vendor, port: device.port || known.port }) : device;
+	}) });
+}
+
+/* The mitigations; devices without a name are told by their vendor, as far as it is known. */
+function mitigations() {
+	return ask('list').then(answer => {
+		const found = answer.mitigations || [];
+		const unknown = found.some(each => (each.devices || []).some(device => isStranger(device) && !strangers.has(device.mac)));
+		const asked = unknown ? ask('devices').then(reply => reply.devices.forEach(device => strangers.set(device.mac, device))).catch(() => null) : Promise.resolve();
+		return asked.then(() => found.map(introduce));
+	});
+}
+
 function ask(method) {
 	const args = Array.prototype.slice.call(arguments, 1);
 	return calls[method].apply(null, args).then(reply => {
@@ -57,7 +81,7 @@ function ask(method) {
 			return Promise.reject(failure('slow'));
 		if (reply.error)
 			return Promise.reject(failure(kindOfCode[reply.error.code] || 'refused', reply.error.message));
-		return reply;
+		return /^(approve|deny|release)$/.test(method) ? introduce(reply) : reply;
 	}, error => Promise.reject(explain(error)));
 }
 
@@ -97,6 +121,7 @@ function listen(heard, state) {
 
 return baseclass.extend({
 	ask: ask,
+	mitigations: mitigations,
 
 	/**
 	 * Calls refresh() at once, when the daemon has news, and every few seconds: at least every 10 where news are heard,

@@ -50,6 +50,9 @@ function when(iso) {
 function place(port) {
 	if (!port)
 		return '';
+	const ssid = /^Wi-Fi(?: "(.*)")?$/.exec(port);
+	if (ssid)
+		return ssid[1] && clean(ssid[1]) ? _('on Wi-Fi “%s”').format(clean(ssid[1])) : _('on Wi-Fi');
 	return /^(wl|phy|ath|ra\d|wifi)/.test(port) ? _('on Wi-Fi (%s)').format(clean(port)) : _('plugged into %s').format(clean(port));
 }
 
@@ -61,7 +64,8 @@ function deviceName(device) {
 	if (device.name && clean(device.name))
 		return clean(device.name);
 	const where = place(device.port);
-	const what = device.mac ? _('A device without a name') : _('A device with the address %s').format(clean((device.addresses || [])[0] || '?'));
+	const what = device.vendor && clean(device.vendor) ? _('A device by %s').format(clean(device.vendor))
+		: device.mac ? _('A device without a name') : _('A device with the address %s').format(clean((device.addresses || [])[0] || '?'));
 	return where ? '%s %s'.format(what, where) : what;
 }
 

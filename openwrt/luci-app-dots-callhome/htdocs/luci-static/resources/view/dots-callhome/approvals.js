@@ -20,8 +20,8 @@ return view.extend({
 		const questions = card.column(page, 20, refresh);
 		calm.hidden = true;
 		dom.append(page.body, [ calm, questions.node ]);
-		const run = daemon.follow(() => daemon.ask('list').then(answer => {
-			const open = card.questionsOf(answer.mitigations || []);
+		const run = daemon.follow(() => daemon.mitigations().then(mitigations => {
+			const open = card.questionsOf(mitigations);
 			page.complain(null);
 			questions.show(open);
 			calm.hidden = open.size > 0;

@@ -83,9 +83,9 @@ return view.extend({
 				dom.content(sessions, status.upstreams.map(each => sessionLine(each, retry)));
 			sessionsShown = next;
 		};
-		const run = daemon.follow(() => Promise.all([ daemon.ask('status'), daemon.ask('list') ]).then(answers => {
+		const run = daemon.follow(() => Promise.all([ daemon.ask('status'), daemon.mitigations() ]).then(answers => {
 			page.complain(null);
-			show(answers[0], answers[1].mitigations || []);
+			show(answers[0], answers[1]);
 		}).catch(error => {
 			calm.hidden = true;
 			page.complain(error);

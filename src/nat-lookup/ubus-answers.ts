@@ -1,0 +1,71 @@
+import { parseMac, type MacAddress } from "../model/device.ts";
+import { cleanName } from "./clean-name.ts";
+
+/** What services of OpenWrt answer over ubus, each read as hostile text: what is odd is passed over, what is too much is left out. */
+
+const mostHints = 2048;
+const mostClients = 512;
+const mostInterfaces = 128;
+const mostRoutes = 256;
+/** Of an SSID (IEEE 802.11 §9.4.2.2), in characters. */
+const longestSsid = 32;
+
+/** `luci-rpc getHostHints`: names by MAC address, gathered by LuCI from leases, hosts files and DNS. */
+export function hintedNames(answer: unknown): Map<MacAddress, string> {
+  const names = new Map<MacAddress, string>();
+  for (const [text, hint] of entriesOf(answer, mostHints)) {
+    const mac = parseMac(text);
+    const name = field(hint, "name");
+    const cleaned = typeof name === "string" ? cleanName(name) : null;
+    if (mac !== undefined && cleaned !== null && !names.has(mac)) names.set(mac, cleaned);
+  }
+  return names;
+}
+
+/** `hostapd.* get_clients`: who is on this Wi-Fi; not who only tries to get in. */
+export function wifiClients(answer: unknown): MacAddress[] {
+  return entriesOf(field(answer, "clients"), mostClients).flatMap(([text, client]) => (field(client, "authorized") === false ? [] : parseMac(text) ?? []));
+}
+
+/** `hostapd.* get_status`: where its clients are, as the owner knows it: `Wi-Fi "home"`. */
+export function wifiName(answer: unknown): string {
+  const ssid = field(answer, "ssid");
+  const cleaned = typeof ssid === "string" ? cleanName(ssid) : null;
+  return cleaned === null ? "Wi-Fi" : `Wi-Fi "${Array.from(cleaned).slice(0, longestSsid).join("")}"`;
+}
+
+/**
+ * `network.interface dump`: WAN devices are those with a default route; LAN devices those of other interfaces that have a static address
+ * (`lan`, `guest`). The device below a WAN (a modem's own network beside PPPoE) is neither.
+ */
+export function netifdDevices(answer: unknown): { readonly wan: readonly string[]; readonly lan: readonly string[] } {
+  const dumped = field(answer, "interface");
+  const up = (Array.isArray(dumped) ? dumped.slice(0, mostInterfaces) as unknown[] : []).filter((each) => field(each, "up") === true);
+  const outward = up.filter(hasDefaultRoute);
+  const wan = new Set(outward.flatMap((each) => deviceName(field(each, "l3_device"))));
+  const below = new Set(outward.flatMap((each) => deviceName(field(each, "device"))));
+  const inward = up.filter((each) => !hasDefaultRoute(each) && field(each, "proto") === "static").flatMap((each) => deviceName(field(each, "l3_device")));
+  return { wan: [...wan], lan: [...new Set(inward)].filter((name) => name !== "lo" && !wan.has(name) && !below.has(name)) };
+}
+
+function hasDefaultRoute(dumped: unknown): boolean {
+  const routes = field(dumped, "route");
+  return Array.isArray(routes) && routes.slice(0, mostRoutes).some((route) => field(route, "mask") === 0 && ["0.0.0.0", "::"].includes(String(field(route, "target"))));
+}
+
+/** It goes into rules: only what Linux and nft take without quotes (IFNAMSIZ). */
+function deviceName(value: unknown): string[] {
+  return typeof value === "string" && /^[A-Za-z0-9_.@-]{1,15}$/.test(value) ? [value] : [];
+}
+
+function field(value: unknown, name: string): unknown {
+  return isTable(value) && Object.hasOwn(value, name) ? value[name] : undefined;
+}
+
+function entriesOf(value: unknown, most: number): [string, unknown][] {
+  return isTable(value) ? Object.entries(value).slice(0, most) : [];
+}
+
+function isTable(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,48 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { hintedNames, netifdDevices, wifiClients, wifiName } from "../../src/nat-lookup/ubus-answers.ts";
+
+const odd: readonly unknown[] = [undefined, null, 1, "x", [], [null], {}, { clients: 1, interface: {}, ssid: {} }, { clients: [], interface: [null, 1, { up: true, route: {} }, { up: true, proto: "static", l3_device: 5 }] }, { "02:00:00:00:0a:01": null, x: { name: "y" } }];
+
+describe("what services answer over ubus", () => {
+  it("names of hints, cleaned", () => {
+    const names = hintedNames({
+      "02:00:00:00:0A:01": { ipaddrs: ["192.168.1.21"], ip6addrs: [], name: "camera.lan" }, "02:00:00:00:0a:02": { ipaddrs: [] },
+      "02:00:00:00:0a:03": { name: "\u202e\u0007 " }, "02:00:00:00:0a:04": { name: `a\nb${"x".repeat(10_000)}` }, "02:00:00:00:0a:05": { name: 7 }, "not a mac": { name: "z" },
+    });
+    assert.deepEqual([...names], [["02:00:00:00:0a:01", "camera.lan"], ["02:00:00:00:0a:04", `ab${"x".repeat(62)}`]]);
+  });
+
+  it("clients of a Wi-Fi, without those that have not proved the key", () => {
+    assert.deepEqual(wifiClients({ freq: 2412, clients: {
+      "02:00:00:00:0A:01": { auth: true, assoc: true, authorized: true }, "02:00:00:00:0a:02": { auth: true, authorized: false }, "02:00:00:00:0a:03": {}, nonsense: { authorized: true },
+    } }), ["02:00:00:00:0a:01", "02:00:00:00:0a:03"]);
+  });
+
+  for (const [ssid, expected] of [["home", 'Wi-Fi "home"'], ["", "Wi-Fi"], ["\u202e", "Wi-Fi"], [5, "Wi-Fi"], ['a"b\u0000c', 'Wi-Fi "a"bc"'], ["😀".repeat(100), `Wi-Fi "${"😀".repeat(32)}"`]] as const)
+    it(`the name of the Wi-Fi ${JSON.stringify(ssid).slice(0, 12)}`, () => { assert.equal(wifiName({ status: "ENABLED", ssid }), expected); });
+
+  const face = (name: string, proto: string, l3: string, more: object = {}): object => ({ interface: name, up: true, proto, l3_device: l3, device: l3, route: [], ...more });
+  const toWorld = { route: [{ target: "192.0.2.0", mask: 24 }, { target: "0.0.0.0", mask: 0, nexthop: "192.0.2.1", source: "192.0.2.7/32" }] };
+  const toWorld6 = { route: [{ target: "::", mask: 0, nexthop: "fe80::1" }] };
+  const lan = face("lan", "static", "br-lan");
+  const tables: readonly (readonly [string, readonly unknown[], readonly string[], readonly string[]])[] = [
+    ["loopback, lan, wan, wan6", [face("loopback", "static", "lo"), lan, face("wan", "dhcp", "eth1", toWorld), face("wan6", "dhcpv6", "eth1", toWorld6)], ["eth1"], ["br-lan"]],
+    ["PPPoE, its modem, a guest network", [lan, face("guest", "static", "br-guest"), face("wan", "pppoe", "pppoe-wan", { device: "eth1", ...toWorld }), face("modem", "static", "eth1")], ["pppoe-wan"], ["br-lan", "br-guest"]],
+    ["two WANs, one static", [lan, face("wan", "static", "eth1", toWorld), face("wwan", "qmi", "wwan0", toWorld)], ["eth1", "wwan0"], ["br-lan"]],
+    ["a VPN that is no way out, a WAN that is down", [lan, face("vpn", "wireguard", "wg0"), { ...face("wan", "dhcp", "eth1", toWorld), up: false }], [], ["br-lan"]],
+    ["an access point: its lan is its way out", [face("lan", "static", "br-lan", toWorld)], ["br-lan"], []],
+    ["names that are none", [face("lan", "static", 'x" }'), face("wan", "dhcp", "a name of more than 15", toWorld)], [], []],
+  ];
+  for (const [what, dumped, wan, inside] of tables)
+    it(`WAN and LAN: ${what}`, () => { assert.deepEqual(netifdDevices({ interface: dumped }), { wan, lan: inside }); });
+
+  it("reads nothing out of what is odd", () => {
+    for (const each of odd) assert.deepEqual([[...hintedNames(each)], wifiClients(each), wifiName(each), netifdDevices(each)], [[], [], "Wi-Fi", { wan: [], lan: [] }], JSON.stringify(each));
+  });
+  it("takes only so much", () => {
+    const many = Object.fromEntries(Array.from({ length: 20_000 }, (_, at) => [`02:00:00:00:${(at >> 8).toString(16).padStart(2, "0")}:${(at & 255).toString(16).padStart(2, "0")}`, { name: "x" }]));
+    assert.deepEqual([hintedNames(many).size, wifiClients({ clients: many }).length], [2048, 512]);
+    assert.equal(netifdDevices({ interface: Array.from({ length: 10_000 }, (_, at) => face("x", "static", `e${at}`)) }).lan.length, 128);
+  });
+});
