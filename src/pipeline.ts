@@ -133,7 +133,7 @@ export function createPipeline(initial: PipelineSettings, store: Store, ports: P
   const wasRejected = (asked: AttackFlows): boolean => store.all().some((each) => each.outcome === "rejected" && sameScope(each.request, asked));
   /** ... and it would be again: then nobody is told a second time. */
   const isStillRejected = async (asked: AttackFlows): Promise<boolean> => {
-    const [{ devices }, { router }] = await Promise.all([lookup(asked, {}), ports.network.addresses()]);
+    const [{ devices }, { router }] = await Promise.all([lookup(asked), ports.network.addresses()]);
     return devices.length > 0 && decide(devices, withRouter(policy(), router), await ports.managing?.()).is === "reject";
   };
 
@@ -148,7 +148,7 @@ export function createPipeline(initial: PipelineSettings, store: Store, ports: P
     });
     const mitigation = store.get(id);
     if (!mitigation || mitigation.state === "ended" || mitigation.state === "terminating") return;
-    if (devices.length > 0 || mitigation.state === "pending") {
+    if (devices.length > 0 || (attempt === 0 && mitigation.state === "pending")) {
       for (const { mac, name, addresses, port } of devices) {
         if (mac === null) continue;
         const before = store.devices().find((each) => each.mac === mac);
