@@ -10,7 +10,7 @@ export interface LookupPorts {
   readonly clock: Clock;
   readonly flows: FlowTable;
   readonly directory: HomeDirectory;
-  readonly network: HomeNetwork;
+  readonly network: Pick<HomeNetwork, "addresses">;
   readonly log: Log;
 }
 

@@ -100,8 +100,11 @@ function recall(file: StateFile, complain: (message: string) => void): Remembere
     const text = file.read();
     if (text === undefined) return nothingRemembered;
     const read = readRemembered(text);
-    if (!("problem" in read)) return read;
-    complain(`${file.path} ${read.problem}: it is kept as ${file.setAside()}, and the daemon starts without its memory`);
+    if ("problem" in read) complain(`${file.path} ${read.problem}: it is kept as ${file.setAside()}, and the daemon starts without its memory`);
+    else {
+      if (read.lost.length > 0) complain(`${file.path} is damaged: ${read.lost.join(", ")} cannot be used; it is kept as ${file.setAside()}, and the rest is used`);
+      return read.remembered;
+    }
   } catch (error) {
     complain(`${file.path} cannot be read, the daemon starts without its memory: ${error instanceof Error ? error.message : String(error)}`);
   }

@@ -13,7 +13,7 @@ import { describeStatus } from "./operator/describe-status.ts";
 import { fail, toAttackFlows, type DecidedView, type Failed, type OperatorActions } from "./operator/methods.ts";
 import type { Pipeline } from "./pipeline.ts";
 import { checkScope } from "./policy/check-scope.ts";
-import { decide, type Decision } from "./policy/decide.ts";
+import type { Decision } from "./policy/decide.ts";
 import type { MitigationEvent } from "./policy/mitigation-machine.ts";
 import type { HomeNetwork } from "./ports.ts";
 import { effectivePolicy, type RememberedDevice, type Store } from "./store.ts";
@@ -92,7 +92,7 @@ export function operatorActions(pipeline: Pipeline, store: Store, around: Operat
     deny: ({ id }, caller) => decideOn(id, { is: "denied" }, caller),
     release: ({ id }, caller) => decideOn(id, { is: "released" }, caller),
     devices: () => ({ devices: [...store.devices()].reverse().map(deviceView) }),
-    policy({ mac, policy }, { who, via }) {
+    async policy({ mac, policy }, { who, via }) {
       const device = store.devices().find((each) => each.mac === mac);
       if (!device) return fail("not-found", `no request ever named ${mac}; a device can also be given a policy in the configuration`);
       const changed = { ...device, policy };
@@ -101,6 +101,7 @@ export function operatorActions(pipeline: Pipeline, store: Store, around: Operat
         at: around.clock.now(), event: "policy", by: "admin", who, via, mitigation: null, upstream: null, outcome: null, action: null,
         devices: [{ mac, name: device.name }], target: [], dropped: null, reason: `from now on: ${policy}`,
       });
+      await pipeline.policyChanged();
       around.rememberNow();
       return deviceView(changed);
     },
@@ -111,7 +112,7 @@ export function operatorActions(pipeline: Pipeline, store: Store, around: Operat
       const { devices, routerItself, witnesses, why } = await pipeline.lookup(asked);
       const refused = refusal && "diagnostic" in refusal ? [`refuse the request: ${refusal.diagnostic}`] : undefined;
       const targets = asked.target.prefixes.map(formatIpPrefix).join(", ");
-      return describeLookup({ devices, routerItself, witnesses, why, would: refused ?? wouldDo(decide(devices, policyNow()), targets) });
+      return describeLookup({ devices, routerItself, witnesses, why, would: refused ?? wouldDo(await pipeline.decideAbout(devices), targets) });
     },
     reconnect({ upstream }) {
       const upstreams = around.reconnect(upstream);

@@ -1,5 +1,5 @@
 import type { MitigationService } from "./callhome-server/dots/dots-service.ts";
-import type { MacAddress } from "./model/device.ts";
+import type { Device, MacAddress } from "./model/device.ts";
 import type { AttackFlows } from "./model/mitigation-request.ts";
 import type { Mitigation, MitigationId } from "./model/mitigation.ts";
 import type { Policy } from "./model/policy.ts";
@@ -13,13 +13,13 @@ import type { Finding } from "./nat-lookup/find-devices.ts";
 import { admitRequest, sameScope } from "./policy/admit-request.ts";
 import { checkScope } from "./policy/check-scope.ts";
 import { conflictBetweenUpstreams, isSameConflict } from "./policy/conflict-between-upstreams.ts";
-import { decide } from "./policy/decide.ts";
+import { decide, isProtected, type Decision } from "./policy/decide.ts";
 import { inheritedDecision } from "./policy/inherited-decision.ts";
 import { newMitigation, nextDeadline, step, type Effect, type MitigationEvent } from "./policy/mitigation-machine.ts";
 import { rememberedDecision } from "./policy/remembered-decision.ts";
 import { leakWarning } from "./policy/proof-of-effect.ts";
-import { withRouter } from "./policy/spare-bystanders.ts";
-import type { FlowTable, HomeDirectory, HomeNetwork, Log, PacketFilter, WirelessClients } from "./ports.ts";
+import { sparingInfrastructure } from "./policy/spare-bystanders.ts";
+import type { FlowTable, HomeDirectory, HomeNetwork, Log, NoticePage, PacketFilter, WirelessClients } from "./ports.ts";
 import { createRuleKeeper, isNameless } from "./rule-keeper.ts";
 import { createSchedule } from "./schedule.ts";
 import { effectivePolicy, type Store } from "./store.ts";
@@ -31,6 +31,7 @@ export interface PipelinePorts {
   readonly directory: HomeDirectory;
   readonly network: HomeNetwork;
   readonly wireless?: WirelessClients;
+  readonly notice?: NoticePage;
   /** Addresses that manage this router now. */
   readonly managing?: () => Promise<ReadonlySet<string>>;
   readonly log: Log;
@@ -54,6 +55,10 @@ export interface Pipeline extends MitigationService {
   /** A step of the owner's: `approved`, `denied`, `released`; undefined if there is no such mitigation. */
   decideByOwner(id: MitigationId, event: MitigationEvent): Promise<Mitigation | undefined>;
   lookup(asked: AttackFlows): Promise<Finding>;
+  /** What may be done to these devices now. */
+  decideAbout(devices: readonly Device[]): Promise<Decision>;
+  /** The owner has said something else about a device: who is never to be touched any more is let go. */
+  policyChanged(): Promise<void>;
   /** Takes up what was remembered: makes the kernel hold it again and starts its timers. */
   resume(): Promise<void>;
   /** The settings have changed. */
@@ -67,7 +72,7 @@ export interface Pipeline extends MitigationService {
   stop(): void;
 }
 
-const mayEnd: ReadonlySet<MitigationEvent["is"]> = new Set(["released", "denied", "overridden", "time"]);
+const mayEnd: ReadonlySet<MitigationEvent["is"]> = new Set(["released", "denied", "spared", "overridden", "time"]);
 /** How soon a request that no device was found for is looked at again. */
 const watchAfter: readonly Milliseconds[] = [5_000, 10_000, 20_000, 40_000, 60_000];
 /** An upstream that missed the last notification can still ask how a mitigation ended; then it is removed (RFC 9132 §4.4.1.1). */
@@ -133,8 +138,13 @@ export function createPipeline(initial: PipelineSettings, store: Store, ports: P
   const wasRejected = (asked: AttackFlows): boolean => store.all().some((each) => each.outcome === "rejected" && sameScope(each.request, asked));
   /** ... and it would be again: then nobody is told a second time. */
   const isStillRejected = async (asked: AttackFlows): Promise<boolean> => {
-    const [{ devices }, { router }] = await Promise.all([lookup(asked), ports.network.addresses()]);
-    return devices.length > 0 && decide(devices, withRouter(policy(), router), await ports.managing?.()).is === "reject";
+    const { devices } = await lookup(asked);
+    return devices.length > 0 && (await decideAbout(devices)).is === "reject";
+  };
+
+  const decideAbout: Pipeline["decideAbout"] = async (devices) => {
+    const [infrastructure, managing] = await Promise.all([ports.network.infrastructure(), ports.managing?.()]);
+    return decide(devices, sparingInfrastructure(policy(), infrastructure), managing);
   };
 
   /** Which devices are it, and what may be done to them. Nobody found: the request stays on watch until its lifetime ends. */
@@ -156,8 +166,7 @@ export function createPipeline(initial: PipelineSettings, store: Store, ports: P
       }
       log("info", `mitigation ${id}: ${devices.length === 0 ? "no device found yet" : devices.map((device) => `${device.name ?? "unnamed device"} (${device.mac ?? device.addresses.join(", ")}), ${device.certainty}`).join("; ")}`);
       const [question] = questionAbout(devices, store.all());
-      const { router } = await ports.network.addresses();
-      const decision = decide(devices, withRouter(policy(), router), await ports.managing?.());
+      const decision = await decideAbout(devices);
       await apply(id, { is: "found", devices, decision, deadline: question?.deadline ?? null });
       const remembered = rememberedDecision(store.get(id) ?? mitigation, store.all(), clock.now());
       if (remembered) await apply(id, remembered);
@@ -192,6 +201,10 @@ export function createPipeline(initial: PipelineSettings, store: Store, ports: P
 
   const rules = createRuleKeeper({ clock, log, filter: ports.filter, schedule, store, policy }, {
     enforced: (id) => apply(id, { is: "enforced" }),
+    quarantined(devices) {
+      ports.wireless?.putOff(devices);
+      ports.notice?.show(devices);
+    },
     async counted(id, { left, ...dropped }) {
       await apply(id, { is: "counted", dropped, ...(left ? { left } : {}) });
       const mitigation = store.get(id);
@@ -208,8 +221,17 @@ export function createPipeline(initial: PipelineSettings, store: Store, ports: P
     if (mitigation?.state === "ended") schedule.cancel(`watch ${id}`);
   };
 
+  const policyChanged: Pipeline["policyChanged"] = async () => {
+    for (const { id, devices, state } of store.all()) {
+      const untouchable = state === "ended" ? [] : devices.filter((device) => isProtected(device, policy()));
+      if (untouchable.length > 0) await apply(id, { is: "spared", devices: untouchable });
+    }
+  };
+
   return {
     request,
+    decideAbout,
+    policyChanged,
     lookup: (asked) => lookup(asked, { explain: true }),
     settings: () => settings,
     warnings: () => [...rules.warnings(), ...store.all().flatMap((each) => leakWarning(each) ?? [])],
@@ -234,6 +256,7 @@ export function createPipeline(initial: PipelineSettings, store: Store, ports: P
       await rules.count();
       const living = store.all().filter((each) => each.state !== "ended");
       for (const { id } of living) await apply(id, { is: "time" });
+      await policyChanged();
       // Also where nothing is needed: what an earlier run has left behind goes.
       await rules.enforce({ evenIfNothing: true });
       for (const { id, state, devices } of store.all()) {
@@ -243,6 +266,7 @@ export function createPipeline(initial: PipelineSettings, store: Store, ports: P
     },
     async reload(next) {
       settings = next;
+      await policyChanged();
       await rules.enforce();
       for (const { id } of store.all()) scheduleDeadline(id);
     },

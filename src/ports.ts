@@ -1,7 +1,6 @@
-import type { MacAddress } from "./model/device.ts";
-import type { EnforcementRule, FilterCount, ReportedTraffic, Witnessed } from "./model/enforcement.ts";
+import type { EnforcementRule, FilterCount, QuarantinedDevice, ReportedTraffic, Witnessed } from "./model/enforcement.ts";
 import type { Flow } from "./model/flow.ts";
-import type { HomeAddresses, Neighbour } from "./model/home.ts";
+import type { HomeAddresses, Infrastructure, Neighbour } from "./model/home.ts";
 import type { IpPrefix } from "./model/ip-prefix.ts";
 import type { AttackFlows } from "./model/mitigation-request.ts";
 import type { MitigationId } from "./model/mitigation.ts";
@@ -24,8 +23,17 @@ export interface PacketFilter {
 
 /** Access points on this router, which pass frames between their clients past every hook. */
 export interface WirelessClients {
-  /** Puts off exactly these. Asked again at every renewal, some minutes apart: a ban that runs out by itself is armed anew. */
-  putOff(macs: readonly MacAddress[]): Promise<void>;
+  /**
+   * Puts off exactly these, in the background. Asked again at every renewal, some minutes apart: a ban that runs out by itself is
+   * armed anew.
+   */
+  putOff(devices: readonly QuarantinedDevice[]): void;
+}
+
+/** Where somebody at a device that is cut off reads why nothing works. */
+export interface NoticePage {
+  /** These are cut off now; without any there is no page. */
+  show(devices: readonly QuarantinedDevice[]): void;
 }
 
 export interface FlowTable {
@@ -53,6 +61,7 @@ export interface HomeDirectory {
 
 export interface HomeNetwork {
   addresses(): Promise<HomeAddresses>;
+  infrastructure(): Promise<Infrastructure>;
 }
 
 export interface Log {

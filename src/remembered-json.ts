@@ -11,8 +11,14 @@ export function writeRemembered(remembered: Remembered): string {
   return `${JSON.stringify({ format, ...remembered }, (_key, value: unknown) => isPrefix(value) ? { prefix: formatIpPrefix(value) } : value)}\n`;
 }
 
-/** Reads the text of a state file; in words why not where it is damaged or of another format. */
-export function readRemembered(text: string): Remembered | { readonly problem: string } {
+export interface Recalled {
+  readonly remembered: Remembered;
+  /** What was damaged and is left out, as `1 of its mitigations`. */
+  readonly lost: readonly string[];
+}
+
+/** Reads the text of a state file; in words why not where nothing of it can be used, or where it is of another format. */
+export function readRemembered(text: string): Recalled | { readonly problem: string } {
   let value: unknown;
   try {
     value = JSON.parse(text, (_key, each: unknown) => {
@@ -25,15 +31,26 @@ export function readRemembered(text: string): Remembered | { readonly problem: s
   if (!isRecord(value) || typeof value["format"] !== "number") return { problem: "is damaged (it names no format)" };
   if (value["format"] > format) return { problem: `was written by a newer version (format ${value["format"]}, this one reads ${format})` };
   if (value["format"] < format) return { problem: `was written by a version that is too old (format ${value["format"]}, this one reads ${format})` };
-  const { nextId, mitigations, devices, history } = value;
+  const { nextId } = value;
+  // Without it an id could come back.
   if (typeof nextId !== "number" || !Number.isSafeInteger(nextId) || nextId < 1) return { problem: "is damaged (no valid nextId)" };
-  if (!isListOf(mitigations, isMitigation)) return { problem: "is damaged (in its mitigations)" };
-  if (!isListOf(devices, isDevice)) return { problem: "is damaged (in its devices)" };
-  if (!isListOf(history, isHistoryEntry)) return { problem: "is damaged (in its history)" };
+  const lost: string[] = [];
+  const soundOf = <T>(name: string, isSound: (item: unknown) => item is T): readonly T[] | undefined => {
+    const list = value[name];
+    if (!Array.isArray(list)) return undefined;
+    const sound = list.filter(isSound);
+    if (sound.length < list.length) lost.push(`${list.length - sound.length} of its ${name}`);
+    return sound;
+  };
+  const [mitigations, devices, history] = [soundOf("mitigations", isMitigation), soundOf("devices", isDevice), soundOf("history", isHistoryEntry)];
+  if (!mitigations || !devices || !history) return { problem: "is damaged (a list is missing)" };
   return {
-    nextId: Math.max(nextId, ...mitigations.map(({ id }) => id + 1)), mitigations, devices,
-    // Since 0.2 an entry names the person; those before do not.
-    history: history.map((entry) => ({ ...entry, who: (entry as Partial<HistoryEntry>).who ?? null, via: (entry as Partial<HistoryEntry>).via ?? null })),
+    remembered: {
+      nextId: Math.max(nextId, ...mitigations.map(({ id }) => id + 1)), mitigations, devices,
+      // Since 0.2 an entry names the person; those before do not.
+      history: history.map((entry) => ({ ...entry, who: (entry as Partial<HistoryEntry>).who ?? null, via: (entry as Partial<HistoryEntry>).via ?? null })),
+    },
+    lost,
   };
 }
 
@@ -69,8 +86,6 @@ function isHistoryEntry(value: unknown): value is HistoryEntry {
     && isListOf(value["devices"], isRecord) && isListOf(value["target"], isText) && (value["dropped"] === null || isRecord(value["dropped"]));
 }
 
-function isListOf<T>(value: unknown, isItem: (item: unknown) => item is T): value is readonly T[];
-function isListOf(value: unknown, isItem: (item: unknown) => boolean): boolean;
 function isListOf(value: unknown, isItem: (item: unknown) => boolean): boolean {
   return Array.isArray(value) && value.every((item) => isItem(item));
 }

@@ -1,5 +1,6 @@
+import { quarantinedDevices } from "./enforcer/quarantined-devices.ts";
 import { renewEvery, reportedFor, rulesFor } from "./enforcer/rules-for.ts";
-import type { FilterCount } from "./model/enforcement.ts";
+import type { FilterCount, QuarantinedDevice } from "./model/enforcement.ts";
 import type { Mitigation, MitigationId } from "./model/mitigation.ts";
 import type { Policy } from "./model/policy.ts";
 import type { Clock, Milliseconds } from "./model/time.ts";
@@ -31,6 +32,8 @@ export interface RuleKeeperParts {
 export interface RuleKeeperEvents {
   /** The packet filter has taken the rules of this mitigation. */
   enforced(id: MitigationId): Promise<unknown>;
+  /** It has taken them for these devices, and for no others: told at each renewal, too. */
+  quarantined(devices: readonly QuarantinedDevice[]): void;
   counted(id: MitigationId, count: FilterCount): Promise<unknown>;
 }
 
@@ -62,6 +65,7 @@ export function createRuleKeeper({ clock, log, filter, schedule, store, policy }
       schedule.once("enforce", retryEnforcement, enforce);
       return;
     }
+    events.quarantined(quarantinedDevices(rules));
     for (const id of new Set(rules.map((rule) => rule.mitigation))) await events.enforced(id);
     // Others may have asked for rules meanwhile.
     if (!any && !needed().any) {

@@ -14,7 +14,7 @@ import { dispatch, type Reply } from "./operator/dispatch.ts";
 import { createQuietRules } from "./operator/notification-quiet.ts";
 import { createNewsDesk, type OwnerNews } from "./operator/owner-news.ts";
 import { createPipeline } from "./pipeline.ts";
-import type { Log } from "./ports.ts";
+import type { HomeNetwork, Log } from "./ports.ts";
 import { pipelineSettings } from "./read-settings.ts";
 import { checkTools } from "./system/check-tools.ts";
 import { openControlSocket } from "./system/control-socket.ts";
@@ -62,11 +62,10 @@ export async function runDaemon(version: string, dtls: DtlsModule, first: Loaded
   const filter = openPacketFilter(openNftables(), {
     wanDevices: async () => (loaded.config.wanDevices.length > 0 ? loaded.config.wanDevices : (await guess()).wan),
   });
-  const network = {
-    addresses: () => openHomeNetwork({
-      run, devices: { wan: loaded.config.wanDevices, lan: loaded.config.lanDevices }, sourceScope: loaded.config.sourceScope, guess,
-    }).addresses(),
-  };
+  const networkNow = (): HomeNetwork => openHomeNetwork({
+    run, devices: { wan: loaded.config.wanDevices, lan: loaded.config.lanDevices }, sourceScope: loaded.config.sourceScope, guess,
+  });
+  const network: HomeNetwork = { addresses: () => networkNow().addresses(), infrastructure: () => networkNow().infrastructure() };
   const memory = await openMemory(openStateFile(first.config.stateDir), { clock, log, filter });
   const { store } = memory;
 

@@ -21,6 +21,12 @@ export interface EnforcementRule {
   readonly timeout: Seconds;
 }
 
+/** A device that is cut off from everything. */
+export interface QuarantinedDevice extends Pick<EnforcementRule, "mac" | "addresses"> {
+  /** For so long, unless it is said again. */
+  readonly timeout: Seconds;
+}
+
 /**
  * The traffic of a mitigation as the upstream sees it, matched where it leaves the router, after NAT: from the first moment,
  * before any device is known. Whatever is done to it, the senders are recorded.

@@ -11,6 +11,12 @@ export interface HomeAddresses {
   readonly inside: readonly IpPrefix[];
 }
 
+/** What the connection of the home hangs on: this router, and the gateways that it reaches the internet by. */
+export interface Infrastructure {
+  readonly macs: readonly MacAddress[];
+  readonly prefixes: readonly IpPrefix[];
+}
+
 /** An entry of the kernel's neighbour table. */
 export interface Neighbour {
   readonly address: string;

@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { nftEnvironment } from "./spawn-nft.ts";
 import type { SpawnOptions } from "./spawn-nft.ts";
 import type { Table } from "./statement.ts";
 
@@ -29,8 +30,7 @@ export function monitorNft(tables: readonly Table[], { command = ["nft"], change
 
   const start = () => {
     const [program, ...before] = command;
-    const environment = { PATH: `${process.env["PATH"] ?? ""}:/usr/sbin:/sbin:/usr/bin:/bin`, LC_ALL: "C" };
-    const started = spawn(program, [...before, "monitor"], { env: environment, stdio: ["ignore", "pipe", "ignore"] });
+    const started = spawn(program, [...before, "monitor"], { env: nftEnvironment(), stdio: ["ignore", "pipe", "ignore"] });
     let line = "";
     let touched = false;
     const finishLine = (): void => {

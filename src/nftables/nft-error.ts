@@ -7,10 +7,13 @@ export type NftFailure =
   | "refused"
   /** The named table, set or object is not there. */
   | "not-found"
+  /** Here and below, a transaction may have taken effect or not: it has to be made so that it can be repeated, or be looked up. */
   | "timed-out"
   | "too-much-output"
   /** Its answer is not what nft answers. */
-  | "unreadable";
+  | "unreadable"
+  /** A long-lived nft ended before it answered. */
+  | "died";
 
 export class NftError extends Error {
   override readonly name = "NftError";

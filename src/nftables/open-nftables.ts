@@ -33,7 +33,8 @@ export function openNftables(program: NftProgram = spawnNft()): Nftables {
       const texts = statements.map(renderStatement);
       try {
         // Not -j: nft 1.0.6 cannot read JSON from a socket, and that is what Node gives a child as standard input.
-        await program.run(["-f", "-"], texts.map((text) => `${text}\n`).join(""));
+        if (program.transact) await program.transact(texts);
+        else await program.run(["-f", "-"], texts.map((text) => `${text}\n`).join(""));
       } catch (error) {
         throw error instanceof NftError ? nameStatement(error, statements, texts) : error;
       }

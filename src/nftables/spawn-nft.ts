@@ -1,10 +1,12 @@
 import { spawn } from "node:child_process";
 import { NftError } from "./nft-error.ts";
 
-/** Something that runs nft commands; a spawned process now, one that lives longer elsewhere. */
+/** Something that runs nft commands: a process for each (`spawnNft`), or one for many (`interactiveNft`). */
 export interface NftProgram {
   /** Resolves to what nft printed; rejects with NftError. `input` goes to its standard input, for `-f -`. */
   run(argumentList: readonly string[], input?: string): Promise<string>;
+  /** One transaction, a text a statement. Without it, `run` gets it as a file. */
+  transact?(texts: readonly string[]): Promise<void>;
 }
 
 export interface SpawnOptions {
@@ -21,13 +23,16 @@ export function spawnNft({ command = ["nft"], timeout = 10_000, outputLimit = 64
   return { run: (argumentList, input = "") => runOnce(command, argumentList, input, timeout, outputLimit) };
 }
 
+/** Messages are told apart by their English text; procd's PATH may lack the sbin directories. */
+export function nftEnvironment(): { readonly PATH: string; readonly LC_ALL: string } {
+  return { PATH: `${process.env["PATH"] ?? ""}:/usr/sbin:/sbin:/usr/bin:/bin`, LC_ALL: "C" };
+}
+
 function runOnce(
   [program, ...before]: readonly [string, ...string[]], argumentList: readonly string[], input: string, timeout: number, outputLimit: number,
 ): Promise<string> {
   return new Promise((resolve, reject) => {
-    // Messages are told apart by their English text; procd's PATH may lack the sbin directories.
-    const environment = { PATH: `${process.env["PATH"] ?? ""}:/usr/sbin:/sbin:/usr/bin:/bin`, LC_ALL: "C" };
-    const child = spawn(program, [...before, ...argumentList], { env: environment, stdio: ["pipe", "pipe", "pipe"] });
+    const child = spawn(program, [...before, ...argumentList], { env: nftEnvironment(), stdio: ["pipe", "pipe", "pipe"] });
     const output = { printed: [] as Buffer[], complaints: [] as Buffer[], size: 0 };
     let failure: NftError | undefined;
 

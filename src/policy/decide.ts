@@ -25,7 +25,8 @@ export function decide(devices: readonly Device[], policy: Policy, managing: Rea
   return { is: ask || nobodyYet ? "ask" : "act", action: mildestAction(allowed, policy, managing), devices: allowed };
 }
 
-function isProtected(device: Device, policy: Policy): boolean {
+/** Whether the owner wants the device never to be touched. */
+export function isProtected(device: Device, policy: Policy): boolean {
   if (policyOf(device, policy)?.policy === "never") return true;
   const addresses = device.addresses.map(parseIpAddress).filter((address) => address !== undefined);
   return policy.neverBlock.some((thing) => thing.is === "mac"

@@ -11,6 +11,8 @@ import { escalatedAction, proveEffect } from "./proof-of-effect.ts";
 export type MitigationEvent =
   | { readonly is: "found"; readonly devices: readonly Device[]; readonly decision: Decision; /** End of the question that it joins. */ readonly deadline?: Instant | null }
   | { readonly is: "approved"; readonly action: Action | null; /** Null = as long as the request lives. */ readonly seconds: Seconds | null }
+  /** Devices that the owner, from now on, wants never to be touched. */
+  | { readonly is: "spared"; readonly devices: readonly Device[] }
   | { readonly is: "denied" | "released" | "withdrawn" | "overridden" | "enforced" | "time" }
   | { readonly is: "refreshed"; /** Null = as before. */ readonly lifetime: Seconds | null }
   | { readonly is: "counted"; readonly dropped: DropCount; /** Reported traffic that left all the same. */ readonly left?: DropCount };
@@ -48,6 +50,7 @@ export function step(mitigation: Mitigation, event: MitigationEvent, policy: Pol
     case "approved": return mitigation.state === "pending" ? approved(mitigation, event.action, event.seconds, now) : unchanged(mitigation);
     case "denied": return mitigation.state === "pending" ? refusedByOwner({ ...mitigation, decidedBy: "admin" }, "denied", now) : unchanged(mitigation);
     case "released": return mitigation.state === "pending" ? unchanged(mitigation) : refusedByOwner({ ...mitigation, decidedBy: "admin" }, "released", now);
+    case "spared": return spared(mitigation, event.devices, now);
     case "withdrawn": return withdrawn(mitigation, now);
     case "overridden": return end(mitigation, "overridden", status.withdrawnByServer, now); // §4.4.1.3: automatically deleted
     case "refreshed": return refreshed(mitigation, event.lifetime, now);
@@ -106,6 +109,15 @@ function approved(mitigation: Mitigation, action: Action | null, seconds: Second
 /** RFC 9066 §5.3.1: the owner holds the traffic for legitimate, and the upstream hears so. */
 function refusedByOwner(mitigation: Mitigation, outcome: "denied" | "released", now: Instant): Step {
   return end({ ...mitigation, conflict: { cause: conflictCause.legitimateTraffic } }, outcome, status.withdrawnByServer, now);
+}
+
+/** A mitigation that only observes touches nobody. Without a device that may be touched, it is as if it had never been admitted. */
+function spared(mitigation: Mitigation, devices: readonly Device[], now: Instant): Step {
+  const others = mitigation.devices.filter((device) => !devices.includes(device));
+  if (others.length === mitigation.devices.length || mitigation.action === "observe") return unchanged(mitigation);
+  if (others.length > 0) return { mitigation: { ...mitigation, devices: others }, effects: ["enforce", "tell-owner", "remember"] };
+  if (mitigation.state === "terminating") return end(mitigation, "withdrawn", status.terminated, now);
+  return end({ ...mitigation, conflict: { cause: conflictCause.legitimateTraffic } }, "rejected", status.withdrawnByServer, now);
 }
 
 /** RFC 9132 §4.4.4: mitigation goes on for a while after its withdrawal. */

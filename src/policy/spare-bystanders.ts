@@ -1,5 +1,5 @@
 import type { Device } from "../model/device.ts";
-import type { IpPrefix } from "../model/ip-prefix.ts";
+import type { Infrastructure } from "../model/home.ts";
 import type { Action } from "../model/mitigation.ts";
 import type { Policy } from "../model/policy.ts";
 
@@ -23,7 +23,7 @@ export function gentleAction(device: Device, action: Exclude<Action, "observe">,
   return action === "quarantine" && spare ? "block" : action;
 }
 
-/** The owner's policy, and what nobody needs to configure: the router's own addresses are never cut off. */
-export function withRouter(policy: Policy, router: readonly IpPrefix[]): Policy {
-  return { ...policy, neverBlock: [...policy.neverBlock, ...router.map((prefix) => ({ is: "prefix", prefix }) as const)] };
+/** The owner's policy, and what nobody needs to configure: the router and its gateways are never cut off. */
+export function sparingInfrastructure(policy: Policy, { macs, prefixes }: Infrastructure): Policy {
+  return { ...policy, neverBlock: [...policy.neverBlock, ...macs.map((mac) => ({ is: "mac", mac }) as const), ...prefixes.map((prefix) => ({ is: "prefix", prefix }) as const)] };
 }

@@ -43,7 +43,7 @@ export interface FlowJournalOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly directory: HomeDirectory;
-  readonly network: HomeNetwork;
+  readonly network: Pick<HomeNetwork, "addresses">;
   readonly settings?: ConntrackSettings;
   readonly journal?: NatJournal;
   /** Makes the kernel find out who has an address. */

@@ -1,6 +1,7 @@
+import { parseMac, type MacAddress } from "../model/device.ts";
 import { addressScope, parseIpPrefix } from "../model/ip-prefix.ts";
 import type { IpPrefix } from "../model/ip-prefix.ts";
-import type { HomeAddresses } from "../model/home.ts";
+import type { HomeAddresses, Infrastructure } from "../model/home.ts";
 import type { HomeNetwork } from "../ports.ts";
 import { field, items } from "./json-fields.ts";
 import { runForJson } from "./run-command.ts";
@@ -50,6 +51,21 @@ export function openHomeNetwork({ run, devices, sourceScope, guess = () => guess
         inside: distinct(lan.flatMap((link) => link.addresses).map((at) => at.network).filter((network) => !isLinkLocal(network))),
       } satisfies HomeAddresses;
     },
+    async infrastructure() {
+      const [links, neighbours, ...routes] = await Promise.all([
+        runForJson(run, "ip", ["addr"]).then(readLinks),
+        ...[["neigh"], ["-4", "route", "show", "default"], ["-6", "route", "show", "default"]].map((asked) => runForJson(run, "ip", asked).catch(() => [])),
+      ]);
+      const gateways = routes.flatMap(items).flatMap(readGateways);
+      return {
+        macs: [...new Set([...links.flatMap(({ mac }) => mac ?? []), ...gateways.flatMap((gateway) => macsOf(gateway, neighbours))])],
+        prefixes: distinct([
+          ...links.flatMap((link) => link.addresses).map((at) => at.address),
+          // Any number of networks have the same link-local addresses.
+          ...gateways.flatMap(({ address }) => parseIpPrefix(address) ?? []).filter((address) => !isLinkLocal(address)),
+        ]),
+      } satisfies Infrastructure;
+    },
   };
 }
 
@@ -74,8 +90,37 @@ function routeDevices(route: unknown): string[] {
   return devices.filter((device) => typeof device === "string");
 }
 
+interface Gateway {
+  readonly address: string;
+  readonly device: string;
+}
+
+/** Next hops of a route; over several WANs there are several, and one of the other family is a `via`. */
+function readGateways(route: unknown): Gateway[] {
+  return [route, ...items(field(route, "nexthops"))].flatMap((hop): Gateway[] => {
+    const address = field(hop, "gateway") ?? field(field(hop, "via"), "host");
+    const device = field(hop, "dev");
+    return typeof address === "string" && typeof device === "string" ? [{ address, device }] : [];
+  });
+}
+
+/** On the gateway's own network only: whoever claims its address elsewhere is somebody else. */
+function macsOf({ address, device }: Gateway, neighbours: unknown): MacAddress[] {
+  return items(neighbours).filter((entry) => field(entry, "dst") === address && field(entry, "dev") === device).flatMap(readMac("lladdr"));
+}
+
+/** The MAC address in a field; that of a device without one is all zeros. */
+function readMac(name: string): (entry: unknown) => MacAddress[] {
+  return (entry) => {
+    const text = field(entry, name);
+    const mac = typeof text === "string" ? parseMac(text) : undefined;
+    return mac === undefined || mac === "00:00:00:00:00:00" ? [] : [mac];
+  };
+}
+
 interface Link {
   readonly name: string;
+  readonly mac: MacAddress | undefined;
   readonly addresses: readonly { readonly address: IpPrefix; readonly network: IpPrefix }[];
 }
 
@@ -83,7 +128,7 @@ function readLinks(json: unknown): Link[] {
   return items(json).flatMap((entry): Link[] => {
     const name = field(entry, "ifname");
     if (typeof name !== "string") return [];
-    return [{ name, addresses: items(field(entry, "addr_info")).flatMap(readAddress) }];
+    return [{ name, mac: readMac("address")(entry)[0], addresses: items(field(entry, "addr_info")).flatMap(readAddress) }];
   });
 }
 

@@ -114,9 +114,9 @@ describe("the owner's rules", { timeout: 60_000, concurrency: 2 }, () => {
       assert.equal((await scene.put(8, elsewhere)).code, "2.01");
       await attack.stops(500);
       assert.equal((await mitigationOf(scene)).state, "active");
-      await daemon.cli("release", "2");
-      await attack.arrives();
       await daemon.cli("policy", camera.mac, "never");
+      await attack.arrives();
+      assert.deepEqual(await mitigationOf(scene).then(({ state, outcome }) => [state, outcome]), ["ended", "rejected"], "let go at once");
       assertTurnedDown(await scene.put(9, { ...await attack.reported(), "target-port-range": [{ "lower-port": 443, "upper-port": 445 }] }));
       assert.equal((await daemon.json("devices") as { policy: string }[])[0]?.policy, "never");
       await attack.end();

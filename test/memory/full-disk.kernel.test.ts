@@ -42,7 +42,7 @@ test("a full disk and a read-only one: what was saved stays whole, the daemon sa
   const savedIds = (): number[] => {
     const read = readRemembered(readFileSync(join(disk.folder, "state.json"), "utf8"));
     assert.ok(!("problem" in read));
-    return read.mitigations.map(({ id }) => id);
+    return read.remembered.mitigations.map(({ id }) => id);
   };
   try {
     const memory = await open();

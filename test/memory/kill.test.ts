@@ -46,8 +46,10 @@ test(`memory survives kill -9 at ${kills} random instants`, { timeout: 300_000 }
         }
       }
       if (existsSync(join(state, "state.json.new"))) drafts++;
-      const read = readRemembered(readFileSync(join(state, "state.json"), "utf8"));
-      assert.ok(!("problem" in read), "problem" in read ? read.problem : "");
+      const recalled = readRemembered(readFileSync(join(state, "state.json"), "utf8"));
+      assert.ok(!("problem" in recalled), "problem" in recalled ? recalled.problem : "");
+      const { remembered: read, lost } = recalled;
+      assert.deepEqual(lost, []);
       if (lastDecided === 0) continue;
       assert.equal(read.mitigations.find(({ id }) => id === lastDecided)?.outcome, "denied", `decision on ${lastDecided} was acknowledged and is lost`);
       assert.ok(read.history.some(({ mitigation }) => mitigation === lastDecided));

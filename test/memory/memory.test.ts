@@ -127,8 +127,8 @@ suite("memory", () => {
     ["of a newer version", '{"format":2,"nextId":1}', /was written by a newer version \(format 2, this one reads 1\)/],
     ["of an older version", '{"format":0,"nextId":1}', /was written by a version that is too old/],
     ["without a counter", (good) => good.replace(/"nextId":\d+/, '"nextId":"x"'), /no valid nextId/],
-    ["with a mitigation that is none", (good) => good.replace('"state":"pending"', '"state":"asleep"'), /in its mitigations/],
-    ["with a prefix that is none", (good) => good.replace("198.51.100.9/32", "198.51.100.999/32"), /in its mitigations/],
+    ["with a mitigation that is none", (good) => good.replace('"state":"pending"', '"state":"asleep"'), /is damaged: 1 of its mitigations cannot be used/],
+    ["with a prefix that is none", (good) => good.replace("198.51.100.9/32", "198.51.100.999/32"), /is damaged: 1 of its mitigations cannot be used/],
     ["an array", "[]", /names no format/],
   ];
   for (const [what, content, warning] of damages) {
@@ -162,7 +162,7 @@ suite("memory", () => {
     const entry = { at: 1, event: "policy", by: "admin", mitigation: null, upstream: null, outcome: null, action: null, devices: [], target: [], dropped: null, reason: "x" };
     const read = readRemembered(good.replace('"history":[]', `"history":[${JSON.stringify(entry)}]`));
     assert.ok(!("problem" in read));
-    assert.deepEqual([read.history[0]?.who, read.history[0]?.via], [null, null]);
+    assert.deepEqual([read.remembered.history[0]?.who, read.remembered.history[0]?.via], [null, null]);
   });
 
   test("a disk that takes nothing is said once, the daemon goes on in memory, and says when it is over", async () => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { cameraMac, drops, fakeHome } from "./fake-home.ts";
+import { attack, cameraAddress, cameraMac, drops, fakeHome, laptopAddress, laptopMac } from "./fake-home.ts";
 
 const rule = `1 block ${cameraMac} 1`;
 const refused = { is: "refused", refusal: { code: "4.09", conflict: { cause: 4 } } };
@@ -84,4 +84,34 @@ test("an answer that comes too late, or twice, changes nothing", async () => {
   const transactions = home.transactions.length;
   for (const is of ["approved", "denied", "released"] as const) await home.pipeline.decideByOwner(1, is === "approved" ? { is, action: null, seconds: null } : { is });
   assert.deepEqual([home.only().outcome, home.transactions.length, await home.pipeline.decideByOwner(99, { is: "denied" })], ["denied", transactions, undefined]);
+});
+
+test("'never', said while the device is blocked or asked about: it is let go at once, status 7 with conflict-cause 4", async () => {
+  for (const policy of [{}, { consent: "ask" }] as const) {
+    const home = fakeHome(policy);
+    await home.ask();
+    home.told();
+    const [device] = home.only().devices;
+    home.store.rememberDevice({ mac: device?.mac ?? "", name: null, addresses: [], port: null, requests: 1, lastRequestAt: 0, policy: "never" });
+    await home.pipeline.policyChanged();
+    assert.deepEqual([home.held(), home.told(), home.only().outcome], [[], ["56 7 rejected 4"], "rejected"]);
+    assert.deepEqual(await home.ask(), refused);
+  }
+});
+
+test("never_block of a new configuration lets go one device of two; the other stays blocked", async () => {
+  const home = fakeHome({}, { flows: [attack(cameraAddress), attack(laptopAddress, 40_001)] });
+  await home.ask({ fromPorts: "40000-40001" });
+  assert.equal(home.held().length, 2);
+  const { policy, ownerNames } = home.pipeline.settings();
+  await home.pipeline.reload({ ownerNames, policy: { ...policy, neverBlock: [{ is: "mac", mac: laptopMac }] } });
+  assert.deepEqual([home.held(), home.only().state], [[rule], "active"]);
+});
+
+test("'never' frees nobody who is only observed: the upstream goes on to hear of it", async () => {
+  const home = fakeHome({ consent: "observe" });
+  await home.ask();
+  const { policy, ownerNames } = home.pipeline.settings();
+  await home.pipeline.reload({ ownerNames, policy: { ...policy, neverBlock: [{ is: "mac", mac: cameraMac }] } });
+  assert.deepEqual([home.only().state, home.only().action], ["active", "observe"]);
 });

@@ -37,8 +37,8 @@ const remembered: fc.Arbitrary<Remembered> = fc.record({
 }, some);
 
 test("what is written is read back, whatever it says", () => {
-  fc.assert(fc.property(remembered, (each) => { assert.deepEqual(readRemembered(writeRemembered(each)), each); }), { numRuns: 300 });
-  assert.deepEqual(readRemembered(writeRemembered(nothingRemembered)), nothingRemembered);
+  fc.assert(fc.property(remembered, (each) => { assert.deepEqual(readRemembered(writeRemembered(each)), { remembered: each, lost: [] }); }), { numRuns: 300 });
+  assert.deepEqual(readRemembered(writeRemembered(nothingRemembered)), { remembered: nothingRemembered, lost: [] });
 });
 
 test("it is one line of JSON, and a store begins from it", () => {
@@ -46,7 +46,7 @@ test("it is one line of JSON, and a store begins from it", () => {
   assert.match(written, /^\{"format":1,.*\}\n$/);
   const read = readRemembered(written);
   assert.ok(!("problem" in read));
-  const store = createStore(read);
+  const store = createStore(read.remembered);
   assert.deepEqual([store.get(17), store.newId()], [dropping, 18]);
 });
 
@@ -62,22 +62,30 @@ const damaged: readonly [what: string, text: string][] = [
   ["a newer format", written.replace('"format":1', '"format":2')],
   ["an older format", written.replace('"format":1', '"format":0')],
   ["no list of mitigations", '{"format":1,"nextId":1,"mitigations":{},"devices":[],"history":[]}'],
-  ["a mitigation that is null", '{"format":1,"nextId":1,"mitigations":[null],"devices":[],"history":[]}'],
-  ["a mitigation without a request", '{"format":1,"nextId":1,"mitigations":[{"id":1}],"devices":[],"history":[]}'],
-  ["a device that is a text", '{"format":1,"nextId":1,"mitigations":[],"devices":["x"],"history":[]}'],
-  ["a line of history that is a number", '{"format":1,"nextId":1,"mitigations":[],"devices":[],"history":[7]}'],
   ["no next id", '{"format":1,"mitigations":[],"devices":[],"history":[]}'],
   ["a next id that is none", '{"format":1,"nextId":1.5,"mitigations":[],"devices":[],"history":[]}'],
-  ["a prefix that is none", written.replace("198.51.100.9/32", "198.51.100.999/32")],
-  ["a time that is a text", written.replace(`"requestedAt":${start}`, '"requestedAt":"now"')],
 ];
 for (const [what, file] of damaged) test(`damaged: ${what}`, () => { assert.ok("problem" in readRemembered(file)); });
+
+const spoilt: readonly [what: string, text: string, lost: string, left: number][] = [
+  ["a mitigation that is null", '{"format":1,"nextId":1,"mitigations":[null],"devices":[],"history":[]}', "1 of its mitigations", 0],
+  ["a mitigation without a request", '{"format":1,"nextId":1,"mitigations":[{"id":1}],"devices":[],"history":[]}', "1 of its mitigations", 0],
+  ["a device that is a text", '{"format":1,"nextId":1,"mitigations":[],"devices":["x"],"history":[]}', "1 of its devices", 0],
+  ["a line of history that is a number", '{"format":1,"nextId":1,"mitigations":[],"devices":[],"history":[7]}', "1 of its history", 0],
+  ["a prefix that is none", written.replace("198.51.100.9/32", "198.51.100.999/32"), "1 of its mitigations", 1],
+  ["a time that is a text", written.replace(`"requestedAt":${start}`, '"requestedAt":"now"'), "1 of its mitigations", 1],
+];
+for (const [what, file, lost, left] of spoilt) test(`damaged in one place, the rest is used: ${what}`, () => {
+  const read = readRemembered(file);
+  assert.ok(!("problem" in read));
+  assert.deepEqual([read.lost, read.remembered.mitigations.length], [[lost], left]);
+});
 
 test("arbitrary damage is told or harmless: a store and a snapshot can be made of whatever is accepted", () => {
   fc.assert(fc.property(fc.nat(written.length - 2), fc.nat(6), fc.constantFrom("", "0", "null", "[]", "{}", '"', "-1", ","), (from, length, instead) => {
     const read = readRemembered(written.slice(0, from) + instead + written.slice(from + length));
     if ("problem" in read) return;
-    const store = createStore(read);
+    const store = createStore(read.remembered);
     assert.ok(store.all().every(({ id }) => id < store.newId()));
     writeRemembered(store.snapshot());
   }), { numRuns: 2_000 });

@@ -40,6 +40,7 @@ const happenings: readonly Happening[] = [
   { title: "owner approves for an hour", event: { is: "approved", action: "limit", seconds: 3600 } },
   { title: "owner denies", event: { is: "denied" } },
   { title: "owner releases", event: { is: "released" } },
+  { title: "owner wants the device never to be touched", event: { is: "spared", devices } },
   { title: "upstream withdraws", event: { is: "withdrawn" } },
   { title: "upstream replaces it", event: { is: "overridden" } },
   { title: "upstream refreshes it", event: { is: "refreshed", lifetime: 3600 } },

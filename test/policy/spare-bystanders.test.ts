@@ -4,7 +4,7 @@ import type { Device } from "../../src/model/device.ts";
 import { parseIpPrefix } from "../../src/model/ip-prefix.ts";
 import type { Policy } from "../../src/model/policy.ts";
 import { decide } from "../../src/policy/decide.ts";
-import { withRouter } from "../../src/policy/spare-bystanders.ts";
+import { sparingInfrastructure } from "../../src/policy/spare-bystanders.ts";
 
 const policy: Policy = {
   consent: "auto", consentTimeoutSeconds: 900, onTimeout: "deny", whilePending: "none", action: "quarantine", limitRate: 10, terminatingPeriodSeconds: 120,
@@ -29,8 +29,9 @@ test("nor is the device that manages the router", () => {
   assert.equal(actionFor(["192.168.1.23"], ["192.168.1.23"]), "block");
   assert.equal(actionFor(["192.168.1.23"], ["192.168.1.24"]), "quarantine");
 });
-test("the router itself is never touched", () => {
-  const router = [parseIpPrefix("192.168.1.1") ?? assert.fail()];
-  assert.equal(decide([device("192.168.1.1")], withRouter(policy, router)).is, "reject");
-  assert.deepEqual(decide([device("192.168.1.1"), device("192.168.1.23")], withRouter(policy, router)).devices.map(({ addresses }) => addresses), [["192.168.1.23"]]);
+test("the router itself and its gateways are never touched", () => {
+  const router = { macs: [], prefixes: [parseIpPrefix("192.168.1.1") ?? assert.fail()] };
+  assert.equal(decide([device("192.168.1.1")], sparingInfrastructure(policy, router)).is, "reject");
+  assert.deepEqual(decide([device("192.168.1.1"), device("192.168.1.23")], sparingInfrastructure(policy, router)).devices.map(({ addresses }) => addresses), [["192.168.1.23"]]);
+  assert.equal(decide([device("192.168.1.23")], sparingInfrastructure(policy, { macs: ["02:00:00:00:00:17"], prefixes: [] })).is, "reject");
 });

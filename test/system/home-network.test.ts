@@ -44,4 +44,20 @@ describe("openHomeNetwork", () => {
     assert.ok((await openHomeNetwork({ run: failing("unreachable"), devices, sourceScope: [] }).addresses()).outside.length > 0);
     await assert.rejects(openHomeNetwork({ run: failing("addr"), devices, sourceScope: [] }).addresses(), CommandFailure);
   });
+  it("knows what the connection hangs on: its own addresses, and the gateways on the networks that lead to them", async () => {
+    const infrastructure = async (instead: Readonly<Record<string, string>> = {}): Promise<Record<"macs" | "prefixes", string[]>> => {
+      const { macs, prefixes: addresses } = await openHomeNetwork({ run: play(instead), devices: { wan: [], lan: [] }, sourceScope: [] }).infrastructure();
+      return { macs: [...macs], prefixes: addresses.map(formatIpPrefix) };
+    };
+    const { macs, prefixes: addresses } = await infrastructure();
+    assert.ok(macs.includes("be:2e:ce:00:4c:7f"), "the gateway's");
+    assert.ok(!macs.includes("00:00:00:00:00:00") && !macs.some((mac) => mac.startsWith("02:00:00:00:0a:")), "no device's");
+    for (const own of ["192.168.1.1/32", "203.0.113.1/32", "2001:db8:ff::1/128"]) assert.ok(addresses.includes(own), own);
+    // Who claims the gateway's address on another network is not the gateway.
+    const elsewhere = JSON.stringify([{ dst: "203.0.113.1", dev: "br-lan", lladdr: "02:00:00:00:0a:01", state: ["REACHABLE"] }]);
+    assert.ok(!(await infrastructure({ "ip -j neigh": elsewhere })).macs.includes("02:00:00:00:0a:01"));
+    const routes = JSON.stringify([{ dst: "default", nexthops: [{ via: { family: "inet6", host: "fe80::bc2e:ceff:fe00:4c7f" }, dev: "wan" }] }]);
+    assert.ok((await infrastructure({ "ip -j -4 route show default": routes, "ip -j -6 route show default": "[]" })).macs.includes("be:2e:ce:00:4c:7f"));
+    for (const odd of oddities) assert.deepEqual(await infrastructure({ "ip -j addr": odd, "ip -j neigh": odd, "ip -j -4 route show default": odd, "ip -j -6 route show default": odd }), { macs: [], prefixes: [] }, odd);
+  });
 });

@@ -1,0 +1,171 @@
+import { spawn } from "node:child_process";
+import { NftError } from "./nft-error.ts";
+import { nftEnvironment, spawnNft } from "./spawn-nft.ts";
+import type { NftProgram, SpawnOptions } from "./spawn-nft.ts";
+
+export interface InteractiveOptions extends Omit<SpawnOptions, "outputLimit"> {
+  /** Runs what is not for `nft -i`: lists, long transactions, and all of it where nft was built without `-i`. */
+  readonly spawned?: NftProgram;
+  /** A process that has nothing to do for so long is ended, milliseconds: an idle one costs memory. */
+  readonly idle?: number;
+  /** A process is replaced after so many transactions: nft remembers every line of its input. */
+  readonly mostTransactions?: number;
+  /** Longer transactions are left to `spawned`, characters: starting a process is then the smaller part. */
+  readonly longestLine?: number;
+}
+
+export interface InteractiveNft extends NftProgram {
+  transact(texts: readonly string[]): Promise<void>;
+  /** Ends the process, if there is one; the next transaction starts another. */
+  end(): void;
+}
+
+type Process = ReturnType<typeof startProcess>;
+
+/** A process is replaced after so many characters, for the same reason. */
+const mostCharacters = 4 * 1024 * 1024;
+/** Ten errors, each with the line that it is about. */
+const outputLimit = 1024 * 1024;
+
+/**
+ * Runs transactions in one long-lived `nft -i`, one after the other: no process to start for each.
+ *
+ * To nft a line is a transaction. Each is followed by a line that no grammar has, and nft's complaint about it says that all
+ * before it is done. What stands before that complaint is the transaction's own. A transaction that is refused has changed nothing:
+ * it is given to `spawned`, whose errors tell the place. One whose fate is unknown is never repeated: `died`, `timed-out`,
+ * `too-much-output`, `unreadable`. A process is trusted with a transaction only once it has answered; where none does (OpenWrt's nft
+ * is built without `-i`) all goes to `spawned` from then on.
+ */
+export function interactiveNft({
+  command = ["nft"], timeout = 10_000, spawned = spawnNft({ command, timeout }), idle = 30_000, mostTransactions = 2_000, longestLine = 64 * 1024,
+}: InteractiveOptions = {}): InteractiveNft {
+  let isThere = true;
+  let live: Process | undefined;
+  let last: Promise<unknown> = Promise.resolve();
+  let idleTimer: NodeJS.Timeout | undefined;
+
+  const end = (): void => {
+    clearTimeout(idleTimer);
+    live?.kill();
+    live = undefined;
+  };
+  const ready = async (): Promise<Process | undefined> => {
+    if (live?.isAlive() === true) return live;
+    end();
+    const started = startProcess(command);
+    try {
+      if (await started.ask("", timeout) === "") return live = started;
+    } catch {
+      // No `-i`, or nothing that can be relied on.
+    }
+    started.kill();
+    isThere = false;
+    return undefined;
+  };
+  /** Whether nft took it. */
+  const runLine = async (process: Process, line: string): Promise<boolean> => {
+    clearTimeout(idleTimer);
+    try {
+      const complaint = await process.ask(line, timeout);
+      if (complaint !== "") end();
+      else if (process.asked() > mostTransactions || process.written() > mostCharacters) end();
+      else idleTimer = setTimeout(end, idle).unref();
+      if (complaint !== "" && !complaint.includes("Error:")) throw new NftError("unreadable", "nft's answer is not what nft answers", complaint);
+      return complaint === "";
+    } catch (error) {
+      end();
+      throw error;
+    }
+  };
+  const runTransaction = async (texts: readonly string[]): Promise<void> => {
+    const line = texts.filter((text) => !text.startsWith("#")).map((text) => text.replaceAll(/\s*\n\s*/g, " ")).join("; ");
+    const process = isThere && line.length <= longestLine ? await ready() : undefined;
+    if (process && await runLine(process, line)) return;
+    await spawned.run(["-f", "-"], texts.map((text) => `${text}\n`).join(""));
+  };
+  return {
+    run: (argumentList, input) => spawned.run(argumentList, input),
+    transact(texts) {
+      const result = last.then(() => runTransaction(texts));
+      last = result.catch(() => undefined);
+      return result;
+    },
+    end,
+  };
+}
+
+/** What nft says of the line that ends a transaction, after which it has nothing more to say of what came before. */
+function acknowledgementOf(token: string): RegExp {
+  return new RegExp(`(^|\n)Error: syntax error[^\n]*\n${token}\n[ ~^]*\\^[ ~^]*\n`);
+}
+
+function startProcess([program, ...before]: readonly [string, ...string[]]) {
+  // Without a home it leaves no ~/.nft.history behind.
+  const child = spawn(program, [...before, "-i"], { env: { ...nftEnvironment(), HOME: "/dev/null" }, stdio: ["pipe", "pipe", "pipe"] });
+  let asked = 0;
+  let written = 0;
+  let isOver = false;
+  let complaints = "";
+  let printed = 0;
+  let failure: NftError | undefined;
+  let listen = (): void => undefined;
+
+  const giveUp = (error: NftError): void => {
+    failure ??= error;
+    child.stdin.destroy();
+    child.kill("SIGKILL");
+  };
+  const measure = (length: number): void => {
+    printed += length;
+    if (printed > outputLimit) giveUp(new NftError("too-much-output", `nft printed more than ${String(outputLimit)} bytes`));
+  };
+  child.stdout.on("data", ({ length }: Buffer) => { measure(length); }); // prompts, where nft was built so
+  child.stderr.setEncoding("utf8").on("data", (chunk: string) => {
+    measure(chunk.length);
+    if (failure) return;
+    complaints += chunk;
+    listen();
+  });
+  child.stdin.on("error", () => undefined); // EPIPE: its end says why
+  const over = (reason: string): void => {
+    isOver = true;
+    failure ??= new NftError("died", `nft -i ended before it answered: ${reason}`, complaints);
+    listen();
+  };
+  child.on("error", (error) => { over(error.message); });
+  child.on("close", (code, signal) => { over(signal ?? `exit code ${String(code)}`); });
+  // An idle process does not keep the caller's alive; the time-out of a transaction does.
+  for (const handle of [child, child.stdin, child.stdout, child.stderr]) if ("unref" in handle) (handle as { unref(): void }).unref();
+
+  return {
+    isAlive: () => !isOver && failure === undefined,
+    asked: () => asked,
+    written: () => written,
+    kill: () => { giveUp(new NftError("died", "nft -i was ended")); },
+    /** What nft has to say of the line. Rejects once the process is over, so that it will do nothing more. */
+    ask(line: string, timeout: number): Promise<string> {
+      asked += 1;
+      written += line.length;
+      printed = 0;
+      complaints = "";
+      const token = `answered_${String(asked)}`;
+      const acknowledgement = acknowledgementOf(token);
+      return new Promise((resolve, reject) => {
+        const timer = setTimeout(() => { giveUp(new NftError("timed-out", `nft did not finish within ${String(timeout)} ms`, complaints)); }, timeout);
+        const done = (settle: () => void): void => {
+          clearTimeout(timer);
+          listen = () => undefined;
+          settle();
+        };
+        listen = () => {
+          // Cheap first: a refusal may be long.
+          const at = complaints.includes(token) ? complaints.search(acknowledgement) : -1;
+          if (failure && isOver) done(() => { reject(failure as NftError); });
+          else if (!failure && at >= 0) done(() => { resolve(complaints.slice(0, at).trim()); });
+        };
+        if (isOver) listen();
+        else child.stdin.write(`${line}\n${token}\n`);
+      });
+    },
+  };
+}
