@@ -3,7 +3,7 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import type { Lab } from "./lab.ts";
 import { labAddresses } from "./lab.ts";
-import type { Finished } from "./namespace.ts";
+import { toolPath, type Finished } from "./namespace.ts";
 import { watchLines } from "./watch-lines.ts";
 
 export const daemonProgram = fileURLToPath(new URL("../../dist/dots-callhome.js", import.meta.url));
@@ -17,6 +17,8 @@ export interface DaemonOptions {
   /** Further sections, as UCI text. */
   readonly more?: string;
   readonly psk?: string;
+  /** A folder whose tools come before the system's. */
+  readonly path?: string;
 }
 
 export interface Daemon {
@@ -57,7 +59,8 @@ export function writeLabConfig(lab: Lab, options: DaemonOptions = {}): string {
 /** Runs the bundle as the router's daemon. */
 export function startDaemon(lab: Lab, options: DaemonOptions = {}): Daemon {
   const configFile = writeLabConfig(lab, options);
-  const child = lab.router.spawn(process.execPath, [daemonProgram, "run", "--config", configFile], { stdio: ["ignore", "ignore", "pipe"] });
+  const before = options.path === undefined ? [] : [`PATH=${options.path}:${toolPath}`];
+  const child = lab.router.spawn("env", [...before, process.execPath, daemonProgram, "run", "--config", configFile], { stdio: ["ignore", "ignore", "pipe"] });
   const lines = watchLines<string>();
   if (child.stderr) createInterface({ input: child.stderr }).on("line", (line) => { lines.add(line); });
   const ended = new Promise<number | null>((resolve) => child.once("close", (code) => {
