@@ -8,6 +8,7 @@ import { shiftMitigation } from "./model/shift-mitigation.ts";
 import { conflictCause } from "./model/refusal.ts";
 import type { Clock, Milliseconds } from "./model/time.ts";
 import { isSpecific } from "./enforcer/rules-for.ts";
+import { keepTrack } from "./keep-track.ts";
 import { createLookup } from "./look-up.ts";
 import type { Finding } from "./nat-lookup/find-devices.ts";
 import { admitRequest, sameScope } from "./policy/admit-request.ts";
@@ -56,7 +57,7 @@ export interface Pipeline extends MitigationService {
   decideByOwner(id: MitigationId, event: MitigationEvent): Promise<Mitigation | undefined>;
   lookup(asked: AttackFlows): Promise<Finding>;
   /** What may be done to these devices now. */
-  decideAbout(devices: readonly Device[]): Promise<Decision>;
+  readonly decideAbout: (devices: readonly Device[]) => Promise<Decision>;
   /** The owner has said something else about a device: who is never to be touched any more is let go. */
   policyChanged(): Promise<void>;
   /** Takes up what was remembered: makes the kernel hold it again and starts its timers. */
@@ -85,7 +86,7 @@ export function createPipeline(initial: PipelineSettings, store: Store, ports: P
   const policy = (): Policy => effectivePolicy(settings.policy, store.devices());
   const schedule = createSchedule(clock, (error) => { log("error", `internal: ${describe(error)}`); });
 
-  const lookup = createLookup(ports, () => settings.ownerNames);
+  const { lookup, homeNow } = createLookup(ports, () => settings.ownerNames);
 
   const request: Pipeline["request"] = async (read, ifMatch) => {
     const home = await ports.network.addresses();
@@ -159,11 +160,7 @@ export function createPipeline(initial: PipelineSettings, store: Store, ports: P
     const mitigation = store.get(id);
     if (!mitigation || mitigation.state === "ended" || mitigation.state === "terminating") return;
     if (devices.length > 0 || (attempt === 0 && mitigation.state === "pending")) {
-      for (const { mac, name, addresses, port } of devices) {
-        if (mac === null) continue;
-        const before = store.devices().find((each) => each.mac === mac);
-        store.rememberDevice({ mac, name, addresses, port, requests: (before?.requests ?? 0) + 1, lastRequestAt: clock.now(), policy: before?.policy ?? null });
-      }
+      rememberDevices(devices);
       log("info", `mitigation ${id}: ${devices.length === 0 ? "no device found yet" : devices.map((device) => `${device.name ?? "unnamed device"} (${device.mac ?? device.addresses.join(", ")}), ${device.certainty}`).join("; ")}`);
       const [question] = questionAbout(devices, store.all());
       const decision = await decideAbout(devices);
@@ -172,6 +169,23 @@ export function createPipeline(initial: PipelineSettings, store: Store, ports: P
       if (remembered) await apply(id, remembered);
     }
     if (devices.length === 0) schedule.once(`watch ${id}`, watchAfter[Math.min(attempt, watchAfter.length - 1)] ?? 60_000, () => identify(id, attempt + 1));
+  };
+
+  const rememberDevices = (devices: readonly Device[]): void => {
+    for (const { mac, name, addresses, port } of devices) {
+      if (mac === null) continue;
+      const before = store.devices().find((each) => each.mac === mac);
+      store.rememberDevice({ mac, name, addresses, port, requests: (before?.requests ?? 0) + 1, lastRequestAt: clock.now(), policy: before?.policy ?? null });
+    }
+  };
+
+  const followDevices = async (): Promise<void> => {
+    for (const [id, event] of await keepTrack({ clock, filter: ports.filter, store, homeNow, decideAbout })) {
+      const changed = event.devices.filter(({ mac }) => !store.get(id)?.devices.some((device) => device.mac === mac));
+      rememberDevices(changed);
+      for (const { mac } of changed) log("info", `mitigation ${id}: the device calls itself ${mac ?? ""} now`);
+      await apply(id, event);
+    }
   };
 
   /** One step of the state machine, and its effects. */
@@ -200,6 +214,7 @@ export function createPipeline(initial: PipelineSettings, store: Store, ports: P
   };
 
   const rules = createRuleKeeper({ clock, log, filter: ports.filter, schedule, store, policy }, {
+    renewing: followDevices,
     enforced: (id) => apply(id, { is: "enforced" }),
     quarantined(devices) {
       ports.wireless?.putOff(devices);

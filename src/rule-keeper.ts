@@ -30,6 +30,8 @@ export interface RuleKeeperParts {
 }
 
 export interface RuleKeeperEvents {
+  /** What is held is about to be renewed. */
+  renewing(): Promise<unknown>;
   /** The packet filter has taken the rules of this mitigation. */
   enforced(id: MitigationId): Promise<unknown>;
   /** It has taken them for these devices, and for no others: told at each renewal, too. */
@@ -72,9 +74,14 @@ export function createRuleKeeper({ clock, log, filter, schedule, store, policy }
       holding = false;
       schedule.cancel("enforce", "count");
     } else {
-      schedule.once("enforce", renewEvery * 1000, enforce);
+      schedule.once("enforce", renewEvery * 1000, renew);
       countLater(0);
     }
+  };
+
+  const renew = async (): Promise<void> => {
+    await events.renewing().catch((error: unknown) => { log("warn", `addresses of devices that are held were not looked at: ${describe(error)}`); });
+    await enforce();
   };
 
   const countLater = (attempt: number): void => {

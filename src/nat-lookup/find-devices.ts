@@ -91,15 +91,12 @@ export function findDevices(asked: AttackFlows, flows: readonly Flow[], home: Kn
 
 function describe(suspect: Suspect, certainty: Certainty, home: KnownHome, book: NeighbourBook): Device {
   const { mac, matches } = suspect;
-  // An address that has gone to another device since is no longer one to act on.
-  const own = [...suspect.addresses].filter((address) => mac === null || (book.macOf(address) ?? mac) === mac);
-  const addresses = new Set([...own, ...(mac === null ? [] : book.addressesOf(mac))]);
   const nameThen = matches.find(({ sighting }) => sighting?.name != null)?.sighting?.name;
   const name = mac === null ? undefined : home.ownerNames.get(mac) ?? home.names.get(mac) ?? nameThen ?? undefined;
   return {
     mac,
     name: name === undefined ? null : cleanName(name),
-    addresses: [...addresses].filter((address) => !isLinkLocal(address)).slice(0, mostAddresses),
+    addresses: ownAddresses(mac, [...suspect.addresses], book),
     port: null,
     certainty,
     evidence: {
@@ -111,6 +108,13 @@ function describe(suspect: Suspect, certainty: Certainty, home: KnownHome, book:
       lastSeen: home.now === undefined || matches.length === 0 ? null : lastSeen(suspect, home.now),
     },
   };
+}
+
+/** Addresses that a device was seen with, and those that it has now; one that has gone to another device since is no longer one to act on. */
+export function ownAddresses(mac: MacAddress | null, seen: readonly string[], book: NeighbourBook): readonly string[] {
+  const own = seen.filter((address) => mac === null || (book.macOf(address) ?? mac) === mac);
+  const addresses = new Set([...own, ...(mac === null ? [] : book.addressesOf(mac))]);
+  return [...addresses].filter((address) => !isLinkLocal(address)).slice(0, mostAddresses);
 }
 
 /** Those whose part in it was over long before that of another. */

@@ -20,7 +20,7 @@ export function withWitness(finding: Finding, witnessed: readonly Witnessed[], h
 }
 
 /** The senders, one device a MAC address, most packets first. */
-export function witnessedDevices(witnessed: readonly Witnessed[], home: KnownHome): Device[] {
+export function witnessedDevices(witnessed: readonly Witnessed[], home: Pick<KnownHome, "neighbours" | "names" | "ownerNames" | "borders">): Device[] {
   const book = neighbourBook(home.neighbours);
   const macs = [...new Set(witnessed.flatMap(({ mac }) => parseMac(mac) ?? []))];
   return macs.map((mac): Device => {
@@ -45,7 +45,7 @@ function explainSpoofing(mac: MacAddress | null, witnessed: readonly Witnessed[]
   return foreign.length === 0 ? [] : [`it sent from ${foreign.slice(0, 4).map(({ address }) => address).join(", ")}, which is not its own`];
 }
 
-function isOfTheHome(text: string, { borders, neighbours }: KnownHome): boolean {
+function isOfTheHome(text: string, { borders, neighbours }: Pick<KnownHome, "borders" | "neighbours">): boolean {
   const address = parseIpAddress(text);
   return address !== undefined && (borders.inside.some((prefix) => prefixContains(prefix, address)) || neighbours.some((each) => each.address === text));
 }

@@ -11,6 +11,8 @@ import { escalatedAction, proveEffect } from "./proof-of-effect.ts";
 export type MitigationEvent =
   | { readonly is: "found"; readonly devices: readonly Device[]; readonly decision: Decision; /** End of the question that it joins. */ readonly deadline?: Instant | null }
   | { readonly is: "approved"; readonly action: Action | null; /** Null = as long as the request lives. */ readonly seconds: Seconds | null }
+  /** All of its devices, with their addresses of now. */
+  | { readonly is: "followed"; readonly devices: readonly Device[] }
   /** Devices that the owner, from now on, wants never to be touched. */
   | { readonly is: "spared"; readonly devices: readonly Device[] }
   | { readonly is: "denied" | "released" | "withdrawn" | "overridden" | "enforced" | "time" }
@@ -50,6 +52,7 @@ export function step(mitigation: Mitigation, event: MitigationEvent, policy: Pol
     case "approved": return mitigation.state === "pending" ? approved(mitigation, event.action, event.seconds, now) : unchanged(mitigation);
     case "denied": return mitigation.state === "pending" ? refusedByOwner({ ...mitigation, decidedBy: "admin" }, "denied", now) : unchanged(mitigation);
     case "released": return mitigation.state === "pending" ? unchanged(mitigation) : refusedByOwner({ ...mitigation, decidedBy: "admin" }, "released", now);
+    case "followed": return followed(mitigation, event.devices);
     case "spared": return spared(mitigation, event.devices, now);
     case "withdrawn": return withdrawn(mitigation, now);
     case "overridden": return end(mitigation, "overridden", status.withdrawnByServer, now); // §4.4.1.3: automatically deleted
@@ -109,6 +112,12 @@ function approved(mitigation: Mitigation, action: Action | null, seconds: Second
 /** RFC 9066 §5.3.1: the owner holds the traffic for legitimate, and the upstream hears so. */
 function refusedByOwner(mitigation: Mitigation, outcome: "denied" | "released", now: Instant): Step {
   return end({ ...mitigation, conflict: { cause: conflictCause.legitimateTraffic } }, outcome, status.withdrawnByServer, now);
+}
+
+/** Addresses come and go: they are no reason to write flash. A device that has changed its MAC address is. */
+function followed(mitigation: Mitigation, devices: readonly Device[]): Step {
+  if (!isEnforced(mitigation)) return unchanged(mitigation);
+  return { mitigation: { ...mitigation, devices }, effects: devices.length > mitigation.devices.length ? ["enforce", "cut-flows", "tell-owner", "remember"] : ["enforce"] };
 }
 
 /** A mitigation that only observes touches nobody. Without a device that may be touched, it is as if it had never been admitted. */

@@ -4,6 +4,7 @@ import type { Flow } from "../../src/model/flow.ts";
 import type { Mitigation, MitigationId } from "../../src/model/mitigation.ts";
 import type { Policy } from "../../src/model/policy.ts";
 import { createPipeline, type Pipeline } from "../../src/pipeline.ts";
+import type { WirelessClients } from "../../src/ports.ts";
 import { createStore, nothingRemembered, type Remembered, type Store } from "../../src/store.ts";
 import { fakeClock, type FakeClock } from "../fake-clock.ts";
 import { flow, prefixes } from "../nat-lookup/asking.ts";
@@ -18,6 +19,8 @@ export interface FakeHome {
   readonly clock: FakeClock;
   /** Flows in connection tracking. */
   flows: Flow[];
+  /** MAC addresses by address. */
+  readonly neighbours: Map<string, string>;
   /** What the kernel holds now, as `17 block 02:00:… 198.51.100.9`, and every set that it ever held. */
   held(): string[];
   readonly transactions: (readonly EnforcementRule[])[];
@@ -26,6 +29,9 @@ export interface FakeHome {
   counts: Map<MitigationId, FilterCount>;
   witnessed: Witnessed[];
   readonly cuts: string[];
+  /** Who was to be put off Wi-Fi, and shown the notice page, after each transaction: MAC addresses and seconds. */
+  readonly putOff: string[];
+  readonly noticed: string[];
   /** Status, outcome and conflict-cause of each notification: `56 7 denied 4`. */
   told(): string[];
   readonly owner: string[];
@@ -46,7 +52,7 @@ export function attack(from: string, port = 40_000, to = "198.51.100.9"): Flow {
 export const cameraAddress = "192.168.1.21";
 export const laptopAddress = "192.168.1.22";
 
-export function fakeHome(policy: Partial<Policy> = {}, { from = nothingRemembered, flows = [attack(cameraAddress)], clock = fakeClock() }: { from?: Remembered; flows?: Flow[]; clock?: FakeClock } = {}): FakeHome {
+export function fakeHome(policy: Partial<Policy> = {}, { from = nothingRemembered, flows = [attack(cameraAddress)], clock = fakeClock(), wireless }: { from?: Remembered; flows?: Flow[]; clock?: FakeClock; wireless?: WirelessClients } = {}): FakeHome {
   const store = createStore(from);
   const transactions: (readonly EnforcementRule[])[] = [];
   let reported: ReportedTraffic | undefined;
@@ -60,6 +66,11 @@ export function fakeHome(policy: Partial<Policy> = {}, { from = nothingRemembere
     { policy: { ...autoPolicy, ...policy }, ownerNames: new Map([[camera.mac ?? "", "Kitchen camera"]]) }, store,
     {
       clock,
+      wireless: { putOff(devices) {
+        home.putOff.push(devices.map(({ mac, timeout }) => `${mac ?? "?"} ${timeout}`).join(", "));
+        wireless?.putOff(devices);
+      } },
+      notice: { show: (devices) => { home.noticed.push(devices.map(({ addresses }) => addresses.join(" ")).join(", ")); } },
       log: (level, message) => { home.log.push(`${level} ${message}`); },
       filter: {
         async replaceRules(rules, watched) {
@@ -91,9 +102,7 @@ export function fakeHome(policy: Partial<Policy> = {}, { from = nothingRemembere
         },
       },
       directory: {
-        neighbours: () => Promise.resolve([
-          { address: cameraAddress, mac: camera.mac ?? "", device: "br-lan" }, { address: laptopAddress, mac: laptop.mac ?? "", device: "br-lan" },
-        ]),
+        neighbours: () => Promise.resolve([...home.neighbours].map(([address, mac]) => ({ address, mac, device: "br-lan" }))),
         names: () => Promise.resolve(new Map([[laptop.mac ?? "", "Laptop"]])),
         port: () => Promise.resolve("lan1"),
       },
@@ -113,7 +122,7 @@ export function fakeHome(policy: Partial<Policy> = {}, { from = nothingRemembere
     },
   );
   const home: FakeHome = {
-    pipeline, store, clock, flows, transactions, counts: new Map(), witnessed: [], cuts: [], owner: [], log: [], broken: {},
+    pipeline, store, clock, flows, transactions, neighbours: new Map([[cameraAddress, cameraMac], [laptopAddress, laptopMac]]), counts: new Map(), witnessed: [], cuts: [], putOff: [], noticed: [], owner: [], log: [], broken: {},
     rules: lastRules,
     reported: () => reported,
     held: () => lastRules().map(({ mitigation, action, mac, target }) => `${mitigation} ${action} ${mac ?? "?"} ${target.prefixes.length}`).sort(),

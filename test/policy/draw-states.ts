@@ -40,6 +40,8 @@ const happenings: readonly Happening[] = [
   { title: "owner approves for an hour", event: { is: "approved", action: "limit", seconds: 3600 } },
   { title: "owner denies", event: { is: "denied" } },
   { title: "owner releases", event: { is: "released" } },
+  { title: "the device takes another address", event: { is: "followed", devices: [{ ...camera, addresses: ["192.168.1.77"] }] } },
+  { title: "the device takes another MAC address", event: { is: "followed", devices: [camera, { ...camera, mac: "02:00:00:00:0a:99" }] } },
   { title: "owner wants the device never to be touched", event: { is: "spared", devices } },
   { title: "upstream withdraws", event: { is: "withdrawn" } },
   { title: "upstream replaces it", event: { is: "overridden" } },
@@ -101,6 +103,7 @@ function changeOf(before: Mitigation, after: Mitigation): string {
   if (after.expiresAt !== before.expiresAt || after.allowedUntil !== before.allowedUntil || after.deadline !== before.deadline) words.push("other deadlines");
   if (after.terminatingPeriod !== before.terminatingPeriod) words.push("terminating period doubled");
   if (words.length === 0 && after.devices.length !== before.devices.length) words.push("devices named");
+  else if (words.length === 0 && JSON.stringify(after.devices) !== JSON.stringify(before.devices)) words.push("other addresses");
   return words.join(", ") || "the same";
 }
 
