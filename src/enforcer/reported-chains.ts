@@ -1,7 +1,7 @@
 import type { ReportedFlows, ReportedTraffic, Spared } from "../model/enforcement.ts";
 import { addressLength, formatIpAddress, formatIpPrefix, isSingleAddress, prefixContains } from "../model/ip-prefix.ts";
 import type { IpFamily, IpPrefix } from "../model/ip-prefix.ts";
-import type { Element, Expression, KeyType, Statement } from "../nftables/statement.ts";
+import type { Element, Expression, Field, KeyType, Statement } from "../nftables/statement.ts";
 import { checkTraffic, disjointPrefixes, everywhere, longestTimeout, servicesOf } from "./claim.ts";
 import type { Service } from "./claim.ts";
 import { matchService } from "./device-chains.ts";
@@ -93,18 +93,22 @@ export function chainsOf(reports: readonly Report[]): Chain[] {
 }
 
 function chainRules({ prefix, reports }: Chain, isNotSpared: (report: Report) => readonly Expression[]): Statement[] {
-  const rule = (report: Report, service: Service, ...then: readonly Expression[]): Statement => (
-    { do: "add rule", table, chain: reportedChainName(prefix), rule: [...matchSource(report), ...matchService(report, service), ...then] }
+  const rules = (matches: readonly (readonly Expression[])[], then: readonly Expression[]): Statement[] => (
+    matches.map((match) => ({ do: "add rule", table, chain: reportedChainName(prefix), rule: [...match, ...then] }))
   );
-  const each = (some: readonly Report[], then: (report: Report) => readonly Expression[]): Statement[] => (
-    some.flatMap((report) => report.services.map((service) => rule(report, service, ...then(report))))
+  const asReported = (some: readonly Report[], then: (report: Report) => readonly Expression[]): Statement[] => some.flatMap((report) => rules(matchReported(report), then(report)));
+  const fromAddresses = (direction: Direction, then: (report: Report) => readonly Expression[]): Statement[] => (
+    reports.flatMap((report) => rules(matchAddresses(report, direction), then(report)))
   );
+  const each = (some: readonly Report[], then: (report: Report) => readonly Expression[]): Statement[] => some.flatMap((report) => (
+    rules([...matchReported(report), ...directions.flatMap((direction) => matchAddresses(report, direction))], then(report))
+  ));
   const dropping = reports.filter(({ flows }) => flows.action === "drop");
   const limiting = reports.filter(({ flows }) => flows.action === "limit");
   const count = ({ flows }: Report): Expression => ({ object: "counter", name: counterName(flows.mitigation) });
   return [
-    ...each(reports, (report) => recordSender(report, "original")),
-    ...each(reports, (report) => recordSender(report, "reply")),
+    ...directions.flatMap((direction) => asReported(reports, (report) => [matchDirection(direction), recordSender(report, direction)])),
+    ...directions.flatMap((direction) => fromAddresses(direction, (report) => [recordSender(report, direction)])),
     ...dropping.length > 1
       ? [
           ...each(dropping, (report) => [...isNotSpared(report), count(report)]),
@@ -114,7 +118,7 @@ function chainRules({ prefix, reports }: Chain, isNotSpared: (report: Report) =>
     ...each(limiting, (report) => [
       ...isNotSpared(report), { object: "limit", name: wanLimitName(report.flows.mitigation, report.flows.packetsPerSecond) }, count(report), { verdict: "drop" },
     ]),
-    ...each(reports, ({ flows }) => [{ object: "counter", name: leftCounterName(flows.mitigation) }]),
+    ...asReported(reports, ({ flows }) => [{ object: "counter", name: leftCounterName(flows.mitigation) }]),
   ];
 }
 
@@ -126,12 +130,37 @@ export function matchSource({ flows: { senders }, family, sources }: Report): Ex
   ];
 }
 
+/** As the ISP sees them. */
+function matchReported(report: Report): Expression[][] {
+  return report.services.map((service) => [...matchSource(report), ...matchService(report, service)]);
+}
+
+/**
+ * What leaves from an address of a device that is held, whoever's MAC address it bears and whatever port NAT has given it since:
+ * a device that has changed its MAC address is not known by it.
+ */
+function matchAddresses({ flows: { action, addresses }, family, services }: Report, direction: Direction): Expression[][] {
+  const own = addresses.filter((address) => address.includes(":") === (family === 6));
+  if (own.length === 0 || action === "watch") return [];
+  return services.map((service) => [
+    matchDirection(direction), { match: senderField(direction, family), values: own.map((ip) => ({ ip })) }, ...matchService({ family }, { ...service, sourcePorts: [] }),
+  ]);
+}
+
 // Of a flow that the target opened (a port-forward), the device is the one that replies.
-function recordSender({ flows, family }: Report, direction: "original" | "reply"): Expression[] {
-  return [
-    { match: "ct direction", values: [{ word: direction }] },
-    { update: witnessSetName(flows.mitigation, family), key: ["ether saddr", `ct ${direction} ${family === 4 ? "ip" : "ip6"} saddr`] },
-  ];
+const directions = ["original", "reply"] as const;
+type Direction = (typeof directions)[number];
+
+function matchDirection(direction: Direction): Expression {
+  return { match: "ct direction", values: [{ word: direction }] };
+}
+
+function senderField(direction: Direction, family: IpFamily): Field {
+  return `ct ${direction} ${family === 4 ? "ip" : "ip6"} saddr`;
+}
+
+function recordSender({ flows, family }: Report, direction: Direction): Expression {
+  return { update: witnessSetName(flows.mitigation, family), key: ["ether saddr", senderField(direction, family)] };
 }
 
 function declareWitness({ flows, family }: Report): Statement[] {

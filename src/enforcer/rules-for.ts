@@ -42,7 +42,7 @@ export function reportedFor(mitigations: readonly Mitigation[], policy: Pick<Pol
       mitigation: mitigation.id, target, source, action, packetsPerSecond: policy.limitRate,
       // Once devices are known, whoever had to be asked has been.
       sparesUnasked: mitigation.decidedBy !== "admin" && mitigation.devices.length === 0,
-      senders, timeout: timeoutOf(mitigation, now),
+      senders, addresses: mitigation.devices.flatMap((device) => device.addresses), timeout: timeoutOf(mitigation, now),
     }];
   });
   const macsOf = (wanted: "never" | "ask"): string[] => policy.devices.filter((device) => device.policy === wanted).map(({ mac }) => mac);

@@ -41,6 +41,8 @@ export interface ReportedFlows extends AttackFlows {
   readonly sparesUnasked: boolean;
   /** Only what these devices send; null: whoever sends it. */
   readonly senders: readonly MacAddress[] | null;
+  /** Of devices that are held: all that they send to the target is dropped here too, under whatever MAC address. */
+  readonly addresses: readonly string[];
   readonly timeout: Seconds;
 }
 

@@ -84,6 +84,14 @@ export const goldenCases: readonly GoldenCase[] = [
     },
   },
   {
+    file: "reported-held", title: "A block with a known device: what leaves from its addresses is dropped, whoever's MAC address it bears",
+    rules: [rule({ target: target(["198.51.100.9"], { ports: [port(443)], protocols: [17] }) })],
+    reported: {
+      flows: [reported({ target: target(["198.51.100.9", "2001:db8:9::9"], { ports: [port(443)], protocols: [17] }), source: source(["203.0.113.7", "2001:db8:1::23"]), sparesUnasked: false, addresses: ["192.168.1.23", "2001:db8:1::23"] })],
+      spared: nothingReported.spared,
+    },
+  },
+  {
     file: "reported-anything", title: "A target of everything, which policy refuses",
     rules: [rule({ target: target(["::/0", "0.0.0.0/0"]) })],
     reported: { flows: [reported({ target: target(["::/0", "0.0.0.0/0"]) })], spared: nothingReported.spared },

@@ -93,6 +93,15 @@ test("a spoofed source address does not hide the sender", async () => {
   await net.run("camera", "ip", "route", "del", `${target4}/32`);
 });
 
+test("what a held device sends from its address is dropped under another MAC address and from another port too, and recorded; others pass", async () => {
+  await watch([{ source: source(["198.51.100.1"], { ports: [port(9)] }), target: target([target4], { ports: [port(443)], protocols: [17] }), addresses: ["192.168.1.23", "2001:db8:1::23"] }]);
+  assert.equal(await net.send("laptop", target4, 443, 5), 5);
+  assert.equal(await net.send("camera", target4, 443, 20), 0);
+  assert.equal(await net.send("camera", target4, 80, 5), 5, "another port is another matter");
+  assert.deepEqual(await counts(), { dropped: 20, left: 0 });
+  assert.deepEqual(await senders(), [`${camera} 192.168.1.23 20`]);
+});
+
 test("a device that answers through a port-forward is recorded by its own address", async () => {
   await watch([{ source: source(["198.51.100.1"], { ports: [port(25000)] }), target: target([target4], { protocols: [17] }) }]);
   const answering = `const s = require("node:dgram").createSocket("udp4").on("message", (m, from) => s.send("y", from.port, from.address, () => process.exit())); s.bind(7000, () => console.log("ready")); setTimeout(() => process.exit(1), 5000)`;

@@ -29,7 +29,7 @@ export function source(prefixes: readonly string[], more: Partial<AttackSource> 
 export function reported(changes: Partial<ReportedFlows> = {}): ReportedFlows {
   return {
     mitigation: 17, action: "drop", target: target(["198.51.100.9"]), source: source(["203.0.113.7"]), packetsPerSecond: 10,
-    sparesUnasked: true, senders: null, timeout: 120, ...changes,
+    sparesUnasked: true, senders: null, addresses: [], timeout: 120, ...changes,
   };
 }
 

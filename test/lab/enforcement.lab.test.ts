@@ -119,6 +119,25 @@ describe("reported traffic, before its device is known", { timeout: 60_000 }, ()
     }));
 });
 
+describe("a device that changes its MAC address", { timeout: 60_000 }, () => {
+  it("stays blocked at its address, whatever port NAT gives it, and is recorded by its new one; others go on to use the target", () =>
+    playScene({}, async (scene) => {
+      const attack = await startAttack(scene.lab);
+      assert.equal((await scene.put(1, await attack.reported())).code, "2.01");
+      await attack.stops(300);
+      const transfer = await startTransfer(scene.lab);
+      const before = Date.now();
+      const changed = await scene.lab.camera.run("ip", ["link", "set", "eth0", "address", "02:de:ad:be:ef:01"]);
+      assert.equal(changed.code, 0, changed.stderr);
+      await eventually("the new MAC address is recorded", async () => (/02:de:ad:be:ef:01 \. 192\.168\.1\.\d+ /.test(await scene.ruleset()) ? true : undefined));
+      const { dropped } = await mitigationOf(scene);
+      await eventually("drops are counted on", async () => ((await mitigationOf(scene)).dropped.packets > dropped.packets + 500 ? true : undefined));
+      assert.equal(attack.since(before), 0, "not a packet left");
+      assert.equal((await transfer.end()).broken, null);
+      await attack.end();
+    }));
+});
+
 describe("the daemon is killed", { timeout: 120_000 }, () => {
   // Between the request's arrival and a block in force lie some 50 ms: before, amid and after each step.
   it("at any moment after a request: the block comes or stays when it is back, and goes when it is withdrawn", () =>
