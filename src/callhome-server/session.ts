@@ -1,5 +1,5 @@
 import type { Mitigation } from "../model/mitigation.ts";
-import type { Clock, Instant } from "../model/time.ts";
+import type { Clock, Instant, Milliseconds } from "../model/time.ts";
 import { writeBody } from "./cbor/schema.ts";
 import { createBlockwise, downloadKey } from "./coap/blockwise.ts";
 import { createDatagramEndpoint } from "./coap/datagram-endpoint.ts";
@@ -57,6 +57,8 @@ export interface SessionEvents {
 }
 
 const heartbeatPath = [".well-known", "dots", "hb"];
+/** A path that takes longer to answer than this is none that the peer responds on. */
+const answerTime: Milliseconds = 5_000;
 /** Max-Age of a 5.03, seconds. */
 const overloadRetry = 2;
 
@@ -68,6 +70,8 @@ export function openSession(options: SessionOptions, ports: SessionPorts, mitiga
   let liveness = startLiveness(clock.now());
   let cancelTick: () => void = () => undefined;
   let closed = false;
+  /** Since the first heartbeat that the peer has not answered in any way: when that was, and bytes sent. */
+  let asked: { readonly at: Instant; bytes: number } | undefined;
   const parameters = (): ChannelParameters => mitigating ? config.mitigating : config.idle;
 
   const service: DotsService = {
@@ -102,16 +106,25 @@ export function openSession(options: SessionOptions, ports: SessionPorts, mitiga
   const endpointEvents: EndpointEvents = {
     request: answer,
     forgotten: (token) => { observers.remove(token); },
-    heard: () => { live({ is: "heard" }); },
+    heard: () => {
+      const wasSilent = isSilent();
+      asked = undefined;
+      live({ is: "heard" });
+      if (wasSilent) observers.heard();
+    },
     ended: (why) => { events.disconnected(why); },
   };
-  const io = { transmit: (bytes: Uint8Array) => { ports.transmit(bytes); }, clock, randomBytes: (count: number) => ports.randomBytes(count) };
+  const transmit = (bytes: Uint8Array): void => {
+    if (asked) asked.bytes += bytes.length;
+    ports.transmit(bytes);
+  };
+  const io = { transmit, clock, randomBytes: (count: number) => ports.randomBytes(count) };
   const endpoint = options.transport === "tcp" ? createStreamEndpoint(io, endpointEvents) : createDatagramEndpoint({ ...io, transmission }, endpointEvents);
   const blockwise = createBlockwise(clock, () => endpoint.largestPayload());
   const observers = createObservers(clock, ({ token, path, query }, response) => {
     ports.trace(`notification ${response.code}`);
     endpoint.notify(token, blockwise.split(downloadKey(method.get, path, query), response));
-  });
+  }, withinProbingRate);
 
   function transmission(): TransmissionParameters {
     const { ackTimeout, ackRandomFactor, maxRetransmit } = parameters();
@@ -132,8 +145,18 @@ export function openSession(options: SessionOptions, ports: SessionPorts, mitiga
   function sendHeartbeat(peerHbStatus: boolean): void {
     const body = writeBody(HeartbeatBody, { heartbeat: { peerHbStatus } });
     const timeout = parameters().heartbeatInterval * 1000;
+    asked ??= { at: clock.now(), bytes: 0 };
     endpoint.request({ code: method.put, path: heartbeatPath, body, timeout }, () => undefined); // any answer was 'heard'
     if (mitigating) observers.repeat();
+  }
+
+  function isSilent(): boolean {
+    return asked !== undefined && clock.now() - asked.at > answerTime;
+  }
+
+  /** When a peer that does not respond may be sent more (RFC 9132 §4.5.1 'probing-rate', for unreliable transports). */
+  function withinProbingRate(): Instant {
+    return options.transport === "udp" && asked && isSilent() ? asked.at + asked.bytes / parameters().probingRate * 1000 : -Infinity;
   }
 
   function keepPace(): void {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { optionNumber } from "../../src/callhome-server/coap/options.ts";
-import { method } from "../../src/callhome-server/coap/message.ts";
+import { encodeDatagram, method } from "../../src/callhome-server/coap/message.ts";
 import { dropping, pending, requested } from "../policy/samples.ts";
 import { configBody, configPath, sessionUnderTest } from "./session-under-test.ts";
 import { bytes, leastScope, mitigation, optionOf, plain, text } from "./wire.ts";
@@ -135,8 +135,10 @@ test("observers are told of a change, and with each heartbeat while mitigating",
   target.session.mitigationChanged(dropping);
   assert.deepEqual(of(target.answers()), [["NON", "2.05", 2, 2]]);
   target.session.mitigationChanged({ ...dropping, request: requested({ cuid: "else" }) });
-  await target.clock.advance(31_000);
-  assert.deepEqual(of(target.answers()), [["NON", "2.05", 3, 2], ["NON", "2.05", 4, 2]], "with the heartbeats at 0 s, in the gap, and 30 s");
+  await target.clock.advance(1_000);
+  await target.beat();
+  await target.clock.advance(30_000);
+  assert.deepEqual(of(target.answers().filter(({ code }) => code === "2.05")), [["NON", "2.05", 3, 2], ["NON", "2.05", 4, 2]], "with the heartbeats at 0 s, in the gap, and 30 s");
 });
 
 test("a reset of a notification ends the observation", async () => {
@@ -215,4 +217,36 @@ test("a closed session sends nothing and leaves no timer", async () => {
   assert.deepEqual([under.sent(), under.over], [[], []]);
   await under.clock.advance(3_600_000);
   assert.deepEqual([under.sent(), under.over, under.clock.waiting()], [[], [], 0]);
+});
+
+test("to a peer that answers nothing no more than probing-rate is sent (RFC 9132 §4.5.1); heard again, it is told within the usual three seconds", async () => {
+  const { clock, session, sent, say, beat, ...under } = sessionUnderTest({ mitigating: true });
+  under.mitigations.push(dropping);
+  await say("0.01", `${mine}/mid=56`, { observe: 0 });
+  sent();
+  let size = 0;
+  const told = async (seconds: number): Promise<number> => {
+    let notifications = 0;
+    for (let second = 0; second < seconds; second += 1) {
+      session.mitigationChanged(dropping);
+      await clock.advance(1_000);
+      for (const message of sent()) {
+        size += encodeDatagram(message).length;
+        if (message.code === "2.05") notifications += 1;
+      }
+    }
+    return notifications;
+  };
+  await clock.advance(0);
+  await beat();
+  assert.ok(await told(29) >= 9, "every three seconds to one that is heard");
+  // What went out until it was known that nobody answers counts too.
+  size = 0;
+  const silent = await told(300);
+  assert.ok(size < 5 * 300 + 200, `${size} bytes in 300 s`);
+  assert.ok(silent >= 2, "but some");
+  await beat();
+  await clock.advance(3_000);
+  assert.ok(sent().some(({ code }) => code === "2.05"));
+  assert.deepEqual(under.over, []);
 });

@@ -18,6 +18,8 @@ export interface Observers {
   remove(token: Uint8Array): void;
   /** Something about these resources has changed. */
   changed(concerns: (resource: string) => boolean): void;
+  /** The peer, which did not respond, has been heard again: what waited for that goes out. */
+  heard(): void;
   /** Sends the state again, for notifications get lost (RFC 9132 §4.4.2.1 "periodically"). */
   repeat(): void;
   close(): void;
@@ -36,8 +38,10 @@ interface Registered {
   due: boolean;
 }
 
-/** The observers of one session (RFC 7641); they end with it. */
-export function createObservers(clock: Clock, notify: (observation: Observation, response: CoapResponse) => void): Observers {
+/** The observers of one session (RFC 7641); they end with it. Nothing is sent before `notBefore`, while that lies ahead. */
+export function createObservers(
+  clock: Clock, notify: (observation: Observation, response: CoapResponse) => void, notBefore: () => Instant = () => -Infinity,
+): Observers {
   const registered = new Map<string, Registered>();
   let lastSent: Instant = -Infinity;
   let cancel: (() => void) | undefined;
@@ -56,7 +60,7 @@ export function createObservers(clock: Clock, notify: (observation: Observation,
   const sendNext = (): void => {
     const next = [...registered.values()].find((entry) => entry.due);
     if (!next) return;
-    const wait = Math.min(minimumGap, lastSent + minimumGap - clock.now());
+    const wait = Math.max(Math.min(minimumGap, lastSent + minimumGap - clock.now()), notBefore() - clock.now());
     if (wait > 0) {
       cancel = clock.after(wait, () => {
         cancel = undefined;
@@ -86,6 +90,11 @@ export function createObservers(clock: Clock, notify: (observation: Observation,
     },
     remove: (token) => { registered.delete(tokenKey(token)); },
     changed: mark,
+    heard() {
+      cancel?.();
+      cancel = undefined;
+      sendNext();
+    },
     repeat: () => { mark(() => true); },
     close() {
       cancel?.();
