@@ -101,6 +101,8 @@ export function createPipeline(initial: PipelineSettings, store: Store, ports: P
       case "ignored": return admitted;
       case "refused": return admitted;
       case "refresh": {
+        // RFC 9132 §4.4.3: how the target fares, which nobody here can see.
+        if (read.attackStatus !== null) log("info", `mitigation ${admitted.mitigation.id}: the upstream says that ${read.attackStatus === 1 ? "the target is still under attack" : "the attack is mitigated"}`);
         await apply(admitted.mitigation.id, { is: "refreshed", lifetime: admitted.lifetime });
         if (admitted.mitigation.devices.length === 0) await identify(admitted.mitigation.id);
         return { is: "refreshed", mitigation: store.get(admitted.mitigation.id) ?? admitted.mitigation };

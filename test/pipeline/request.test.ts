@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { settle, start } from "../fake-clock.ts";
 import { attack, cameraAddress, cameraMac, drops, fakeHome, laptopAddress, laptopMac } from "./fake-home.ts";
+import { requested } from "../policy/samples.ts";
 
 test("request, found, rules: 2.01, the camera alone is cut off, its flows are ended", async () => {
   const home = fakeHome();
@@ -154,4 +155,14 @@ test("stop() leaves the rules to their timeouts, and no timer", async () => {
   home.pipeline.stop();
   await home.clock.advance(3_600_000);
   assert.deepEqual([home.clock.waiting(), home.held()], [0, [`1 block ${cameraMac} 1`]]);
+});
+
+test("an efficacy update is a refresh, and what it says is in the log (RFC 9132 §4.4.3)", async () => {
+  const home = fakeHome();
+  await home.ask();
+  for (const attackStatus of [1, 2] as const) {
+    const admission = await home.pipeline.request({ asked: requested(), lifetime: null, attackStatus }, true);
+    assert.equal(admission.is, "refreshed");
+  }
+  assert.deepEqual(home.log.filter((line) => line.includes("upstream says")), ["info mitigation 1: the upstream says that the target is still under attack", "info mitigation 1: the upstream says that the attack is mitigated"]);
 });
