@@ -21,7 +21,8 @@ const acknowledgeAfter = 1_000;
 /** A body of this size, with CoAP, DTLS, UDP and IPv6 headers, stays below a PMTU of 1280 bytes (RFC 9132 §7.3). */
 const largestBlock = 1_024;
 /** Bounds on what a peer can make us remember. */
-const maxRemembered = 512;
+const maxRemembered = 8_192; // message IDs: 33 a second
+const maxReplies = 512;
 const maxNotified = 64;
 const maxUnanswered = 16;
 
@@ -40,6 +41,8 @@ interface Unanswered {
 /** The message layer of CoAP over UDP (RFC 7252 §4): de-duplication, ACK and RST, retransmission of our CONs. */
 export function createDatagramEndpoint(io: DatagramIo, events: EndpointEvents): CoapEndpoint {
   const remembered = new Map<number, Remembered>();
+  /** Those of the remembered ones whose replies are kept. */
+  const replying = new Map<number, Remembered>();
   const notified = new Map<number, Uint8Array>();
   const unanswered = new Map<string, Unanswered>();
   const retransmitted = new Map<number, () => void>();
@@ -86,6 +89,9 @@ export function createDatagramEndpoint(io: DatagramIo, events: EndpointEvents): 
     const entry: Remembered = { until: io.clock.now() + exchangeLifetime, reply: undefined };
     remembered.set(messageId, entry);
     dropOldest(remembered, maxRemembered);
+    replying.delete(messageId);
+    replying.set(messageId, entry);
+    dropOldest(replying, maxReplies, (oldest) => { oldest.reply = undefined; });
     return entry;
   };
 
@@ -205,15 +211,16 @@ export function createDatagramEndpoint(io: DatagramIo, events: EndpointEvents): 
       closed = true;
       for (const waiting of unanswered.values()) waiting.stopWaiting();
       for (const stop of retransmitted.values()) stop();
-      for (const map of [remembered, notified, unanswered, retransmitted]) map.clear();
+      for (const map of [remembered, replying, notified, unanswered, retransmitted]) map.clear();
     },
   };
 }
 
 /** Keeps a Map at `most` entries; it iterates in the order of insertion. */
-function dropOldest<K>(map: Map<K, unknown>, most: number): void {
-  for (const key of map.keys()) {
+function dropOldest<K, V>(map: Map<K, V>, most: number, dropped: (value: V) => void = () => undefined): void {
+  for (const [key, value] of map) {
     if (map.size <= most) return;
     map.delete(key);
+    dropped(value);
   }
 }

@@ -48,6 +48,20 @@ test("an ID is remembered for EXCHANGE_LIFETIME, then it is another request's", 
   assert.equal(handled.length, 2);
 });
 
+test("behind 5,000 others, as many as request_rate lets through meanwhile, an ID is still remembered; the reply to a CON behind 500", async () => {
+  const { receive, sent, handled } = endpointUnderTest();
+  const first = request("0.03", "x", { type: "CON", id: 7 });
+  await receive(first);
+  for (let id = 1_000; id < 1_500; id += 1) await receive(request("0.03", "x", { id }));
+  sent();
+  await receive(first);
+  assert.deepEqual(sent(), ["ACK 7 2.05"]);
+  for (let id = 1_500; id < 6_000; id += 1) await receive(request("0.03", "x", { id }));
+  sent();
+  await receive(first);
+  assert.deepEqual([sent(), handled.length], [[], 5_001]);
+});
+
 test("a repeated CON whose answer is still being made waits with the first", async () => {
   const answer = later<CoapResponse>();
   const { receive, sent, handled } = endpointUnderTest(() => answer.promise);
