@@ -2,7 +2,7 @@ import type { UpstreamStatus } from "./callhome-server/upstream.ts";
 import type { MacAddress } from "./model/device.ts";
 import { formatIpPrefix } from "./model/ip-prefix.ts";
 import type { Mitigation, MitigationId } from "./model/mitigation.ts";
-import { questionAbout } from "./model/question.ts";
+import { isAbout, questionAbout } from "./model/question.ts";
 import type { Clock, Instant } from "./model/time.ts";
 import type { Caller } from "./operator/caller.ts";
 import { describeDevice, type DeviceView } from "./operator/describe-device.ts";
@@ -15,6 +15,7 @@ import type { Pipeline } from "./pipeline.ts";
 import { checkScope } from "./policy/check-scope.ts";
 import type { Decision } from "./policy/decide.ts";
 import type { MitigationEvent } from "./policy/mitigation-machine.ts";
+import { canTakeBack } from "./policy/refused-by-owner.ts";
 import type { HomeNetwork } from "./ports.ts";
 import { effectivePolicy, type RememberedDevice, type Store } from "./store.ts";
 
@@ -36,7 +37,7 @@ export interface OperatorSurroundings {
 
 type OwnerDecision = Extract<MitigationEvent, { readonly is: "approved" }> | { readonly is: "denied" | "released" };
 
-/** In which states a decision can be made, and what a late or second one hears. */
+/** In which states a decision can be made, and what a late or second one hears. Releasing what was denied takes that back. */
 const decidable: Readonly<Record<OwnerDecision["is"], { readonly from: readonly Mitigation["state"][]; readonly otherwise: string }>> = {
   approved: { from: ["pending"], otherwise: "only a pending one can be approved" },
   denied: { from: ["pending"], otherwise: "only a pending one can be denied, an active one is released" },
@@ -52,13 +53,17 @@ export function operatorActions(pipeline: Pipeline, store: Store, around: Operat
     const before = store.get(id);
     if (!before) return fail("not-found", `there is no mitigation ${id}`);
     const { from, otherwise } = decidable[event.is];
-    if (!from.includes(before.state)) return fail("wrong-state", `mitigation ${id} is ${before.state}${before.outcome ? ` (${before.outcome})` : ""}: ${otherwise}`);
+    const isTakenBack = (each: Mitigation): boolean => event.is === "released" && canTakeBack(each, around.clock.now());
+    const canBe = (each: Mitigation): boolean => from.includes(each.state) || isTakenBack(each);
+    if (!canBe(before)) return fail("wrong-state", `mitigation ${id} is ${before.state}${before.outcome ? ` (${before.outcome})` : ""}: ${otherwise}`);
     // The answer to a question is one to all requests that ask it. The first of them goes last, so that it stays the question until then.
-    const others = before.state === "pending" ? questionAbout(before.devices, store.all()).filter((each) => each.id !== id) : [];
+    const same = before.state === "pending" ? questionAbout(before.devices, store.all())
+      : isTakenBack(before) ? store.all().filter((each) => isTakenBack(each) && isAbout(before.devices, each)) : [];
+    const others = same.filter((each) => each.id !== id);
     const also: MitigationId[] = [];
     for (const each of [...others, before].sort((a, b) => b.id - a.id)) {
       // Two admins at once: while one's decision was carried out the other's may have come.
-      if (!from.includes(store.get(each.id)?.state ?? "ended")) continue;
+      if (!canBe(store.get(each.id) ?? each)) continue;
       const after = (await pipeline.decideByOwner(each.id, event)) ?? each;
       store.record(historyOf(after, event.is, "admin", around.clock.now(), caller));
       if (each.id !== id) also.push(each.id);
@@ -148,7 +153,7 @@ export function historyOf(mitigation: Mitigation, event: HistoryEntry["event"], 
 function reasonOf(mitigation: Mitigation, event: HistoryEntry["event"], at: Instant): string {
   if (event === "approved") return `allowed by the admin: ${mitigation.action}`;
   if (event === "denied") return "the admin says that it is not an attack";
-  if (event === "released") return "the admin ended it";
+  if (event === "released") return mitigation.isTakenBack === true ? "the admin has taken the refusal back" : "the admin ended it";
   switch (mitigation.outcome) {
     case "withdrawn": return "the upstream withdrew its request";
     case "expired": return "the time that the upstream asked for is over";

@@ -59,8 +59,9 @@ function renderOne(decision: "approve" | "deny" | "release", mitigation: Mitigat
       return [`${done[mitigation.action]}: ${who} -> ${target}`, `Ends ${until}. To undo: dots-callhome release ${mitigation.id}`];
     }
     case "deny":
-      return [`Left alone: ${who} -> ${target}`, `The internet provider (${escapeText(mitigation.upstream)}) is told that this is no attack.`];
+      return [`Left alone: ${who} -> ${target}`, `The internet provider (${escapeText(mitigation.upstream)}) is told that this is no attack. To undo: dots-callhome release ${mitigation.id}`];
     case "release":
+      if (mitigation.outcome === "denied") return [`Taken back: ${who} -> ${target}`, "If the internet provider asks again, it is a question again."];
       return [`Released: ${who} -> ${target}`, "The device may send there again."];
   }
 }

@@ -67,6 +67,8 @@ export interface Mitigation {
   readonly lastDropAt: Instant | null;
   /** Absent while it lives. */
   readonly endedAt?: Instant;
+  /** The owner no longer stands by having denied it: when the upstream asks again, it is a question again. */
+  readonly isTakenBack?: boolean;
   /** Absent until it is enforced, and after a restart. */
   readonly leak?: Leak;
   /** Why it was turned down or deactivated, for the upstream. */

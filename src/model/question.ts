@@ -10,6 +10,11 @@ export function questionAbout(devices: readonly Device[], all: readonly Mitigati
   return devices.length === 0 ? [] : all.filter((each) => each.state === "pending" && keyOf(each.devices) === wanted).sort((a, b) => a.id - b.id);
 }
 
+/** Whether it is about these devices and no others. */
+export function isAbout(devices: readonly Device[], mitigation: Mitigation): boolean {
+  return devices.length > 0 && keyOf(devices) === keyOf(mitigation.devices);
+}
+
 function keyOf(devices: readonly Device[]): string {
   return devices.map(({ mac, addresses }) => mac ?? [...addresses].sort().join(" ")).sort().join(",");
 }

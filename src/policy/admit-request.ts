@@ -5,6 +5,7 @@ import type { NumberRange } from "../model/number-range.ts";
 import type { Policy } from "../model/policy.ts";
 import { badRequest, conflictCause, type Refusal } from "../model/refusal.ts";
 import type { Instant, Seconds } from "../model/time.ts";
+import { isRefused } from "./refused-by-owner.ts";
 
 /** What becomes of a PUT, before anybody looks for a device. */
 export type AdmitResult =
@@ -38,7 +39,7 @@ export function admitRequest(
   const collides = known.some((each) => each.state !== "ended" && each.request.upstream !== asked.upstream && each.request.cuid === asked.cuid);
   if (collides) return { is: "refused", refusal: { code: "4.09", conflict: { cause: conflictCause.cuidCollision } } };
   if (granted === null) return { is: "refused", refusal: badRequest("lifetime is missing") };
-  const refused = ofClient.find((each) => wasRefused(each, now) && (each.request.mid === asked.mid || sameScope(each.request, asked)));
+  const refused = ofClient.find((each) => isRefused(each, now) && (each.request.mid === asked.mid || sameScope(each.request, asked)));
   if (refused) return { is: "refused", refusal: { code: "4.09", conflict: { cause: conflictCause.legitimateTraffic } } };
   const overlapping = living.filter((each) => scopesOverlap(each.request, asked));
   const higher = overlapping.find((each) => each.request.mid > asked.mid);
@@ -52,12 +53,6 @@ export function admitRequest(
 export function grantLifetime(asked: Seconds, policy: Pick<Policy, "maxLifetimeSeconds">): Seconds {
   if (policy.maxLifetimeSeconds === 0) return asked;
   return asked === -1 ? policy.maxLifetimeSeconds : Math.min(asked, policy.maxLifetimeSeconds);
-}
-
-/** The owner said no, and the request that they said it to would still be running. */
-function wasRefused(mitigation: Mitigation, now: Instant): boolean {
-  return mitigation.state === "ended" && (mitigation.outcome === "denied" || mitigation.outcome === "released")
-    && (mitigation.expiresAt === null || mitigation.expiresAt > now);
 }
 
 type Scope = Pick<MitigationRequest, "target" | "source">;

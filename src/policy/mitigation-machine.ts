@@ -6,6 +6,7 @@ import { conflictCause } from "../model/refusal.ts";
 import { expiresAt, type Instant, type Seconds } from "../model/time.ts";
 import type { Decision } from "./decide.ts";
 import { escalatedAction, proveEffect } from "./proof-of-effect.ts";
+import { canTakeBack } from "./refused-by-owner.ts";
 
 /** What can happen to a mitigation. */
 export type MitigationEvent =
@@ -46,7 +47,7 @@ export function newMitigation(id: MitigationId, request: MitigationRequest, gran
 
 /** One step: what becomes of the mitigation, and what is to be done. An event that does not apply changes nothing. */
 export function step(mitigation: Mitigation, event: MitigationEvent, policy: Policy, now: Instant): Step {
-  if (mitigation.state === "ended") return unchanged(mitigation);
+  if (mitigation.state === "ended") return event.is === "released" ? takenBack(mitigation, now) : unchanged(mitigation);
   switch (event.is) {
     case "found": return found(mitigation, event.devices, event.decision, event.deadline ?? null, policy, now);
     case "approved": return mitigation.state === "pending" ? approved(mitigation, event.action, event.seconds, now) : unchanged(mitigation);
@@ -107,6 +108,11 @@ function approved(mitigation: Mitigation, action: Action | null, seconds: Second
     },
     effects: ["enforce", "cut-flows", "notify-upstream", "tell-owner", "remember"],
   };
+}
+
+/** For the upstream it has ended, and stays so: but it may ask again. */
+function takenBack(mitigation: Mitigation, now: Instant): Step {
+  return canTakeBack(mitigation, now) ? { mitigation: { ...mitigation, isTakenBack: true }, effects: ["remember"] } : unchanged(mitigation);
 }
 
 /** RFC 9066 §5.3.1: the owner holds the traffic for legitimate, and the upstream hears so. */

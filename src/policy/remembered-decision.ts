@@ -2,6 +2,7 @@ import type { Mitigation } from "../model/mitigation.ts";
 import type { Instant } from "../model/time.ts";
 import { covers } from "./inherited-decision.ts";
 import type { MitigationEvent } from "./mitigation-machine.ts";
+import { isRefused } from "./refused-by-owner.ts";
 
 /**
  * What the owner said a while ago also holds for a request about the same device and no other target, so that nobody is asked
@@ -13,9 +14,9 @@ export function rememberedDecision(mitigation: Mitigation, known: readonly Mitig
   const earlier = known.filter((each) => each.id !== mitigation.id && each.decidedBy === "admin" && covers(each, mitigation)).sort((a, b) => b.id - a.id);
   // The newest counts: who released what they had allowed has changed their mind.
   for (const each of earlier) {
-    const isRefused = each.outcome === "denied" || each.outcome === "released";
-    if (isRefused && (each.expiresAt === null || each.expiresAt > now) && !isOver(each, now)) return { is: "denied" };
-    if (!isRefused && each.allowedUntil !== null && each.allowedUntil > now) {
+    if (each.isTakenBack === true) return undefined;
+    if (isRefused(each, now) && !isOver(each, now)) return { is: "denied" };
+    if (each.outcome !== "denied" && each.outcome !== "released" && each.allowedUntil !== null && each.allowedUntil > now) {
       return { is: "approved", action: each.action, seconds: Math.ceil((each.allowedUntil - now) / 1000) };
     }
   }

@@ -102,6 +102,10 @@ describe("the page, on the real daemon", { skip: browserMissing(), timeout: 120_
       await seen(page, "Left alone. Your provider was told that this is not an attack.").waitFor();
       assert.equal(await page.evaluate("document.activeElement.textContent"), name, "the focus goes to what came of it");
       assert.equal((await mitigation(scene))?.outcome, "denied");
+      await page.getByRole("button", { name: "Undo" }).click();
+      await seen(page, "Undone. If your provider asks again, so do we.").waitFor();
+      await ask(1);
+      await page.getByRole("button", { name: "This is not an attack" }).waitFor();
     }));
 
   it("slows down for an hour and always, keeps what is chosen while figures move, and says so when somebody else was faster", () =>

@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import type { Page } from "playwright-core";
 import { ago, kitchenCamera, question, scriptedHome } from "./scripted-home.ts";
 import { browserMissing, desktop, openTab, phone, startBrowser } from "./start-browser.ts";
+import { startNotice } from "./start-notice.ts";
 import { startRouter, type RouterOptions } from "./start-router.ts";
 
 /** Writes docs/pictures: the page in the stand-in for LuCI (or in LuCI itself, with LUCI=), with a scripted daemon. */
@@ -73,6 +74,14 @@ try {
       await router.stop();
     }
   }));
+  if (only.length === 0 || only.includes("notice")) {
+    const notice = await startNotice();
+    const { page, context } = await openTab(browser, { viewport: phone });
+    await page.goto(notice.url);
+    await page.screenshot({ path: join(folder, "notice.png") });
+    await context.close();
+    await notice.stop();
+  }
 } finally {
   await browser.close();
   rmSync(config, { recursive: true });

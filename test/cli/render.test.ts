@@ -114,9 +114,13 @@ The same answer went to 2 other requests about this device: 18, 19.
 `);
     assert.equal(print("deny 17", describeMitigation(ended)), `
 Left alone: not found yet -> 198.51.100.9, port 443, tcp
-The internet provider (isp) is told that this is no attack.
+The internet provider (isp) is told that this is no attack. To undo: dots-callhome release 3
 `);
-    assert.equal(print("release 17", describeMitigation(ended)), `
+    assert.equal(print("release 17", describeMitigation({ ...ended, outcome: "denied" })), `
+Taken back: not found yet -> 198.51.100.9, port 443, tcp
+If the internet provider asks again, it is a question again.
+`);
+    assert.equal(print("release 17", describeMitigation({ ...ended, outcome: "released" })), `
 Released: not found yet -> 198.51.100.9, port 443, tcp
 The device may send there again.
 `);

@@ -46,6 +46,26 @@ test("denied: status 7 with conflict-cause 4, and 4.09 for its next PUTs, whatev
   assert.equal((await home.ask({ mid: 100 })).is, "created", "when that request would be over, it is a question again");
 });
 
+test("denied by mistake, or in silence, and taken back: for the upstream it has ended, but its next request is a question again", async () => {
+  for (const late of [false, true]) {
+    const home = fakeHome({ consent: "ask" });
+    await home.ask();
+    if (late) await home.clock.advance(900_000);
+    else await home.pipeline.decideByOwner(1, { is: "denied" });
+    assert.deepEqual(await home.ask(), refused);
+    home.told();
+    const after = await home.pipeline.decideByOwner(1, { is: "released" });
+    assert.deepEqual([after?.state, after?.outcome, home.told()], ["ended", "denied", []]);
+    assert.equal((await home.ask({ mid: 99 })).is, "created");
+    assert.deepEqual(home.store.all().map(({ id, state }) => [id, state]), [[1, "ended"], [2, "pending"]]);
+    // Of a block that was released there is nothing to take back.
+    await home.pipeline.decideByOwner(2, { is: "approved", action: null, seconds: null });
+    await home.pipeline.decideByOwner(2, { is: "released" });
+    await home.pipeline.decideByOwner(2, { is: "released" });
+    assert.deepEqual(await home.ask({ mid: 100 }), refused);
+  }
+});
+
 test("nobody answers, on_timeout 'deny': as if denied", async () => {
   const home = fakeHome({ consent: "ask" });
   await home.ask();

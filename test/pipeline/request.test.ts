@@ -15,6 +15,12 @@ test("request, found, rules: 2.01, the camera alone is cut off, its flows are en
   assert.deepEqual(home.owner, ["1 found active"]);
 });
 
+test("of a device that is quarantined all flows are ended, not those to the target alone", async () => {
+  const home = fakeHome({ action: "quarantine" });
+  await home.ask();
+  assert.deepEqual(home.cuts, [`${cameraAddress} -> 0`]);
+});
+
 test("every device that takes part, and only those", async () => {
   const home = fakeHome({}, { flows: [attack(cameraAddress), attack(laptopAddress, 41_000), attack("192.168.1.1", 42_000, "192.0.2.77")] });
   await home.ask({ fromPorts: "40000 41000" });

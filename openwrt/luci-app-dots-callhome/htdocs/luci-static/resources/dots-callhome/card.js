@@ -193,7 +193,9 @@ function result(method, mitigation, policy, undo) {
 		rows.push(node('p', {}, _('Left alone. Your provider was told that this is not an attack.')));
 		if (policy == 'never')
 			rows.push(node('p', { 'class': 'dch-quiet' }, _('Nobody asks about this device any more. Change it under Devices.')));
-	} else
+	} else if (mitigation.outcome == 'denied')
+		rows.push(node('p', {}, _('Undone. If your provider asks again, so do we.')));
+	else
 		rows.push(node('p', {}, _('Undone. It may send to that target again.')));
 	return node('div', { 'class': 'dch-card dch-done', 'data-decided': mitigation.id },
 		node('div', { 'class': 'dch-row' }, node('div', {}, node('h3', { 'class': 'dch-title', tabindex: '-1' }, who), ...rows), undo ? node('div', { 'class': 'dch-buttons' }, undo) : ''));
@@ -222,7 +224,7 @@ return baseclass.extend({
 			title.focus();
 		};
 		const decidedFor = key => (method, after, policy) => {
-			const undo = method == 'approve' ? build.button(_('Undo'), '', () => daemon.ask('release', after.id).then(undone => {
+			const undo = method == 'approve' || method == 'deny' ? build.button(_('Undo'), '', () => daemon.ask('release', after.id).then(undone => {
 				results.splice(results.indexOf(settled), 1);
 				announce(result('release', undone));
 				return refresh();

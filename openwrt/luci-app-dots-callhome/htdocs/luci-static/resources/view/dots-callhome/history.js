@@ -13,7 +13,7 @@ function sentence(entry) {
 	switch (entry.event) {
 	case 'approved': return (person ? _('You let it be stopped: %s') : _('Stopped by your rules: %s')).format(who);
 	case 'denied': return (person ? _('You said that this is not an attack: %s') : _('Nobody answered, left alone: %s')).format(who);
-	case 'released': return _('You undid the block: %s').format(who);
+	case 'released': return (entry.outcome == 'denied' ? _('You changed your mind: %s') : _('You undid the block: %s')).format(who);
 	case 'policy': return _('You changed what is done with: %s').format(who);
 	default: return '%s: %s'.format(who, words.outcome(entry.outcome));
 	}
