@@ -4,6 +4,8 @@ import type { Config } from "./config/config.ts";
 import type { UpstreamConfig } from "./config/upstream-config.ts";
 import type { DtlsModule } from "./dtls/dtls-module.ts";
 import type { DtlsCredentials } from "./dtls/dtls-session.ts";
+import { lateQuarantines } from "./enforcer/quarantined-devices.ts";
+import { createGate } from "./gate.ts";
 import { openMemory } from "./memory.ts";
 import type { Mitigation } from "./model/mitigation.ts";
 import { historyOf, operatorActions } from "./operator-actions.ts";
@@ -16,6 +18,7 @@ import { createNewsDesk, type OwnerNews } from "./operator/owner-news.ts";
 import { createPipeline } from "./pipeline.ts";
 import type { HomeNetwork, Log } from "./ports.ts";
 import { pipelineSettings } from "./read-settings.ts";
+import { readBridgePorts } from "./system/bridge-ports.ts";
 import { checkTools } from "./system/check-tools.ts";
 import { openControlSocket } from "./system/control-socket.ts";
 import { addressesOf } from "./system/device-addresses.ts";
@@ -25,19 +28,23 @@ import { openFlowJournal } from "./system/flow-journal.ts";
 import { openFlowMemory } from "./system/flow-memory.ts";
 import { openConntrack } from "./system/flow-table.ts";
 import { followCommand } from "./system/follow-command.ts";
+import { openHostapdClients } from "./system/hostapd-clients.ts";
 import { openHomeDirectory } from "./system/home-directory.ts";
 import { guessDevices, openHomeNetwork, type HomeDevices } from "./system/home-network.ts";
+import { openNoticePage } from "./system/notice-page.ts";
 import { nudgeNeighbour } from "./system/nudge-neighbour.ts";
 import { openOperatorOnUbus, type OperatorOnUbus } from "./system/operator-on-ubus.ts";
+import { interactiveNft } from "./nftables/interactive-nft.ts";
 import { openNftables } from "./nftables/open-nftables.ts";
 import { readManagementSessions } from "./system/management-sessions.ts";
 import { openNotifiers, type Notifiers } from "./system/open-notifiers.ts";
 import { openPacketFilter } from "./system/packet-filter.ts";
-import { runCommand } from "./system/run-command.ts";
+import { runCommand, type RunCommand } from "./system/run-command.ts";
 import { openStateFile } from "./system/state-file.ts";
 import { onClockJump, steadyClock, systemClock as clock } from "./system/system-clock.ts";
 import { openUbusDirectory } from "./system/ubus-directory.ts";
 import { openVendorList } from "./system/vendor-list.ts";
+import { openVisitors } from "./system/visitors.ts";
 
 /** A configuration with the secrets that its files held. */
 export interface LoadedConfig {
@@ -51,22 +58,33 @@ export interface Daemon {
   stop(): Promise<void>;
 }
 
-/** Everything, wired by hand. Rejects with ControlSocketError if another daemon is running. */
+/**
+ * Everything, wired by hand. Rejects with ControlSocketError if another daemon is running. First of all it dials: what else a start
+ * needs is done while the handshake is under way, and no session begins before.
+ */
 export async function runDaemon(version: string, dtls: DtlsModule, first: LoadedConfig, log: Log): Promise<Daemon> {
   let loaded = first;
   const startedAt = clock.now();
-  const run = runCommand;
+  /** The first dials have left. Until then no tool is started, as each takes milliseconds from them. */
+  const underWay = createGate();
+  /** The kernel has told what an earlier daemon has left there: now requests and owners may come. */
+  const [recalled, resumed] = [createGate(), createGate()];
+  const run: RunCommand = async (...asked) => {
+    await underWay.opened;
+    return runCommand(...asked);
+  };
   let onUbus: { readonly path: string; readonly object: OperatorOnUbus } | undefined;
   const hints = openUbusDirectory(() => onUbus?.object.ubus, steadyClock);
   const guess = (): Promise<HomeDevices> => hints.devices(() => guessDevices(run));
-  const filter = openPacketFilter(openNftables(), {
+  const filter = openPacketFilter(openNftables(interactiveNft()), {
+    bridgePorts: () => readBridgePorts(run),
     wanDevices: async () => (loaded.config.wanDevices.length > 0 ? loaded.config.wanDevices : (await guess()).wan),
   });
   const networkNow = (): HomeNetwork => openHomeNetwork({
     run, devices: { wan: loaded.config.wanDevices, lan: loaded.config.lanDevices }, sourceScope: loaded.config.sourceScope, guess,
   });
   const network: HomeNetwork = { addresses: () => networkNow().addresses(), infrastructure: () => networkNow().infrastructure() };
-  const memory = await openMemory(openStateFile(first.config.stateDir), { clock, log, filter });
+  const memory = openMemory(openStateFile(first.config.stateDir), { clock, log, filter });
   const { store } = memory;
 
   const desk = createNewsDesk(store.all());
@@ -91,9 +109,15 @@ export async function runDaemon(version: string, dtls: DtlsModule, first: Loaded
   const journal = openFlowJournal({ follow: followCommand, clock, log, directory, network, nudge: nudgeNeighbour });
   const flows = openFlowMemory({ table: openConntrack({ run, log }), journal, log });
   const tools = checkTools({ run, clock, log });
+  const wireless = openHostapdClients(() => onUbus?.object.ubus, { clock: steadyClock, log, letGo: () => lateQuarantines(store.all(), clock.now()) });
+  const lanDevices = async (): Promise<readonly string[]> => (loaded.config.lanDevices.length > 0 ? loaded.config.lanDevices : (await guess()).lan);
+  const notice = openNoticePage({
+    visitors: openVisitors({ network, lanDevices, neighbours: () => directory.neighbours(), clock: steadyClock }),
+    language: () => loaded.config.notify[0]?.language ?? "en", log,
+  });
   const pipeline = createPipeline(
     pipelineSettings(first.config), store,
-    { clock, log, filter, network, managing: () => readManagementSessions(), flows, directory },
+    { clock, log, filter, network, managing: () => readManagementSessions(), flows, directory, wireless, notice },
     {
       notifyUpstream(mitigation) {
         upstreams.get(mitigation.request.upstream)?.upstream.mitigationChanged(mitigation);
@@ -118,6 +142,7 @@ export async function runDaemon(version: string, dtls: DtlsModule, first: Loaded
         host: config.host, port: config.port, serverName: config.serverName, credentials, clock: steadyClock,
         transports: config.transport === "auto" ? ["udp", "tcp"] : [config.transport],
         localAddresses: () => config.bindDevice === null ? undefined : addressesOf(config.bindDevice),
+        ready: resumed.opened,
       }),
       random: Math.random, randomBytes, log,
     },
@@ -155,25 +180,38 @@ export async function runDaemon(version: string, dtls: DtlsModule, first: Loaded
       for (const { upstream } of chosen) upstream.reconnect();
       return chosen.length === 0 ? undefined : chosen.map(({ upstream }) => upstream.name);
     },
-    warnings: () => [...loaded.warnings, ...memory.warnings(), ...tools.warnings(), ...journal.warnings(), ...flows.warnings()],
+    warnings: () => [...loaded.warnings, ...memory.warnings(), ...tools.warnings(), ...journal.warnings(), ...flows.warnings(), ...wireless.warnings(), ...notice.warnings()],
     rememberNow: () => { memory.saveNow(); },
   });
-  const answer = (caller: Caller, method: unknown, params: unknown): Promise<Reply> => dispatch(actions, caller, method, params, {
-    fault: (name, error) => { log("error", `control method ${name} failed: ${error instanceof Error ? error.message : String(error)}`); },
-    changed: (line) => { log("info", line); },
-  });
+  const answer = async (caller: Caller, method: unknown, params: unknown): Promise<Reply> => {
+    await recalled.opened;
+    return dispatch(actions, caller, method, params, {
+      fault: (name, error) => { log("error", `control method ${name} failed: ${error instanceof Error ? error.message : String(error)}`); },
+      changed: (line) => { log("info", line); },
+    });
+  };
   const control = await openControlSocket(first.config.controlSocket, (who, method, params) => answer({ via: "cli", who, mayChange: true }, method, params), { clock, log })
     .catch((error: unknown) => {
       journal.stop(); // its child would keep this process
       throw error;
     });
-  memory.begin(); // not before: another daemon might have answered at the control socket
+  // Not before: another daemon might have answered at the control socket.
+  openUpstreams();
+  // A dial sends its first datagram in the turn of the event loop in which its timer fires.
+  await new Promise<void>((resolve) => { clock.after(0, () => { setImmediate(resolve); }); });
+  underWay.open();
+  await memory.learnIds();
+  memory.begin();
+  recalled.open();
   /** After a reload perhaps at another socket. */
   const openUbusObject = (): void => {
     if (onUbus?.path === loaded.config.ubusSocket) return;
     onUbus?.object.close();
     const path = loaded.config.ubusSocket;
-    onUbus = path === null ? undefined : { path, object: openOperatorOnUbus(path, answer, log, () => { void hints.refresh(); }) };
+    onUbus = path === null ? undefined : { path, object: openOperatorOnUbus(path, answer, log, () => {
+      void hints.refresh();
+      wireless.connected();
+    }) };
   };
   openUbusObject();
   const reopenNotifiers = async (): Promise<void> => {
@@ -190,7 +228,7 @@ export async function runDaemon(version: string, dtls: DtlsModule, first: Loaded
     pipeline.clockJumped(by);
   });
   await pipeline.resume();
-  openUpstreams();
+  resumed.open();
   log("info", `dots-callhome ${version} runs with ${upstreams.size} upstream${upstreams.size === 1 ? "" : "s"}, consent '${loaded.config.consent}'`);
 
   return {
@@ -208,10 +246,12 @@ export async function runDaemon(version: string, dtls: DtlsModule, first: Loaded
       pipeline.stop();
       journal.stop();
       tools.stop();
+      wireless.stop();
       memory.close();
       onUbus?.object.close();
       quiet.stop();
       await notifiers?.close();
+      await notice.close();
       await control.close();
     },
   };

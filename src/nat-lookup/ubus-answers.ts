@@ -27,6 +27,12 @@ export function wifiClients(answer: unknown): MacAddress[] {
   return entriesOf(field(answer, "clients"), mostClients).flatMap(([text, client]) => (field(client, "authorized") === false ? [] : parseMac(text) ?? []));
 }
 
+/** `hostapd.* list_bans`: who may not join this Wi-Fi, for whatever reason. */
+export function bannedClients(answer: unknown): MacAddress[] {
+  const banned = field(answer, "clients");
+  return (Array.isArray(banned) ? banned.slice(0, mostClients) as unknown[] : []).flatMap((each) => (typeof each === "string" ? parseMac(each) ?? [] : []));
+}
+
 /** `hostapd.* get_status`: where its clients are, as the owner knows it: `Wi-Fi "home"`. */
 export function wifiName(answer: unknown): string {
   const ssid = field(answer, "ssid");

@@ -9,19 +9,19 @@ export const noticeStyle = `
 :root{color-scheme:light dark;--ground:#f3f4f6;--card:#fff;--text:#1c2430;--soft:#525c6b;--line:#dde1e7;--mark:#b45309;--tint:#fdf0dc;--calm:#1d7a46;--calm-tint:#e2f4e9}
 @media (prefers-color-scheme:dark){:root{--ground:#12161c;--card:#1c222b;--text:#e8ebf0;--soft:#a8b1be;--line:#343d4a;--mark:#f5a742;--tint:#3a2a12;--calm:#5fce90;--calm-tint:#16331f}}
 *{box-sizing:border-box}
-html{font:clamp(16px,11px + 1vw,40px)/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans","Noto Sans CJK SC","Noto Sans CJK JP",sans-serif;-webkit-text-size-adjust:100%}
+html{font:clamp(16px,min(10px + .9vw,2.6vh),44px)/1.45 system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans","Noto Sans CJK SC","Noto Sans CJK JP",sans-serif;-webkit-text-size-adjust:100%}
 body{margin:0;min-height:100vh;display:flex;align-items:center;justify-content:center;padding:1rem;background:var(--ground);color:var(--text)}
-main{width:100%;max-width:34rem;padding:1.5rem 1.4rem;background:var(--card);border:1px solid var(--line);border-radius:1rem}
-svg{display:block;width:3.5rem;height:3.5rem;padding:.8rem;margin-bottom:1rem;border-radius:50%;background:var(--tint);color:var(--mark);fill:none;stroke:currentColor;stroke-width:2;stroke-linecap:round;stroke-linejoin:round}
+main{width:100%;max-width:36rem;padding:1.3rem 1.4rem;background:var(--card);border:1px solid var(--line);border-radius:1rem}
+svg{display:block;width:3rem;height:3rem;padding:.6rem;margin-bottom:.7rem;border-radius:50%;background:var(--tint);color:var(--mark);fill:none;stroke:currentColor;stroke-width:2;stroke-linecap:round;stroke-linejoin:round}
 svg.calm{background:var(--calm-tint);color:var(--calm)}
-h1{margin:0 0 .6rem;font-size:1.55rem;line-height:1.2;text-wrap:balance}
-h2{margin:1.4rem 0 .5rem;font-size:1.05rem}
-p{margin:0 0 .7rem}
+h1{margin:0 0 .5rem;font-size:1.55rem;line-height:1.2;text-wrap:balance}
+h2{margin:1.1rem 0 .4rem;font-size:1.05rem}
+p{margin:0 0 .6rem}
 ol{margin:0;padding-inline-start:1.4rem}
-li{margin-bottom:.6rem;padding-inline-start:.2rem}
+li{margin-bottom:.4rem;padding-inline-start:.2rem}
 li::marker{font-weight:600;color:var(--mark)}
 .soft{color:var(--soft)}
-footer{margin-top:1.3rem;padding-top:1rem;border-top:1px solid var(--line);font-size:.9rem;color:var(--soft)}
+footer{margin-top:1rem;padding-top:.8rem;border-top:1px solid var(--line);font-size:.9rem;color:var(--soft)}
 footer p:last-child{margin:0}
 `;
 

@@ -1,7 +1,7 @@
 import type { Action, DropCount, MitigationId, Outcome } from "../model/mitigation.ts";
 import type { Instant } from "../model/time.ts";
 import type { Caller } from "./caller.ts";
-import { formatTime } from "./describe-mitigation.ts";
+import { formatTime } from "./format-time.ts";
 
 /** Something that was decided, or a mitigation that ended. */
 export interface HistoryEntry {

@@ -3,6 +3,7 @@ import { formatIpPrefix, type IpPrefix } from "../model/ip-prefix.ts";
 import type { Action, Mitigation, MitigationState, Outcome } from "../model/mitigation.ts";
 import type { NumberRange } from "../model/number-range.ts";
 import type { Instant } from "../model/time.ts";
+import { formatTime, formatTimeOrNull } from "./format-time.ts";
 
 /** First and last of a range, both included. */
 export type RangeView = readonly [number, number];
@@ -100,15 +101,6 @@ export function describeFoundDevice(device: Device): FoundDeviceView {
       last_seen: formatTimeOrNull(evidence.lastSeen),
     },
   };
-}
-
-/** ISO 8601 in UTC with milliseconds: `2026-11-21T20:20:00.000Z`. */
-export function formatTime(instant: Instant): string {
-  return new Date(instant).toISOString();
-}
-
-export function formatTimeOrNull(instant: Instant | null): string | null {
-  return instant === null ? null : formatTime(instant);
 }
 
 function earlier(a: Instant | null, b: Instant | null): Instant | null {

@@ -1,6 +1,6 @@
 import type { Mitigation, MitigationState } from "../model/mitigation.ts";
 import type { Instant } from "../model/time.ts";
-import { formatTimeOrNull } from "./describe-mitigation.ts";
+import { formatTimeOrNull } from "./format-time.ts";
 
 /** The session with an upstream, as the pipeline knows it. */
 export interface UpstreamStatus {

@@ -7,18 +7,27 @@ const unsafe = /[\p{Cc}\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\
 
 /** Makes text from the network safe to print on one line of a terminal or a log: `\u001b` for the escape character. */
 export function escapeText(text: string): string {
-  return text.replace(unsafe, escapeCharacter);
+  return isPlain(text) ? text : text.replace(unsafe, escapeCharacter);
 }
 
 /** The same for several lines, whose ends stay. A JSON document still parses to the same value. */
 export function escapeLines(lines: string): string {
-  return lines.replace(unsafe, (character) => (character === "\n" ? character : escapeUnits(character)));
+  return isPlain(lines) ? lines : lines.replace(unsafe, (character) => (character === "\n" ? character : escapeUnits(character)));
 }
 
 /** Escapes, then cuts to at most `columns` UTF-16 units, with an ellipsis where something was cut. */
 export function excerpt(text: string, columns: number): string {
   const safe = escapeText(text.slice(0, columns + 1));
   return safe.length <= columns && text.length <= columns ? safe : `${safe.slice(0, Math.max(0, columns - 1)).replace(/[\ud800-\udbff]$/, "")}…`;
+}
+
+/** Printable ASCII, as most lines are. Only for others is the expression above compiled. */
+function isPlain(text: string): boolean {
+  for (let at = 0; at < text.length; at += 1) {
+    const code = text.charCodeAt(at);
+    if (code < 0x20 || code > 0x7e) return false;
+  }
+  return true;
 }
 
 function escapeCharacter(character: string): string {

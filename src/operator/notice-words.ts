@@ -6,7 +6,7 @@ export interface NoticeWords {
   readonly why: string;
   readonly unnoticed: string;
   readonly whatToDo: string;
-  readonly steps: readonly [string, string];
+  readonly steps: readonly [string, string, string];
   readonly others: string;
   /** Pages that look like this one are also what swindlers make. */
   readonly trust: string;
@@ -19,11 +19,12 @@ export const noticeWords: Readonly<Record<Language, NoticeWords>> = {
   en: {
     heading: "This device is cut off",
     why: "Your router keeps it away from the internet and from the home network: as far as the router can tell, an attack on strangers came from this device.",
-    unnoticed: "Somebody has probably taken control of it from outside. Usually nobody in the home notices.",
+    unnoticed: "Somebody has probably taken control of it, and nobody noticed.",
     whatToDo: "What you can do",
     steps: [
-      "Tell the person who looks after the internet in your home. They can let this device back in, on the router’s page: Services → Outgoing attacks.",
-      "Before that, switch this device off and on. Once it is back, install its updates and change its password.",
+      "Switch this device off and on again.",
+      "Tell the person who looks after the internet in your home. They can let it back in on the router’s page: Services → Outgoing attacks.",
+      "Then install its updates and change its password.",
     ],
     others: "The other devices in your home are not touched by this.",
     trust: "This message comes from the router in your home. It asks for no password, no payment and no download.",
@@ -33,11 +34,12 @@ export const noticeWords: Readonly<Record<Language, NoticeWords>> = {
   de: {
     heading: "Dieses Gerät ist abgeschnitten",
     why: "Ihr Router hält es vom Internet und vom Heimnetz fern: Soweit er erkennen kann, ging von diesem Gerät ein Angriff auf Fremde aus.",
-    unnoticed: "Wahrscheinlich hat es jemand von außen unter Kontrolle gebracht. Zu Hause merkt man davon meist nichts.",
+    unnoticed: "Wahrscheinlich hat es jemand unbemerkt unter seine Kontrolle gebracht.",
     whatToDo: "Was Sie tun können",
     steps: [
-      "Sagen Sie der Person Bescheid, die sich bei Ihnen um das Internet kümmert. Sie kann das Gerät wieder zulassen, auf der Seite des Routers: Dienste → Ausgehende Angriffe.",
-      "Schalten Sie das Gerät vorher aus und wieder ein. Sobald es zurück ist: Updates installieren und das Passwort ändern.",
+      "Schalten Sie das Gerät aus und wieder ein.",
+      "Sagen Sie der Person Bescheid, die sich bei Ihnen um das Internet kümmert. Sie kann es auf der Seite des Routers wieder zulassen: Dienste → Ausgehende Angriffe.",
+      "Installieren Sie dann seine Updates und ändern Sie sein Passwort.",
     ],
     others: "Die anderen Geräte bei Ihnen zu Hause betrifft das nicht.",
     trust: "Diese Nachricht kommt vom Router bei Ihnen zu Hause. Sie will kein Passwort, kein Geld und keinen Download.",
@@ -47,11 +49,12 @@ export const noticeWords: Readonly<Record<Language, NoticeWords>> = {
   es: {
     heading: "Este dispositivo está aislado",
     why: "Su router lo mantiene apartado de internet y de la red de casa: hasta donde el router puede saber, desde este dispositivo se atacó a desconocidos.",
-    unnoticed: "Probablemente alguien lo controla desde fuera. En casa no se suele notar.",
+    unnoticed: "Probablemente alguien lo controla sin que nadie lo haya notado.",
     whatToDo: "Qué puede hacer",
     steps: [
-      "Avise a la persona que se ocupa de internet en su casa. Puede volver a admitir este dispositivo en la página del router: Servicios → Ataques salientes.",
-      "Antes, apague este dispositivo y vuelva a encenderlo. Cuando haya vuelto, instale sus actualizaciones y cambie su contraseña.",
+      "Apague este dispositivo y vuelva a encenderlo.",
+      "Avise a la persona que se ocupa de internet en su casa. Puede volver a admitirlo en la página del router: Servicios → Ataques salientes.",
+      "Después, instale sus actualizaciones y cambie su contraseña.",
     ],
     others: "Los demás dispositivos de su casa no se ven afectados.",
     trust: "Este mensaje viene del router de su casa. No pide contraseñas, ni dinero, ni descargas.",
@@ -61,11 +64,12 @@ export const noticeWords: Readonly<Record<Language, NoticeWords>> = {
   zh: {
     heading: "此设备已被隔离",
     why: "您的路由器已阻止它访问互联网和家庭网络：据路由器判断，有一次针对陌生人的攻击来自此设备。",
-    unnoticed: "很可能有人从外部控制了它，家里人通常察觉不到。",
+    unnoticed: "很可能有人在无人察觉的情况下控制了它。",
     whatToDo: "您可以这样做",
     steps: [
-      "请告诉家里负责网络的人。他可以在路由器页面上重新允许此设备：服务 → 对外攻击。",
-      "在此之前，请关闭此设备再重新打开。恢复联网后，请安装更新并更改密码。",
+      "请关闭此设备，再重新打开。",
+      "请告诉家里负责网络的人，他可以在路由器页面上重新允许此设备：服务 → 对外攻击。",
+      "然后请安装它的更新，并更改它的密码。",
     ],
     others: "家中的其他设备不受此影响。",
     trust: "此消息来自您家中的路由器。它不会索要密码或付款，也不要求下载任何东西。",
@@ -75,11 +79,12 @@ export const noticeWords: Readonly<Record<Language, NoticeWords>> = {
   ja: {
     heading: "この機器は切り離されています",
     why: "ルーターがこの機器をインターネットと家庭内ネットワークから切り離しています。ルーターが判断できる限り、この機器から見知らぬ相手への攻撃がありました。",
-    unnoticed: "おそらく外部の誰かがこの機器を操っています。家の人はたいてい気づきません。",
+    unnoticed: "おそらく、気づかれないまま外部の誰かに操られています。",
     whatToDo: "できること",
     steps: [
-      "ご家庭のインターネットを管理している人に伝えてください。ルーターのページの「サービス → 外への攻撃」で、この機器を元に戻せます。",
-      "その前に、この機器の電源を入れ直してください。元に戻ったら、更新をインストールし、パスワードを変えてください。",
+      "この機器の電源を入れ直してください。",
+      "ご家庭のインターネットを管理している人に伝えてください。ルーターのページの「サービス → 外への攻撃」で元に戻せます。",
+      "そのあと、更新をインストールし、パスワードを変えてください。",
     ],
     others: "ご家庭のほかの機器には影響ありません。",
     trust: "これはご家庭のルーターからのお知らせです。パスワードやお金、ダウンロードを求めることはありません。",

@@ -1,12 +1,13 @@
-import { request as requestHttp } from "node:http";
-import { request as requestHttps } from "node:https";
 import { RefusedDelivery } from "./outbox.ts";
 
 const patience = 10_000; // milliseconds
 
 /** POSTs a body. Rejects with RefusedDelivery where the receiver will never take it. Follows no redirection. */
-export function post(url: string, body: string, headers: Readonly<Record<string, string>>, ca: string | undefined): Promise<void> {
-  return new Promise((resolve, reject) => {
+export async function post(url: string, body: string, headers: Readonly<Record<string, string>>, ca: string | undefined): Promise<void> {
+  // Only where there is somebody to tell: each takes memory.
+  const { request: requestHttp } = await import("node:http");
+  const { request: requestHttps } = await import("node:https");
+  await new Promise<void>((resolve, reject) => {
     const options = {
       method: "POST", signal: AbortSignal.timeout(patience), agent: false as const,
       headers: { "Content-Type": "application/json", "Content-Length": String(Buffer.byteLength(body)), "User-Agent": "dots-callhome", ...headers },

@@ -11,6 +11,8 @@ interface Moment {
 export interface FloodReport extends Moment {
   readonly event: "sent" | "summary";
   readonly seconds: number;
+  /** Of the processor, the kernel's part included. */
+  readonly cpu_seconds: number;
   readonly packets: number;
   readonly bytes: number;
   /** Not sent because the sender could not keep its pace. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
@@ -64,6 +64,17 @@ describe("openHomeDirectory", () => {
     const log: string[] = [];
     const names = await openHomeDirectory({ run: play(), log: (_, message) => { log.push(message); }, leaseFiles }).names();
     assert.deepEqual([Object.fromEntries(names), log], [{ "02:00:00:00:0a:01": "camera", "02:00:00:00:0a:02": "laptop" }, []]);
+  });
+  it("reads all files of a folder but hidden ones, and none that was replaced since the jail was made", async () => {
+    mkdirSync(join(folder, "hosts"));
+    file("hosts/odhcpd.hosts.br-lan", "192.168.1.22\tlaptop.lan\tlaptop\n");
+    file("hosts/.odhcpd.tmp", "192.168.1.22\thalf\n");
+    const outdated = openSync(file("outdated", "1795291200 02:00:00:00:0a:01 192.168.1.21 gone *\n"), "r");
+    rmSync(join(folder, "outdated"));
+    const leaseFiles = [`${folder}/hosts/`, `/proc/self/fd/${outdated}`];
+    const names = await openHomeDirectory({ run: play(), log: silent, leaseFiles }).names();
+    closeSync(outdated);
+    assert.deepEqual(Object.fromEntries(names), { "02:00:00:00:0a:02": "laptop" });
   });
   it("survives lease files that are broken, huge, or none", async () => {
     execFileSync("mkfifo", [join(folder, "fifo")]);
