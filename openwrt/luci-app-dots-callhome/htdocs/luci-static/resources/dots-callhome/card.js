@@ -104,7 +104,7 @@ function question(first, decided, failed) {
 			choices(radio('action'), _('What'), [
 				[ 'block', _('Block only this target. Everything else keeps working.') ],
 				[ 'limit', _('Slow it down: a few packets a second still reach this target.') ],
-				[ 'quarantine', _('Cut it off completely (quarantine): no internet, no other devices. It still gets its address from the router.') ]
+				[ 'quarantine', _('Cut it off completely (quarantine): no internet, no other devices, and off the Wi-Fi if it is there.') ]
 			], 'block'),
 			choices(radio('seconds'), _('How long'), [
 				[ '', _('As long as your provider asks, or until you undo it') ],
