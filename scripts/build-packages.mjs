@@ -1,15 +1,15 @@
 // Packs what `make build` left into packages for OpenWrt, without its SDK:
 //   node scripts/build-packages.mjs [--out FOLDER]     default: dist
-// .ipk for opkg (OpenWrt 24.10 and earlier), and .apk (25.12 and later) where an `apk` with mkpkg is installed. The same input gives the
-// same bytes: sorted names, owner 0:0, and the time of SOURCE_DATE_EPOCH or of the last commit everywhere.
-import { execFileSync, spawnSync } from "node:child_process";
+// .ipk for opkg (OpenWrt 24.10 and earlier), and .apk (25.12 and later). The same input gives the same bytes: sorted names, owner 0:0,
+// and the time of SOURCE_DATE_EPOCH or of the last commit everywhere.
+import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join, posix, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
-import { dependenciesOf, readFeedMakefile } from "./read-feed-makefile.mjs";
+import { dependenciesOf, readFeedMakefile, translationsOf } from "./read-feed-makefile.mjs";
+import { apkOf } from "./write-apk.mjs";
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), "..");
 const outAt = process.argv.indexOf("--out");
@@ -21,8 +21,10 @@ for (const name of ["dots-callhome", "luci-app-dots-callhome"]) {
   const folder = join(root, "openwrt", name);
   if (!existsSync(join(folder, "Makefile"))) continue;
   const feed = readFeedMakefile(folder, name);
-  console.log(writeIpk(feed));
-  console.log(writeApk(feed));
+  for (const each of [feed, ...translationsOf(folder, feed)]) {
+    console.log(writeIpk(each));
+    console.log(writeApk(each));
+  }
 }
 
 function fail(message) {
@@ -88,10 +90,7 @@ function controlFile(feed) {
 
 /** OpenWrt's form of an apk package: lists of its files, users and conffiles lie in it, under lib/apk/packages. */
 function writeApk(feed) {
-  const name = `${feed.name}-${feed.version}.apk`;
-  const found = spawnSync("apk", ["--version"], { encoding: "utf8" });
-  if (!/^apk-tools ([3-9]|\d\d)/.test(found.stdout ?? "")) return `${name}: not built, as there is no apk-tools 3 here (Alpine 3.23 has it, and the OpenWrt SDK)`;
-  const work = mkdtempSync(join(tmpdir(), "apk-"));
+  const file = join(out, `${feed.name}-${feed.version}.apk`);
   const lists = `lib/apk/packages/${feed.name}`;
   const listed = (content) => ({ mode: 0o644, content: Buffer.from(content) });
   const files = [
@@ -106,34 +105,23 @@ function writeApk(feed) {
       }).join("")) },
     ] : []),
   ];
-  for (const entry of withFolders(files)) {
-    const path = join(work, "data", entry.path);
-    if (entry.path.endsWith("/")) mkdirSync(path, { recursive: true });
-    else if (entry.link !== undefined) symlinkSync(entry.link, path);
-    else writeFileSync(path, entry.content);
-    if (entry.link === undefined) chmodSync(path, entry.mode);
-  }
   const prelude = `[ -s "\${IPKG_INSTROOT}/lib/functions.sh" ] || exit 0\n. "\${IPKG_INSTROOT}/lib/functions.sh"\nexport root="\${IPKG_INSTROOT}"\nexport pkgname="${feed.name}"\n`;
   const own = (script) => (feed.scripts[script] ?? "").replace(/^#!.*\n/, "");
   const install = `[ "\${IPKG_NO_SCRIPT}" = "1" ] && exit 0\n${prelude}add_group_and_user\ndefault_postinst\n${own("postinst")}`;
-  const scripts = {
-    "post-install": `#!/bin/sh\n${install}`,
-    "post-upgrade": `#!/bin/sh\nexport PKG_UPGRADE=1\n${install}`,
-    "pre-deinstall": `#!/bin/sh\n${prelude}default_prerm\n${own("prerm")}`,
-  };
-  const information = {
-    name: feed.name, version: feed.version, description: feed.description.join(" "), arch: feed.architecture === "all" ? "noarch" : feed.architecture,
-    license: feed.license, origin: `openwrt/${feed.name}`, url: feed.url, maintainer: feed.maintainer, depends: dependenciesOf(feed).join(" "),
-  };
-  const args = ["mkpkg", ...Object.entries(information).flatMap(([key, value]) => value ? ["--info", `${key}:${value}`] : [])];
-  for (const [script, text] of Object.entries(scripts)) {
-    writeFileSync(join(work, script), text, { mode: 0o755 });
-    args.push("--script", `${script}:${join(work, script)}`);
-  }
-  args.push("--files", join(work, "data"), "--output", join(out, name));
-  execFileSync("apk", args, { stdio: "inherit", env: { ...process.env, SOURCE_DATE_EPOCH: String(time) } });
-  rmSync(work, { recursive: true, force: true });
-  return `${join(out, name)}: unsigned, install with apk add --allow-untrusted`;
+  const package_ = apkOf({
+    info: {
+      name: feed.name, version: feed.version, description: feed.description.join(" "), arch: feed.architecture === "all" ? "noarch" : feed.architecture,
+      license: feed.license, origin: `openwrt/${feed.name}`, url: feed.url, maintainer: feed.maintainer, depends: dependenciesOf(feed),
+    },
+    scripts: {
+      "post-install": `#!/bin/sh\n${install}`,
+      "post-upgrade": `#!/bin/sh\nexport PKG_UPGRADE=1\n${install}`,
+      "pre-deinstall": `#!/bin/sh\n${prelude}default_prerm\n${own("prerm")}`,
+    },
+    entries: withFolders(files), time,
+  });
+  writeFileSync(file, package_);
+  return `${file}: ${package_.length} bytes, unsigned (apk add --allow-untrusted)`;
 }
 
 /** Entries with all folders above them, sorted, folders first named. */

@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { basename, join, resolve } from "node:path";
+import { lmoOf } from "./write-lmo.mjs";
 
 /** Modes of the install macros of OpenWrt's rules.mk. */
 const installModes = { INSTALL_BIN: 0o755, INSTALL_DATA: 0o644, INSTALL_CONF: 0o600 };
@@ -38,7 +39,31 @@ export function readFeedMakefile(folder, name) {
   };
 }
 
-/** What LuCI's luci.mk makes of an app's folder, but for minified scripts and translations. */
+/** LuCI's names (luci.mk): of the language, in itself; in packages and files, where that is another than the folder under po/. */
+const languages = {
+  de: { name: "Deutsch (German)" }, es: { name: "Español (Spanish)" }, ja: { name: "日本語 (Japanese)" }, zh_Hans: { name: "简体中文 (Simplified Chinese)", code: "zh-cn" },
+};
+
+/** The packages luci-i18n-* that luci.mk makes of an app's po/, a language each. */
+export function translationsOf(folder, app) {
+  const name = app.name.replace(/^luci-app-/, "");
+  return !existsSync(join(folder, "po")) ? [] : readdirSync(join(folder, "po")).filter((each) => each !== "templates").sort().map((language) => {
+    const { name: title, code = language } = languages[language] ?? unknown(folder, `po/${language}: LuCI's name of that language`);
+    const setting = `uci set luci.languages.${code.replace("-", "_")}='${title}'; uci commit luci\n`;
+    return {
+      ...app, name: `luci-i18n-${name}-${code}`, title: `${app.name} - ${code} translation`, description: [`Translation for ${app.name} - ${title}`],
+      depends: [app.name], scripts: {},
+      files: [
+        { path: `./etc/uci-defaults/luci-i18n-${name}-${code}`, mode: 0o644, content: Buffer.from(setting) },
+        ...readdirSync(join(folder, "po", language)).filter((file) => file.endsWith(".po")).map((file) => ({
+          path: `./usr/lib/lua/luci/i18n/${basename(file, ".po")}.${code}.lmo`, mode: 0o644, content: lmoOf(readFileSync(join(folder, "po", language, file), "utf8")),
+        })),
+      ],
+    };
+  });
+}
+
+/** What LuCI's luci.mk makes of an app's folder, but for minified scripts. */
 function readLuciApp(folder, name, variables) {
   const under = (from, to) => !existsSync(join(folder, from)) ? [] : readdirSync(join(folder, from), { recursive: true }).map(String)
     .filter((path) => statSync(join(folder, from, path)).isFile())

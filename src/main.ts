@@ -4,7 +4,7 @@ import { parseArguments, type CallCommand } from "./cli/parse-arguments.ts";
 import { render } from "./cli/render.ts";
 import { findControlSocket, readConfig } from "./config/config.ts";
 import { formatConfigError } from "./config/read-section.ts";
-import { compileDtls } from "./dtls/dtls-module.ts";
+import { compileDtls, type DtlsModule } from "./dtls/dtls-module.ts";
 import type { DtlsCredentials } from "./dtls/dtls-session.ts";
 import { escapeLines } from "./operator/escape-text.ts";
 import { runDaemon, type LoadedConfig } from "./run-daemon.ts";
@@ -72,6 +72,12 @@ function check(file: string): number {
 }
 
 async function run(file: string): Promise<number> {
+  const dtls = readDtls(); // compiled by another thread, while the configuration is read
+  dtls.catch(() => undefined); // told below
+  // From the first moment on: as process 1 of a jail this hears no signal without a handler, and elsewhere SIGHUP would be its end.
+  const stopping = new Promise((resolve) => { for (const signal of ["SIGTERM", "SIGINT"]) process.once(signal, resolve); });
+  const hangUp = { early: false, answer: (): void => { hangUp.early = true; } };
+  process.on("SIGHUP", () => { hangUp.answer(); });
   const loaded = load(file);
   if ("problems" in loaded) return complain(loaded.problems, exit.wrong);
   let level: LogLevel = loaded.config.logLevel;
@@ -80,8 +86,8 @@ async function run(file: string): Promise<number> {
   // What slips through everywhere else must not end the protection of the home.
   process.on("unhandledRejection", (error) => { log("error", `internal: ${error instanceof Error ? error.stack ?? error.message : String(error)}`); });
   try {
-    const daemon = await runDaemon(manifest.version, await compileDtls(readFileSync(dtlsFile())), loaded, log);
-    process.on("SIGHUP", () => {
+    const daemon = await runDaemon(manifest.version, await dtls, loaded, log);
+    hangUp.answer = () => {
       const next = load(file);
       if ("problems" in next) {
         for (const problem of next.problems) log("error", `not reloaded: ${problem}`);
@@ -90,8 +96,9 @@ async function run(file: string): Promise<number> {
       level = next.config.logLevel;
       for (const warning of next.warnings) log("warn", warning);
       daemon.reload(next).catch((error: unknown) => { log("error", `not reloaded: ${String(error)}`); });
-    });
-    await new Promise((resolve) => { for (const signal of ["SIGTERM", "SIGINT"]) process.once(signal, resolve); });
+    };
+    if (hangUp.early) hangUp.answer();
+    await stopping;
     await daemon.stop();
     log("info", "stopped; what is blocked stays so until its time is over");
     return exit.fine;
@@ -119,8 +126,8 @@ function currentUser(): string {
 }
 
 /** Beside the bundle; when run from the sources, where `make build` puts it. */
-function dtlsFile(): URL {
-  return new URL(import.meta.url.endsWith(".ts") ? "../dist/dtls.wasm" : "dtls.wasm", import.meta.url);
+async function readDtls(): Promise<DtlsModule> {
+  return compileDtls(readFileSync(new URL(import.meta.url.endsWith(".ts") ? "../dist/dtls.wasm" : "dtls.wasm", import.meta.url)));
 }
 
 function print(text: string): number {

@@ -1,5 +1,5 @@
-import { constants } from "node:fs";
-import { open } from "node:fs/promises";
+import { closeSync, constants, fstatSync, openSync, readdirSync, readSync } from "node:fs";
+import { join } from "node:path";
 import { parseMac, type MacAddress } from "../model/device.ts";
 import { parseIpAddress } from "../model/ip-prefix.ts";
 import { nameDevices } from "../nat-lookup/name-devices.ts";
@@ -8,22 +8,24 @@ import type { Lease } from "../nat-lookup/parse-leases.ts";
 import type { DhcpConfig } from "../nat-lookup/static-hosts.ts";
 import type { Neighbour } from "../model/home.ts";
 import type { HomeDirectory, Log } from "../ports.ts";
+import { readBridgePorts } from "./bridge-ports.ts";
 import { field, items } from "./json-fields.ts";
 import { runForJson } from "./run-command.ts";
 import type { RunCommand } from "./run-command.ts";
 
-/** Where OpenWrt's DHCP servers keep leases: dnsmasq; odhcpd of 24.10; odhcpd of 25.12. */
-export const openWrtLeaseFiles: readonly string[] = ["/tmp/dhcp.leases", "/tmp/hosts/odhcpd", "/tmp/odhcpd.leases"];
+/** Where OpenWrt's DHCP servers keep leases and names: dnsmasq; odhcpd of 24.10, and the hosts files of 25.12; odhcpd of 25.12. */
+export const openWrtLeaseFiles: readonly string[] = ["/tmp/dhcp.leases", "/tmp/hosts/", "/tmp/odhcpd.leases"];
 
 /** Bytes of a lease file that are read: some thousand leases. */
 const longestLeaseFile = 512 * 1024;
+const mostFilesOfFolder = 32;
 /** Neighbour states (ip-neighbour(8)) in which the MAC address is not, or no longer, that of the address. */
 const uselessStates: readonly unknown[] = ["FAILED", "INCOMPLETE", "NOARP", "NONE"];
 
 export interface HomeDirectoryOptions {
   readonly run: RunCommand;
   readonly log: Log;
-  /** Files with names; those that do not exist are passed over. */
+  /** Files with names, or folders of such, ending in `/`; those that do not exist are passed over. */
   readonly leaseFiles?: readonly string[];
   /** The DHCP configuration, at each question: its hosts come before leases, its lease files are read beside the others. */
   readonly dhcp?: () => DhcpConfig;
@@ -45,12 +47,12 @@ export function openHomeDirectory({ run, log, leaseFiles = openWrtLeaseFiles, dh
     log("warn", message);
   };
   const readTable = async (): Promise<readonly Neighbour[]> => readNeighbours(await runForJson(run, "ip", ["neigh"]));
-  const readLeases = async (): Promise<readonly Lease[]> => {
+  const readLeases = (): readonly Lease[] => {
     const { hosts, leaseFiles: configured } = dhcp();
     const leases: Lease[] = [...hosts];
-    for (const file of new Set([...leaseFiles, ...configured])) {
+    for (const file of new Set([...leaseFiles, ...configured].flatMap(filesAt))) {
       try {
-        leases.push(...parseLeases(await readStart(file)));
+        leases.push(...parseLeases(readStart(file)));
       } catch (error) {
         if (!isAbsent(error)) complainOnce(`cannot read names from ${file}: ${messageOf(error)}`);
       }
@@ -60,11 +62,11 @@ export function openHomeDirectory({ run, log, leaseFiles = openWrtLeaseFiles, dh
 
   return {
     async neighbours() {
-      const [table, leases] = await Promise.all([readTable(), readLeases()]);
-      return [...table, ...leasedNeighbours(leases, table)];
+      const table = await readTable();
+      return [...table, ...leasedNeighbours(readLeases(), table)];
     },
     async names() {
-      const leases = await readLeases();
+      const leases = readLeases();
       const hinted = hints?.names() ?? [];
       if (leases.length === 0) return new Map(hinted);
       // Only needed for leases without a MAC address (DHCPv6, hosts files).
@@ -78,7 +80,7 @@ export function openHomeDirectory({ run, log, leaseFiles = openWrtLeaseFiles, dh
       const wifi = hints?.wifi(wanted) ?? null;
       if (wifi !== null) return wifi;
       try {
-        return portOf(wanted, await runForJson(run, "bridge", ["fdb", "show"]));
+        return (await readBridgePorts(run)).get(wanted) ?? null;
       } catch (error) {
         complainOnce(`cannot read bridge ports: ${messageOf(error)}`);
         return null;
@@ -107,29 +109,35 @@ function leasedNeighbours(leases: readonly Lease[], table: readonly Neighbour[])
   return leases.flatMap(({ mac, addresses }) => (mac === null ? [] : addresses.filter((address) => !known.has(address)).map((address) => ({ address, mac, device: "" }))));
 }
 
-/** The bridge port that the bridge learned the address on; the bridge's own addresses are `permanent`. */
-function portOf(mac: string, json: unknown): string | null {
-  for (const entry of items(json)) {
-    const port = field(entry, "ifname");
-    if (field(entry, "mac") !== mac || field(entry, "master") === undefined || field(entry, "state") === "permanent") continue;
-    if (typeof port === "string") return port;
+/** The files of a folder; hidden ones are being written. Of a file, itself. */
+function filesAt(path: string): readonly string[] {
+  if (!path.endsWith("/")) return [path];
+  try {
+    return readdirSync(path).filter((name) => !name.startsWith(".")).sort().slice(0, mostFilesOfFolder).map((name) => join(path, name));
+  } catch {
+    return [];
   }
-  return null;
 }
 
-/** The start of a file, as text: bytes that are not UTF-8 become U+FFFD. Only of a plain file: opening a FIFO would wait. */
-async function readStart(path: string): Promise<string> {
-  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+/**
+ * The start of a file, as text: bytes that are not UTF-8 become U+FFFD. Only of a plain file: opening a FIFO would wait.
+ * At once, as it lies in the router's memory: Node would start four threads to wait for it.
+ */
+function readStart(path: string): string {
+  const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
-    if (!(await file.stat()).isFile()) throw new Error("not a file");
-    const buffer = Buffer.alloc(longestLeaseFile);
+    const found = fstatSync(file);
+    if (!found.isFile()) throw new Error("not a file");
+    // A jail goes on showing a file that was replaced (odhcpd does that): what stands there is no longer so.
+    if (found.nlink === 0) return "";
+    const buffer = Buffer.alloc(Math.min(found.size, longestLeaseFile));
     let length = 0;
     for (let read = -1; read !== 0 && length < buffer.length; length += read) {
-      ({ bytesRead: read } = await file.read(buffer, length, buffer.length - length, length));
+      read = readSync(file, buffer, length, buffer.length - length, length);
     }
     return buffer.toString("utf8", 0, length);
   } finally {
-    await file.close();
+    closeSync(file);
   }
 }
 

@@ -58,6 +58,22 @@ test("the daemon runs as its own user with CAP_NET_ADMIN alone; root speaks to i
   assert.ok(!existsSync(join(router.root, "tmp/run/dots-callhome/control.sock")));
 });
 
+test("SIGHUP while it starts is kept until it runs: it must not end it, and in a jail, whose process 1 it is, not be lost", async () => {
+  const router = installed();
+  // As soon as the kernel shows that the signal (bit 0 of the mask) has a handler, which should be before the daemon runs.
+  const hangUp = `for i in $(seq 500); do grep -q 'SigCgt.*[13579bdf]$' /proc/$(cat /procd/pid)/status && break; sleep 0.02; done
+grep -q 'runs with' /daemon.log || echo early; kill -HUP $(cat /procd/pid)`;
+  const [begin, wait] = start.split("\nfor ");
+  let early = false;
+  for (let attempt = 0; attempt < 5 && !early; attempt++) { // on a busy machine this shell may look too late
+    router.procd();
+    const { stdout } = await router.run(`${begin ?? ""}\n${hangUp}\nfor ${wait ?? ""}\nfor i in $(seq 100); do grep -q reloaded /daemon.log && break; sleep 0.1; done\n${stop}`);
+    assert.match(stdout, /runs with 1 upstream[^]*configuration reloaded[^]*stopped/);
+    early = stdout.startsWith("early\n");
+  }
+  assert.ok(early, "the handler came after the start");
+});
+
 test("upgrade: the memory of version 0.1 is read, what it blocked is blocked again, and nothing is lost", async () => {
   const router = installed(oldState);
   const out = await whileRunning(router, `

@@ -2,12 +2,14 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { chmodSync, existsSync, lstatSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, lstatSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { after, test } from "node:test";
 import { gunzipSync } from "node:zlib";
+import { apkOf } from "../../scripts/write-apk.mjs";
 import { buildPackage, unpackPackage } from "./played-router.ts";
+import { readApk } from "./read-apk.ts";
 
 const work = mkdtempSync(join(tmpdir(), "dch-package-"));
 after(() => { rmSync(work, { recursive: true, force: true }); });
@@ -26,9 +28,13 @@ function filesUnder(folder: string, below = ""): string[] {
     .flatMap((entry) => entry.isDirectory() ? filesUnder(folder, join(below, entry.name)) : [`/${join(below, entry.name)}`]);
 }
 
+/** Without links: that of /usr/libexec leads to the router's Node. */
+const plainFiles = filesUnder(data).filter((path) => lstatSync(join(data, path)).isFile());
+
 test("same input, same bytes", () => {
   const sum = (path: string): string => createHash("sha256").update(readFileSync(path)).digest("hex");
   assert.equal(sum(buildPackage(inWork("second"))), sum(file));
+  for (const name of readdirSync(inWork("first"))) assert.equal(sum(join(inWork("second"), name)), sum(join(inWork("first"), name)), name);
   const dated = buildPackage(inWork("dated"), { SOURCE_DATE_EPOCH: "1700000000" });
   assert.notEqual(sum(dated), sum(file));
   assert.match(execFileSync("tar", ["tvzf", dated, "--utc"], { encoding: "utf8" }), /2023-11-14 22:13/);
@@ -79,11 +85,12 @@ test("every file of ours that the scripts, the links and keep.d name is in the p
     }
   }
   assert.ok(existsSync(join(data, "usr/bin/dots-callhome"))); // follows the link
+  assert.equal(readlinkSync(join(data, "usr/libexec/dots-callhome")), "../bin/node"); // which the package node brings
   assert.equal(readFileSync(join(data, "lib/upgrade/keep.d/dots-callhome"), "utf8"), "/etc/dots-callhome/\n");
 });
 
 test("no key, no password, no path of the machine that built it", () => {
-  for (const path of filesUnder(data)) {
+  for (const path of plainFiles) {
     const text = readFileSync(join(data, path), "latin1");
     assert.doesNotMatch(text, /-----BEGIN [A-Z ]*PRIVATE KEY-----\n|\/work\/main|\/root\//, path);
   }
@@ -112,33 +119,70 @@ test("LuCI's page, where there is one: what its menu and access list name is the
 
 test("the ubus access list is root's and for the daemon's user", () => {
   const path = join(data, "usr/share/acl.d/dots-callhome.json");
-  const { user } = JSON.parse(readFileSync(path, "utf8")) as { user: string };
+  const { user, listen, access } = JSON.parse(readFileSync(path, "utf8")) as { user: string; listen: string[]; access: Record<string, { methods: string[] }> };
   assert.equal(user, "dots-callhome");
+  // What src/system/ubus-directory.ts and hostapd-clients.ts call; hostapd can do much more, which is not allowed.
+  assert.deepEqual(access["hostapd.*"]?.methods.toSorted(), ["del_client", "get_clients", "get_status", "list_bans"]);
+  assert.deepEqual(listen, ["ubus.object.add"]);
   assert.equal(lstatSync(path).mode & 0o777, 0o644);
 });
 
 test("the shell scripts are clean, and BusyBox can read them", () => {
-  const scripts = [...filesUnder(data).map((path) => join(data, path)), ...["postinst", "postinst-pkg", "prerm", "prerm-pkg"].map((name) => join(control, name))]
+  const scripts = [...plainFiles.map((path) => join(data, path)), ...["postinst", "postinst-pkg", "prerm", "prerm-pkg"].map((name) => join(control, name))]
     .filter((path) => /^#!\/bin\/sh/.test(readFileSync(path, "latin1").slice(0, 9)));
   assert.equal(scripts.length, 8);
   for (const script of scripts) execFileSync("busybox", ["ash", "-n", script]);
   execFileSync("shellcheck", ["-s", "dash", "-e", "SC1091", ...scripts], { stdio: "pipe" });
 });
 
-test("apk, where it can pack: the call that OpenWrt's build makes (a stub of apk that notes its arguments)", () => {
-  const stub = inWork("apk-stub");
-  execFileSync("mkdir", ["-p", stub]);
-  writeFileSync(join(stub, "apk"), `#!/bin/sh\n[ "$1" = --version ] && { echo apk-tools 3.0.0; exit; }\ncase "$*" in *name:luci*) exit 0 ;; esac\nprintf '%s\\n' "$@" >${stub}/called\nwhile [ $# -gt 0 ]; do [ "$1" = --files ] && cp -a "$2" ${stub}/data; shift; done\n`);
-  chmodSync(join(stub, "apk"), 0o755);
-  buildPackage(inWork("third"), { PATH: `${stub}:${process.env["PATH"] ?? ""}` });
-  const called = readFileSync(join(stub, "called"), "utf8").split("\n");
-  for (const argument of ["mkpkg", "name:dots-callhome", `version:${fields.get("Version") ?? ""}`, "arch:noarch", "license:Apache-2.0",
-    "depends:node nftables-json conntrack ip-full ip-bridge kmod-nft-core kmod-nft-bridge kmod-nft-netdev kmod-nf-conntrack-netlink"]) {
-    assert.ok(called.includes(argument), argument);
+test("the .apk, of our own writer: the same files as the .ipk, root's, with OpenWrt's lists, scripts for apk, hashes that are right", () => {
+  // By hand, what scripts/write-apk.mjs writes was compared with `apk mkpkg` (3.0.6): the same bytes before deflation; and installed,
+  // upgraded and removed with apk.
+  const apk = readApk(readFileSync(join(inWork("first"), `dots-callhome-${fields.get("Version") ?? ""}.apk`)));
+  const sha256 = (bytes: Buffer): string => createHash("sha256").update(bytes).digest("hex");
+  assert.deepEqual([1, 2, 5, 6, 7].map((field) => apk.info.get(field)), ["dots-callhome", fields.get("Version"), "noarch", "Apache-2.0", "openwrt/dots-callhome"]);
+  assert.equal(apk.hash, sha256(apk.hashed).slice(0, 40));
+  assert.deepEqual(apk.depends, (fields.get("Depends") ?? "").split(", ").sort());
+  const lists = apk.files.filter(({ path }) => path.startsWith("/lib/apk/packages/dots-callhome."));
+  const list = (kind: string): string | undefined => lists.find(({ path }) => path.endsWith(`.${kind}`))?.content?.toString();
+  assert.equal(list("rusers"), "dots-callhome:dots-callhome\n");
+  assert.deepEqual(list("list")?.trim().split("\n"), filesUnder(data).sort());
+  assert.equal(list("conffiles"), "/etc/config/dots-callhome\n");
+  assert.equal(list("conffiles_static"), `/etc/config/dots-callhome ${sha256(readFileSync(join(data, "etc/config/dots-callhome")))}\n`);
+  const packed = apk.files.filter((each) => !lists.includes(each));
+  assert.deepEqual(packed.map(({ path }) => path).sort(), filesUnder(data).sort());
+  for (const { path, mode, owner, size, hash, link, content } of packed) {
+    const there = lstatSync(join(data, path));
+    assert.equal(owner, "root:root", path);
+    if (link !== null) { assert.equal(link, readlinkSync(join(data, path)), path); continue; }
+    assert.deepEqual([mode, size, hash], [there.mode & 0o7777, there.size, content ? sha256(content) : ""], path);
+    assert.ok(content?.equals(readFileSync(join(data, path))), path);
   }
-  assert.equal(called.filter((each) => /^(post-install|post-upgrade|pre-deinstall):/.test(each)).length, 3);
-  const lists = (kind: string): string => readFileSync(join(stub, `data/lib/apk/packages/dots-callhome.${kind}`), "utf8");
-  assert.equal(lists("rusers"), "dots-callhome:dots-callhome\n");
-  assert.deepEqual(lists("list").trim().split("\n"), filesUnder(data).sort());
-  assert.match(lists("conffiles_static"), /^\/etc\/config\/dots-callhome [0-9a-f]{64}\n$/);
+  assert.equal(new Set(apk.files.map(({ mtime }) => mtime)).size, 1);
+  assert.ok(apk.folders.every(({ mode }) => mode === 0o755));
+  const folders = apk.folders.map(({ path }) => path);
+  assert.deepEqual(folders, [...folders].sort());
+  for (const { path } of apk.files) assert.ok(folders.includes(dirname(path)), path);
+  // post-install, pre-deinstall, post-upgrade.
+  assert.deepEqual([...apk.scripts.keys()], [3, 4, 7]);
+  assert.match(apk.scripts.get(7) ?? "", /^#!\/bin\/sh\nexport PKG_UPGRADE=1\n[^]*add_group_and_user\ndefault_postinst\n[^]*killall -HUP ubusd/);
+  assert.match(apk.scripts.get(4) ?? "", /default_prerm\n[^]*remove-traces/);
+  for (const script of apk.scripts.values()) execFileSync("busybox", ["ash", "-n"], { input: script });
+});
+
+test("the .apk writer: empty files, large ones, long names, links, a folder that is not everybody's", () => {
+  const entries = [
+    { path: "./", mode: 0o755 }, { path: "./a/", mode: 0o700 }, { path: "./a-b/", mode: 0o755 },
+    { path: "./a/empty", mode: 0o600, content: Buffer.alloc(0) }, { path: "./a/large", mode: 0o755, content: Buffer.alloc(70_000, 7) },
+    { path: "./a-b/l", mode: 0o777, link: "../a/large" }, { path: `./a-b/${"n".repeat(90)}`, mode: 0o644, content: Buffer.from("text") }, { path: "./b", mode: 0o644, content: Buffer.from("text") },
+  ];
+  const info = { name: "x", version: "1-r1", description: "d".repeat(70_000), arch: "noarch", depends: ["b", "a"] };
+  const apk = readApk(apkOf({ info, scripts: { "post-install": `#!/bin/sh\n${"# ".repeat(300)}\n` }, entries, time: 1_800_000_000 }));
+  assert.deepEqual(apk.folders, [{ path: "/", mode: 0o755 }, { path: "/a", mode: 0o700 }, { path: "/a-b", mode: 0o755 }]);
+  assert.deepEqual(apk.files.map(({ path, size, mtime }) => [path, size, mtime]), [
+    ["/b", 4, 1_800_000_000], ["/a/empty", 0, 1_800_000_000], ["/a/large", 70_000, 1_800_000_000], ["/a-b/l", 10, 1_800_000_000], [`/a-b/${"n".repeat(90)}`, 4, 1_800_000_000],
+  ]);
+  assert.equal(apk.files[3]?.link, "../a/large");
+  assert.deepEqual([apk.info.get(4)?.length, apk.depends], [70_000, ["a", "b"]]);
+  assert.equal(readApk(apkOf({ info: { ...info, depends: [] }, scripts: {}, entries: [], time: 1 })).files.length, 0);
 });

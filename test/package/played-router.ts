@@ -35,6 +35,18 @@ export function buildPackage(folder: string, env: Readonly<Record<string, string
   return join(folder, file);
 }
 
+let built: string | undefined;
+
+/** The package, built once for all routers of a test file. */
+function packageOfAll(): string {
+  if (built === undefined) {
+    const folder = mkdtempSync(join(tmpdir(), "dch-built-"));
+    process.once("exit", () => { rmSync(folder, { recursive: true, force: true }); });
+    built = buildPackage(folder);
+  }
+  return built;
+}
+
 /** Unpacks a package with tar; returns the folders of its data and of its control files. */
 export function unpackPackage(file: string, folder: string): { data: string; control: string; parts: string } {
   const at = { data: join(folder, "data"), control: join(folder, "control"), parts: join(folder, "parts") };
@@ -47,7 +59,7 @@ export function unpackPackage(file: string, folder: string): { data: string; con
 
 export function playRouter({ jail = false }: { jail?: boolean } = {}): PlayedRouter {
   const work = mkdtempSync(join(tmpdir(), "dch-router-"));
-  const { data: root } = unpackPackage(buildPackage(work), work);
+  const { data: root } = unpackPackage(packageOfAll(), work);
   const write = (path: string, text: string, mode = 0o644): void => {
     mkdirSync(join(root, path, ".."), { recursive: true });
     writeFileSync(join(root, path), text);

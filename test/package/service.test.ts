@@ -91,17 +91,19 @@ test("in a jail: its own user, CAP_NET_ADMIN alone, what it needs and no more", 
   assert.equal((await router.run(`${setUp}; ${init("start")}`)).code, 0);
   const message = router.procd();
   const param = (name: string): string[] | undefined => message.find(([kind, which]) => kind === "param" && which === name)?.slice(2);
-  assert.deepEqual(param("command"), ["/usr/bin/node", "/usr/lib/dots-callhome/dots-callhome.js", "run", "--config", "/var/run/dots-callhome-config/dots-callhome"]);
+  assert.deepEqual(param("command"), ["/usr/libexec/dots-callhome", "--v8-pool-size=1", "/usr/lib/dots-callhome/dots-callhome.js", "run", "--config", "/var/run/dots-callhome-config/dots-callhome"]);
   assert.deepEqual(["user", "group", "no_new_privs", "stdout", "stderr"].map(param), [["dots-callhome"], ["dots-callhome"], ["1"], ["1"], ["1"]]);
   assert.deepEqual(param("respawn"), ["3600", "10", "0"]);
+  // procd restarts a service when these have changed: apk starts after an upgrade what it has never stopped.
+  assert.deepEqual(param("file"), ["/usr/lib/dots-callhome/dots-callhome.js", "/usr/lib/dots-callhome/dtls.wasm"]);
   assert.deepEqual(param("capabilities"), ["/etc/capabilities/dots-callhome.json"]);
   const capabilities = JSON.parse(router.read("etc/capabilities/dots-callhome.json")) as Record<string, string[]>;
   assert.deepEqual(Object.keys(capabilities).sort(), ["ambient", "bounding", "effective", "inheritable", "permitted"]);
   for (const set of Object.values(capabilities)) assert.deepEqual(set, ["CAP_NET_ADMIN"]);
-  assert.deepEqual(message.find(([kind]) => kind === "jail"), ["jail", "dots-callhome", "log", "ubus", "procfs", "requirejail"]);
+  assert.deepEqual(message.find(([kind]) => kind === "jail"), ["jail", "dots-callhome", "procfs", "requirejail"]);
   assert.deepEqual(message.find(([kind]) => kind === "read-write"), ["read-write", "/etc/dots-callhome", "/var/run/dots-callhome"]);
   const shown = message.find(([kind]) => kind === "read-only") ?? [];
-  for (const path of ["/usr/lib/dots-callhome", "/var/run/dots-callhome-config", "/usr/sbin/nft", "/usr/sbin/conntrack", "/sbin/ip", "/sbin/bridge", "/tmp/dhcp.leases", "/tmp/hosts", "/etc/keys/isp.psk"]) {
+  for (const path of ["/usr/lib/dots-callhome", "/var/run/dots-callhome-config", "/var/run/ubus", "/var/run/dots-callhome-config/resolv.conf:/etc/resolv.conf", "/usr/sbin/nft", "/usr/sbin/conntrack", "/sbin/ip", "/sbin/bridge", "/tmp/dhcp.leases", "/tmp/hosts", "/etc/keys/isp.psk"]) {
     assert.ok(shown.includes(path), path);
   }
   for (const path of ["/", "/etc", "/etc/config", "/tmp", "/bin/sh", "/bin/busybox"]) assert.ok(!shown.includes(path), path);
@@ -123,6 +125,53 @@ test("in a jail: every file outside its own folder that the sources name is show
   router.write("etc/config/dhcp", "config host\n\toption name 'printer'\n", 0o600);
   await router.run(init("reload"));
   assert.match(router.read("tmp/run/dots-callhome-config/dhcp"), /printer/);
+});
+
+test("in a jail: it asks the name servers of today, wherever netifd's file has gone", async () => {
+  const router = routerWith({ jail: true, provider: {} });
+  router.write("tmp/resolv.conf", "nameserver 192.0.2.53\n");
+  await router.run(`ln -s /tmp/resolv.conf /etc/resolv.conf; ${setUp}; ${init("start")}`);
+  const copy = join(router.root, "tmp/run/dots-callhome-config/resolv.conf");
+  assert.equal(readFileSync(copy, "utf8"), "nameserver 192.0.2.53\n");
+  const { ino, mode } = statSync(copy);
+  assert.equal(mode & 0o777, 0o644);
+  await router.run("echo 'nameserver 192.0.2.54' >/tmp/new; mv /tmp/new /tmp/resolv.conf; ACTION=ifup INTERFACE=wan DEVICE=wan ash /etc/hotplug.d/iface/90-dots-callhome");
+  assert.equal(readFileSync(copy, "utf8"), "nameserver 192.0.2.53\n", "no daemon, nothing to do");
+  await router.run(`node -e "require('net').createServer().listen('/var/run/dots-callhome/control.sock', () => process.kill(process.pid, 'SIGKILL'))"
+    ACTION=ifup INTERFACE=wan DEVICE=wan ash /etc/hotplug.d/iface/90-dots-callhome`);
+  assert.equal(readFileSync(copy, "utf8"), "nameserver 192.0.2.54\n");
+  assert.equal(statSync(copy).ino, ino, "the jail shows the inode");
+});
+
+test("in a jail: the folder of ubus' socket is shown, not all of /var/run for one that lies there, and nothing where ubus is not wanted", async () => {
+  const shown = async (socket: string): Promise<readonly string[]> => {
+    const router = routerWith({ jail: true, provider: {} });
+    router.write("etc/config/dots-callhome", router.read("etc/config/dots-callhome").replace("\toption log_level", `\toption ubus_socket '${socket}'\n\toption log_level`), 0o600);
+    await router.run(`${setUp}; ${init("start")}`);
+    return (router.procd().find(([kind]) => kind === "read-only") ?? []).filter((path) => path.includes("ubus") || path === "/var/run");
+  };
+  assert.deepEqual(await shown("/srv/ubus/its.sock"), ["/srv/ubus"]);
+  assert.deepEqual(await shown("/var/run/ubus.sock"), ["/var/run/ubus.sock"]);
+  assert.deepEqual(await shown("none"), []);
+});
+
+test("in a jail: leases that a DHCP server replaces are no reason to restart, a first lease file is, and so is a replaced key", async () => {
+  const router = routerWith({ jail: true, provider: { psk_file: "/root/isp.psk" } });
+  router.write("root/isp.psk", "a key that nobody else has\n", 0o600);
+  router.write("tmp/odhcpd.leases", "");
+  await router.run(`${setUp}; ${init("start")}`);
+  const reloaded = async (change: string): Promise<string[] | undefined> => {
+    router.procd();
+    await router.run(`${change}; ${init("reload")}`);
+    return router.procd()[0];
+  };
+  const hangUp = ["signal", "dots-callhome", "*", "HUP"];
+  assert.deepEqual(await reloaded("echo >/tmp/new; mv /tmp/new /tmp/odhcpd.leases"), hangUp);
+  assert.deepEqual(await reloaded("printf 'config dnsmasq\n\toption leasefile /tmp/odhcpd.leases\n' >/etc/config/dhcp; true"), ["delete"], "/etc/config/dhcp has come");
+  assert.deepEqual(await reloaded("printf 'config dnsmasq\n' >/etc/config/dhcp"), hangUp, "the same files, said otherwise");
+  assert.deepEqual(await reloaded("touch /tmp/dhcp.leases"), ["delete"]);
+  assert.deepEqual(await reloaded("cp /root/isp.psk /tmp/new; mv /tmp/new /root/isp.psk"), ["delete"]);
+  assert.deepEqual(await reloaded("true"), hangUp);
 });
 
 test("in a jail: the daemon owns its folders and keys and nothing else, and its copy of the configuration is not the world's", async () => {
