@@ -3,16 +3,15 @@ import type { DropCount, MitigationId } from "../model/mitigation.ts";
 import { renderTransaction } from "../nftables/render-statement.ts";
 import type { TableNames } from "../nftables/read-json.ts";
 import type { Statement } from "../nftables/statement.ts";
-import { claimsOf } from "./claim.ts";
 import type { Claim } from "./claim.ts";
+import { claimsOnce, exactKeysOnce } from "./once.ts";
 import { layDeviceChains } from "./device-chains.ts";
-import { exactKeysOf } from "./exact-keys.ts";
 import { layHashMaps } from "./hash-maps.ts";
 import { counterName, forwardChain, leftCounterName, limitName, table, wanChain, wanLimitName } from "./names.ts";
 import { findOverlapping } from "./overlap.ts";
 import type { ChainClaim, ExactClaim } from "./parts.ts";
 import { groupBy, selectorText } from "./parts.ts";
-import { layQuarantine } from "./quarantine-chains.ts";
+import { isLaidByQuarantine, layQuarantine } from "./quarantine-chains.ts";
 import { layReportedChains, nothingReported, reportedNow } from "./reported-chains.ts";
 
 /** An empty table, or none. */
@@ -31,22 +30,23 @@ export function renderRuleset(...parameters: Parameters<typeof buildRuleset>): s
  *
  * Traffic that can be named exactly is an element of a hash map, whatever the number of rules. The rest, and what
  * several mitigations claim, are rules in a chain of the device, which the traffic of other devices never enters.
+ * `notice`: as for `layQuarantine`.
  * Throws InvalidRule.
  */
 export function buildRuleset(
   rules: readonly EnforcementRule[], held: TableNames = nothingHeld, counted: ReadonlyMap<MitigationId, FilterCount> = new Map(),
-  reported: ReportedTraffic = nothingReported,
+  reported: ReportedTraffic = nothingReported, notice = true,
 ): readonly Statement[] {
   // Deleting what may be absent: after `add` it is not.
   const watched = reportedNow(reported);
   if (rules.length === 0 && watched.length === 0) return [{ do: "add table", table }, { do: "delete table", table }];
 
-  const claims = rules.flatMap(claimsOf);
+  const claims = rules.flatMap(claimsOnce);
   const { exact, others } = partClaims(claims);
   const hashMaps = layHashMaps(exact);
   const chains = layDeviceChains(others);
   const wan = layReportedChains(reported);
-  const quarantine = layQuarantine(rules);
+  const quarantine = layQuarantine(rules, notice);
   const mitigations = [...new Set([...rules, ...watched].map(({ mitigation }) => mitigation))].sort((a, b) => a - b);
   const watchedIds = new Set(watched.map(({ mitigation }) => mitigation));
   const declared: readonly Statement[] = [
@@ -83,20 +83,28 @@ export function buildRuleset(
 
 /** What the table holds once these statements have taken effect. */
 export function namesDeclared(statements: readonly Statement[]): TableNames {
-  const named = (kind: string): string[] => statements.flatMap((statement) => (
-    "name" in statement && statement.do === `add ${kind}` ? [statement.name] : []
-  ));
-  return { chains: named("chain"), sets: named("set"), maps: named("map"), counters: named("counter"), limits: named("limit") };
+  const named = { chains: [] as string[], sets: [] as string[], maps: [] as string[], counters: [] as string[], limits: [] as string[] };
+  for (const statement of statements) {
+    if (!("name" in statement)) continue;
+    if (statement.do === "add chain") named.chains.push(statement.name);
+    else if (statement.do === "add set") named.sets.push(statement.name);
+    else if (statement.do === "add map") named.maps.push(statement.name);
+    else if (statement.do === "add counter") named.counters.push(statement.name);
+    else if (statement.do === "add limit") named.limits.push(statement.name);
+  }
+  return named;
 }
 
-function partClaims(claims: readonly Claim[]): { exact: ExactClaim[]; others: ChainClaim[] } {
+/** What is laid in hash maps, and what in chains; a quarantine that nobody shares is laid by `layQuarantine`. */
+export function partClaims(claims: readonly Claim[]): { exact: ExactClaim[]; others: ChainClaim[] } {
   const exact: ExactClaim[] = [];
   const others: ChainClaim[] = [];
   for (const blocked of groupBy(claims.filter(({ allowed }) => allowed === null), selectorText).values()) {
     const shared = blocked.length > 1 ? findOverlapping(blocked) : undefined;
     for (const claim of blocked) {
+      if (isLaidByQuarantine(claim) && shared?.has(claim) !== true) continue;
       // A hash map has one counter for a key, and the first drop ends a packet: what is shared must go elsewhere.
-      const keys = shared?.has(claim) === true ? undefined : exactKeysOf(claim);
+      const keys = shared?.has(claim) === true ? undefined : exactKeysOnce(claim);
       if (keys) exact.push({ claim, keys });
       else others.push({ claim, shared: shared?.has(claim) === true });
     }
@@ -112,7 +120,8 @@ function declareCounters(id: MitigationId, from: FilterCount | undefined, isWatc
   return [counter(counterName(id), from), ...(isWatched ? [counter(leftCounterName(id), from?.left)] : [])];
 }
 
-function declareLimits(claims: readonly Claim[], reported: ReportedTraffic): Statement[] {
+/** Those of `limit`. */
+export function declareLimits(claims: readonly Claim[], reported: ReportedTraffic = nothingReported): Statement[] {
   const limits = new Map<string, number>();
   for (const { mitigation, allowed } of claims) if (allowed !== null) limits.set(limitName(mitigation, allowed), allowed);
   for (const { mitigation, action, packetsPerSecond } of reportedNow(reported)) if (action === "limit") limits.set(wanLimitName(mitigation, packetsPerSecond), packetsPerSecond);

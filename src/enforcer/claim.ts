@@ -36,6 +36,8 @@ export interface Claim {
   readonly allowed: number | null;
   /** Whole seconds, at least 1. */
   readonly timeout: Seconds;
+  /** Of a quarantine. */
+  readonly isQuarantine?: true;
 }
 
 /** A rule that no caller should have made. */
@@ -73,7 +75,7 @@ function quarantineClaims(rule: EnforcementRule, timeout: Seconds): Claim[] {
     selector: { by: "destination", family: address.family, key: formatIpAddress(address) } as const, families: [address.family],
   }));
   return [...senders(rule), ...receivers].flatMap(({ selector, families }) => families.map((family) => (
-    { mitigation: rule.mitigation, selector, family, prefixes: [everywhere[family]], services: anyService, allowed: null, timeout }
+    { mitigation: rule.mitigation, selector, family, prefixes: [everywhere[family]], services: anyService, allowed: null, timeout, isQuarantine: true } as const
   )));
 }
 

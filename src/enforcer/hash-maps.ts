@@ -1,9 +1,9 @@
-import { renderValue } from "../nftables/render-value.ts";
 import type { Element, Expression, Statement } from "../nftables/statement.ts";
 import type { IpFamily } from "../model/ip-prefix.ts";
 import type { Selector } from "./claim.ts";
 import { shapeFields, shapes, shapeTypes } from "./exact-keys.ts";
 import type { Shape } from "./exact-keys.ts";
+import { keyText } from "./once.ts";
 import { counterName, forwardChain, shapeMapName, table } from "./names.ts";
 import type { ExactClaim, Parts } from "./parts.ts";
 
@@ -43,7 +43,7 @@ function fillMaps(claims: readonly ExactClaim[]): HashMap[] {
       const name = shapeMapName(shape, by, family);
       const map = maps.get(name) ?? { shape, by, family, elements: new Map<string, Element & { timeout: number }>() };
       maps.set(name, map);
-      const text = key.map(renderValue).join(" . ");
+      const text = keyText(key);
       // Rules of one mitigation may repeat each other: the longest holds.
       const timeout = Math.max(claim.timeout, map.elements.get(text)?.timeout ?? 0);
       map.elements.set(text, { key, timeout, value: { object: counterName(claim.mitigation) } });

@@ -12,13 +12,15 @@ export const table: Table = { family: "inet", name: "dots_callhome" };
 /** For what stays within one bridge. */
 export const bridgeTable: Table = { family: "bridge", name: "dots_callhome" };
 
-/** For what leaves by the WAN's network card. */
-export const egressTable: Table = { family: "netdev", name: "dots_callhome" };
+/** At network cards, before and after all else: the ports that devices are on, and what leaves by the WAN. */
+export const netdevTable: Table = { family: "netdev", name: "dots_callhome" };
 
 export const forwardChain = "forward";
 /** With the router itself. */
 export const inputChain = "input";
 export const outputChain = "output";
+/** Before routing: to the page that says why. */
+export const noticeChain = "notice";
 /** At postrouting, after NAT. */
 export const wanChain = "wan";
 
@@ -45,6 +47,16 @@ export function reportedMapName({ family, length }: IpPrefix): string {
 export function reportedChainName(prefix: IpPrefix): string {
   return `reported_${formatIpAddress(prefix).replaceAll(/[.:]/g, "_")}_${String(prefix.length)}`;
 }
+
+/** From a quarantined device to its limits: new connections to the notice page, and packets to it. */
+export const noticeMapNames = { connections: "notice_by_mac", packets: "notice_packets_by_mac" } as const;
+
+export function noticeLimitName(mitigation: MitigationId, of: keyof typeof noticeMapNames): string {
+  return `notice${String(mitigation)}_${of}`;
+}
+
+/** At a network card: the set of these devices, and their chain. */
+export const quarantinedName = "quarantined";
 
 /** From a quarantined device to its counter. */
 export const quarantineMapNames = { mac: "quarantine_by_mac", 4: "quarantine_by_destination4", 6: "quarantine_by_destination6" } as const;
@@ -91,14 +103,15 @@ export function selectorFamily(claim: Claim): IpFamily {
   return claim.selector.by === "mac" ? claim.family : claim.selector.family;
 }
 
-/** Adds what was counted elsewhere: drops on a bridge; what left, at the network card, which knows best. */
+/** Adds what was counted elsewhere: drops on a bridge and at network cards; what left, at the card, which knows best. */
 export function withOtherCounts(
-  counts: ReadonlyMap<MitigationId, FilterCount>, bridged: ReadonlyMap<string, DropCount>, left: ReadonlyMap<string, DropCount>,
+  counts: ReadonlyMap<MitigationId, FilterCount>, drops: readonly ReadonlyMap<string, DropCount>[], left: ReadonlyMap<string, DropCount>,
 ): ReadonlyMap<MitigationId, FilterCount> {
   return new Map([...counts].map(([id, count]) => {
-    const more = bridged.get(counterName(id)) ?? { packets: 0, bytes: 0 };
+    const more = drops.flatMap((counters) => counters.get(counterName(id)) ?? []);
+    const sum = (unit: keyof DropCount): number => more.reduce((all, each) => all + each[unit], count[unit]);
     const out = left.get(leftCounterName(id)) ?? count.left;
-    return [id, { packets: count.packets + more.packets, bytes: count.bytes + more.bytes, ...(out ? { left: { packets: out.packets, bytes: out.bytes } } : {}) }];
+    return [id, { packets: sum("packets"), bytes: sum("bytes"), ...(out ? { left: { packets: out.packets, bytes: out.bytes } } : {}) }];
   }));
 }
 

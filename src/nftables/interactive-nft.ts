@@ -24,6 +24,8 @@ type Process = ReturnType<typeof startProcess>;
 
 /** A process is replaced after so many characters, for the same reason. */
 const mostCharacters = 4 * 1024 * 1024;
+/** Milliseconds. */
+const startsWithin = 2_000;
 /** Ten errors, each with the line that it is about. */
 const outputLimit = 1024 * 1024;
 
@@ -37,7 +39,7 @@ const outputLimit = 1024 * 1024;
  * is built without `-i`) all goes to `spawned` from then on.
  */
 export function interactiveNft({
-  command = ["nft"], timeout = 10_000, spawned = spawnNft({ command, timeout }), idle = 30_000, mostTransactions = 2_000, longestLine = 64 * 1024,
+  command = ["nft"], timeout = 10_000, spawned = spawnNft({ command, timeout }), idle = 30_000, mostTransactions = 2_000, longestLine = 16 * 1024,
 }: InteractiveOptions = {}): InteractiveNft {
   let isThere = true;
   let live: Process | undefined;
@@ -54,7 +56,7 @@ export function interactiveNft({
     end();
     const started = startProcess(command);
     try {
-      if (await started.ask("", timeout) === "") return live = started;
+      if (await started.ask("", Math.min(timeout, startsWithin)) === "") return live = started;
     } catch {
       // No `-i`, or nothing that can be relied on.
     }
@@ -134,8 +136,10 @@ function startProcess([program, ...before]: readonly [string, ...string[]]) {
   };
   child.on("error", (error) => { over(error.message); });
   child.on("close", (code, signal) => { over(signal ?? `exit code ${String(code)}`); });
-  // An idle process does not keep the caller's alive; the time-out of a transaction does.
-  for (const handle of [child, child.stdin, child.stdout, child.stderr]) if ("unref" in handle) (handle as { unref(): void }).unref();
+  /** An idle process does not keep the caller's alive. */
+  const keepAlive = (verb: "ref" | "unref"): void => {
+    for (const handle of [child, child.stdin, child.stdout, child.stderr] as Partial<Record<typeof verb, () => void>>[]) handle[verb]?.();
+  };
 
   return {
     isAlive: () => !isOver && failure === undefined,
@@ -155,14 +159,17 @@ function startProcess([program, ...before]: readonly [string, ...string[]]) {
         const done = (settle: () => void): void => {
           clearTimeout(timer);
           listen = () => undefined;
+          keepAlive("unref");
           settle();
         };
         listen = () => {
           // Cheap first: a refusal may be long.
           const at = complaints.includes(token) ? complaints.search(acknowledgement) : -1;
-          if (failure && isOver) done(() => { reject(failure as NftError); });
-          else if (!failure && at >= 0) done(() => { resolve(complaints.slice(0, at).trim()); });
+          const reason = failure;
+          if (reason && isOver) done(() => { reject(reason); });
+          else if (!reason && at >= 0) done(() => { resolve(complaints.slice(0, at).trim()); });
         };
+        keepAlive("ref");
         if (isOver) listen();
         else child.stdin.write(`${line}\n${token}\n`);
       });

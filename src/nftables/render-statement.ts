@@ -35,13 +35,14 @@ export function renderStatement(statement: Statement): string {
     case "add limit": {
       const rate = renderInteger(statement.packetsPerSecond, 1, 0xffff_ffff, "rate");
       const burst = renderInteger(statement.burst, 1, 0xffff_ffff, "burst");
-      return `add limit ${table} ${renderName(statement.name)} { rate over ${rate}/second burst ${burst} packets }`;
+      return `add limit ${table} ${renderName(statement.name)} { rate ${statement.within === true ? "" : "over "}${rate}/second burst ${burst} packets }`;
     }
     case "add elements":
     case "delete elements":
       return `${statement.do.replace("elements", "element")} ${table} ${renderName(statement.set)} ${renderElements(statement.elements)}`;
     case "add rule":
-      return `add rule ${table} ${renderName(statement.chain)} ${renderRule(statement.rule)}`;
+    case "insert rule":
+      return `${statement.do} ${table} ${renderName(statement.chain)} ${renderRule(statement.rule)}`;
     default:
       return `${statement.do} ${table} ${renderName(statement.name)}`;
   }
@@ -96,6 +97,7 @@ function renderExpression(expression: Expression): string {
       : `${expression.match} ${operator}${renderValues(expression.values)}`;
   }
   if ("verdict" in expression) return renderVerdict(expression.verdict);
+  if ("redirect" in expression) return `redirect to :${renderInteger(expression.redirect, 1, 65535, "port")}`;
   if ("vmap" in expression) {
     const mask = expression.mask === undefined ? "" : ` & ${renderValue({ ip: expression.mask })}`;
     return `${renderKey(expression.key)}${mask} vmap @${renderName(expression.vmap)}`;

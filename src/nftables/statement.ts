@@ -14,7 +14,7 @@ export type KeyType = "ether_addr" | "ipv4_addr" | "ipv6_addr" | "nf_proto" | "i
 export type Field =
   | "ether saddr" | "ether daddr" | "ether type"
   | "ip saddr" | "ip daddr" | "ip6 saddr" | "ip6 daddr"
-  | "meta nfproto" | "meta l4proto" | "th sport" | "th dport" | "icmp type" | "icmpv6 type"
+  | "meta nfproto" | "meta protocol" | "meta l4proto" | "th sport" | "th dport" | "icmp type" | "icmpv6 type"
   | "ct original ip saddr" | "ct original ip6 saddr" | "ct reply ip saddr" | "ct reply ip6 saddr" | "ct direction"
   | "meta iiftype" | "iifname" | "oifname";
 
@@ -44,6 +44,8 @@ export type Expression =
   /** The same, in the object that a map holds for the key; without an element for the key the rule ends here. */
   | { readonly object: ObjectKind; readonly key: readonly Field[]; readonly map: string }
   | { readonly verdict: Verdict }
+  /** In a nat chain at prerouting: to this port of the router itself. */
+  | { readonly redirect: number }
   /** `mask`, an address: only these bits of the field are looked up. */
   | { readonly vmap: string; readonly key: readonly Field[]; readonly mask?: string }
   /** Adds the packet's key to a dynamic set, or begins its timeout anew; each element counts its packets. A full set ends the rule. */
@@ -78,10 +80,12 @@ export type Statement =
   | { readonly do: "add map"; readonly table: Table; readonly name: string; readonly key: readonly KeyType[]; readonly flags: readonly SetFlag[]; readonly holds: ObjectKind | "verdict" }
   /** `packets` and `bytes` are where a new counter starts; one that exists goes on from where it is. */
   | { readonly do: "add counter"; readonly table: Table; readonly name: string; readonly packets?: number; readonly bytes?: number }
-  /** Matches what exceeds the rate. */
-  | { readonly do: "add limit"; readonly table: Table; readonly name: string; readonly packetsPerSecond: number; readonly burst: number }
+  /** Matches what exceeds the rate, or else what keeps within it. */
+  | { readonly do: "add limit"; readonly table: Table; readonly name: string; readonly packetsPerSecond: number; readonly burst: number; readonly within?: boolean }
   | { readonly do: "add elements" | "delete elements"; readonly table: Table; readonly set: string; readonly elements: readonly Element[] }
   | { readonly do: "add rule"; readonly table: Table; readonly chain: string; readonly rule: readonly Expression[] }
+  /** Before all others of the chain. */
+  | { readonly do: "insert rule"; readonly table: Table; readonly chain: string; readonly rule: readonly Expression[] }
   | { readonly do: `${"flush" | "delete"} ${"set" | "map" | "chain"}` | `delete ${ObjectKind}`; readonly table: Table; readonly name: string }
   /** For those who read the rendered text. */
   | { readonly comment: string };

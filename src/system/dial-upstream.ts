@@ -17,6 +17,8 @@ export interface DialSettings {
   readonly transports: readonly Transport[];
   /** Addresses to dial from, of the device that the upstream is bound to; a family without one is not dialled. Undefined = any. */
   localAddresses(): readonly { readonly address: string; readonly family: 4 | 6 }[] | undefined;
+  /** No session begins before. A handshake over UDP does, since what is lost meanwhile is sent again. */
+  readonly ready?: Promise<void>;
   readonly clock: Clock;
 }
 
@@ -51,6 +53,7 @@ export function openDial(module: DtlsModule, settings: DialSettings): Dial {
         );
         const saved = channel.saveSession();
         if (saved) dtlsSessions.set(address, saved);
+        await settings.ready;
         const { cipherSuite, resumed } = channel.details;
         return Object.assign(channel, { secured: describe("DTLSv1.2", cipherSuite, resumed) });
       } catch (error) {
@@ -60,6 +63,7 @@ export function openDial(module: DtlsModule, settings: DialSettings): Dial {
   };
 
   const dialTcp = async (address: string, serverName: string, localAddress: string | undefined, events: ChannelEvents, signal: AbortSignal): Promise<Channel> => {
+    await settings.ready;
     // A resumed session verifies nothing anew: it is for this name only.
     const key = `${serverName} ${address}`;
     const session = tlsSessions.get(key);

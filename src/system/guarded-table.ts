@@ -15,6 +15,8 @@ export interface Guard {
 
 /** Our own transactions are announced within this time, milliseconds; later than that, it was somebody else. */
 const announcedWithin = 2_000;
+/** Or within so many times what they took: a slow router whose monitor lags must not take its own changes for another's, over and over. */
+const announcedWithinTimes = 10;
 /** A script that loads many tables makes many transactions: they are answered together. */
 const settle = 150;
 /** Two programs that both insist on their rules must not do so at full speed. */
@@ -27,6 +29,7 @@ const leastPause = 1_000;
 export function guardTables(tables: readonly Table[], { command }: Pick<SpawnOptions, "command">, disturbed: () => void): Guard {
   let unannounced = 0;
   let lastOwn = 0;
+  let patience = announcedWithin;
   let stopMonitor: (() => void) | undefined;
   let timer: NodeJS.Timeout | undefined;
   let lastRaised = 0;
@@ -40,7 +43,7 @@ export function guardTables(tables: readonly Table[], { command }: Pick<SpawnOpt
     }, Math.max(settle, lastRaised + leastPause - performance.now()));
   };
   const changed = (): void => {
-    if (performance.now() - lastOwn > announcedWithin) unannounced = 0;
+    if (performance.now() - lastOwn > patience) unannounced = 0;
     if (unannounced > 0) unannounced -= 1;
     else raise();
   };
@@ -53,6 +56,7 @@ export function guardTables(tables: readonly Table[], { command }: Pick<SpawnOpt
   return {
     async own(transaction) {
       unannounced += 1;
+      const began = performance.now();
       try {
         return await transaction();
       } catch (error) {
@@ -60,6 +64,7 @@ export function guardTables(tables: readonly Table[], { command }: Pick<SpawnOpt
         throw error;
       } finally {
         lastOwn = performance.now();
+        patience = Math.max(announcedWithin, announcedWithinTimes * (lastOwn - began));
       }
     },
     holds(anything) {

@@ -34,7 +34,7 @@ const mostCommands = 20; // in syncEvery
 const verbs = ["approve", "deny", "release"] as const;
 
 /**
- * Keeps the mitigations as retained topics, and publishes events. The client library is 369 KB of the bundle, costs 15 MB of memory and is loaded only here.
+ * Keeps the mitigations as retained topics, and publishes events. The client library is 369 KB, costs 17 MB of memory, and is unpacked and loaded only here.
  * Its own queue has no bound, so nothing is handed to it while the broker is away: retained topics are compared with what was
  * published when it is back, events wait in a list that forgets the oldest.
  */

@@ -1,58 +1,92 @@
-import { additionsTo, layDown, type Laid } from "../enforcer/additions.ts";
+import { additionsTo, changesTo, layDown, type Laid } from "../enforcer/additions.ts";
+import { NftError } from "../nftables/nft-error.ts";
 import type { CounterValue } from "../nftables/read-json.ts";
 import type { Nftables } from "../nftables/open-nftables.ts";
-import type { Statement, Table } from "../nftables/statement.ts";
+import type { BaseChain, Statement, Table } from "../nftables/statement.ts";
+
+type Counters = ReadonlyMap<string, CounterValue>;
+
+/**
+ * The whole table; nothing if it is not needed. `counted`: so far. `refused`: hooks that the kernel did not have a moment ago; without
+ * them it may take the rest.
+ */
+type Build = (counted: Counters, refused: readonly BaseChain[]) => readonly Statement[];
 
 /** A table in a family that a kernel may be without: what it adds is then missing, and the rest holds all the same. */
 export interface OptionalTable {
-  /** `build` gets what was counted so far. `null`: it is not needed. */
-  replace(build: ((counted: ReadonlyMap<string, CounterValue>) => readonly Statement[]) | null): Promise<void>;
-  /** Counters by name; none while the kernel does not have the table. */
-  count(): Promise<ReadonlyMap<string, CounterValue>>;
+  replace(build: Build): Promise<void>;
+  /** Counters by name: of the table as it is, none while the kernel does not have it; and with those that it no longer has. */
+  count(): Promise<{ readonly now: Counters; readonly ever: Counters }>;
   /** Somebody else may have changed it. */
   forget(): void;
   /** Why it is missing although it is needed. */
   problem(): string | undefined;
 }
 
-export function openOptionalTable(nftables: Nftables, table: Table, run: (statements: readonly Statement[]) => Promise<void>): OptionalTable {
-  let isThere = false;
+/** Transactions that are tried before all is given up: there is a hook at most for each network card. */
+const mostAttempts = 8;
+
+/** `isCurrent`: of a counter's name, whether anybody still asks for it. */
+export function openOptionalTable(
+  nftables: Nftables, table: Table, run: (statements: readonly Statement[]) => Promise<void>, isCurrent: (counter: string) => boolean,
+): OptionalTable {
+  const removal: readonly Statement[] = [{ do: "add table", table }, { do: "delete table", table }];
+  let isThere = true; // an earlier run may have left it, with what it has counted
   let laid: Laid | undefined;
   let mayHold = true; // an earlier run may have left it
-  let counted: ReadonlyMap<string, CounterValue> = new Map();
+  let counted: Counters = new Map();
+  let refused: readonly BaseChain[] = [];
   let problem: string | undefined;
-  const count = async (): Promise<ReadonlyMap<string, CounterValue>> => {
-    if (!isThere) return new Map();
-    const counters = await nftables.listCounters(table);
-    counted = new Map([...counted, ...counters]);
+  const count = async (): Promise<Counters> => {
+    // A kernel without the family says so when it is to take the table.
+    const counters = isThere ? await nftables.listCounters(table).catch(() => new Map<string, CounterValue>()) : new Map<string, CounterValue>();
+    counted = new Map([...counted, ...counters].filter(([name]) => isCurrent(name)));
     return counters;
   };
-  return {
-    count,
-    async replace(build) {
-      if (build === null && !mayHold) return;
-      const added = build && laid && additionsTo(laid, layDown(build(counted), performance.now()));
+  /** What the kernel took of it. */
+  const runWhole = async (build: Build): Promise<readonly Statement[]> => {
+    refused = [];
+    for (let attempt = 1; ; attempt += 1) {
+      const whole = build(counted, refused);
       try {
-        if (added) {
-          if (added.statements.length > 0) await run(added.statements);
-          laid = added.laid;
+        await run(whole.length === 0 ? removal : whole);
+        return whole;
+      } catch (error) {
+        const hook = error instanceof NftError && error.statement && "base" in error.statement ? error.statement.base : undefined;
+        // The whole may be repeated where nobody knows whether it has happened.
+        const isUnknown = error instanceof NftError && error.failure === "died";
+        if ((!hook && !isUnknown) || attempt === mostAttempts) throw error;
+        if (hook) refused = [...refused, hook];
+      }
+    }
+  };
+  return {
+    count: async () => ({ now: await count(), ever: counted }),
+    async replace(build) {
+      const wanted = build(counted, refused);
+      const isNeeded = wanted.length > 0;
+      if (!isNeeded && !mayHold) return;
+      const next = isNeeded && laid ? layDown(wanted, performance.now()) : undefined;
+      const step = laid && next && (additionsTo(laid, next) ?? changesTo(laid, next));
+      try {
+        // Where a step is refused the table is not as we left it: the whole mends that.
+        if (step && (step.statements.length === 0 || await run(step.statements).then(() => true, () => false))) {
+          laid = step.laid;
           return;
         }
         laid = undefined;
         await count();
-        const whole = build?.(counted);
-        await run(whole ?? [{ do: "add table", table }, { do: "delete table", table }]);
-        laid = whole && layDown(whole, performance.now());
+        const whole = await runWhole(build);
+        isThere = whole.length > 0;
+        laid = isThere ? layDown(whole, performance.now()) : undefined;
         problem = undefined;
-        isThere = build !== null;
       } catch (error) {
         // Where it is not needed there is nothing to complain of, nor anything left behind.
-        problem = build === null ? undefined : error instanceof Error ? error.message : String(error);
+        problem = !isNeeded ? undefined : error instanceof Error ? error.message : String(error);
         isThere = false;
         laid = undefined;
       }
-      mayHold = build !== null;
-      if (build === null) counted = new Map();
+      mayHold = isNeeded;
     },
     forget() { laid = undefined; },
     problem: () => problem,

@@ -1,13 +1,15 @@
 import { buildRuleset, namesDeclared, nothingHeld } from "../enforcer/build-ruleset.ts";
-import { buildEgressRuleset } from "../enforcer/egress-chains.ts";
-import { additionsTo, layDown } from "../enforcer/additions.ts";
+import { buildNetdevRuleset } from "../enforcer/netdev-ruleset.ts";
+import { additionsTo, changesTo, layDown } from "../enforcer/additions.ts";
 import type { Laid } from "../enforcer/additions.ts";
-import { bridgeTable, countsByMitigation, egressTable, table, withOtherCounts, witnessSetName } from "../enforcer/names.ts";
+import { bridgeTable, countsByMitigation, netdevTable, noticeChain, table, withOtherCounts, witnessSetName } from "../enforcer/names.ts";
 import { buildBridgeRuleset } from "../enforcer/quarantine-chains.ts";
 import { nothingReported } from "../enforcer/reported-chains.ts";
+import type { MacAddress } from "../model/device.ts";
 import type { EnforcementRule, FilterCount, ReportedTraffic, Witnessed } from "../model/enforcement.ts";
 import type { MitigationId } from "../model/mitigation.ts";
 import { NftError } from "../nftables/nft-error.ts";
+import type { NftFailure } from "../nftables/nft-error.ts";
 import { openNftables } from "../nftables/open-nftables.ts";
 import type { Nftables } from "../nftables/open-nftables.ts";
 import type { TableNames } from "../nftables/read-json.ts";
@@ -23,30 +25,38 @@ type Counts = ReadonlyMap<MitigationId, FilterCount>;
 export interface PacketFilterOptions extends Pick<SpawnOptions, "command"> {
   /** Where the home's traffic leaves; without them, what left is counted a step before the network card. */
   readonly wanDevices?: () => Promise<readonly string[]>;
+  /** The bridge port that each device is on; a device without one is held in the forward chain alone. */
+  readonly bridgePorts?: () => Promise<ReadonlyMap<MacAddress, string>>;
 }
 
 /**
  * Enforcement in the kernel, by nft. Calls take effect one after the other; all methods reject with NftError.
  * `command`: as for `spawnNft`, for the process that watches over the tables.
  */
-export function openPacketFilter(nftables: Nftables = openNftables(), { command, wanDevices = () => Promise.resolve([]) }: PacketFilterOptions = {}): PacketFilter {
+export function openPacketFilter(nftables: Nftables = openNftables(), {
+  command, wanDevices = () => Promise.resolve([]), bridgePorts = () => Promise.resolve(new Map()),
+}: PacketFilterOptions = {}): PacketFilter {
   /** Mitigations that the kernel is to hold something for. */
   let enforced: ReadonlySet<MitigationId> = new Set();
   // Both unknown until the first transaction, and after one that failed.
   let held: TableNames | undefined;
   let laid: Laid | undefined;
   let counted: Counts = new Map();
+  /** Whether a quarantined device can be led to the notice page: not by a kernel that refused to. */
+  let notice = true;
   let last: Promise<unknown> = Promise.resolve();
   let disturbed: (() => void) | undefined;
-  const guard = guardTables([table, bridgeTable, egressTable], command ? { command } : {}, () => {
+  const guard = guardTables([table, bridgeTable, netdevTable], command ? { command } : {}, () => {
     held = laid = undefined;
     bridge.forget();
-    egress.forget();
+    netdev.forget();
     disturbed?.();
   });
   const runOwn = (statements: readonly Statement[]): Promise<void> => guard.own(() => nftables.runTransaction(statements));
-  const bridge = openOptionalTable(nftables, bridgeTable, runOwn);
-  const egress = openOptionalTable(nftables, egressTable, runOwn);
+  /** Of a counter's name. */
+  const isEnforced = (name: string): boolean => enforced.has(Number(name.slice(1)));
+  const bridge = openOptionalTable(nftables, bridgeTable, runOwn, isEnforced);
+  const netdev = openOptionalTable(nftables, netdevTable, runOwn, isEnforced);
 
   const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
     const result = last.then(work);
@@ -58,7 +68,8 @@ export function openPacketFilter(nftables: Nftables = openNftables(), { command,
     if ([...enforced].some((mitigation) => !counts.has(mitigation))) guard.raise();
     // Kept where the table has been lost: the next transaction starts the counters from there.
     counted = new Map([...counted, ...counts]);
-    return withOtherCounts(counts, await bridge.count(), await egress.count());
+    const [bridged, atCards] = [await bridge.count(), await netdev.count()];
+    return withOtherCounts(counts, [bridged.ever, atCards.ever], atCards.now);
   };
   const apply = async (statements: readonly Statement[], after: Laid | undefined): Promise<void> => {
     held = laid = undefined;
@@ -71,27 +82,43 @@ export function openPacketFilter(nftables: Nftables = openNftables(), { command,
     if (disturbed) guard.holds(enforced.size > 0);
     counted = new Map([...counted].filter(([mitigation]) => enforced.has(mitigation)));
     const before = held ?? (await nftables.listNames(table)) ?? nothingHeld;
-    const statements = buildRuleset(rules, before, counted, reported);
+    let statements = buildRuleset(rules, before, counted, reported, notice);
     // Where nobody watches over the table it may have changed by the next time: then it is written whole.
     const next = disturbed && enforced.size > 0 ? layDown(statements, performance.now()) : undefined;
-    const added = laid && next && additionsTo(laid, next);
+    const step = laid && next && (additionsTo(laid, next) ?? changesTo(laid, next));
     try {
-      // A new decision only adds; a renewal, an end and a doubt take the whole.
-      await apply(added ? added.statements : statements, added ? added.laid : next);
+      // A decision and an end take what they change; a renewal and a doubt take the whole.
+      await apply(step ? step.statements : statements, step ? step.laid : next);
     } catch (error) {
       if (!isRepairable(error)) throw error;
       // The table is not as we left it: flushed, or edited by hand. Begin again, with what was counted.
       await countTraffic();
-      await apply([{ do: "add table", table }, { do: "delete table", table }, ...buildRuleset(rules, nothingHeld, counted, reported)], next);
+      const applyAnew = (): Promise<void> => {
+        statements = buildRuleset(rules, nothingHeld, counted, reported, notice);
+        return apply([{ do: "add table", table }, { do: "delete table", table }, ...statements], next && layDown(statements, next.at));
+      };
+      await applyAnew().catch((again: unknown) => {
+        if (!isAboutNotice(again)) throw again;
+        notice = false;
+        return applyAnew();
+      });
     }
     held = namesDeclared(statements);
-    await bridge.replace(rules.some(({ action, mac }) => action === "quarantine" && mac !== null) ? (before) => buildBridgeRuleset(rules, before) : null);
-    const devices = reported.flows.some(({ action }) => action === "drop") ? await wanDevices().catch(() => []) : [];
-    await egress.replace(devices.length > 0 ? (before) => buildEgressRuleset(reported, devices, before) : null);
+    await bridge.replace((before) => buildBridgeRuleset(rules, before));
+  };
+  const replaceAtCards = async (rules: readonly EnforcementRule[], reported: ReportedTraffic): Promise<void> => {
+    const ports = rules.some(({ mac }) => mac !== null) ? await bridgePorts().catch(() => new Map<MacAddress, string>()) : new Map<MacAddress, string>();
+    const wan = reported.flows.some(({ action }) => action === "drop") ? await wanDevices().catch(() => []) : [];
+    await netdev.replace((before, refused) => buildNetdevRuleset(rules, reported, { wan, ports }, before, refused));
   };
 
   return {
-    replaceRules: (rules, reported = nothingReported) => inTurn(() => replace(rules, reported)),
+    replaceRules(rules, reported = nothingReported) {
+      const replaced = inTurn(() => replace(rules, reported));
+      // The rules hold by now: nobody waits for what is done at the network cards beside, but for the next call.
+      void inTurn(() => replaced.then(() => replaceAtCards(rules, reported), () => undefined));
+      return replaced;
+    },
     readCounters: () => inTurn(countTraffic),
     watch(changed) {
       disturbed = changed;
@@ -108,7 +135,17 @@ export function openPacketFilter(nftables: Nftables = openNftables(), { command,
   };
 }
 
+/** A kernel without NAT in this family, or without `redirect`. */
+function isAboutNotice(error: unknown): boolean {
+  const statement = error instanceof NftError ? error.statement : undefined;
+  if (statement === undefined || "comment" in statement) return false;
+  return (statement.do === "add chain" && statement.name === noticeChain) || (statement.do === "add rule" && statement.chain === noticeChain);
+}
+
+/** What the whole, begun anew, mends: the table is not as we left it, or nobody knows. It may be repeated, unlike a part. */
+const repairable: ReadonlySet<NftFailure> = new Set<NftFailure>(["refused", "not-found", "died", "unreadable"]);
+
 function isRepairable(error: unknown): boolean {
   // InvalidStatement: a name in the table that is not one of ours, and that we would not render.
-  return error instanceof InvalidStatement || (error instanceof NftError && (error.failure === "refused" || error.failure === "not-found"));
+  return error instanceof InvalidStatement || (error instanceof NftError && repairable.has(error.failure));
 }

@@ -38,6 +38,34 @@ test("a transaction that is refused half way leaves what was", async () => {
   assert.equal(nft("-s", "list", "ruleset"), before);
 });
 
+test("nft that ends before it answers, its transaction done or not: afterwards all holds, once", async () => {
+  const nftables = openNftables(spawnNft({ command }));
+  const rules = [rule({ timeout: 600 }), rule({ mitigation: 18, timeout: 600, target: target(["198.51.100.0/24"]) }), rule({ mitigation: 19, mac: "02:00:00:00:00:19", timeout: 600 })];
+  await openFilter().replaceRules(rules);
+  const whole = nft("-s", "list", "ruleset");
+  for (const isDone of [true, false]) {
+    nft("flush", "ruleset");
+    let deaths = 0;
+    const filter = openPacketFilter({
+      ...nftables,
+      async runTransaction(statements) {
+        const dies = statements.some((statement) => "name" in statement && statement.do === "add counter" && statement.name === "m19") && deaths === 0;
+        if (!dies || isDone) await nftables.runTransaction(statements);
+        if (dies) {
+          deaths += 1;
+          throw new NftError("died", "nft -i ended before it answered");
+        }
+      },
+    }, { command });
+    const stop = filter.watch(() => undefined);
+    await filter.replaceRules(rules.slice(0, 1));
+    await filter.replaceRules(rules);
+    stop();
+    assert.equal(deaths, 1);
+    assert.equal(nft("-s", "list", "ruleset"), whole);
+  }
+});
+
 test("a table that an earlier run, or another version, has left is taken over", async () => {
   await openFilter().replaceRules([rule({ action: "quarantine" })], { flows: [reported()], spared: nobodySpared });
   nft("add chain inet dots_callhome old_name; add rule inet dots_callhome forward jump old_name");

@@ -65,7 +65,7 @@ test("DHCP, DNS and the notice page stay, nothing else of the router", async () 
   filter = openFilter();
   await filter.replaceRules([quarantined]);
   assert.deepEqual(
-    await Promise.all([answers(53, "udp"), answers(67, "udp"), answers(53, "tcp"), answers(noticePort, "tcp"), answers(80, "tcp"), answers(1900, "udp")]),
+    await Promise.all([answers(53, "udp"), answers(67, "udp"), answers(53, "tcp"), answers(noticePort, "tcp"), answers(443, "tcp"), answers(1900, "udp")]),
     [true, true, true, true, false, false],
   );
   // A neighbour solicitation is answered: the router's address resolves.

@@ -17,6 +17,8 @@ export interface DaemonOptions {
   /** Further sections, as UCI text. */
   readonly more?: string;
   readonly psk?: string;
+  /** Options of Node. */
+  readonly node?: readonly string[];
   /** A folder whose tools come before the system's. */
   readonly path?: string;
 }
@@ -60,7 +62,7 @@ export function writeLabConfig(lab: Lab, options: DaemonOptions = {}): string {
 export function startDaemon(lab: Lab, options: DaemonOptions = {}): Daemon {
   const configFile = writeLabConfig(lab, options);
   const before = options.path === undefined ? [] : [`PATH=${options.path}:${toolPath}`];
-  const child = lab.router.spawn("env", [...before, process.execPath, daemonProgram, "run", "--config", configFile], { stdio: ["ignore", "ignore", "pipe"] });
+  const child = lab.router.spawn("env", [...before, process.execPath, ...options.node ?? [], daemonProgram, "run", "--config", configFile], { stdio: ["ignore", "ignore", "pipe"] });
   const lines = watchLines<string>();
   if (child.stderr) createInterface({ input: child.stderr }).on("line", (line) => { lines.add(line); });
   const ended = new Promise<number | null>((resolve) => child.once("close", (code) => {

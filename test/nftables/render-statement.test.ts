@@ -26,6 +26,7 @@ const rendered: readonly [Statement, string][] = [
   [{ do: "add counter", table, name: "m1" }, "add counter inet t m1"],
   [{ do: "add counter", table, name: "m1", packets: 5, bytes: 60 }, "add counter inet t m1 { packets 5 bytes 60 }"],
   [{ do: "add limit", table, name: "l", packetsPerSecond: 10, burst: 20 }, "add limit inet t l { rate over 10/second burst 20 packets }"],
+  [{ do: "add limit", table, name: "l", packetsPerSecond: 5, burst: 20, within: true }, "add limit inet t l { rate 5/second burst 20 packets }"],
   [{ do: "delete counter", table, name: "m1" }, "delete counter inet t m1"],
   [{ do: "flush map", table, name: "s" }, "flush map inet t s"],
   [
@@ -41,6 +42,8 @@ const rendered: readonly [Statement, string][] = [
   [ruled({ match: "iifname", values: [{ interface: "br-lan" }, { interface: "eth0" }] }, { verdict: "return" }), "add rule inet t c iifname { \"br-lan\", \"eth0\" } return"],
   [ruled({ object: "counter", key: ["ip saddr", "th dport"], map: "s" }, { verdict: "drop" }), "add rule inet t c counter name ip saddr . th dport map @s drop"],
   [ruled({ object: "limit", name: "l" }, { vmap: "v", key: ["meta l4proto"] }), "add rule inet t c limit name \"l\" meta l4proto vmap @v"],
+  [ruled({ object: "limit", key: ["ether saddr"], map: "s" }, { redirect: 8047 }), "add rule inet t c limit name ether saddr map @s redirect to :8047"],
+  [ruled({ match: "meta protocol", values: [{ word: "ip" }, { word: "ip6" }], not: true }, { verdict: "accept" }), "add rule inet t c meta protocol != { ip, ip6 } accept"],
   [{ comment: "why it's there" }, "# why it's there"],
 ];
 for (const [statement, text] of rendered) test(text, () => { assert.equal(renderStatement(statement), text); });
@@ -76,6 +79,7 @@ test("refused: what nft would read as something else", () => {
     { do: "add elements", table, set: "s", elements: [{ key: [{ number: 1 }], timeout: 0 }] },
     { do: "add elements", table, set: "s", elements: [{ key: [{ number: 1 }], timeout: 1.5 }] },
     { do: "add limit", table, name: "l", packetsPerSecond: 0, burst: 1 }, { do: "add counter", table, name: "m", packets: -1 },
+    ruled({ redirect: 0 }), ruled({ redirect: 65536 }),
     ruled(), ruled({ match: "ip saddr", values: [] }), { comment: "two\nlines" },
   ];
   for (const statement of statements) assert.throws(() => renderStatement(statement), InvalidStatement, JSON.stringify(statement));
@@ -104,4 +108,8 @@ test("dynamic sets, their updates, and look-ups of a part of an address", () => 
   );
   assert.equal(renderStatement({ do: "add rule", table, chain: "c", rule: [{ vmap: "m", key: ["ip daddr"], mask: "255.255.255.0" }] }), "add rule inet t c ip daddr & 255.255.255.0 vmap @m");
   assert.throws(() => renderStatement({ do: "add rule", table, chain: "c", rule: [{ vmap: "m", key: ["ip daddr"], mask: "1 drop" }] }), /not a valid IP address/);
+});
+
+test("a rule before all others", () => {
+  assert.equal(renderStatement({ do: "insert rule", table: { family: "inet", name: "t" }, chain: "c", rule: [{ verdict: "accept" }] }), "insert rule inet t c accept");
 });
