@@ -7,6 +7,8 @@ import type { StateFile } from "./system/state-file.ts";
 /** The store, and the file that outlives it. */
 export interface Memory {
   readonly store: Store;
+  /** Ids never come back, not even those that only the kernel still knows: to be awaited before one is given out. */
+  learnIds(): Promise<void>;
   /** The file is this daemon's alone from now on. Writes it, so that a disk that takes nothing is known before a decision depends on it. */
   begin(): void;
   /** Something changed that should outlive the daemon; written at once, unless much was written of late: flash wears. */
@@ -26,17 +28,13 @@ const burst = 20;
 const refill: Milliseconds = 30_000;
 
 /** Takes up what was saved. A file that cannot be used is kept aside, and said. */
-export async function openMemory(file: StateFile, { clock, log, filter }: { clock: Clock; log: Log; filter: Pick<PacketFilter, "readCounters"> }): Promise<Memory> {
+export function openMemory(file: StateFile, { clock, log, filter }: { clock: Clock; log: Log; filter: Pick<PacketFilter, "readCounters"> }): Memory {
   const warnings: string[] = [];
   const complain = (message: string): void => {
     warnings.push(message);
     log("warn", message);
   };
   const recalled = recall(file, complain);
-  // Ids never come back: not even those that only the kernel still knows.
-  const counted = await filter.readCounters().catch(() => new Map<number, never>());
-  const nextId = Math.max(recalled.nextId, ...[...counted.keys()].map((id) => id + 1));
-
   let written: string | undefined;
   let problem: string | undefined;
   let tokens = burst;
@@ -61,7 +59,7 @@ export async function openMemory(file: StateFile, { clock, log, filter }: { cloc
       problem = now;
     }
   };
-  const store = createStore({ ...recalled, nextId }, (when) => {
+  const store = createStore(recalled, (when) => {
     if (when === "now") write();
     else stopPromising ??= clock.after(0, () => {
       stopPromising = undefined;
@@ -71,6 +69,10 @@ export async function openMemory(file: StateFile, { clock, log, filter }: { cloc
 
   return {
     store,
+    async learnIds() {
+      const counted = await filter.readCounters().catch(() => new Map<number, never>());
+      for (const id of counted.keys()) store.passOver(id);
+    },
     begin: () => { store.promiseIds(); },
     save() {
       const now = clock.now();

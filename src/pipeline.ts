@@ -207,8 +207,9 @@ export function createPipeline(initial: PipelineSettings, store: Store, ports: P
 
   const perform: Record<Effect, (mitigation: Mitigation, event: MitigationEvent) => Promise<void> | void> = {
     enforce: () => rules.enforce(),
+    // All of a quarantined device's: an offloaded flow to elsewhere would go on past the rules.
     "cut-flows": (mitigation) => ports.flows
-      .cut(mitigation.devices.flatMap((device) => device.addresses), mitigation.request.target.prefixes)
+      .cut(mitigation.devices.flatMap((device) => device.addresses), mitigation.action === "quarantine" ? [] : mitigation.request.target.prefixes)
       .catch((error: unknown) => { log("warn", `mitigation ${mitigation.id}: flows under way were not ended: ${describe(error)}`); }),
     "notify-upstream": (mitigation) => { events.notifyUpstream(mitigation); },
     "tell-owner": (mitigation, event) => { events.tellOwner(mitigation, event.is); },

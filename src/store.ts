@@ -37,6 +37,8 @@ export interface Store {
   get(id: MitigationId): Mitigation | undefined;
   put(mitigation: Mitigation): void;
   newId(): MitigationId;
+  /** Somebody has used this id: it will not be given out. */
+  passOver(id: MitigationId): void;
   /** Has some ids in stock that the file knows of, so that giving one out need not wait for the disk. */
   promiseIds(): void;
   /** No more ids will be used: the next run goes on with the next one. */
@@ -76,6 +78,10 @@ export function createStore(from: Remembered, promise: (when: "now" | "soon") =>
       if (id >= promised) promiseIds();
       else if (promised - nextId < idsAhead / 2) promise("soon");
       return id;
+    },
+    passOver(id) {
+      nextId = Math.max(nextId, id + 1);
+      promised = Math.max(nextId, promised);
     },
     promiseIds,
     releaseIds() { promised = nextId; },

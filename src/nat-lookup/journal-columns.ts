@@ -25,6 +25,8 @@ export type FlowColumns = ReturnType<typeof flowColumns>;
 const tick = 100;
 /** A link that leads nowhere. */
 const noFlow = 0;
+/** Twelve columns of four bytes, three of two, three of one. */
+const bytesOfFlow = 12 * 4 + 3 * 2 + 3;
 
 /**
  * A ring of flows in typed arrays, with two indexes: by the whole tuple, for the line that says how a flow ended, and by protocol,
@@ -35,11 +37,19 @@ const noFlow = 0;
 export function flowColumns(capacity: number, pool: AddressPool) {
   if ((capacity & (capacity - 1)) !== 0) throw new RangeError("the capacity must be a power of two");
   const wrap = capacity - 1;
+  const memory = new ArrayBuffer(capacity * bytesOfFlow);
+  let taken = 0;
+  const column = <Column>(Type: new (buffer: ArrayBuffer, offset: number, length: number) => Column, width: 1 | 2 | 4): Column => {
+    const offset = taken;
+    taken += capacity * width;
+    return new Type(memory, offset, capacity);
+  };
+  // The widest first, so that each lies where its width wants it.
   const [id, device, source, target, firstSeen, lastSeen, packets, alikeNext, portNext, alikeHeads, portHeads]
-    = Array.from({ length: 11 }, () => new Uint32Array(capacity)) as [Uint32Array, Uint32Array, Uint32Array, Uint32Array, Uint32Array, Uint32Array, Uint32Array, Uint32Array, Uint32Array, Uint32Array, Uint32Array];
-  const [sourcePort, targetPort, identity] = [new Uint16Array(capacity), new Uint16Array(capacity), new Uint16Array(capacity)];
-  const [protocol, flags, mark] = [new Uint8Array(capacity), new Uint8Array(capacity), new Uint8Array(capacity)];
-  const bytes = new Float32Array(capacity);
+    = Array.from({ length: 11 }, () => column(Uint32Array, 4)) as [Uint32Array, Uint32Array, Uint32Array, Uint32Array, Uint32Array, Uint32Array, Uint32Array, Uint32Array, Uint32Array, Uint32Array, Uint32Array];
+  const bytes = column(Float32Array, 4);
+  const [sourcePort, targetPort, identity] = [column(Uint16Array, 2), column(Uint16Array, 2), column(Uint16Array, 2)];
+  const [protocol, flags, mark] = [column(Uint8Array, 1), column(Uint8Array, 1), column(Uint8Array, 1)];
   /** The turn of the newest flow, which lies in slot `turns & wrap`; begins so that a link of 0 is void. */
   let turns = capacity;
   let size = 0;
@@ -120,8 +130,7 @@ export function flowColumns(capacity: number, pool: AddressPool) {
         if ((flags[slot] ?? 0) < flag.ended && mark[slot] !== unless) this.end(slot, at);
       }
     },
-    bytesHeld: [id, device, source, target, firstSeen, lastSeen, packets, alikeNext, portNext, alikeHeads, portHeads, sourcePort, targetPort, identity, protocol, flags, mark, bytes]
-      .reduce((sum, column) => sum + column.byteLength, 0),
+    bytesHeld: memory.byteLength,
   };
 }
 

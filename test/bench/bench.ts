@@ -1,14 +1,15 @@
 // Speed and memory as ratios side by side in one run: machines are noisy, ratios less so.
 //   make bench                 all but the long ones
-//   make bench PART=loss       one of them
+//   make bench PART=start      one of them: cut, memory, start, lookup, enforcement, storm, loss
 import { benchCut } from "./cut.ts";
 import { benchEnforcement } from "./enforcement.ts";
 import { benchLookup } from "./lookup.ts";
 import { benchLoss } from "./loss.ts";
 import { benchMemory } from "./memory.ts";
+import { benchStart } from "./start.ts";
 import { benchStorm } from "./storm.ts";
 
-const parts: Readonly<Record<string, () => Promise<void> | void>> = { cut: benchCut, memory: benchMemory, lookup: benchLookup, enforcement: benchEnforcement, storm: benchStorm };
+const parts: Readonly<Record<string, () => Promise<void> | void>> = { cut: benchCut, memory: benchMemory, start: benchStart, lookup: benchLookup, enforcement: benchEnforcement, storm: benchStorm };
 /** Ten minutes and more. */
 const longParts: Readonly<Record<string, () => Promise<void> | void>> = { loss: benchLoss };
 

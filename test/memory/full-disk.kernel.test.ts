@@ -29,7 +29,7 @@ function mountSmall(): { readonly folder: string; readonly remount: (options: st
   };
 }
 
-test("a full disk and a read-only one: what was saved stays whole, the daemon says so and goes on, and saves again when it can", async (t) => {
+test("a full disk and a read-only one: what was saved stays whole, the daemon says so and goes on, and saves again when it can", (t) => {
   const disk = mountSmall();
   if (!disk) {
     t.skip("mounting is not allowed here");
@@ -45,7 +45,7 @@ test("a full disk and a read-only one: what was saved stays whole, the daemon sa
     return read.remembered.mitigations.map(({ id }) => id);
   };
   try {
-    const memory = await open();
+    const memory = open();
     const remember = (): number => {
       const id = memory.store.newId();
       memory.store.put({ ...sampleMitigation, id });
@@ -72,7 +72,7 @@ test("a full disk and a read-only one: what was saved stays whole, the daemon sa
     remember();
     assert.match(memory.warnings()[0] ?? "", /EROFS/);
     assert.deepEqual(savedIds(), [1, 2, 3]);
-    assert.equal((await open()).store.all().length, 3, "a start on a read-only disk works too");
+    assert.equal(open().store.all().length, 3, "a start on a read-only disk works too");
     disk.remount("rw");
     remember();
     assert.deepEqual(savedIds(), [1, 2, 3, 4, 5]);

@@ -26,7 +26,9 @@ const saved = (): { nextId: number; mitigations: { id: number }[] } => JSON.pars
 
 async function open(counted: readonly number[] = []): Promise<Memory> {
   const filter = { readCounters: () => Promise.resolve(new Map(counted.map((id) => [id, { packets: 1, bytes: 1 }]))) };
-  return openMemory(openStateFile(folder), { clock, filter, log: (level, message) => logged.push(`${level}: ${message}`) });
+  const memory = openMemory(openStateFile(folder), { clock, filter, log: (level, message) => logged.push(`${level}: ${message}`) });
+  await memory.learnIds();
+  return memory;
 }
 
 suite("memory", () => {
@@ -185,9 +187,9 @@ suite("memory", () => {
     assert.equal(saved().mitigations[0]?.id, id);
   });
 
-  test("a folder that cannot be made is said", async () => {
+  test("a folder that cannot be made is said", () => {
     writeFileSync(join(folder, "file"), "");
-    const memory = await openMemory(openStateFile(join(folder, "file/state")), { clock, filter: { readCounters: () => Promise.resolve(new Map()) }, log: (level, message) => logged.push(`${level}: ${message}`) });
+    const memory = openMemory(openStateFile(join(folder, "file/state")), { clock, filter: { readCounters: () => Promise.resolve(new Map()) }, log: (level, message) => logged.push(`${level}: ${message}`) });
     memory.store.newId();
     assert.match(logged.join("\n"), /ENOTDIR/);
   });
