@@ -36,8 +36,8 @@ export interface PacketFilterOptions extends Pick<SpawnOptions, "command"> {
 export function openPacketFilter(nftables: Nftables = openNftables(), {
   command, wanDevices = () => Promise.resolve([]), bridgePorts = () => Promise.resolve(new Map()),
 }: PacketFilterOptions = {}): PacketFilter {
-  /** Mitigations that the kernel is to hold something for. */
-  let enforced: ReadonlySet<MitigationId> = new Set();
+  /** Mitigations that the kernel is to hold something for; undefined until that is said: an earlier run may have left anything. */
+  let enforced: ReadonlySet<MitigationId> | undefined;
   // Both unknown until the first transaction, and after one that failed.
   let held: TableNames | undefined;
   let laid: Laid | undefined;
@@ -54,7 +54,7 @@ export function openPacketFilter(nftables: Nftables = openNftables(), {
   });
   const runOwn = (statements: readonly Statement[]): Promise<void> => guard.own(() => nftables.runTransaction(statements));
   /** Of a counter's name. */
-  const isEnforced = (name: string): boolean => enforced.has(Number(name.slice(1)));
+  const isEnforced = (name: string): boolean => enforced?.has(Number(name.slice(1))) ?? true;
   const bridge = openOptionalTable(nftables, bridgeTable, runOwn, isEnforced);
   const netdev = openOptionalTable(nftables, netdevTable, runOwn, isEnforced);
 
@@ -65,7 +65,7 @@ export function openPacketFilter(nftables: Nftables = openNftables(), {
   };
   const countTraffic = async (): Promise<Counts> => {
     const counts = countsByMitigation(await nftables.listCounters(table));
-    if ([...enforced].some((mitigation) => !counts.has(mitigation))) guard.raise();
+    if ([...enforced ?? []].some((mitigation) => !counts.has(mitigation))) guard.raise();
     // Kept where the table has been lost: the next transaction starts the counters from there.
     counted = new Map([...counted, ...counts]);
     const [bridged, atCards] = [await bridge.count(), await netdev.count()];
@@ -77,14 +77,15 @@ export function openPacketFilter(nftables: Nftables = openNftables(), {
     laid = after;
   };
   const replace = async (rules: readonly EnforcementRule[], reported: ReportedTraffic): Promise<void> => {
-    enforced = new Set([...rules, ...reported.flows].map(({ mitigation }) => mitigation));
+    const needed = new Set([...rules, ...reported.flows].map(({ mitigation }) => mitigation));
+    enforced = needed;
     // Before, so that nothing that happens after the transaction is missed.
-    if (disturbed) guard.holds(enforced.size > 0);
-    counted = new Map([...counted].filter(([mitigation]) => enforced.has(mitigation)));
+    if (disturbed) guard.holds(needed.size > 0);
+    counted = new Map([...counted].filter(([mitigation]) => needed.has(mitigation)));
     const before = held ?? (await nftables.listNames(table)) ?? nothingHeld;
     let statements = buildRuleset(rules, before, counted, reported, notice);
     // Where nobody watches over the table it may have changed by the next time: then it is written whole.
-    const next = disturbed && enforced.size > 0 ? layDown(statements, performance.now()) : undefined;
+    const next = disturbed && needed.size > 0 ? layDown(statements, performance.now()) : undefined;
     const step = laid && next && (additionsTo(laid, next) ?? changesTo(laid, next));
     try {
       // A decision and an end take what they change; a renewal and a doubt take the whole.
