@@ -3,13 +3,14 @@
 #   make test    everything that CI runs
 #   make build   dist/dots-callhome.js and dist/dtls.wasm
 #   make screenshots  docs/pictures, the web page in a browser
+#   make test-offload  software flow offloading, in a virtual machine with a kernel that has it (KERNEL=6.12)
 #   make fuzz    the nightly million of mutated messages (RUNS=… SEED=…)
 #   make bench   speed and memory, as ratios side by side
-#   make package dist/*.ipk for OpenWrt (and *.apk where apk is installed)
+#   make package dist/*.ipk and dist/*.apk for OpenWrt
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 MAKEFLAGS += --no-print-directory
-.PHONY: build demo test fuzz screenshots bench package spike-quickjs lint types unit lab-test golden clean needs-build needs-demo needs-test
+.PHONY: build demo test test-offload fuzz screenshots bench package spike-quickjs lint types unit lab-test golden clean needs-build needs-demo needs-test needs-offload
 
 sources := $(shell find src -name '*.ts') package.json scripts/bundle.mjs
 
@@ -36,11 +37,17 @@ types:
 
 # Quick, in parallel; kernel tests make namespaces of their own.
 unit: dist/dots-callhome.js
-	node --import tsx --test $$(find test -name '*.test.ts' -not -name '*.lab.test.ts' | sort)
+	node --import tsx --test $$(find test -name '*.test.ts' -not -name '*.lab.test.ts' -not -name '*.offload.test.ts' | sort)
 
 # End to end in the lab, one after the other.
 lab-test: dist/dots-callhome.js
 	node --import tsx --test --test-concurrency=1 $$(find test -name '*.lab.test.ts' | sort)
+
+# Some five minutes, without /dev/kvm. TESTS=… runs others on that kernel.
+test-offload: needs-offload dist/dots-callhome.js
+	$(MAKE) -s -C test/lab
+	$(MAKE) -s -C test/peer
+	@node --import tsx test/offload/run-in-vm.ts $(if $(KERNEL),--kernel $(KERNEL)) $(or $(TESTS),$(sort $(wildcard test/offload/*.offload.test.ts)))
 
 screenshots: needs-test dist/dots-callhome.js
 	node --import tsx test/browser/make-screenshots.ts
@@ -58,7 +65,7 @@ package: needs-build dist/dots-callhome.js
 spike-quickjs: needs-build
 	@node scripts/spike-quickjs/run.mjs
 
-needs-build needs-demo needs-test: needs-%:
+needs-build needs-demo needs-test needs-offload: needs-%:
 	@scripts/install-needs.sh $*
 
 clean:

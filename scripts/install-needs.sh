@@ -1,19 +1,21 @@
 #!/bin/sh
 # Installs what a make target needs and this machine lacks, and says what it installs.
-#   install-needs.sh build|test
+#   install-needs.sh build|demo|test|offload
 # Debian 12 with Node 20 or later; as root, or with what is needed there already.
 set -eu
 
 build="make clang-16 lld-16 wasi-libc libclang-rt-16-dev-wasm32 dpkg-dev ca-certificates debian-archive-keyring"
 lab="iproute2 iputils-ping netbase nftables conntrack procps gcc libc6-dev pkg-config libcoap3-dev libcjson-dev libcbor-dev"
 tools="openssl gnutls-bin shellcheck busybox"
+machine="qemu-system-x86 kmod busybox"
 web="chromium fonts-noto-core fonts-wqy-microhei mosquitto"
 
 case "${1:-build}" in
   build) wanted=$build ;;
   demo) wanted="$build $lab openssl" ;;
   test) wanted="$build $lab $tools $web" ;;
-  *) echo "usage: $0 build|demo|test" >&2; exit 2 ;;
+  offload) wanted="$build $lab openssl $machine" ;;
+  *) echo "usage: $0 build|demo|test|offload" >&2; exit 2 ;;
 esac
 
 missing=""

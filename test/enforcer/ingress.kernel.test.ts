@@ -248,3 +248,15 @@ test("a kernel without the hook at all, and one that has no card of that name", 
   await hold([rule()]);
   assert.equal(await net.send("camera", "198.51.100.9", 443, 10), 0);
 });
+
+test("a daemon that was killed counts on, from its first reading on, what its former run dropped at the port", async () => {
+  filter = openFilter();
+  await meet();
+  await hold([rule()]);
+  assert.equal(await net.send("camera", "198.51.100.9", 443, 20), 0);
+  filter = openFilter();
+  assert.equal((await dropped()).told, 20);
+  await hold([rule()]);
+  assert.equal(await net.send("camera", "198.51.100.9", 443, 5), 0);
+  assert.equal((await dropped()).told, 25);
+});

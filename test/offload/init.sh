@@ -14,10 +14,13 @@ echo "kernel $(uname -r), up after $(cat /proc/uptime)"
 modprobe -a nf_flow_table_inet nft_flow_offload nf_conntrack nft_ct bridge veth
 cd /lab || exit 1
 tests=
-for word in $(cat /proc/cmdline); do
+read -r words </proc/cmdline
+for word in $words; do
   case $word in test=*) tests="$tests ${word#test=}" ;; esac
 done
 # shellcheck disable=SC2086 # a list of paths
 node --test --test-concurrency=1 --test-reporter=spec $tests
-echo $? >/dev/ttyS1
+status=$?
+[ "$status" = 0 ] || dmesg | tail -n 20
+echo "$status" >/dev/ttyS1
 poweroff -f

@@ -7,8 +7,10 @@ import { writeCpio, type Entry } from "./write-cpio.ts";
 
 /** What runs in the machine, from this one. */
 const tools = ["ip", "bridge", "nft", "conntrack", "sysctl", "ping", "modprobe", "busybox"];
-/** Of busybox. `make` and `cc` are `true`: what the lab would build with them was built before. */
-const applets = ["sh", "cat", "env", "ls", "mkdir", "mount", "poweroff", "rm", "sleep", "stty", "true", "uname"];
+/** Of busybox. */
+const applets = ["sh", "cat", "dmesg", "env", "false", "ls", "mkdir", "mount", "poweroff", "rm", "sleep", "stty", "tail", "true", "uname"];
+/** What the lab would build with them was built before. */
+const builders = ["make", "cc"];
 /** The lab's programs, the daemon, and the rules that the lab loads, at the same places as in this tree. */
 const partsOfTree = ["dist", "build/lab", "build/peer", "test/lab", "test/offload", "test/golden"];
 const isPart = /\.(js|json|wasm|txt|nft)$|\/build\/(lab|peer)\/[a-z-]+$/;
@@ -24,7 +26,7 @@ export async function writeLabImage(image: string, { root, kernel, tests }: { re
   const programs = [...tools.map(findTool), process.execPath, ...["openssl", "gnutls"].map((library) => join(root, `build/peer/peer-${library}`))];
   for (const program of [...tools.map(findTool), process.execPath]) entries.set(`usr/bin/${basename(program)}`, { is: "file", from: program, mode: 0o755 });
   for (const applet of applets) entries.set(`usr/bin/${applet}`, { is: "link", to: "busybox" });
-  for (const builder of ["make", "cc"]) entries.set(`usr/bin/${builder}`, { is: "link", to: "true" });
+  for (const builder of builders) entries.set(`usr/bin/${builder}`, { is: "text", text: "#!/bin/sh\nexit 0\n", mode: 0o755 });
   for (const folder of ["bin", "sbin"]) entries.set(folder, { is: "link", to: "usr/bin" });
   for (const library of new Set(programs.flatMap(librariesOf))) entries.set(library.slice(1), { is: "file", from: library, mode: 0o755 });
   for (const file of ["/etc/protocols", "/etc/services"]) if (existsSync(file)) entries.set(file.slice(1), { is: "file", from: file });
@@ -42,10 +44,13 @@ export async function writeLabImage(image: string, { root, kernel, tests }: { re
   return [...bundled.keys()].map((path) => `/lab/${path}`);
 }
 
-/** Each in one file, as started by plain Node: an emulated machine takes long to compile TypeScript. */
+/**
+ * Each in one file, for plain Node: an emulated machine takes long to compile TypeScript. All lie in test/lab, for that is where the
+ * lab looks for its rules.
+ */
 async function bundleTests(root: string, tests: readonly string[]): Promise<Map<string, string>> {
   const { outputFiles } = await build({
-    absWorkingDir: root, entryPoints: [...tests], outbase: root, outdir: root, outExtension: { ".js": ".mjs" },
+    absWorkingDir: root, entryPoints: [...tests], outdir: join(root, "test/lab"), entryNames: "[name]", outExtension: { ".js": ".mjs" },
     bundle: true, write: false, platform: "node", target: "node20", format: "esm",
     banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
   });
