@@ -185,6 +185,7 @@ function proved({ mitigation, effects }: Step, left: DropCount | undefined, poli
   switch (proof.verdict) {
     case "none": return { mitigation: known, effects };
     case "escalate": return { mitigation: { ...known, action: escalatedAction(mitigation, policy) }, effects: [...effects, "enforce", "cut-flows", "remember"] };
+    case "again": return { mitigation: known, effects: [...effects, "enforce", "cut-flows"] };
     case "exceeded": return { mitigation: { ...known, status: status.exceeded }, effects: ["notify-upstream", "tell-owner"] };
     case "tight": return { mitigation: { ...known, status: status.mitigated }, effects: ["notify-upstream", "tell-owner"] };
   }

@@ -5,13 +5,15 @@ import { isShared } from "./spare-bystanders.ts";
 
 /** Packets under way when rules change still leave: what is counted so soon after proves nothing. */
 const settling: Milliseconds = 1_000;
+/** A flow that an offload took in a moment without rules stays there until it is ended. */
+const onceMoreAfter: Milliseconds = 30_000;
 /** Without a packet for so long, it no longer leaks. */
 const tightAfter: Milliseconds = 10_000;
 
 export interface Proof {
   readonly leak: Leak;
-  /** `escalate`: a stronger measure is due, once; `exceeded`: that did not help either; `tight`: it does now. */
-  readonly verdict: "none" | "escalate" | "exceeded" | "tight";
+  /** `escalate`: a stronger measure is due, once; `exceeded`: that did not help either; `again`: the same once more; `tight`: it helps now. */
+  readonly verdict: "none" | "escalate" | "exceeded" | "again" | "tight";
 }
 
 /**
@@ -32,7 +34,8 @@ export function proveEffect(mitigation: Mitigation, left: DropCount, now: Instan
   }
   const leaking = { ...leak, seen, lastAt: now };
   if (!leak.isEscalated) return { leak: { ...leaking, isEscalated: true, since: now }, verdict: "escalate" };
-  return leak.isExceeded ? { leak: leaking, verdict: "none" } : { leak: { ...leaking, isExceeded: true }, verdict: "exceeded" };
+  if (!leak.isExceeded) return { leak: { ...leaking, isExceeded: true }, verdict: "exceeded" };
+  return now - leak.since < onceMoreAfter ? { leak: leaking, verdict: "none" } : { leak: { ...leaking, since: now }, verdict: "again" };
 }
 
 /**

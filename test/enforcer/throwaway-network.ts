@@ -62,7 +62,8 @@ export async function makeNetwork(tag: string): Promise<ThrowawayNetwork> {
       await run(place, "sysctl", "-qw", "net.ipv6.conf.all.accept_dad=0", "net.ipv6.conf.default.accept_dad=0", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1");
       await ip(place, "link set lo up");
     }
-    await ip("router", "link add br-lan type bridge");
+    // A MAC address of its own, as netifd gives it: else it takes one of its ports', and another when a port goes.
+    await ip("router", "link add br-lan address 02:00:00:00:00:01 type bridge");
     await ip("router", "link set br-lan up");
     const link = async (place: Place, mac: string, there: string): Promise<void> => {
       await ip("router", `link add ${there} type veth peer name eth0 netns ${name(place)}`);

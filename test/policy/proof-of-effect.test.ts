@@ -47,6 +47,11 @@ test("a leak that is closed by it is nobody's business", () => {
   assert.equal(leakWarning(mitigation), undefined);
 });
 
+test("one that goes on has its flows ended again every half minute: an offload may have taken them while the rules were gone", () => {
+  const { told } = play([[0.2, 0], [4, 100], [9, 200], [14, 300], [20, 400], [33, 500], [35, 600], [40, 700], [70, 800]]);
+  assert.deepEqual(told.slice(2), ["35: enforce cut-flows, quarantine, 4", "70: enforce cut-flows, quarantine, 4"]);
+});
+
 test("one that dries up later is reported as stopped again", () => {
   assert.deepEqual(play([[0.2, 0], [4, 100], [9, 200], [15, 200], [20, 200]]).told.slice(2), ["20: notify-upstream tell-owner, quarantine, 2"]);
 });
