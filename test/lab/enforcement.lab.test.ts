@@ -72,13 +72,19 @@ describe("it holds", { timeout: 60_000 }, () => {
         });
         assert.ok(after.packets > dropped.packets);
       }
-      const disturbed = scene.daemon.log.filter((line) => line.includes("something else has changed")).length;
+      const timesDisturbed = (): number => scene.daemon.log.filter((line) => line.includes("something else has changed")).length;
+      // The last is restored a second after the one before at the earliest; at the bridge port the attack is dropped all the same.
+      const disturbed = await eventually("all is restored", async () => {
+        const before = timesDisturbed();
+        await new Promise((resolve) => setTimeout(resolve, 1_500));
+        return timesDisturbed() === before ? before : undefined;
+      }, 10_000);
       assert.ok(disturbed >= 4 && disturbed <= 12, `${disturbed} times`);
 
       // firewall4's own reload is none of our business.
       await scene.lab.router.run("nft", ["-f", new URL("router.nft", import.meta.url).pathname]);
       await new Promise((resolve) => setTimeout(resolve, 1_500));
-      assert.equal(scene.daemon.log.filter((line) => line.includes("something else has changed")).length, disturbed);
+      assert.equal(timesDisturbed(), disturbed);
       await attack.end();
     }));
 });
