@@ -3,7 +3,7 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync }
 import { describe, it } from "node:test";
 import type { MitigationView } from "../../src/operator/describe-mitigation.ts";
 import { playScene, type Scene } from "./scene.ts";
-import { startAttack } from "./scene-attack.ts";
+import { startAttack, type Attack } from "./scene-attack.ts";
 
 /** Which call of nft or conntrack the daemon does not survive, and whether the tool still does its work. */
 interface Fate {
@@ -87,55 +87,53 @@ async function restartIfKilled(scene: Scene, tools: Tools, isDone: () => Promise
   return outcome;
 }
 
+interface Round {
+  readonly scene: Scene;
+  readonly attack: Attack;
+  readonly tools: Tools;
+  readonly fate: Fate;
+  readonly mid: number;
+}
+
+/** A round for each fate: what was remembered holds, and goes when it is withdrawn; then the attack flows and nothing is left. */
+function playRounds(globals: Readonly<Record<string, string>>, leastCalls: number, play: (round: Round) => Promise<"killed" | "survived">): Promise<void> {
+  return playScene({ globals: { ...globals, terminating_period: "0" }, without: ["daemon"] }, async (scene) => {
+    const tools = makeTools(scene);
+    scene.startDaemon({ path: tools.folder });
+    await scene.daemon.logged(/session with/);
+    const attack = await startAttack(scene.lab, { seconds: 240 });
+    let mid = 0;
+    const calls = await killAtEach(tools, async (fate) => {
+      mid += 1;
+      const outcome = await play({ scene, attack, tools, fate, mid });
+      if ((await living(scene)).length > 0) {
+        await attack.stops(300, 8_000);
+        assert.equal((await scene.delete(mid)).code, "2.02");
+      } else assert.deepEqual(await tablesOf(scene), [], `nothing stale is left (${JSON.stringify(fate)})`);
+      await attack.arrives(8_000);
+      assert.deepEqual(await tablesOf(scene), []);
+      return outcome;
+    });
+    assert.ok(calls >= leastCalls, `only ${calls} calls`);
+    await attack.end();
+  });
+}
+
 describe("the daemon is killed before and after each of its steps", { timeout: 240_000 }, () => {
   for (const action of ["block", "quarantine"]) it(`of a request for a ${action}: it comes or stays when the daemon is back, and goes when it is withdrawn`, () =>
-    playScene({ globals: { action, terminating_period: "0" }, without: ["daemon"] }, async (scene) => {
-      const tools = makeTools(scene);
-      scene.startDaemon({ path: tools.folder });
-      await scene.daemon.logged(/session with/);
-      const attack = await startAttack(scene.lab, { seconds: 240 });
-      let mid = 0;
-      const calls = await killAtEach(tools, async (fate) => {
-        mid += 1;
-        const scope = await attack.reported();
-        tools.arm(fate);
-        scene.peer.send({ do: "put", mid, scope, wait: false });
-        const outcome = await restartIfKilled(scene, tools, () => scene.daemon.logged(/, exact$/).then(() => attack.stops(700)));
-        const [known] = await living(scene);
-        if (known) await attack.stops(300, 8_000);
-        else assert.deepEqual(await tablesOf(scene), [], `nothing stale is left (${JSON.stringify(fate)})`);
-        if (known) assert.equal((await scene.delete(mid)).code, "2.02");
-        await attack.arrives(8_000);
-        assert.deepEqual(await tablesOf(scene), []);
-        return outcome;
-      });
-      assert.ok(calls >= 3, `only ${calls} calls`);
-      await attack.end();
+    playRounds({ action }, 3, async ({ scene, attack, tools, fate, mid }) => {
+      const scope = await attack.reported();
+      tools.arm(fate);
+      scene.peer.send({ do: "put", mid, scope, wait: false });
+      return restartIfKilled(scene, tools, () => scene.daemon.logged(/, exact$/).then(() => attack.stops(700)));
     }));
 
   it("of a withdrawal: the traffic flows again when it has been withdrawn once more", () =>
-    playScene({ globals: { terminating_period: "0" }, without: ["daemon"] }, async (scene) => {
-      const tools = makeTools(scene);
-      scene.startDaemon({ path: tools.folder });
-      await scene.daemon.logged(/session with/);
-      const attack = await startAttack(scene.lab, { seconds: 240 });
-      let mid = 0;
-      const calls = await killAtEach(tools, async (fate) => {
-        mid += 1;
-        assert.equal((await scene.put(mid, await attack.reported())).code, "2.01");
-        await attack.stops(500);
-        tools.arm(fate);
-        scene.peer.send({ do: "delete", mid, wait: false });
-        const outcome = await restartIfKilled(scene, tools, () => attack.arrives().then(() => attack.arrives()));
-        if ((await living(scene)).length > 0) {
-          await attack.stops(300, 8_000);
-          assert.equal((await scene.delete(mid)).code, "2.02");
-        }
-        await attack.arrives(8_000);
-        assert.deepEqual(await tablesOf(scene), []);
-        return outcome;
-      });
-      assert.ok(calls >= 1, `only ${calls} calls`);
-      await attack.end();
+    playRounds({}, 1, async ({ scene, attack, tools, fate, mid }) => {
+      assert.equal((await scene.put(mid, await attack.reported())).code, "2.01");
+      await attack.stops(500);
+      tools.arm(fate);
+      scene.peer.send({ do: "delete", mid, wait: false });
+      return restartIfKilled(scene, tools, () => attack.arrives().then(() => attack.arrives()));
     }));
 });
