@@ -26,8 +26,8 @@ export default tseslint.config(
   { files: ["test/**"], rules: { "@typescript-eslint/unbound-method": "off" } },
   { files: ["eslint.config.js"], extends: [tseslint.configs.disableTypeChecked] },
   {
-    files: ["src/model/**"],
-    rules: { "no-restricted-imports": ["error", { patterns: [noNode, forbid([...features, ...otherPackages], "model/ imports nothing of ours")] }] },
+    files: ["src/{model,text}/**"],
+    rules: { "no-restricted-imports": ["error", { patterns: [noNode, forbid([...features, ...otherPackages], "model/ and text/ import nothing of ours")] }] },
   },
   ...features.map((feature) => ({
     files: [`src/${feature}/**`],

@@ -5,6 +5,7 @@ import type { Clock } from "./model/time.ts";
 import { findDevices, type Finding, type KnownHome } from "./nat-lookup/find-devices.ts";
 import { withWitness } from "./nat-lookup/witnessed-devices.ts";
 import type { FlowTable, HomeDirectory, HomeNetwork, Log } from "./ports.ts";
+import { errorText } from "./text/error-text.ts";
 
 export interface LookupPorts {
   readonly clock: Clock;
@@ -25,7 +26,7 @@ export function createLookup(ports: LookupPorts, ownerNames: () => ReadonlyMap<M
   const { clock, flows, directory, network, log } = ports;
   /** Without them a device is known by its address only, which is better than not at all. */
   const neighboursOrNone = (): ReturnType<HomeDirectory["neighbours"]> => directory.neighbours().catch((error: unknown) => {
-    log("warn", `whose addresses are is not known: ${error instanceof Error ? error.message : String(error)}`);
+    log("warn", `whose addresses are is not known: ${errorText(error)}`);
     return [];
   });
   const homeNow = async (): Promise<KnownNow> => {

@@ -14,6 +14,7 @@ import { openLog, type LogLevel } from "./system/log.ts";
 import { readCertificates } from "./system/read-certificates.ts";
 import { readPsk } from "./system/read-secret.ts";
 import { systemClock as clock } from "./system/system-clock.ts";
+import { errorText } from "./text/error-text.ts";
 
 const exit = { fine: 0, failed: 1, wrong: 2 } as const;
 /** A lookup walks the whole connection table of a small router. */
@@ -37,7 +38,7 @@ function load(file: string): LoadedConfig | { readonly problems: readonly string
   try {
     text = readFileSync(file, "utf8");
   } catch (error) {
-    return { problems: [`${file}: cannot be read (${error instanceof Error ? error.message : String(error)}); give another one with --config FILE`] };
+    return { problems: [`${file}: cannot be read (${errorText(error)}); give another one with --config FILE`] };
   }
   const reading = readConfig(text, file);
   if ("errors" in reading) return { problems: reading.errors.map(formatConfigError) };
@@ -95,7 +96,7 @@ async function run(file: string): Promise<number> {
       }
       level = next.config.logLevel;
       for (const warning of next.warnings) log("warn", warning);
-      daemon.reload(next).catch((error: unknown) => { log("error", `not reloaded: ${String(error)}`); });
+      daemon.reload(next).catch((error: unknown) => { log("error", `not reloaded: ${errorText(error)}`); });
     };
     if (hangUp.early) hangUp.answer();
     await stopping;
@@ -103,7 +104,7 @@ async function run(file: string): Promise<number> {
     log("info", "stopped; what is blocked stays so until its time is over");
     return exit.fine;
   } catch (error) {
-    return complain([error instanceof ControlSocketError ? error.message : `cannot run: ${error instanceof Error ? error.message : String(error)}`], exit.failed);
+    return complain([error instanceof ControlSocketError ? error.message : `cannot run: ${errorText(error)}`], exit.failed);
   }
 }
 
@@ -141,5 +142,5 @@ function complain(messages: readonly string[], code: number): number {
 }
 
 main(process.argv.slice(2)).then((code) => { process.exitCode = code; }, (error: unknown) => {
-  process.exitCode = complain([String(error)], exit.failed);
+  process.exitCode = complain([errorText(error)], exit.failed);
 });

@@ -3,6 +3,7 @@ import type { Log, PacketFilter } from "./ports.ts";
 import { readRemembered, writeRemembered } from "./remembered-json.ts";
 import { createStore, nothingRemembered, type Remembered, type Store } from "./store.ts";
 import type { StateFile } from "./system/state-file.ts";
+import { errorText } from "./text/error-text.ts";
 
 /** The store, and the file that outlives it. */
 export interface Memory {
@@ -54,7 +55,7 @@ export function openMemory(file: StateFile, { clock, log, filter }: { clock: Clo
       problem = undefined;
     } catch (error) {
       // The daemon goes on in memory: a full disk is no reason to let an attack go on.
-      const now = `decisions are kept in memory only and lost at a restart: ${file.path} cannot be written (${error instanceof Error ? error.message : String(error)})`;
+      const now = `decisions are kept in memory only and lost at a restart: ${file.path} cannot be written (${errorText(error)})`;
       if (now !== problem) log("error", now);
       problem = now;
     }
@@ -108,7 +109,7 @@ function recall(file: StateFile, complain: (message: string) => void): Remembere
       return read.remembered;
     }
   } catch (error) {
-    complain(`${file.path} cannot be read, the daemon starts without its memory: ${error instanceof Error ? error.message : String(error)}`);
+    complain(`${file.path} cannot be read, the daemon starts without its memory: ${errorText(error)}`);
   }
   return nothingRemembered;
 }

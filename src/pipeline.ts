@@ -24,6 +24,7 @@ import type { FlowTable, HomeDirectory, HomeNetwork, Log, NoticePage, PacketFilt
 import { createRuleKeeper, isNameless } from "./rule-keeper.ts";
 import { createSchedule } from "./schedule.ts";
 import { effectivePolicy, type Store } from "./store.ts";
+import { errorText } from "./text/error-text.ts";
 
 export interface PipelinePorts {
   readonly clock: Clock;
@@ -84,7 +85,7 @@ export function createPipeline(initial: PipelineSettings, store: Store, ports: P
   const { clock, log } = ports;
   let settings = initial;
   const policy = (): Policy => effectivePolicy(settings.policy, store.devices());
-  const schedule = createSchedule(clock, (error) => { log("error", `internal: ${describe(error)}`); });
+  const schedule = createSchedule(clock, (error) => { log("error", `internal: ${errorText(error)}`); });
 
   const { lookup, homeNow } = createLookup(ports, () => settings.ownerNames);
 
@@ -156,7 +157,7 @@ export function createPipeline(initial: PipelineSettings, store: Store, ports: P
     if (!asked) return;
     const witnessed = attempt === 0 ? [] : await ports.filter.readWitness(id).catch(() => []);
     const { devices } = await lookup(asked, { witnessed }).catch((error: unknown) => {
-      log("warn", `mitigation ${id}: no device could be looked for: ${describe(error)}`);
+      log("warn", `mitigation ${id}: no device could be looked for: ${errorText(error)}`);
       return { devices: [] };
     });
     const mitigation = store.get(id);
@@ -210,7 +211,7 @@ export function createPipeline(initial: PipelineSettings, store: Store, ports: P
     // All of a quarantined device's: an offloaded flow to elsewhere would go on past the rules.
     "cut-flows": (mitigation) => ports.flows
       .cut(mitigation.devices.flatMap((device) => device.addresses), mitigation.action === "quarantine" ? [] : mitigation.request.target.prefixes)
-      .catch((error: unknown) => { log("warn", `mitigation ${mitigation.id}: flows under way were not ended: ${describe(error)}`); }),
+      .catch((error: unknown) => { log("warn", `mitigation ${mitigation.id}: flows under way were not ended: ${errorText(error)}`); }),
     "notify-upstream": (mitigation) => { events.notifyUpstream(mitigation); },
     "tell-owner": (mitigation, event) => { events.tellOwner(mitigation, event.is); },
     remember: () => { events.remember(); },
@@ -257,7 +258,7 @@ export function createPipeline(initial: PipelineSettings, store: Store, ports: P
       && (each.endedAt === undefined || clock.now() - each.endedAt < shownAfterEnd)),
     withdraw(upstream, cuid, mid) {
       const asked = store.all().find((each) => each.state !== "ended" && each.request.upstream === upstream && each.request.cuid === cuid && each.request.mid === mid);
-      if (asked) apply(asked.id, { is: "withdrawn" }).catch((error: unknown) => { log("error", `internal: ${describe(error)}`); });
+      if (asked) apply(asked.id, { is: "withdrawn" }).catch((error: unknown) => { log("error", `internal: ${errorText(error)}`); });
     },
     decideByOwner: apply,
     clockJumped(by) {
@@ -293,8 +294,4 @@ export function createPipeline(initial: PipelineSettings, store: Store, ports: P
       schedule.stop();
     },
   };
-}
-
-function describe(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

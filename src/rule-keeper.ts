@@ -7,6 +7,7 @@ import type { Clock, Milliseconds } from "./model/time.ts";
 import type { Log, PacketFilter } from "./ports.ts";
 import type { Schedule } from "./schedule.ts";
 import type { Store } from "./store.ts";
+import { errorText } from "./text/error-text.ts";
 
 /** Keeps in the kernel what the mitigations need, and counts what it does there. */
 export interface RuleKeeper {
@@ -61,7 +62,7 @@ export function createRuleKeeper({ clock, log, filter, schedule, store, policy }
       await filter.replaceRules(rules, reported);
       failed = undefined;
     } catch (error) {
-      const complaint = `blocking does not work: ${describe(error)}`;
+      const complaint = `blocking does not work: ${errorText(error)}`;
       if (complaint !== failed) log("error", complaint);
       failed = complaint;
       schedule.once("enforce", retryEnforcement, enforce);
@@ -80,7 +81,7 @@ export function createRuleKeeper({ clock, log, filter, schedule, store, policy }
   };
 
   const renew = async (): Promise<void> => {
-    await events.renewing().catch((error: unknown) => { log("warn", `addresses of devices that are held were not looked at: ${describe(error)}`); });
+    await events.renewing().catch((error: unknown) => { log("warn", `addresses of devices that are held were not looked at: ${errorText(error)}`); });
     await enforce();
   };
 
@@ -97,7 +98,7 @@ export function createRuleKeeper({ clock, log, filter, schedule, store, policy }
     try {
       for (const [id, counted] of await filter.readCounters()) await events.counted(id, counted);
     } catch (error) {
-      log("warn", `drop counters were not read: ${describe(error)}`);
+      log("warn", `drop counters were not read: ${errorText(error)}`);
     }
   };
 
@@ -118,8 +119,4 @@ export function createRuleKeeper({ clock, log, filter, schedule, store, policy }
 /** Living, and nobody knows whose traffic it is. */
 export function isNameless(mitigation: Mitigation): boolean {
   return mitigation.devices.length === 0 && (mitigation.state === "pending" || mitigation.state === "active");
-}
-
-function describe(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

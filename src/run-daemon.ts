@@ -45,6 +45,7 @@ import { onClockJump, steadyClock, systemClock as clock } from "./system/system-
 import { openUbusDirectory } from "./system/ubus-directory.ts";
 import { openVendorList } from "./system/vendor-list.ts";
 import { openVisitors } from "./system/visitors.ts";
+import { errorText } from "./text/error-text.ts";
 
 /** A configuration with the secrets that its files held. */
 export interface LoadedConfig {
@@ -186,7 +187,7 @@ export async function runDaemon(version: string, dtls: DtlsModule, first: Loaded
   const answer = async (caller: Caller, method: unknown, params: unknown): Promise<Reply> => {
     await recalled.opened;
     return dispatch(actions, caller, method, params, {
-      fault: (name, error) => { log("error", `control method ${name} failed: ${error instanceof Error ? error.message : String(error)}`); },
+      fault: (name, error) => { log("error", `control method ${name} failed: ${errorText(error)}`); },
       changed: (line) => { log("info", line); },
     });
   };

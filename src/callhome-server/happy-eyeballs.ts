@@ -1,4 +1,5 @@
 import type { Clock, Instant, Milliseconds } from "../model/time.ts";
+import { errorText } from "../text/error-text.ts";
 
 export type Transport = "udp" | "tcp";
 
@@ -94,7 +95,7 @@ export function raceCandidates<Result>(race: Race<Result>): Promise<{ readonly r
         resolve({ result, winner: candidate });
       }, (error: unknown) => {
         if (settled) return;
-        failures.push(`${candidate.address} over ${candidate.transport}: ${error instanceof Error ? error.message : String(error)}`);
+        failures.push(`${candidate.address} over ${candidate.transport}: ${errorText(error)}`);
         if (failures.length < candidates.length) {
           if (next < candidates.length) startNext();
           return;

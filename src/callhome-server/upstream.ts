@@ -5,6 +5,7 @@ import type { MitigationService } from "./dots/dots-service.ts";
 import { closerHeartbeat, longestHeartbeat } from "./dots/session-config.ts";
 import { atHome, followRedirection, isOver, noteSpoken, type Whereabouts } from "./redirection.ts";
 import { openSession, type Session } from "./session.ts";
+import { errorText } from "../text/error-text.ts";
 
 /** Where to dial: a name that is also verified, and addresses that spare its resolution (RFC 9066 §5.2.2). */
 export interface DialAddress {
@@ -125,7 +126,7 @@ export function startUpstream(options: UpstreamOptions, ports: UpstreamPorts, mi
     try {
       await dialTo(to, abort.signal);
     } catch (error) {
-      if (!abort.signal.aborted) failed(to, error instanceof Error ? error.message : String(error));
+      if (!abort.signal.aborted) failed(to, errorText(error));
     }
   };
 
@@ -185,7 +186,7 @@ export function startUpstream(options: UpstreamOptions, ports: UpstreamPorts, mi
         randomBytes: (count) => ports.randomBytes(count),
         transmit: (message) => { channel.send(message); },
         trace: (line) => { ports.log("debug", `upstream ${options.name}: ${line}`); },
-        failed: (error) => { ports.log("warn", `upstream ${options.name}: a request failed: ${error instanceof Error ? error.message : String(error)}`); },
+        failed: (error) => { ports.log("warn", `upstream ${options.name}: a request failed: ${errorText(error)}`); },
       },
       mitigations,
       {

@@ -10,6 +10,7 @@ import type { Clock, HomeDirectory, HomeNetwork, Log } from "../ports.ts";
 import { checkSettings, conntrackSettings, type ConntrackSettings } from "./conntrack-settings.ts";
 import type { Followed, FollowCommand, FollowEnd } from "./follow-command.ts";
 import { createTimeBudget } from "./time-budget.ts";
+import { errorText } from "../text/error-text.ts";
 
 export interface FlowJournal {
   search(asked: AttackFlows, options?: { readonly nearMisses?: number }): Search;
@@ -214,7 +215,7 @@ export function openFlowJournal(options: FlowJournalOptions): FlowJournal {
       journal.setBorders(home);
       journal.identities.refresh(neighbours, names, clock.now());
       nudgeUnknown(home.inside);
-    }).catch((error: unknown) => { log("debug", `the journal of flows does not know whose addresses are: ${String(error)}`); });
+    }).catch((error: unknown) => { log("debug", `the journal of flows does not know whose addresses are: ${errorText(error)}`); });
   };
 
   /** Who only sends is not answered, so that the kernel need not know who it is: it has to be asked once. */

@@ -2,6 +2,7 @@ import { askWitnesses } from "../nat-lookup/ask-witnesses.ts";
 import type { FlowTable, Log } from "../ports.ts";
 import { conntrackSettings, type ConntrackSettings } from "./conntrack-settings.ts";
 import type { FlowJournal } from "./flow-journal.ts";
+import { errorText } from "../text/error-text.ts";
 
 export interface FlowMemory extends FlowTable {
   /** For `status`. */
@@ -30,7 +31,7 @@ export function openFlowMemory({ table, journal, log, settings = conntrackSettin
           failure = undefined;
           return flows;
         } catch (error) {
-          const complaint = `the connection table cannot be read: ${error instanceof Error ? error.message : String(error)}`;
+          const complaint = `the connection table cannot be read: ${errorText(error)}`;
           if (complaint !== failure) log("error", complaint);
           failure = complaint;
           return [];

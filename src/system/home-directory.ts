@@ -12,6 +12,7 @@ import { readBridgePorts } from "./bridge-ports.ts";
 import { field, items } from "./json-fields.ts";
 import { runForJson } from "./run-command.ts";
 import type { RunCommand } from "./run-command.ts";
+import { errorText } from "../text/error-text.ts";
 
 /** Where OpenWrt's DHCP servers keep leases and names: dnsmasq; odhcpd of 24.10, and the hosts files of 25.12; odhcpd of 25.12. */
 export const openWrtLeaseFiles: readonly string[] = ["/tmp/dhcp.leases", "/tmp/hosts/", "/tmp/odhcpd.leases"];
@@ -54,7 +55,7 @@ export function openHomeDirectory({ run, log, leaseFiles = openWrtLeaseFiles, dh
       try {
         leases.push(...parseLeases(readStart(file)));
       } catch (error) {
-        if (!isAbsent(error)) complainOnce(`cannot read names from ${file}: ${messageOf(error)}`);
+        if (!isAbsent(error)) complainOnce(`cannot read names from ${file}: ${errorText(error)}`);
       }
     }
     return leases;
@@ -82,7 +83,7 @@ export function openHomeDirectory({ run, log, leaseFiles = openWrtLeaseFiles, dh
       try {
         return (await readBridgePorts(run)).get(wanted) ?? null;
       } catch (error) {
-        complainOnce(`cannot read bridge ports: ${messageOf(error)}`);
+        complainOnce(`cannot read bridge ports: ${errorText(error)}`);
         return null;
       }
     },
@@ -143,8 +144,4 @@ function readStart(path: string): string {
 
 function isAbsent(error: unknown): boolean {
   return error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ENOTDIR");
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -3,6 +3,7 @@ import type { Instant, Milliseconds } from "../model/time.ts";
 import { bannedClients } from "../nat-lookup/ubus-answers.ts";
 import type { Clock, Log, WirelessClients } from "../ports.ts";
 import { createSchedule } from "../schedule.ts";
+import { errorText } from "../text/error-text.ts";
 import { ubusStatus } from "../ubus/message.ts";
 import type { FoundObject, Ubus } from "../ubus/open-ubus.ts";
 import { UbusError } from "../ubus/ubus-error.ts";
@@ -66,7 +67,7 @@ export function openHostapdClients(ubus: () => Bus | undefined, { clock, log, le
   let wanted: ReadonlyMap<MacAddress, Instant> = new Map();
   const networks = new Map<string, Network>();
   const problems = new Map<string, string>();
-  const schedule = createSchedule(clock, (error) => { log("error", `internal: ${String(error)}`); });
+  const schedule = createSchedule(clock, (error) => { log("error", `internal: ${errorText(error)}`); });
   let running = false;
   let askedMeanwhile = false;
   let isFirst = true;
@@ -74,7 +75,7 @@ export function openHostapdClients(ubus: () => Bus | undefined, { clock, log, le
   let ear: { readonly bus: Bus; readonly stop: () => void } | undefined;
 
   const complain = (path: string, error: unknown): void => {
-    const problem = `Wi-Fi clients that are cut off are not put off ${path}: ${error instanceof Error ? error.message : String(error)}`;
+    const problem = `Wi-Fi clients that are cut off are not put off ${path}: ${errorText(error)}`;
     if (problems.get(path) !== problem) log("warn", problem);
     problems.set(path, problem);
   };
@@ -163,7 +164,7 @@ export function openHostapdClients(ubus: () => Bus | undefined, { clock, log, le
     tellAll().then(() => { problems.delete("any network"); }, (error: unknown) => { complain("any network", error); }).finally(() => {
       running = false;
       if (askedMeanwhile) run();
-    }).catch((error: unknown) => { log("error", `internal: ${String(error)}`); });
+    }).catch((error: unknown) => { log("error", `internal: ${errorText(error)}`); });
   };
 
   return {

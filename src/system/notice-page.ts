@@ -9,6 +9,7 @@ import { noticeLanguage } from "../operator/notice-words.ts";
 import type { Language } from "../operator/notification-words.ts";
 import type { Log, NoticePage } from "../ports.ts";
 import type { Visitor, Visitors } from "./visitors.ts";
+import { errorText } from "../text/error-text.ts";
 
 export interface NoticePageParts {
   readonly visitors: Visitors;
@@ -131,7 +132,7 @@ export function openNoticePage({ visitors, language, log, port = noticePort }: N
         await listen();
         problem = undefined;
       } catch (error) {
-        const reason = codeOf(error) === "EADDRINUSE" ? "something else listens there" : error instanceof Error ? error.message : String(error);
+        const reason = codeOf(error) === "EADDRINUSE" ? "something else listens there" : errorText(error);
         const complaint = `there is no notice page for devices that are cut off: TCP port ${port}: ${reason}`;
         if (complaint !== problem) log("warn", complaint);
         problem = complaint;

@@ -5,6 +5,7 @@ import type { NotifierTarget } from "./notifier.ts";
 import { openNtfy } from "./ntfy-notifier.ts";
 import { readGuarded, readPassword } from "./read-secret.ts";
 import { openWebhook, type Told } from "./webhook-notifier.ts";
+import { errorText } from "../text/error-text.ts";
 
 export interface Notifiers {
   announce(announcement: Announcement): void;
@@ -58,7 +59,7 @@ function open(config: NotifyConfig, around: MqttSurroundings): Open | undefined 
     case "mqtt": {
       let mqtt: MqttNotifier | undefined;
       const opening = openMqtt({ ...target, topicPrefix: config.topicPrefix, homeassistant: config.homeassistant, commands: config.commands }, around);
-      opening.then((ready) => { mqtt = ready; }, (error: unknown) => { around.log("error", `notify ${name} is off: ${String(error)}`); });
+      opening.then((ready) => { mqtt = ready; }, (error: unknown) => { around.log("error", `notify ${name} is off: ${errorText(error)}`); });
       return {
         config, add: (told) => { mqtt?.add(told); }, sync: () => { mqtt?.sync(); },
         close: () => opening.then((ready) => ready.close(), () => undefined),

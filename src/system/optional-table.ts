@@ -3,6 +3,7 @@ import { NftError } from "../nftables/nft-error.ts";
 import type { CounterValue } from "../nftables/read-json.ts";
 import type { Nftables } from "../nftables/open-nftables.ts";
 import type { BaseChain, Statement, Table } from "../nftables/statement.ts";
+import { errorText } from "../text/error-text.ts";
 
 type Counters = ReadonlyMap<string, CounterValue>;
 
@@ -82,7 +83,7 @@ export function openOptionalTable(
         problem = undefined;
       } catch (error) {
         // Where it is not needed there is nothing to complain of, nor anything left behind.
-        problem = !isNeeded ? undefined : error instanceof Error ? error.message : String(error);
+        problem = !isNeeded ? undefined : errorText(error);
         isThere = false;
         laid = undefined;
       }

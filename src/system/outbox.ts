@@ -1,5 +1,6 @@
 import type { Clock, Milliseconds } from "../model/time.ts";
 import type { Log } from "../ports.ts";
+import { errorText } from "../text/error-text.ts";
 
 /** A delivery that trying again cannot mend: the receiver refuses it. */
 export class RefusedDelivery extends Error {}
@@ -30,7 +31,7 @@ export function createOutbox<T>(name: string, deliver: (item: T) => Promise<void
       if (attempts > 0) log("info", `notify ${name}: delivered again`);
       done(item);
     }, (error: unknown) => {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = errorText(error);
       attempts++;
       if (error instanceof RefusedDelivery || attempts >= mostAttempts) {
         log("warn", `notify ${name}: a message was not delivered: ${reason}`);

@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import type { Milliseconds } from "../model/time.ts";
+import { errorText } from "../text/error-text.ts";
 
 export interface CommandOptions {
   /** After so long the tool is killed. */
@@ -75,7 +76,7 @@ export const runCommand: RunCommand = (tool, args, options = {}) => new Promise(
       try {
         lines(chunk);
       } catch (error) {
-        fail("output", `cannot use the output of ${tool}: ${String(error)}`);
+        fail("output", `cannot use the output of ${tool}: ${errorText(error)}`);
       }
     }
   });
