@@ -11,7 +11,7 @@ import { isSpecific } from "./enforcer/rules-for.ts";
 import { keepTrack } from "./keep-track.ts";
 import { createLookup } from "./look-up.ts";
 import type { Finding } from "./nat-lookup/find-devices.ts";
-import { admitRequest, sameScope } from "./policy/admit-request.ts";
+import { admitRequest, isRequested, sameScope } from "./policy/admit-request.ts";
 import { checkScope } from "./policy/check-scope.ts";
 import { conflictBetweenUpstreams, isSameConflict } from "./policy/conflict-between-upstreams.ts";
 import { decide, isProtected, type Decision } from "./policy/decide.ts";
@@ -116,13 +116,12 @@ export function createPipeline(initial: PipelineSettings, store: Store, ports: P
         await identify(fresh.id);
         const inherited = inheritedDecision(store.get(fresh.id) ?? fresh, admitted.overrides);
         if (inherited) await apply(fresh.id, inherited);
-        // Only now, so that what both cover stays blocked throughout.
+        const decided = store.get(fresh.id) ?? fresh;
+        if ((decided.outcome === "rejected" || decided.outcome === "denied") && decided.conflict) return { is: "refused", refusal: { code: "4.09", conflict: decided.conflict } };
+        // Only now: what both cover stays blocked throughout, and a request that was refused replaces nothing.
         for (const overridden of admitted.overrides) await apply(overridden.id, { is: "overridden" });
         noteConflicts();
-        const mitigation = store.get(fresh.id) ?? fresh;
-        return (mitigation.outcome === "rejected" || mitigation.outcome === "denied") && mitigation.conflict
-          ? { is: "refused", refusal: { code: "4.09", conflict: mitigation.conflict } }
-          : { is: "created", mitigation };
+        return { is: "created", mitigation: store.get(fresh.id) ?? fresh };
       }
     }
   };
@@ -257,7 +256,7 @@ export function createPipeline(initial: PipelineSettings, store: Store, ports: P
     mitigationsOf: (upstream, cuid) => store.all().filter((each) => each.request.upstream === upstream && each.request.cuid === cuid
       && (each.endedAt === undefined || clock.now() - each.endedAt < shownAfterEnd)),
     withdraw(upstream, cuid, mid) {
-      const asked = store.all().find((each) => each.state !== "ended" && each.request.upstream === upstream && each.request.cuid === cuid && each.request.mid === mid);
+      const asked = store.all().find((each) => isRequested(each) && each.request.upstream === upstream && each.request.cuid === cuid && each.request.mid === mid);
       if (asked) apply(asked.id, { is: "withdrawn" }).catch((error: unknown) => { log("error", `internal: ${errorText(error)}`); });
     },
     decideByOwner: apply,

@@ -1,7 +1,7 @@
 import { formatIpPrefix, prefixesOverlap, type IpPrefix } from "../model/ip-prefix.ts";
 import type { MitigationRequest } from "../model/mitigation-request.ts";
 import type { Mitigation } from "../model/mitigation.ts";
-import type { NumberRange } from "../model/number-range.ts";
+import { rangesOverlap, type NumberRange } from "../model/number-range.ts";
 import type { Policy } from "../model/policy.ts";
 import { badRequest, conflictCause, type Refusal } from "../model/refusal.ts";
 import type { Instant, Seconds } from "../model/time.ts";
@@ -26,27 +26,38 @@ export function admitRequest(
   known: readonly Mitigation[], policy: Policy, now: Instant,
 ): AdmitResult {
   const ofClient = known.filter((each) => each.request.upstream === asked.upstream && each.request.cuid === asked.cuid);
-  const living = ofClient.filter((each) => each.state !== "ended");
-  const same = living.find((each) => each.request.mid === asked.mid);
+  const requested = ofClient.filter(isRequested);
+  const withdrawn = ofClient.filter((each) => each.state === "terminating");
+  const same = requested.find((each) => each.request.mid === asked.mid);
   const granted = lifetime === null ? null : grantLifetime(lifetime, policy);
   if (same) {
     return sameScope(same.request, asked)
       ? { is: "refresh", mitigation: same, lifetime: granted }
       : { is: "refused", refusal: badRequest("a mitigation with this mid has other parameters") };
   }
+  // §4.4.3: also where a DELETE has overtaken the update, and the mitigation goes on only for its terminating period.
   if (ifMatch) return { is: "ignored" };
   // RFC 9132 §4.4.1.1: clients are told apart by their cuid, so that no two may use the same.
   const collides = known.some((each) => each.state !== "ended" && each.request.upstream !== asked.upstream && each.request.cuid === asked.cuid);
   if (collides) return { is: "refused", refusal: { code: "4.09", conflict: { cause: conflictCause.cuidCollision } } };
   if (granted === null) return { is: "refused", refusal: badRequest("lifetime is missing") };
-  const refused = ofClient.find((each) => isRefused(each, now) && (each.request.mid === asked.mid || sameScope(each.request, asked)));
+  const again = withdrawn.find((each) => each.request.mid === asked.mid && sameScope(each.request, asked));
+  if (again) return { is: "refresh", mitigation: again, lifetime: granted };
+  const refused = ofClient.find((each) => isRefused(each, now) && sameScope(each.request, asked));
   if (refused) return { is: "refused", refusal: { code: "4.09", conflict: { cause: conflictCause.legitimateTraffic } } };
-  const overlapping = living.filter((each) => scopesOverlap(each.request, asked));
+  const overlapping = requested.filter((each) => scopesOverlap(each.request, asked));
   const higher = overlapping.find((each) => each.request.mid > asked.mid);
   if (higher) return { is: "refused", refusal: { code: "4.09", conflict: { cause: conflictCause.overlappingTargets, mid: higher.request.mid } } };
-  const others = known.filter((each) => each.state !== "ended").length - overlapping.length;
+  // What was withdrawn makes way, whatever its mid: it is no request any more, and its mid is free.
+  const overrides = [...overlapping, ...withdrawn.filter((each) => each.request.mid === asked.mid || scopesOverlap(each.request, asked))];
+  const others = known.filter((each) => each.state !== "ended").length - overrides.length;
   if (others >= policy.maxMitigations) return { is: "refused", refusal: { code: "5.03", diagnostic: "too many mitigations", retryAfter: retryWhenFull } };
-  return { is: "new", lifetime: granted, overrides: overlapping };
+  return { is: "new", lifetime: granted, overrides };
+}
+
+/** Whether its client still asks for it: after a DELETE it does not, though the mitigation may go on for a while (RFC 9132 §4.4.4). */
+export function isRequested({ state }: Mitigation): boolean {
+  return state === "pending" || state === "active";
 }
 
 /** What is granted of the lifetime asked for; -1 = indefinite, which a cap cuts too (RFC 9132 §4.4.1.1). */
@@ -57,11 +68,15 @@ export function grantLifetime(asked: Seconds, policy: Pick<Policy, "maxLifetimeS
 
 type Scope = Pick<MitigationRequest, "target" | "source">;
 
-/** A common target and a common source: in call home the two together are the scope of a request (RFC 9066 §5.3.1). */
+/**
+ * RFC 9132 §4.4.1.3: "a common IP address, IP prefix". In call home the scope is target and source together (RFC 9066 §5.3.1), and behind
+ * NAT the source is the address with its ports: "the same IPv4 address is assigned to multiple customers" (§5.3.2), and to several devices
+ * of a home. "IPv6 addresses/prefixes are sufficient … without need for port numbers" (§5.3.1).
+ */
 export function scopesOverlap(a: Scope, b: Scope): boolean {
-  const anyOverlap = (some: readonly IpPrefix[], others: readonly IpPrefix[]): boolean =>
-    some.some((prefix) => others.some((other) => prefixesOverlap(prefix, other)));
-  return anyOverlap(a.target.prefixes, b.target.prefixes) && anyOverlap(a.source.prefixes, b.source.prefixes);
+  const commonPort = a.source.ports.length === 0 || b.source.ports.length === 0 || a.source.ports.some((one) => b.source.ports.some((other) => rangesOverlap(one, other)));
+  const commonSource = a.source.prefixes.some((one) => (one.family === 6 || commonPort) && b.source.prefixes.some((other) => prefixesOverlap(one, other)));
+  return commonSource && a.target.prefixes.some((one) => b.target.prefixes.some((other) => prefixesOverlap(one, other)));
 }
 
 /** Whether a repeated request repeats all its parameters; the order in a list does not matter. */

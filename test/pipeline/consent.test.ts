@@ -46,6 +46,15 @@ test("denied: status 7 with conflict-cause 4, and 4.09 for its next PUTs, whatev
   assert.equal((await home.ask({ mid: 100 })).is, "created", "when that request would be over, it is a question again");
 });
 
+test("a denial does not use up the mid: with another target and device it is a request of its own (§4.4.1.1: unique among active ones)", async () => {
+  const home = fakeHome({ consent: "ask" }, { flows: [attack(cameraAddress), attack(laptopAddress, 41_000, "198.51.100.77")] });
+  await home.ask({ fromPorts: "40000" });
+  await home.pipeline.decideByOwner(1, { is: "denied" });
+  assert.equal((await home.ask({ to: "198.51.100.77", fromPorts: "41000" })).is, "created");
+  assert.deepEqual([home.store.get(2)?.state, home.store.get(2)?.devices.map(({ mac }) => mac)], ["pending", [laptopMac]]);
+  assert.deepEqual(await home.ask({ fromPorts: "40000", mid: 57 }), refused, "what was denied stays so");
+});
+
 test("denied by mistake, or in silence, and taken back: for the upstream it has ended, but its next request is a question again", async () => {
   for (const late of [false, true]) {
     const home = fakeHome({ consent: "ask" });

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { settle, start } from "../fake-clock.ts";
+import { requested } from "../policy/samples.ts";
 import { cameraMac, drops, fakeHome } from "./fake-home.ts";
 
 const rule = `1 block ${cameraMac} 1`;
@@ -36,6 +37,18 @@ test("withdrawn and asked for again within the period: it is active again, the n
   assert.deepEqual(home.held(), [rule]);
   await home.clock.advance(1_000);
   assert.deepEqual(home.held(), []);
+});
+
+test("an efficacy update that arrives after the DELETE is passed over: the withdrawal stands (§4.4.3)", async () => {
+  const home = fakeHome();
+  await home.ask({}, false, -1);
+  await home.clock.advance(1_000);
+  home.pipeline.withdraw("isp", client, 56);
+  await settle();
+  assert.deepEqual(await home.pipeline.request({ asked: requested(), lifetime: null, attackStatus: 2 }, true), { is: "ignored" });
+  assert.deepEqual([home.only().state, home.only().status], ["terminating", 5]);
+  await home.clock.advance(120_000);
+  assert.deepEqual([home.only().outcome, home.held()], ["withdrawn", []]);
 });
 
 test("what has ended can be asked for during another minute, then it is removed (§4.4.1.1)", async () => {

@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { attack, cameraAddress, cameraMac, fakeHome } from "./fake-home.ts";
+import { settle } from "../fake-clock.ts";
+import { attack, cameraAddress, cameraMac, fakeHome, laptopAddress, laptopMac } from "./fake-home.ts";
+
+const client = "dz6pHjaADkaFTbjr0JGBpw";
 
 test("a higher mid that overlaps replaces the lower one without a gap: the camera is cut off at every moment", async () => {
   const home = fakeHome();
@@ -36,6 +39,44 @@ test("a lower mid is refused, and changes nothing", async () => {
   await home.ask({ mid: 2 });
   assert.deepEqual(await home.ask({ mid: 1 }), { is: "refused", refusal: { code: "4.09", conflict: { cause: 1, mid: 2 } } });
   assert.equal(home.store.all().length, 1);
+});
+
+test("a refused request leaves what runs untouched: it replaces only once it is accepted (§4.4.1.3)", async () => {
+  const home = fakeHome({ devices: [{ mac: laptopMac, policy: "never", action: null }] }, { flows: [attack(cameraAddress), attack(laptopAddress, 41_000)] });
+  await home.ask({ mid: 1, fromPorts: "40000-41000" });
+  assert.deepEqual(home.held(), [`1 block ${cameraMac} 1`]);
+  const told = home.told();
+  assert.deepEqual(await home.ask({ mid: 2, fromPorts: "41000" }), { is: "refused", refusal: { code: "4.09", conflict: { cause: 4 } } });
+  assert.deepEqual([home.held(), home.store.get(1)?.state, told.length], [[`1 block ${cameraMac} 1`], "active", 0]);
+});
+
+test("behind NAT the source is the ports: two devices that attack one target are two mitigations", async () => {
+  const home = fakeHome({}, { flows: [attack(cameraAddress), attack(laptopAddress, 41_000)] });
+  await home.ask({ mid: 1, fromPorts: "40000" });
+  await home.ask({ mid: 2, fromPorts: "41000" });
+  assert.deepEqual(home.held(), [`1 block ${cameraMac} 1`, `2 block ${laptopMac} 1`]);
+});
+
+test("after the mids have rolled over, a withdrawn higher one makes way, and the owner is not asked again", async () => {
+  const home = fakeHome({ consent: "ask" });
+  await home.ask({ mid: 3_221_225_471 });
+  await home.pipeline.decideByOwner(1, { is: "approved", action: null, seconds: null });
+  home.pipeline.withdraw("isp", client, 3_221_225_471);
+  await settle();
+  assert.equal(home.store.get(1)?.state, "terminating");
+  assert.equal((await home.ask({ mid: 0 })).is, "created");
+  assert.deepEqual([home.store.get(1)?.outcome, home.store.get(2)?.decidedBy, home.held()], ["overridden", "admin", [`2 block ${cameraMac} 1`]]);
+});
+
+test("the mid of a withdrawn request is free: a DELETE then means the new one", async () => {
+  const home = fakeHome();
+  await home.ask({ mid: 7, to: "198.51.100.9" });
+  home.pipeline.withdraw("isp", client, 7);
+  await settle();
+  assert.equal((await home.ask({ mid: 7, to: "198.51.100.0/28" })).is, "created");
+  home.pipeline.withdraw("isp", client, 7);
+  await settle();
+  assert.deepEqual([1, 2].map((id) => [home.store.get(id)?.state, home.store.get(id)?.outcome]), [["ended", "overridden"], ["terminating", null]]);
 });
 
 test("requests of two upstreams live side by side", async () => {
