@@ -19,7 +19,8 @@ const retryWhenFull = 60;
 
 /**
  * RFC 9132 §4.4.1.3 and §4.4.3: duplicates, refreshes, and requests of the same client that overlap.
- * `known` are all mitigations that are remembered, ended ones included.
+ * `known` are all mitigations that are remembered, ended ones included. A client is an upstream and a cuid: two providers that use
+ * the same cuid are two clients, and neither can take the other's place (RFC 9132 §4.4.1.1 is about clients of one domain).
  */
 export function admitRequest(
   asked: Omit<MitigationRequest, "lifetime">, lifetime: Seconds | null, ifMatch: boolean,
@@ -37,12 +38,10 @@ export function admitRequest(
   }
   // §4.4.3: also where a DELETE has overtaken the update, and the mitigation goes on only for its terminating period.
   if (ifMatch) return { is: "ignored" };
-  // RFC 9132 §4.4.1.1: clients are told apart by their cuid, so that no two may use the same.
-  const collides = known.some((each) => each.state !== "ended" && each.request.upstream !== asked.upstream && each.request.cuid === asked.cuid);
-  if (collides) return { is: "refused", refusal: { code: "4.09", conflict: { cause: conflictCause.cuidCollision } } };
   if (granted === null) return { is: "refused", refusal: badRequest("lifetime is missing") };
   const again = withdrawn.find((each) => each.request.mid === asked.mid && sameScope(each.request, asked));
   if (again) return { is: "refresh", mitigation: again, lifetime: granted };
+  // The same again, whatever its mid: refused without a look at who sends it. What only overlaps is the owner's no to a device: owners-no.ts.
   const refused = ofClient.find((each) => isRefused(each, now) && sameScope(each.request, asked));
   if (refused) return { is: "refused", refusal: { code: "4.09", conflict: { cause: conflictCause.legitimateTraffic } } };
   const overlapping = requested.filter((each) => scopesOverlap(each.request, asked));
