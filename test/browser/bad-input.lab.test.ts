@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import type { Browser, Page } from "playwright-core";
+import { suiteLimit } from "../patience.ts";
 import { ago, kitchenCamera, question, scriptedHome, type ScriptedHome } from "./scripted-home.ts";
 import { browserMissing, openTab, phone, startBrowser } from "./start-browser.ts";
 import { startRouter, type Router } from "./start-router.ts";
 
-describe("the page, in bad weather (a scripted daemon)", { skip: browserMissing(), timeout: 60_000 }, () => {
+describe("the page, in bad weather (a scripted daemon)", { skip: browserMissing(), timeout: suiteLimit }, () => {
   let browser: Browser;
   before(async () => { browser = await startBrowser(); });
   after(async () => { await browser.close(); });

@@ -8,6 +8,7 @@ import { labAddresses } from "../lab/lab.ts";
 import { startAttack, type Attack, type AttackOptions } from "../lab/scene-attack.ts";
 import { playScene, type Scene, type SceneOptions } from "../lab/scene.ts";
 import { startUbusd, socketPath } from "../ubus/start-ubusd.ts";
+import { suiteLimit } from "../patience.ts";
 import { daemonBackend } from "./daemon-backend.ts";
 import { browserMissing, openTab, phone, startBrowser } from "./start-browser.ts";
 import { startRouter, type Router } from "./start-router.ts";
@@ -19,7 +20,7 @@ const hostileName = `<img src=x onerror=alert(1)>"'&`;
 
 interface Stage { readonly scene: Scene; readonly page: Page; readonly router: Router; ask(mid: number, other?: AttackOptions): Promise<void>; goTo(view: string): Promise<void> }
 
-describe("the page, on the real daemon", { skip: browserMissing(), timeout: 120_000 }, () => {
+describe("the page, on the real daemon", { skip: browserMissing(), timeout: suiteLimit }, () => {
   let browser: Browser;
   before(async () => { browser = await startBrowser(); });
   after(async () => { await browser.close(); });

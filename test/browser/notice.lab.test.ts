@@ -3,12 +3,13 @@ import { after, before, describe, it } from "node:test";
 import type { Browser } from "playwright-core";
 import { noticeWords } from "../../src/operator/notice-words.ts";
 import { languages } from "../../src/operator/notification-words.ts";
+import { suiteLimit } from "../patience.ts";
 import { browserMissing, openTab, phone, startBrowser } from "./start-browser.ts";
 import { startNotice } from "./start-notice.ts";
 
 const missing = browserMissing();
 
-describe("the notice page in a browser", { skip: missing === undefined ? false : `${missing} is needed`, timeout: 120_000 }, () => {
+describe("the notice page in a browser", { skip: missing === undefined ? false : `${missing} is needed`, timeout: suiteLimit }, () => {
   let browser: Browser;
   let notice: Awaited<ReturnType<typeof startNotice>>;
   before(async () => {

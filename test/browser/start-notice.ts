@@ -1,6 +1,6 @@
 import { openNoticePage } from "../../src/system/notice-page.ts";
 import { ask, freePort } from "../system/notice-client.ts";
-import { until } from "../ubus/start-ubusd.ts";
+import { until } from "../until.ts";
 
 /** The router's notice page, on loopback, for a device that is cut off or for one that is not. */
 export async function startNotice(isCutOff = true): Promise<{ readonly url: string; stop(): Promise<void> }> {

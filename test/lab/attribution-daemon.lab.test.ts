@@ -3,9 +3,11 @@ import { describe, it } from "node:test";
 import type { LookupView } from "../../src/operator/describe-lookup.ts";
 import type { MitigationView } from "../../src/operator/describe-mitigation.ts";
 import type { StatusView } from "../../src/operator/describe-status.ts";
+import { suiteLimit } from "../patience.ts";
+import { until } from "../until.ts";
 import { labAddresses, labMissing } from "./lab.ts";
 import { playScene } from "./scene.ts";
-import { rawPackets, send, sendOnly, until } from "./scene-witnesses.ts";
+import { rawPackets, send, sendOnly } from "./scene-witnesses.ts";
 
 const { target, wan, camera } = labAddresses;
 const missing = labMissing();
@@ -14,7 +16,7 @@ const scope = (more: object): object => ({
   "source-prefix": [`${wan.v4}/32`], "target-prefix": [`${target.v4}/32`], "target-protocol": [17], lifetime: 120, ...more,
 });
 
-describe("who it was, by the daemon", { timeout: 90_000, skip: missing.length > 0 && `needs ${missing.join(", ")}` }, () => {
+describe("who it was, by the daemon", { timeout: suiteLimit, skip: missing.length > 0 && `needs ${missing.join(", ")}` }, () => {
   it("names a device whose flows have ended, in `lookup` and in a request", () =>
     playScene({}, async (scene) => {
       const { lab, daemon } = scene;

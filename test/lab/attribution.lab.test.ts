@@ -1,13 +1,15 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
+import { suiteLimit } from "../patience.ts";
+import { until } from "../until.ts";
 import { createLab, labAddresses, labMissing, type Lab } from "./lab.ts";
-import { addRules, brief, ip, rawPackets, send, sendOnly, until, watchRouter, type WitnessScene } from "./scene-witnesses.ts";
+import { addRules, brief, ip, rawPackets, send, sendOnly, watchRouter, type WitnessScene } from "./scene-witnesses.ts";
 import { startTraffic } from "./start-traffic.ts";
 
 const { target, wan, lan, camera, laptop } = labAddresses;
 const missing = labMissing();
 
-describe("who it was, on a real kernel", { timeout: 120_000, skip: missing.length > 0 && `needs ${missing.join(", ")}` }, () => {
+describe("who it was, on a real kernel", { timeout: suiteLimit, skip: missing.length > 0 && `needs ${missing.join(", ")}` }, () => {
   let lab: Lab;
   let scene: WitnessScene;
   before(async () => {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { MitigationView } from "../../src/operator/describe-mitigation.ts";
+import { suiteLimit } from "../patience.ts";
 import { labAddresses } from "./lab.ts";
 import { playScene, type Scene } from "./scene.ts";
 import { startAttack } from "./scene-attack.ts";
@@ -9,7 +10,7 @@ import { scopeOf, type PeerEvent } from "./start-peer.ts";
 const { camera } = labAddresses;
 const legitimateTraffic = 4; // RFC 9066 §5.3.1, conflict-cause
 
-describe("the owner decides", { timeout: 60_000, concurrency: 3 }, () => {
+describe("the owner decides", { timeout: suiteLimit, concurrency: 3 }, () => {
   for (const library of ["openssl", "gnutls"] as const) {
     it(`with ${library}: asks, touches nothing meanwhile, stops it when the owner approves, and lets it go on release`, () =>
       playScene({ library, globals: { consent: "ask" } }, async (scene) => {
@@ -72,7 +73,7 @@ describe("the owner decides", { timeout: 60_000, concurrency: 3 }, () => {
   }
 });
 
-describe("the owner's rules", { timeout: 60_000, concurrency: 2 }, () => {
+describe("the owner's rules", { timeout: suiteLimit, concurrency: 2 }, () => {
   const protections = {
     "a device whose policy is never": { more: `config device\n\toption mac '${camera.mac}'\n\toption name 'Front door'\n\toption policy 'never'\n` },
     "an address that is never to be blocked": { globals: { never_block: camera.v4 } },

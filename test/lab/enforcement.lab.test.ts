@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { MitigationView } from "../../src/operator/describe-mitigation.ts";
+import { suiteLimit } from "../patience.ts";
+import { eventually } from "../until.ts";
 import { labAddresses } from "./lab.ts";
 import { playScene, type Scene } from "./scene.ts";
 import { startAttack, startTransfer } from "./scene-attack.ts";
@@ -19,22 +21,12 @@ async function mitigationOf(scene: Scene): Promise<MitigationView> {
   return mitigation;
 }
 
-async function eventually<T>(what: string, ask: () => Promise<T | undefined>, timeoutMs = 6_000): Promise<T> {
-  const until = Date.now() + timeoutMs;
-  for (;;) {
-    const answer = await ask();
-    if (answer !== undefined) return answer;
-    if (Date.now() > until) throw new Error(`${what}: not within ${timeoutMs} ms`);
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-}
-
 const named = (scene: Scene): Promise<MitigationView> => eventually("the device is named", async () => {
   const mitigation = await mitigationOf(scene);
   return mitigation.devices.length > 0 ? mitigation : undefined;
 });
 
-describe("it holds", { timeout: 60_000 }, () => {
+describe("it holds", { timeout: suiteLimit }, () => {
   const disturbances: readonly (readonly [string, string])[] = [
     ["nft flush ruleset, and fw4 start", "flush"],
     ["/etc/init.d/firewall stop, which deletes every table, and start", "stop"],
@@ -89,7 +81,7 @@ describe("it holds", { timeout: 60_000 }, () => {
     }));
 });
 
-describe("reported traffic, before its device is known", { timeout: 60_000 }, () => {
+describe("reported traffic, before its device is known", { timeout: suiteLimit }, () => {
   it("is dropped from its first packet, and names the device, which is then blocked", () =>
     playScene({}, async (scene) => {
       assert.equal((await scene.put(1, quietReport)).code, "2.01");
@@ -125,7 +117,7 @@ describe("reported traffic, before its device is known", { timeout: 60_000 }, ()
     }));
 });
 
-describe("a device that changes its MAC address", { timeout: 60_000 }, () => {
+describe("a device that changes its MAC address", { timeout: suiteLimit }, () => {
   it("stays blocked at its address, whatever port NAT gives it, and is recorded by its new one; others go on to use the target", () =>
     playScene({}, async (scene) => {
       const attack = await startAttack(scene.lab);
@@ -144,7 +136,7 @@ describe("a device that changes its MAC address", { timeout: 60_000 }, () => {
     }));
 });
 
-describe("the daemon is killed", { timeout: 120_000 }, () => {
+describe("the daemon is killed", { timeout: suiteLimit }, () => {
   // Between the request's arrival and a block in force lie some 50 ms: before, amid and after each step.
   it("at any moment after a request: the block comes or stays when it is back, and goes when it is withdrawn", () =>
     playScene({ globals: { terminating_period: "0" } }, async (scene) => {
@@ -173,7 +165,7 @@ describe("the daemon is killed", { timeout: 120_000 }, () => {
     }));
 });
 
-describe("proof of effect", { timeout: 60_000 }, () => {
+describe("proof of effect", { timeout: suiteLimit }, () => {
   it("what still leaves is noticed, met once more, reported as exceeded, and shown to the owner", () =>
     playScene({ more: `config device\n\toption mac '${labAddresses.laptop.mac}'\n\toption policy 'never'\n` }, async (scene) => {
       // The camera is blocked; the laptop, which is never to be touched, goes on sending what was reported.
@@ -196,7 +188,7 @@ function portsOf(reports: readonly object[]): unknown[] {
   return reports.flatMap((report) => (report as { "source-port-range": unknown[] })["source-port-range"]);
 }
 
-describe("quarantine", { timeout: 60_000 }, () => {
+describe("quarantine", { timeout: suiteLimit }, () => {
   it("cuts the device off from the internet and from its own bridge, and lets it back", () =>
     playScene({ globals: { action: "quarantine", terminating_period: "0" } }, async (scene) => {
       const { camera: device, laptop, router } = scene.lab;

@@ -3,6 +3,7 @@ import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { setTimeout } from "node:timers/promises";
 import type { StatusView } from "../../src/operator/describe-status.ts";
+import { suiteLimit } from "../patience.ts";
 import { labAddresses } from "./lab.ts";
 import { playScene, type Scene } from "./scene.ts";
 import { daemonProgram, labPsk, type Daemon } from "./start-daemon.ts";
@@ -10,7 +11,7 @@ import { daemonProgram, labPsk, type Daemon } from "./start-daemon.ts";
 const { isp } = labAddresses;
 
 // An attempt that nobody answers takes 25 seconds: at the same time, then.
-describe("when there is no session to be had", { timeout: 120_000, concurrency: true }, () => {
+describe("when there is no session to be had", { timeout: suiteLimit, concurrency: true }, () => {
   for (const library of ["openssl", "gnutls"] as const) {
     it(`says that the key is wrong, and tries again (${library})`, () =>
       playScene({ library, without: ["daemon"] }, async (scene) => {
@@ -78,7 +79,7 @@ describe("when there is no session to be had", { timeout: 120_000, concurrency: 
     }));
 });
 
-describe("a daemon that cannot run", { timeout: 60_000, concurrency: 4 }, () => {
+describe("a daemon that cannot run", { timeout: suiteLimit, concurrency: 4 }, () => {
   const mistakes: readonly (readonly [string, object, RegExp])[] = [
     ["a value out of range", { globals: { terminating_period: "soon" } }, /config:\d+: .*terminating_period.*expected/],
     ["an unknown value", { globals: { consent: "maybe" } }, /config:\d+: .*consent.*expected/],

@@ -136,14 +136,14 @@ int flood(const struct options *options) {
   static uint8_t packet[LARGEST_PACKET];
   memset(packet, 0x58, sizeof packet);
   printf("{\"event\":\"ready\",\"t\":%.3f}\n", realtime_ms());
-  double begin = monotonic_seconds(), next_report = 1;
+  double begin = monotonic_seconds(), every = (options->every_ms ? options->every_ms : 1000) / 1000.0, next_report = every;
   uint64_t attempts = 0;
   while (!stopping) {
     double elapsed = monotonic_seconds() - begin;
     if (elapsed >= options->seconds) break;
     if (elapsed >= next_report) {
       print_sent("sent", elapsed);
-      next_report += 1;
+      while (next_report <= elapsed) next_report += every;
     }
     uint64_t due = (uint64_t)(elapsed * options->rate) + 1;
     uint64_t burst = (uint64_t)(options->rate / 10) + 1; /* a stalled machine must not be followed by a volley */

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { StatusView } from "../../src/operator/describe-status.ts";
+import { suiteLimit } from "../patience.ts";
 import { playScene, type Scene } from "./scene.ts";
 import { startAttack } from "./scene-attack.ts";
 import { dotsPorts, handshake, inject, plainRequest, pseudoRandom, record } from "./scene-inject.ts";
@@ -45,7 +46,7 @@ const poison: readonly Buffer[] = [
 ];
 
 for (const library of ["openssl", "gnutls"] as const)
-  describe(`forged datagrams, beside an upstream on ${library}`, { timeout: 100_000, concurrency: 2 }, () => {
+  describe(`forged datagrams, beside an upstream on ${library}`, { timeout: suiteLimit, concurrency: 2 }, () => {
     it("deliver nothing and end nothing while a session lives and blocks", () =>
       playScene({ library }, async (scene) => {
         const { daemon, peer } = scene;

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
+import { suiteLimit } from "../patience.ts";
 import { createManyUpstreams, type ManyUpstreams } from "./many-upstreams.ts";
 import { labPsk, type Daemon } from "./start-daemon.ts";
 import { scopeOf, startPeer, type Peer } from "./start-peer.ts";
@@ -17,7 +18,7 @@ const qBlock2 = { number: 31, hex: "09" };
 const nonConfirmable = { method: "PUT", confirmable: false, "token-hex": "0123456789abcdef" };
 
 for (const transport of ["udp", "tcp"] as const)
-  describe(`requests as go-dots sends them, over ${transport}`, { timeout: 60_000 }, () => {
+  describe(`requests as go-dots sends them, over ${transport}`, { timeout: suiteLimit }, () => {
     let many: ManyUpstreams;
     let daemon: Daemon;
     let peer: Peer;

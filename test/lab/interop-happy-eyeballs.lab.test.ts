@@ -3,6 +3,7 @@ import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { callDaemon } from "../../src/system/control-client.ts";
 import { systemClock } from "../../src/system/system-clock.ts";
+import { suiteLimit } from "../patience.ts";
 import { labAddresses } from "./lab.ts";
 import { ispName } from "./make-certificates.ts";
 import { createManyUpstreams, upstreamState, type ManyUpstreams } from "./many-upstreams.ts";
@@ -71,7 +72,7 @@ async function reconnect({ many }: Eyeballs): Promise<void> {
   await callDaemon(`${many.lab.files.folder}/control.sock`, "reconnect", {}, { clock: systemClock, timeout: 5_000 });
 }
 
-describe("Happy Eyeballs (RFC 9132 §4.3)", { timeout: 60_000, concurrency: 2 }, () => {
+describe("Happy Eyeballs (RFC 9132 §4.3)", { timeout: suiteLimit, concurrency: 2 }, () => {
   it("prefers UDP over IPv6 where all is open", () => inLab(async (eyeballs) => {
     const { way, ms } = await eyeballs.dial();
     assert.equal(way, "udp 6");

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { callDaemon } from "../../src/system/control-client.ts";
 import { systemClock } from "../../src/system/system-clock.ts";
+import { suiteLimit } from "../patience.ts";
 import { createManyUpstreams, upstreamState, type ManyUpstreams, type UpstreamSection } from "./many-upstreams.ts";
 import { expectSuccess } from "./namespace.ts";
 import { labPsk, type Daemon } from "./start-daemon.ts";
@@ -35,7 +36,7 @@ const session = async (daemon: Daemon, upstream: string, n: number): Promise<str
   throw new Error(`no session ${n} of ${upstream}: ${daemon.log.slice(-6).join("\n")}`);
 };
 
-describe("a session that was lost", { timeout: 150_000, concurrency: 2 }, () => {
+describe("a session that was lost", { timeout: suiteLimit, concurrency: 2 }, () => {
   it("comes back, resumed where the peer still knows it, and after the peer has started anew", () => inLab(async (many) => {
     const rows = (["udp", "tcp"] as const).flatMap((transport) => (["openssl", "gnutls"] as const).flatMap((library) =>
       (["psk", "certificate"] as const).map((auth) => ({ transport, library, auth, name: `${library}_${transport}_${auth}` }))));
@@ -85,7 +86,7 @@ describe("a session that was lost", { timeout: 150_000, concurrency: 2 }, () => 
   }));
 });
 
-describe("a redirection", { timeout: 150_000, concurrency: 2 }, () => {
+describe("a redirection", { timeout: suiteLimit, concurrency: 2 }, () => {
   it("is followed to the addresses that it names, ends with its time, and makes no loop", () => inLab(async (many) => {
     await expectSuccess("ip addr", many.lab.isp.run("ip", ["addr", "add", "203.0.113.2/24", "dev", "customer"]));
     const first = await peerAt(many, "203.0.113.1:4647");
@@ -129,7 +130,7 @@ describe("a redirection", { timeout: 150_000, concurrency: 2 }, () => {
   }));
 });
 
-describe("several ways out", { timeout: 60_000 }, () => {
+describe("several ways out", { timeout: suiteLimit }, () => {
   it("dials each upstream through the device that it is bound to", () => inLab(async (many) => {
     const { lab } = many;
     await expectSuccess("ip link", lab.router.run("ip", ["link", "add", "wan2", "type", "veth", "peer", "name", "customer2", "netns", lab.isp.name]));

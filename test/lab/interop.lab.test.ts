@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
+import { suiteLimit } from "../patience.ts";
 import { playChannel } from "./interop-script.ts";
 import { labAddresses } from "./lab.ts";
 import { createManyUpstreams, upstreamState, withNodeOptions, type ManyUpstreams, type UpstreamSection } from "./many-upstreams.ts";
@@ -27,7 +28,7 @@ const nameOf = ({ transport, auth, library, family }: Row): string => `${library
 const portOf = (row: Row): number => 4700 + rows.indexOf(row);
 const addressOf = ({ family }: Row): string => family === 4 ? isp.v4 : isp.v6;
 
-describe("every transport with every library and kind of key", { timeout: 240_000 }, () => {
+describe("every transport with every library and kind of key", { timeout: suiteLimit }, () => {
   let many: ManyUpstreams;
   let daemon: Daemon;
   const peers = new Map<Row, Peer>();

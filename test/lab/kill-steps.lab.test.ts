@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import type { MitigationView } from "../../src/operator/describe-mitigation.ts";
+import { suiteLimit } from "../patience.ts";
 import { playScene, type Scene } from "./scene.ts";
 import { startAttack, type Attack } from "./scene-attack.ts";
 
@@ -119,7 +120,7 @@ function playRounds(globals: Readonly<Record<string, string>>, leastCalls: numbe
   });
 }
 
-describe("the daemon is killed before and after each of its steps", { timeout: 240_000 }, () => {
+describe("the daemon is killed before and after each of its steps", { timeout: suiteLimit }, () => {
   for (const action of ["block", "quarantine"]) it(`of a request for a ${action}: it comes or stays when the daemon is back, and goes when it is withdrawn`, () =>
     playRounds({ action }, 3, async ({ scene, attack, tools, fate, mid }) => {
       const scope = await attack.reported();

@@ -3,12 +3,13 @@ import { spawn } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { after, before, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
+import { suiteLimit } from "../patience.ts";
 import { createLab, labAddresses, type Lab, type Namespace } from "./lab.ts";
 import { startTraffic, type SinkReport } from "./start-traffic.ts";
 
 const { target, isp, wan, camera, laptop, lan } = labAddresses;
 
-describe("the lab", { timeout: 30_000 }, () => {
+describe("the lab", { timeout: suiteLimit }, () => {
   let lab: Lab;
   before(async () => {
     lab = await createLab();
@@ -137,7 +138,7 @@ describe("the lab", { timeout: 30_000 }, () => {
   });
 });
 
-describe("two labs", { timeout: 30_000 }, () => {
+describe("two labs", { timeout: suiteLimit }, () => {
   it("run beside each other, one that keeps ports and one that shifts them", async () => {
     const labs = await Promise.all([createLab({ portShift: false }), createLab()]);
     try {
@@ -152,7 +153,7 @@ describe("two labs", { timeout: 30_000 }, () => {
   });
 });
 
-describe("what is left of a lab", { timeout: 30_000 }, () => {
+describe("what is left of a lab", { timeout: suiteLimit }, () => {
   it("nothing, once it is destroyed", async () => {
     const lab = await createLab();
     const child = lab.camera.spawn("sleep", ["600"], { stdio: "ignore" });

@@ -3,6 +3,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { patience } from "../patience.ts";
 import { fillConntrack } from "./fill-conntrack.ts";
 import { labMissing } from "./lab-missing.ts";
 import { addressLines, hosts, labAddresses, leaseFile, linkLines, sysctls, uplinkLines, type Host } from "./lab-topology.ts";
@@ -41,7 +42,7 @@ export async function createLab(options: LabOptions = {}): Promise<Lab> {
   if (missing.length > 0) throw new Error(`The lab needs ${missing.join(", ")}`);
   cleanUpOnExit();
   removeStaleLabs();
-  await expectSuccess("make -C test/lab", runTool("make", ["-s", "-C", here], { timeoutMs: 60_000 }));
+  await expectSuccess("make -C test/lab", runTool("make", ["-s", "-C", here], { timeoutMs: 5 * patience }));
 
   const { name, folder } = claimLab();
   const children = new Set<ChildProcess>();
@@ -113,7 +114,7 @@ async function build(namespaces: Record<Host, Namespace>, { portShift = true }: 
 
 /** The kernel may take a second to notice that both ends of a link are up; until then what is sent is lost. */
 async function waitForLinks(namespace: string): Promise<void> {
-  const deadline = performance.now() + 5000;
+  const deadline = performance.now() + patience;
   for (;;) {
     const output = await expectSuccess("ip link", runTool("ip", ["-n", namespace, "-j", "link"]));
     const links = JSON.parse(output) as { ifname: string; operstate: string }[];

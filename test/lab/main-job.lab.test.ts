@@ -3,6 +3,8 @@ import { describe, it } from "node:test";
 import type { LookupView } from "../../src/operator/describe-lookup.ts";
 import type { MitigationView } from "../../src/operator/describe-mitigation.ts";
 import type { StatusView } from "../../src/operator/describe-status.ts";
+import { suiteLimit } from "../patience.ts";
+import { until } from "../until.ts";
 import { labAddresses } from "./lab.ts";
 import { cuid, playScene, type Scene } from "./scene.ts";
 import { startAttack, startTransfer, type AttackOptions, type Transfer } from "./scene-attack.ts";
@@ -10,10 +12,10 @@ import { scopeOf } from "./start-peer.ts";
 
 const { camera, target, wan, isp } = labAddresses;
 
-/** A machine that is busy with other tests may pause longer than a home's router does. */
+/** For the laptop's transfer; where the whole machine pauses, which another transfer shows, three times as long as it. */
 const longestGapMs = 1_500;
 
-describe("the main job", { timeout: 60_000, concurrency: 3 }, () => {
+describe("the main job", { timeout: suiteLimit, concurrency: 3 }, () => {
   for (const library of ["openssl", "gnutls"] as const) {
     for (const family of [4, 6] as const)
       it(`with ${library}: stops the camera's flood over IPv${family} until the upstream withdraws its request`, () =>
@@ -41,13 +43,15 @@ describe("the main job", { timeout: 60_000, concurrency: 3 }, () => {
           const beforePut = Date.now();
           const { accepted, first } = await scene.putAndObserve(56, scope);
           assert.equal(accepted.code, "2.01");
-          assert.deepEqual(scopeOf(accepted), { mid: 56, lifetime: 60 });
+          const { lifetime, ...others } = scopeOf(accepted);
+          assert.deepEqual(others, { mid: 56 });
+          assertRemaining(lifetime, 600, beforePut);
           assert.equal(first.code, "2.05");
-          assert.equal(scopeOf(first).status, 1);
-          assert.equal(scopeOf(first)["pkts-dropped"], 0);
+          // Setting up, and nothing dropped yet; or the first packets have been dropped by now.
+          assert.ok(scopeOf(first).status === ((scopeOf(first)["pkts-dropped"] ?? 0) > 0 ? 2 : 1), JSON.stringify(first.body));
           const mitigated = await scene.notified(56, ({ status }) => status === 2);
           assert.ok((mitigated["pkts-dropped"] ?? 0) > 0 && (mitigated["bytes-dropped"] ?? 0) > 0, JSON.stringify(mitigated));
-          await attack.stops(700);
+          await attack.stops(500);
           const stopped = Date.now();
 
           const list = await daemon.json("list") as MitigationView[];
@@ -56,21 +60,24 @@ describe("the main job", { timeout: 60_000, concurrency: 3 }, () => {
           assert.deepEqual(status.mitigations, { pending: 0, active: 1, terminating: 0, ended: 0 });
           assert.deepEqual(upstreams, { name: "isp", state: "connected", transport: "udp", peer: `${isp.v4}:4647`, last_error: null, sessions: 1 });
 
-          const refreshed = await scene.put(56, { ...scope, lifetime: 90 });
+          const beforeRefresh = Date.now();
+          const refreshed = await scene.put(56, { ...scope, lifetime: 900 });
           assert.equal(refreshed.code, "2.04");
-          assert.equal(scopeOf(refreshed).lifetime, 90);
+          assertRemaining(scopeOf(refreshed).lifetime, 900, beforeRefresh);
+          await attack.sends(300);
           assert.equal(attack.since(stopped), 0, "a refresh lets nothing through");
 
           const lasting = scopeOf(await scene.get(56));
           assert.ok((lasting["pkts-dropped"] ?? 0) > (mitigated["pkts-dropped"] ?? 0), "counting goes on");
+          const blocked = attack.sent(stopped, Date.now());
           assert.equal((await scene.delete(56)).code, "2.02");
           const terminating = await scene.notified(56, (told) => told.status === 5);
           assert.ok((terminating.lifetime ?? 0) > 0);
-          assert.equal(attack.since(stopped), 0, "still blocked while terminating");
           const terminated = await scene.notified(56, (told) => told.status === 6);
-          assert.ok((terminated["pkts-dropped"] ?? 0) > 1000, `${terminated["pkts-dropped"] ?? 0} of some thousands were dropped`);
+          assert.ok(blocked >= 300 && (terminated["pkts-dropped"] ?? 0) >= blocked, `${terminated["pkts-dropped"] ?? 0} of at least ${blocked} were dropped`);
           await attack.arrives();
-          assert.equal(await scene.ruleset(), "", "nothing is left in the kernel");
+          assert.equal(attack.since(stopped, terminating.t), 0, "still blocked while terminating");
+          await until("nothing is left in the kernel", async () => await scene.ruleset() === "");
           const ended = (await daemon.json("list") as MitigationView[])[0];
           assert.deepEqual([ended?.state, ended?.outcome, ended?.status], ["ended", "withdrawn", 6]);
           await attack.end();
@@ -80,16 +87,15 @@ describe("the main job", { timeout: 60_000, concurrency: 3 }, () => {
     it(`with ${library}: tells of the expiry of a short lifetime, and lets the traffic flow again`, () =>
       playScene({ library }, async (scene) => {
         const attack = await startAttack(scene.lab);
-        assert.equal((await scene.put(1, await attack.reported({ lifetime: 4 }))).code, "2.01");
+        assert.equal((await scene.put(1, await attack.reported({ lifetime: 10 }))).code, "2.01");
         await scene.observe(1);
         await scene.notified(1, ({ status }) => status === 2);
-        await attack.stops(300);
         const over = await scene.notified(1, ({ status }) => status === 6);
         assert.equal(over.lifetime, 0);
         await attack.arrives();
         const [ended] = await scene.daemon.json("list") as MitigationView[];
         assert.deepEqual([ended?.state, ended?.outcome, ended?.status], ["ended", "expired", 6]);
-        assert.equal(await scene.ruleset(), "");
+        await until("nothing is left in the kernel", async () => await scene.ruleset() === "");
         const [entry] = await scene.daemon.json("history") as { event: string; outcome: string; dropped: { packets: number } }[];
         assert.deepEqual([entry?.event, entry?.outcome], ["ended", "expired"]);
         assert.ok((entry?.dropped.packets ?? 0) > 0);
@@ -98,7 +104,7 @@ describe("the main job", { timeout: 60_000, concurrency: 3 }, () => {
   }
 });
 
-describe("floods of every kind", { timeout: 60_000, concurrency: 2 }, () => {
+describe("floods of every kind", { timeout: suiteLimit, concurrency: 2 }, () => {
   const kinds: readonly (AttackOptions & { readonly certainty: string })[] = [
     { protocol: "tcp", family: 4, certainty: "exact" },
     { protocol: "tcp", family: 6, certainty: "exact" },
@@ -119,7 +125,7 @@ describe("floods of every kind", { timeout: 60_000, concurrency: 2 }, () => {
         await scene.observe(1);
         const { "pkts-dropped": dropped = 0 } = await scene.notified(1, ({ status }) => status === 2);
         assert.ok(dropped > 0);
-        await attack.stops(700);
+        await attack.stops(500);
         const [{ devices, state } = { devices: [], state: "" }] = await scene.daemon.json("list") as MitigationView[];
         assert.equal(state, "active");
         assert.deepEqual(devices.map((device) => [device.mac, device.certainty]), [[camera.mac, certainty]]);
@@ -136,7 +142,7 @@ describe("floods of every kind", { timeout: 60_000, concurrency: 2 }, () => {
       const stopped = Date.now();
       // RFC 9132 §4.4.1.3: a higher mid overrides what overlaps with it.
       assert.equal((await scene.put(2, { ...scope, "target-port-range": [{ "lower-port": 443, "upper-port": 444 }] })).code, "2.01");
-      await attack.stops(1_000, 5_000).catch(() => undefined);
+      await attack.sends(1_000);
       const through = attack.since(stopped);
       const [newest] = await scene.daemon.json("list") as MitigationView[];
       await attack.end();
@@ -186,7 +192,7 @@ function assertContract(
   assert.match(requested_at, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
   const requested = Date.parse(requested_at);
   assert.ok(requested >= beforePut - 10 && requested <= Date.now());
-  assert.equal(Date.parse(expires_at ?? "") - requested, 60_000);
+  assert.equal(Date.parse(expires_at ?? "") - requested, 600_000);
   assert.deepEqual(Object.keys(dropped), ["packets", "bytes"]);
   assert.ok(dropped.packets > 0 && dropped.bytes >= dropped.packets * 100);
   const [device, another] = devices;
@@ -209,9 +215,15 @@ async function sessionOf({ daemon }: Scene): Promise<{ status: StatusView; upstr
   return { status, upstreams: upstream };
 }
 
+/** A lifetime in an answer is what is left of it: at most what was asked, less by the time since then. */
+function assertRemaining(lifetime: number | undefined, asked: number, since: number): void {
+  const least = asked - Math.ceil((Date.now() - since) / 1000);
+  assert.ok(lifetime !== undefined && lifetime <= asked && lifetime >= least, `${lifetime ?? "no"} s of ${asked} s, ${least} s or more are left`);
+}
+
 async function assertUndisturbed(transfer: Transfer): Promise<void> {
-  const { bytes, sent, broken, longestGapMs: gap } = await transfer.end();
+  const { bytes, sent, broken, longestGapMs: gap, floorMs } = await transfer.end();
   assert.equal(broken, null);
   assert.ok(bytes > 0 && bytes >= sent - 100_000, `${bytes} of ${sent} arrived`);
-  assert.ok(gap < longestGapMs, `the laptop's transfer paused for ${gap} ms`);
+  assert.ok(gap < Math.max(longestGapMs, 3 * floorMs), `the laptop's transfer paused for ${gap} ms, another one for ${floorMs} ms`);
 }

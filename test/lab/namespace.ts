@@ -1,4 +1,5 @@
 import { spawn, type ChildProcess, type SpawnOptions } from "node:child_process";
+import { patience } from "../patience.ts";
 
 export interface Finished {
   readonly code: number;
@@ -14,7 +15,7 @@ export interface RunOptions {
 /** One host of the lab. Commands are argument arrays and never pass through a shell. */
 export interface Namespace {
   readonly name: string;
-  /** Waits for the end; any exit code is a result. Rejects if it cannot start or takes longer than `timeoutMs` (10 s). */
+  /** Waits for the end; any exit code is a result. Rejects if it cannot start or takes longer than `timeoutMs` (`patience`). */
   run(command: string, args: readonly string[], options?: RunOptions): Promise<Finished>;
   /** Starts it and returns at once; `destroy` of the lab kills it. The child's pid is the command's own. */
   spawn(command: string, args: readonly string[], options?: SpawnOptions): ChildProcess;
@@ -54,7 +55,7 @@ export async function expectSuccess(what: string, finished: Promise<Finished>): 
   return stdout;
 }
 
-function finish(child: ChildProcess, what: string, { input, timeoutMs = 10_000 }: RunOptions): Promise<Finished> {
+function finish(child: ChildProcess, what: string, { input, timeoutMs = patience }: RunOptions): Promise<Finished> {
   return new Promise((resolve, reject) => {
     const output = { stdout: "", stderr: "" };
     for (const stream of ["stdout", "stderr"] as const)

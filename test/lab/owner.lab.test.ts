@@ -6,8 +6,10 @@ import type { HistoryView } from "../../src/operator/describe-history.ts";
 import type { MitigationView } from "../../src/operator/describe-mitigation.ts";
 import type { UbusTable } from "../../src/ubus/blobmsg.ts";
 import { openUbus, type Ubus } from "../../src/ubus/open-ubus.ts";
-import { startUbusd, until } from "../ubus/start-ubusd.ts";
+import { startUbusd } from "../ubus/start-ubusd.ts";
 import type { TestUbusd } from "../ubus/ubusd.ts";
+import { suiteLimit } from "../patience.ts";
+import { until } from "../until.ts";
 import { labAddresses } from "./lab.ts";
 import { playScene, type Scene } from "./scene.ts";
 import { startAttack } from "./scene-attack.ts";
@@ -37,7 +39,7 @@ async function withUbus(scene: Scene, use: (ubus: Ubus, told: [string, Mitigatio
 const list = async ({ daemon }: Scene): Promise<MitigationView[]> => await daemon.json("list") as MitigationView[];
 const history = async ({ daemon }: Scene): Promise<HistoryView[]> => await daemon.json("history") as HistoryView[];
 
-describe("the owner, over ubus", { timeout: 90_000, concurrency: 2 }, () => {
+describe("the owner, over ubus", { timeout: suiteLimit, concurrency: 2 }, () => {
   it("reads which Wi-Fi a device is on; WAN and LAN are those of netifd", () =>
     playScene({ without: ["daemon"] }, async (scene) => {
       const path = `${scene.lab.files.folder}/ubus.sock`;
@@ -122,7 +124,7 @@ describe("the owner, over ubus", { timeout: 90_000, concurrency: 2 }, () => {
     })));
 });
 
-describe("while the owner has not answered", { timeout: 90_000, concurrency: 2 }, () => {
+describe("while the owner has not answered", { timeout: suiteLimit, concurrency: 2 }, () => {
   it("slows the device down if while_pending says so, and denies when nobody answers", () =>
     playScene({ globals: { consent: "ask", while_pending: "limit", limit_rate: "50", consent_timeout: "12" } }, async (scene) => {
       const attack = await startAttack(scene.lab);
@@ -183,7 +185,7 @@ describe("while the owner has not answered", { timeout: 90_000, concurrency: 2 }
     }));
 });
 
-describe("two admins, late ones, and wrong ones", { timeout: 90_000 }, () => {
+describe("two admins, late ones, and wrong ones", { timeout: suiteLimit }, () => {
   it("one decision wins, the other hears why not", () =>
     playScene({ globals: { consent: "ask" } }, async (scene) => {
       const attack = await startAttack(scene.lab);

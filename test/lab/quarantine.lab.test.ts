@@ -5,7 +5,9 @@ import { noticeWords } from "../../src/operator/notice-words.ts";
 import { noticeLimits } from "../../src/system/notice-page.ts";
 import { openUbus } from "../../src/ubus/open-ubus.ts";
 import { playHostapd } from "../ubus/played-hostapd.ts";
-import { startUbusd, until } from "../ubus/start-ubusd.ts";
+import { startUbusd } from "../ubus/start-ubusd.ts";
+import { suiteLimit } from "../patience.ts";
+import { until } from "../until.ts";
 import { labAddresses, type Namespace } from "./lab.ts";
 import { playScene, type Scene } from "./scene.ts";
 import { startAttack } from "./scene-attack.ts";
@@ -52,7 +54,7 @@ async function quarantine(scene: Scene): Promise<{ end(): Promise<void> }> {
   return { async end() { await attack.end(); } };
 }
 
-describe("the notice page", { timeout: 90_000 }, () => {
+describe("the notice page", { timeout: suiteLimit }, () => {
   it("is there for the device that is cut off, by IPv4, IPv6 and link-local address; not before, not after, not from outside", () =>
     playScene({ globals: quarantining }, async (scene) => {
       const { lab } = scene;
@@ -126,7 +128,7 @@ describe("the notice page", { timeout: 90_000 }, () => {
     }));
 });
 
-describe("Wi-Fi (hostapd is played, on a small ubusd of ours)", { timeout: 90_000 }, () => {
+describe("Wi-Fi (hostapd is played, on a small ubusd of ours)", { timeout: suiteLimit }, () => {
   it("the device is put off every network, also after a restart and on networks that come later, and let in again by a release", () =>
     playScene({ without: ["daemon"] }, async (scene) => {
       const path = `${scene.lab.files.folder}/ubus.sock`;

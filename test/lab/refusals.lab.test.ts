@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { setTimeout } from "node:timers/promises";
 import { encode } from "cborg";
+import { suiteLimit } from "../patience.ts";
 import { labAddresses } from "./lab.ts";
 import { cuid, playScene, type Scene } from "./scene.ts";
 import { startAttack } from "./scene-attack.ts";
@@ -17,7 +18,7 @@ const fine: readonly (readonly [Key, unknown])[] = [[key.sourcePrefix, [`${wan.v
 const instead = (changed: Key, value: unknown): [Key, unknown][] => [...fine.filter(([each]) => each !== changed), [changed, value]].map(([each, content]) => [each as Key, content]);
 
 for (const library of ["openssl", "gnutls"] as const)
-  describe(`what is refused, with an upstream on ${library}`, { timeout: 60_000 }, () => {
+  describe(`what is refused, with an upstream on ${library}`, { timeout: suiteLimit }, () => {
     it("refuses with 4.00 and says why, enforces nothing, and stays in session", () =>
       playScene({ library, globals: { request_rate: "1000" } }, async (scene) => {
         const attack = await startAttack(scene.lab);

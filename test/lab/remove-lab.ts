@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { patience } from "../patience.ts";
 import { toolPath } from "./namespace.ts";
 
 const namespaceFolder = "/run/netns";
@@ -111,7 +112,7 @@ function ip(args: readonly string[]): string {
   try {
     return execFileSync("ip", args, {
       encoding: "utf8",
-      timeout: 5000,
+      timeout: patience,
       stdio: ["ignore", "pipe", "ignore"],
       env: { ...process.env, PATH: toolPath },
     });

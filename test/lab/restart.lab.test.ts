@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { MitigationView } from "../../src/operator/describe-mitigation.ts";
 import type { StatusView } from "../../src/operator/describe-status.ts";
+import { suiteLimit } from "../patience.ts";
 import { labAddresses } from "./lab.ts";
 import { playScene, type Scene } from "./scene.ts";
 import { startAttack } from "./scene-attack.ts";
@@ -9,7 +10,7 @@ import { scopeOf } from "./start-peer.ts";
 
 const { camera } = labAddresses;
 
-describe("a daemon that is killed while it blocks", { timeout: 60_000, concurrency: 3 }, () => {
+describe("a daemon that is killed while it blocks", { timeout: suiteLimit, concurrency: 3 }, () => {
   for (const library of ["openssl", "gnutls"] as const) {
     it(`with ${library}: leaves a block that ends by itself`, () =>
       playScene({ library }, async (scene) => {
@@ -95,7 +96,7 @@ describe("a daemon that is killed while it blocks", { timeout: 60_000, concurren
   }
 });
 
-describe("what the former daemon left", { timeout: 60_000 }, () => {
+describe("what the former daemon left", { timeout: suiteLimit }, () => {
   it("is told with the status and the count that it had, from the first answer on", () =>
     playScene({}, async (scene) => {
       const attack = await startAttack(scene.lab);

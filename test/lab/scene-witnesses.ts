@@ -14,6 +14,7 @@ import { openHomeNetwork } from "../../src/system/home-network.ts";
 import { runCommand, type RunCommand } from "../../src/system/run-command.ts";
 import { systemClock as clock } from "../../src/system/system-clock.ts";
 import { asking, type Words } from "../nat-lookup/asking.ts";
+import { until } from "../until.ts";
 import { labAddresses, type Lab, type Namespace } from "./lab.ts";
 import { startTraffic, type Subcommands } from "./start-traffic.ts";
 
@@ -52,7 +53,7 @@ export async function watchRouter(lab: Lab, { wanDevices = ["wan"], journal: mor
   const nudge = (address: string): void => { lab.router.run("ping", ["-c1", "-W1", address]).catch(() => undefined); };
   const settings = { read: () => undefined, write: () => false, widenSockets: () => () => undefined };
   const journal = openFlowJournal({ follow, clock, log, directory, network, settings, nudge, ...more });
-  await until("the journal has read the table", () => journal.figures.completed > 0, 20_000);
+  await until("the journal has read the table", () => journal.figures.completed > 0);
 
   const conclude = async (asked: AttackFlows, flows: readonly Flow[]): Promise<Finding> => {
     const [borders, neighbours, names] = await Promise.all([network.addresses(), directory.neighbours(), directory.names()]);
@@ -89,14 +90,6 @@ export async function watchRouter(lab: Lab, { wanDevices = ["wan"], journal: mor
 /** `Kitchen-camera exact`, and so on. */
 export function brief({ devices }: Finding): string[] {
   return devices.map(({ name, mac, addresses, certainty }) => `${name ?? mac ?? addresses[0] ?? "?"} ${certainty}`);
-}
-
-export async function until(what: string, isSo: () => boolean | Promise<boolean>, timeoutMs = 10_000): Promise<void> {
-  const deadline = performance.now() + timeoutMs;
-  while (!await isSo()) {
-    if (performance.now() > deadline) throw new Error(`not within ${timeoutMs} ms: ${what}`);
-    await delay(50);
-  }
 }
 
 export type Sending = Partial<Subcommands["flood"]["options"]> & { readonly sourcePorts: `${number}-${number}` };

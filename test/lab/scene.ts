@@ -1,3 +1,4 @@
+import { patience } from "../patience.ts";
 import { createLab, labAddresses, type Lab } from "./lab.ts";
 import { findPrivate } from "./scene-privacy.ts";
 import { labPsk, startDaemon, type Daemon, type DaemonOptions } from "./start-daemon.ts";
@@ -30,8 +31,8 @@ export interface Scene {
   /** Registers for notifications, and returns the answer. */
   observe(mid: number): Promise<PeerEvent>;
   delete(mid: number): Promise<PeerEvent>;
-  /** The first that the observer is told of the mitigation, past or future, that is it; the answer to Observe counts. */
-  notified(mid: number, isIt: (scope: ScopeStatus) => boolean, timeoutMs?: number): Promise<ScopeStatus>;
+  /** The first that the observer is told of the mitigation, past or future, that is it, and when it came; the answer to Observe counts. */
+  notified(mid: number, isIt: (scope: ScopeStatus) => boolean, timeoutMs?: number): Promise<ScopeStatus & { readonly t: number }>;
   /** `nft list table inet dots_callhome`; empty if there is no such table. */
   ruleset(): Promise<string>;
 }
@@ -88,10 +89,11 @@ function sceneIn(lab: Lab, options: SceneOptions, peers: Peer[], daemons: Daemon
     get: (mid) => scene.peer.ask({ do: "get", mid }),
     observe: (mid) => scene.peer.ask({ do: "get", mid, observe: 0 }),
     delete: (mid) => scene.peer.ask({ do: "delete", mid }),
-    async notified(mid, isIt, timeoutMs = 10_000) {
+    async notified(mid, isIt, timeoutMs = patience) {
       const isTold = ({ event, observe }: PeerEvent): boolean => event === "notification" || (event === "answer" && observe !== undefined);
       const isNews = (event: PeerEvent): boolean => isTold(event) && scopeOf(event).mid === mid && isIt(scopeOf(event));
-      return scopeOf(await scene.peer.until(`a notification about mid ${mid}, ${String(isIt)},`, isNews, { timeoutMs }));
+      const news = await scene.peer.until(`a notification about mid ${mid}, ${String(isIt)},`, isNews, { timeoutMs });
+      return { ...scopeOf(news), t: news.t };
     },
     ruleset: async () => (await lab.router.run("nft", ["list", "table", "inet", "dots_callhome"])).stdout,
   };

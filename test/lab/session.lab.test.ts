@@ -3,6 +3,7 @@ import { appendFileSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import type { MitigationView } from "../../src/operator/describe-mitigation.ts";
 import type { StatusView } from "../../src/operator/describe-status.ts";
+import { suiteLimit } from "../patience.ts";
 import { playScene } from "./scene.ts";
 import { startAttack } from "./scene-attack.ts";
 import { scopeOf, type PeerEvent } from "./start-peer.ts";
@@ -10,7 +11,7 @@ import { scopeOf, type PeerEvent } from "./start-peer.ts";
 const isHeartbeat = ({ event, method, path }: PeerEvent): boolean => event === "request" && method === "PUT" && path === "/.well-known/dots/hb";
 
 // Mostly waiting, so at the same time.
-describe("a session", { timeout: 60_000, concurrency: 4 }, () => {
+describe("a session", { timeout: suiteLimit, concurrency: 4 }, () => {
   for (const library of ["openssl", "gnutls"] as const) {
     it(`with ${library}: it carries heartbeats in both directions, as often as was agreed`, () =>
       playScene({ library }, async ({ peer, daemon }) => {

@@ -29,6 +29,7 @@ struct source {
 
 struct tally {
   uint64_t packets, octets, missed;
+  double first_t; /* when the first packet counted here arrived */
   int sources;
   struct source source[MOST_SOURCES];
 };
@@ -44,8 +45,8 @@ static double last_t; /* when the last packet ever counted arrived */
 
 static bool has_port(const struct source *source, int port) { return source->ports[port >> 3] >> (port & 7) & 1; }
 
-static void add(struct tally *tally, const struct arrival *arrival) {
-  tally->packets++;
+static void add(struct tally *tally, const struct arrival *arrival, double t) {
+  if (!tally->packets++) tally->first_t = t;
   tally->octets += arrival->octets;
   size_t size = arrival->family == AF_INET ? 4 : 16;
   int at = 0;
@@ -86,15 +87,23 @@ static void print_source(const struct source *source) {
   printf("]}}");
 }
 
-static void print_tally(const char *event, const struct tally *tally) {
-  printf("{\"event\":\"%s\",\"t\":%.3f,\"packets\":%lu,\"bytes\":%lu,\"missed\":%lu,\"sources\":[", event, realtime_ms(),
-         tally->packets, tally->octets, tally->missed);
+static void print_moment(const char *name, double t) {
+  if (t > 0) printf("\"%s\":%.3f", name, t);
+  else printf("\"%s\":null", name);
+}
+
+static void print_tally(const char *event, const struct tally *tally, double t) {
+  printf("{\"event\":\"%s\",\"t\":%.3f,\"packets\":%lu,\"bytes\":%lu,\"missed\":%lu,\"sources\":[", event, t, tally->packets,
+         tally->octets, tally->missed);
   for (int at = 0; at < tally->sources; at++) {
     if (at) putchar(',');
     print_source(&tally->source[at]);
   }
-  if (last_t > 0) printf("],\"last_t\":%.3f}\n", last_t);
-  else printf("],\"last_t\":null}\n");
+  printf("],");
+  print_moment("first_t", tally->packets ? tally->first_t : 0);
+  putchar(',');
+  print_moment("last_t", last_t);
+  printf("}\n");
   fflush(stdout);
 }
 
@@ -157,11 +166,16 @@ static bool receive(int fd, const struct options *options) {
   for (int at = 0; at < count; at++) {
     struct arrival arrival;
     if (from[at].sll_pkttype != PACKET_HOST || !parse(heads[at], messages[at].msg_len, options, &arrival)) continue;
-    add(&interval, &arrival);
-    add(&total, &arrival);
     last_t = arrival_time(&messages[at].msg_hdr);
+    add(&interval, &arrival, last_t);
+    add(&total, &arrival, last_t);
   }
   return count > 0;
+}
+
+/* What has arrived by now is counted now, however late this process runs. */
+static void drain(int fd, const struct options *options) {
+  for (int batches = 0; batches < 1000 && receive(fd, options); batches++) continue;
 }
 
 static int open_capture(void) {
@@ -199,7 +213,9 @@ int sink(const struct options *options) {
         interval.missed = statistics.tp_drops;
         total.missed += statistics.tp_drops;
       }
-      print_tally("interval", &interval);
+      double t = realtime_ms();
+      drain(capture, options);
+      print_tally("interval", &interval, t);
       interval.packets = interval.octets = interval.missed = 0;
       interval.sources = 0;
       while (next <= now) next += every;
@@ -222,7 +238,7 @@ int sink(const struct options *options) {
       }
     }
   }
-  for (int batches = 0; batches < 1000 && receive(capture, options); batches++) continue; /* what is still queued */
-  print_tally("summary", &total);
+  drain(capture, options);
+  print_tally("summary", &total, realtime_ms());
   return 0;
 }

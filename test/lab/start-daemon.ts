@@ -1,6 +1,7 @@
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { patience } from "../patience.ts";
 import type { Lab } from "./lab.ts";
 import { labAddresses } from "./lab.ts";
 import { toolPath, type Finished } from "./namespace.ts";
@@ -75,7 +76,7 @@ export function startDaemon(lab: Lab, options: DaemonOptions = {}): Daemon {
     configFile,
     stateFolder: `${lab.files.folder}/state`,
     pid: child.pid ?? 0,
-    logged: (pattern, timeoutMs = 15_000) => lines.until(`${String(pattern)} in the log`, (line) => pattern.test(line), { timeoutMs }),
+    logged: (pattern, timeoutMs = patience) => lines.until(`${String(pattern)} in the log`, (line) => pattern.test(line), { timeoutMs }),
     cli,
     async json(...args) {
       const { code, stdout, stderr } = await cli(...args, "--json");

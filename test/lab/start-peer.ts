@@ -1,5 +1,6 @@
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { patience } from "../patience.ts";
 import { expectSuccess, runTool, type Namespace } from "./namespace.ts";
 import { watchLines } from "./watch-lines.ts";
 
@@ -66,7 +67,7 @@ let built: Promise<string> | undefined;
 
 /** Starts the call-home DOTS client in a namespace, and waits until it listens. */
 export async function startPeer(namespace: Namespace, { library, listen, arguments: more }: PeerOptions): Promise<Peer> {
-  await (built ??= expectSuccess("make -C test/peer", runTool("make", ["-s", "-C", here], { timeoutMs: 120_000 })));
+  await (built ??= expectSuccess("make -C test/peer", runTool("make", ["-s", "-C", here], { timeoutMs: 5 * patience })));
   const child = namespace.spawn(`${programs}peer-${library}`, ["--listen", listen, ...more], { stdio: ["pipe", "pipe", "pipe"] });
   const lines = watchLines<PeerEvent>();
   let complaint = "";
@@ -82,7 +83,7 @@ export async function startPeer(namespace: Namespace, { library, listen, argumen
     events: lines.all,
     send,
     until: (what, isIt, options) => lines.until(what, isIt, options),
-    async ask(command, timeoutMs = 15_000) {
+    async ask(command, timeoutMs = patience) {
       const from = lines.all.length;
       send({ timeout: Math.max(1, Math.floor(timeoutMs / 1000) - 1), ...command });
       const { n } = await lines.until("'sent'", ({ event }) => event === "sent" || event === "error", { timeoutMs, from });

@@ -1,5 +1,6 @@
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { patience } from "../patience.ts";
 import type { Namespace } from "./namespace.ts";
 
 export const trafficProgram = fileURLToPath(new URL("../../build/lab/traffic", import.meta.url));
@@ -38,7 +39,9 @@ export interface SinkReport extends Moment {
       readonly ranges: readonly (readonly [number, number])[];
     };
   }[];
-  /** When the last packet ever arrived, by the kernel's clock. */
+  /** When the first packet of those counted here arrived, by the kernel's clock. */
+  readonly first_t: number | null;
+  /** When the last packet ever arrived; the last one of those counted here, if there are any. */
   readonly last_t: number | null;
 }
 export interface StreamServerReport extends Moment {
@@ -65,6 +68,7 @@ export interface Subcommands {
       sourcePorts?: `${number}-${number}`;
       size?: number;
       from?: string;
+      everyMs?: number;
     };
     report: FloodReport;
   };
@@ -144,18 +148,18 @@ export function startTraffic<Name extends keyof Subcommands>(
       waiting.add(look);
       look();
     });
-  const finish = (timeoutMs = 60_000) =>
+  const finish = (timeoutMs = patience) =>
     waitFor("a summary", () => reports.find((report) => report.event === "summary"), timeoutMs);
   return {
     reports,
-    ready: async (timeoutMs = 5000) => {
+    ready: async (timeoutMs = patience) => {
       await waitFor("a 'ready'", () => ready || undefined, timeoutMs);
     },
-    until: (isIt, timeoutMs = 5000) => waitFor("such a report", () => reports.find(isIt), timeoutMs),
+    until: (isIt, timeoutMs = patience) => waitFor("such a report", () => reports.find(isIt), timeoutMs),
     finish,
     stop: () => {
       child.kill("SIGTERM");
-      return finish(5000);
+      return finish();
     },
   };
 }

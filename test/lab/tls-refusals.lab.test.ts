@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import type { Identity } from "../dtls/certificates.ts";
+import { suiteLimit } from "../patience.ts";
 import { createManyUpstreams, upstreamState, type ManyUpstreams } from "./many-upstreams.ts";
 import type { LabCertificates } from "./make-certificates.ts";
 import type { Daemon } from "./start-daemon.ts";
@@ -47,7 +48,7 @@ function serverArguments(each: Case, certificates: LabCertificates): string[] {
   return [...version[each.transport], ...args.filter((arg) => !arg.startsWith("v1_"))];
 }
 
-describe("peers that must not become a session", { timeout: 90_000, concurrency: 4 }, () => {
+describe("peers that must not become a session", { timeout: suiteLimit, concurrency: 4 }, () => {
   let many: ManyUpstreams;
   let daemon: Daemon;
 

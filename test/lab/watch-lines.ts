@@ -1,3 +1,5 @@
+import { patience } from "../patience.ts";
+
 /** Things that arrive one after the other and are waited for. */
 export interface Lines<Line> {
   readonly all: readonly Line[];
@@ -25,7 +27,7 @@ export function watchLines<Line>(): Lines<Line> {
       ended ??= why;
       wake();
     },
-    until: (what, isIt, { timeoutMs = 10_000, from = 0 } = {}) => new Promise((resolve, reject) => {
+    until: (what, isIt, { timeoutMs = patience, from = 0 } = {}) => new Promise((resolve, reject) => {
       const settle = (): void => {
         clearTimeout(timer);
         waiting.delete(look);

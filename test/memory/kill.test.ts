@@ -9,10 +9,11 @@ import { setTimeout as wait } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { readRemembered } from "../../src/remembered-json.ts";
+import { suiteLimit } from "../patience.ts";
 
 const kills = Number(process.env["KILLS"] ?? 200);
 
-test(`memory survives kill -9 at ${kills} random instants`, { timeout: 300_000 }, async () => {
+test(`memory survives kill -9 at ${kills} random instants`, { timeout: suiteLimit }, async () => {
   // In memory: what the kernel was given survives a kill, and a disk's fsync would leave little else to be interrupted.
   const folder = mkdtempSync(join(existsSync("/dev/shm") ? "/dev/shm" : tmpdir(), "dots-kill-"));
   const victim = join(folder, "victim.mjs");

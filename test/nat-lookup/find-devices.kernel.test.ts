@@ -11,6 +11,7 @@ import type { RunCommand } from "../../src/system/run-command.ts";
 import { createLab, labAddresses, labMissing, type Lab, type Namespace } from "../lab/lab.ts";
 import { conntrackCount } from "../lab/fill-conntrack.ts";
 import { startTraffic } from "../lab/start-traffic.ts";
+import { suiteLimit } from "../patience.ts";
 import { asking, prefixes } from "./asking.ts";
 import type { Words } from "./asking.ts";
 
@@ -28,7 +29,7 @@ add rule inet fw4 srcnat oifname "br-lan" ip saddr ${lan.prefix4} ip daddr ${cam
 `;
 
 const missing = labMissing();
-describe("findDevices on a real kernel", { timeout: 60_000, skip: missing.length > 0 && `needs ${missing.join(", ")}` }, () => {
+describe("findDevices on a real kernel", { timeout: suiteLimit, skip: missing.length > 0 && `needs ${missing.join(", ")}` }, () => {
   let lab: Lab;
   let flows: FlowTable;
   let directory: HomeDirectory;

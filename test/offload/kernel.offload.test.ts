@@ -14,7 +14,9 @@ import { port, source, target } from "../enforcer/sample-rules.ts";
 import { createLab, labAddresses, type Lab } from "../lab/lab.ts";
 import { expectSuccess } from "../lab/namespace.ts";
 import { startAttack, startTransfer } from "../lab/scene-attack.ts";
-import { eventually, isOffloaded, offloadedFlows, patience, switchOffloadingOn } from "./offloading.ts";
+import { suiteLimit } from "../patience.ts";
+import { eventually } from "../until.ts";
+import { isOffloaded, offloadedFlows, switchOffloadingOn } from "./offloading.ts";
 
 /** What the kernel does with flows that it has offloaded, and what our packet filter and conntrack can do about it. */
 const { camera, laptop, wan } = labAddresses;
@@ -53,7 +55,7 @@ function measuresAgainst(family: 4 | 6, protocol: "udp" | "tcp"): { own: string;
   };
 }
 
-describe("an offloaded flow", { timeout: 600_000 }, () => {
+describe("an offloaded flow", { timeout: suiteLimit }, () => {
   for (const family of [4, 6] as const) for (const protocol of ["udp", "tcp"] as const)
     it(`of ${protocol} over IPv${family} passes a drop, is counted at the card, ends with its conntrack entry, or at the device's port; others go on`, async () => {
       const lab = await createLab();
@@ -70,24 +72,24 @@ describe("an offloaded flow", { timeout: 600_000 }, () => {
           `add chain inet lab_drop ${hook} { type filter hook ${hook} priority 0; }`, `add rule inet lab_drop ${hook} meta l4proto { tcp, udp } th dport 443 drop`,
         ])].join("; ");
         await expectSuccess("nft", lab.router.run("nft", [inTheWay]));
-        await attack.arrives(patience);
-        await attack.arrives(patience);
+        await attack.arrives();
+        await attack.arrives();
         await expectSuccess("nft", lab.router.run("nft", ["delete table inet lab_drop"]));
 
         const { own, asked, block, reported } = measuresAgainst(family, protocol);
         await filter.replaceRules([block], { flows: [reported], spared: nobodySpared });
         const before = await counts();
-        await attack.arrives(patience);
-        await attack.arrives(patience);
+        await attack.arrives();
+        await attack.arrives();
         const still = await counts();
         assert.ok((still.left?.packets ?? 0) > (before.left?.packets ?? 0), "what leaves past the hooks is counted at the card");
 
         await flows.cut([own], asked.prefixes);
         const began = Date.now();
-        await attack.stops(500, patience);
+        await attack.stops(500);
         console.log(`silent ${Math.max(0, Math.round((attack.sink.reports.filter(({ packets }) => packets > 0).at(-1)?.t ?? 0) - began))} ms after conntrack -D`);
         const stopped = await counts();
-        await attack.stops(300, patience);
+        await attack.stops(300);
         const dropped = await eventually("what is dropped is counted", async () => (await counts()).packets > 0 ? await counts() : undefined);
         assert.deepEqual(dropped.left, stopped.left, "nothing more leaves");
         assert.equal((await offloadedFlows(lab, family, /dport=443 /)).length, 0);
@@ -102,9 +104,9 @@ describe("an offloaded flow", { timeout: 600_000 }, () => {
         // At the device's port it is dropped before the fast path: nothing need be ended.
         const atPort = routerOf(lab, [[camera.mac, camera.port]]);
         await atPort.filter.replaceRules([block], { flows: [reported], spared: nobodySpared });
-        await again.stops(500, patience);
+        await again.stops(500);
         const cut = await eventually("what is dropped at the port is counted", async () => (await atPort.counts()).packets > 0 ? await atPort.counts() : undefined);
-        await again.stops(300, patience);
+        await again.stops(300);
         assert.deepEqual((await atPort.counts()).left, cut.left, "nothing leaves");
         assert.equal((await offloadedFlows(lab, family, protocol === "tcp" ? /sport=410\d\d dport=443 / : /sport=400\d\d dport=443 /)).length, 4, "the flows are there still");
         await atPort.filter.replaceRules([], nothingReported);

@@ -7,7 +7,9 @@ import { systemClock as clock } from "../../src/system/system-clock.ts";
 import { labAddresses } from "../lab/lab.ts";
 import { playScene, type Scene, type SceneOptions } from "../lab/scene.ts";
 import { startAttack, startTransfer, type AttackOptions } from "../lab/scene-attack.ts";
-import { eventually, isOffloaded, offloadedFlows, patience, switchOffloadingOn } from "./offloading.ts";
+import { patience, suiteLimit } from "../patience.ts";
+import { eventually } from "../until.ts";
+import { isOffloaded, offloadedFlows, switchOffloadingOn } from "./offloading.ts";
 
 const { camera } = labAddresses;
 /** A rate that an emulated processor can keep up. */
@@ -17,13 +19,13 @@ const gently = { rate: 200, ports: "40000-40003" } as const;
 function play(options: SceneOptions, act: (scene: Scene) => Promise<void>): Promise<void> {
   return playScene({ ...options, without: ["daemon"] }, async (scene) => {
     await switchOffloadingOn(scene.lab);
-    await scene.startDaemon().logged(/session with/, patience);
+    await scene.startDaemon().logged(/session with/);
     await act(scene);
   });
 }
 
 async function request(scene: Scene, scope: object): Promise<void> {
-  const { code } = await scene.peer.ask({ do: "put", mid: 1, scope }, patience);
+  const { code } = await scene.peer.ask({ do: "put", mid: 1, scope });
   assert.equal(code, "2.01");
 }
 
@@ -40,7 +42,7 @@ async function theMitigation(scene: Scene): Promise<MitigationView> {
   return mitigation;
 }
 
-describe("with software flow offloading", { timeout: 600_000 }, () => {
+describe("with software flow offloading", { timeout: suiteLimit }, () => {
   const kinds: readonly (AttackOptions & { readonly family: 4 | 6; readonly protocol: "udp" | "tcp" })[] = [{ family: 4, protocol: "udp" }, { family: 6, protocol: "tcp" }];
   for (const { family, protocol } of kinds)
     it(`an offloaded ${protocol} flood over IPv${family} is traced, cut off and let go; the laptop's offloaded transfer goes on`, () =>
@@ -58,8 +60,8 @@ describe("with software flow offloading", { timeout: 600_000 }, () => {
         const asked = Date.now();
         await request(scene, scope);
         await scene.observe(1);
-        await scene.notified(1, ({ status }) => status === 2, patience);
-        await attack.stops(500, patience);
+        await scene.notified(1, ({ status }) => status === 2);
+        await attack.stops(500);
         const last = attack.sink.reports.filter(({ packets }) => packets > 0).at(-1)?.t ?? 0;
         console.log(`silent ${Math.max(0, Math.round(last - asked))} ms after the request was sent`);
         const stopped = Date.now();
@@ -90,8 +92,8 @@ describe("with software flow offloading", { timeout: 600_000 }, () => {
       await isOffloaded(scene.lab, attack);
       await eventually("the other flood is offloaded", async () => ((await offloadedFlows(scene.lab, 6, /dport=444 /)).length === 2 ? true : undefined));
       await request(scene, await attack.reported());
-      await attack.stops(500, patience);
-      await other.stops(500, patience);
+      await attack.stops(500);
+      await other.stops(500);
       assert.equal((await theMitigation(scene)).action, "quarantine");
       await attack.end();
       await other.end();
@@ -103,9 +105,9 @@ describe("with software flow offloading", { timeout: 600_000 }, () => {
       await isOffloaded(scene.lab, attack);
       await request(scene, await attack.reported());
       await scene.observe(1);
-      await scene.notified(1, ({ status }) => status === 2, patience);
+      await scene.notified(1, ({ status }) => status === 2);
       const from = Date.now();
-      await attack.sink.until((report) => report.t > from + 3_000, patience);
+      await attack.sink.until((report) => report.t > from + 3_000);
       assert.ok(attack.since(from) <= 3 * 10 + 10 + 10, `${attack.since(from)} packets in three seconds`);
       await attack.end();
     }));
@@ -115,7 +117,7 @@ describe("with software flow offloading", { timeout: 600_000 }, () => {
       const attack = await startAttack(scene.lab, gently);
       await isOffloaded(scene.lab, attack);
       await request(scene, await attack.reported({ lifetime: 600 }));
-      await attack.stops(500, patience);
+      await attack.stops(500);
       const nft = async (command: string): Promise<string> => (await scene.lab.router.run("nft", [command])).stdout;
       const tables = (await nft("list tables")).split("\n").filter((line) => line.endsWith(" dots_callhome"));
       for (const taken of [...tables.map((table) => [table]), tables, tables]) {
@@ -124,7 +126,7 @@ describe("with software flow offloading", { timeout: 600_000 }, () => {
           const now = await nft("list tables");
           return taken.every((table) => now.includes(table)) ? true : undefined;
         });
-        await attack.stops(1_000, patience).catch((error: unknown) => { throw new Error(`without ${taken.join(" and ")} for a moment it goes on`, { cause: error }); });
+        await attack.stops(1_000).catch((error: unknown) => { throw new Error(`without ${taken.join(" and ")} for a moment it goes on`, { cause: error }); });
       }
       await attack.end();
     }));

@@ -1,11 +1,8 @@
-import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import type { Lab } from "../lab/lab.ts";
 import { expectSuccess } from "../lab/namespace.ts";
 import type { Attack } from "../lab/scene-attack.ts";
-
-/** An emulated processor that is shared may take long; and TCP waits longer with each packet that was lost. */
-export const patience = 60_000;
+import { eventually } from "../until.ts";
 
 const rules = fileURLToPath(new URL("../offload/offloading.nft", import.meta.url));
 
@@ -18,8 +15,8 @@ export async function switchOffloadingOn({ router }: Pick<Lab, "router">): Promi
 export function isOffloaded(lab: Lab, attack: Attack): Promise<true> {
   return eventually("the attack is offloaded", async () => {
     const before = await forwarded(lab);
-    await attack.arrives(patience);
-    await attack.arrives(patience);
+    await attack.arrives();
+    await attack.arrives();
     return await forwarded(lab) === before ? true : undefined;
   });
 }
@@ -34,15 +31,4 @@ export async function offloadedFlows({ router }: Lab, family: 4 | 6, pattern: Re
 async function forwarded({ router }: Lab): Promise<number> {
   const listed = await expectSuccess("nft list counter", router.run("nft", ["list", "counter", "inet", "lab_watch", "forwarded"]));
   return Number(/packets (\d+)/.exec(listed)?.[1]);
-}
-
-/** What it answers, once it answers. */
-export async function eventually<T>(what: string, ask: () => Promise<T | undefined>, timeoutMs = patience): Promise<T> {
-  const until = Date.now() + timeoutMs;
-  for (;;) {
-    const answer = await ask();
-    if (answer !== undefined) return answer;
-    if (Date.now() > until) throw new Error(`${what}: not within ${timeoutMs} ms`);
-    await setTimeout(100);
-  }
 }

@@ -6,6 +6,7 @@ import { createServer, type TLSSocket, type TlsOptions } from "node:tls";
 import type { DtlsCredentials } from "../../src/dtls/dtls-session.ts";
 import { dialTls, TlsDialError, type TlsChannel } from "../../src/system/dial-tls.ts";
 import { CertificateAuthority, type Identity } from "../dtls/certificates.ts";
+import { until } from "../until.ts";
 
 const key = Buffer.from("00112233445566778899aabbccddeeff", "hex");
 const psk: DtlsCredentials = { is: "psk", identity: "cpe-0001", key };
@@ -75,11 +76,6 @@ async function listening(server: Server, play: () => Promise<void>): Promise<voi
   }
 }
 
-async function until(isSo: () => boolean, what: string): Promise<void> {
-  for (let tries = 0; tries < 300 && !isSo(); tries++) await new Promise((resolve) => setTimeout(resolve, 10));
-  assert.ok(isSo(), what);
-}
-
 for (const version of ["TLSv1.2", "TLSv1.3"] as const) {
   for (const [kind, serverOptions, credentials] of [["PSK", () => pskServer, () => psk], ["certificates", certificateServer, certificate]] as const) {
     test(`${version} with ${kind}: what both say arrives, from the first byte on`, () => withServer({ ...serverOptions(), maxVersion: version }, async (server) => {
@@ -90,7 +86,7 @@ for (const version of ["TLSv1.2", "TLSv1.3"] as const) {
       assert.equal(channel.peer, `127.0.0.1:${(server.address() as AddressInfo).port}`);
       channel.send(Buffer.from("one "));
       channel.send(Buffer.from("two"));
-      await until(() => received() === "hello one two", received());
+      await until("all is received", () => received() === "hello one two");
       channel.close();
       assert.deepEqual(closings, [], "our own close is no news");
     }));
@@ -98,12 +94,12 @@ for (const version of ["TLSv1.2", "TLSv1.3"] as const) {
 
   test(`${version} with certificates: a session is resumed with its ticket`, () => withServer({ ...certificateServer(), maxVersion: version, sessionIdContext: "isp" }, async (server) => {
     const first = await dial(server, certificate());
-    await until(() => first.tickets.length > 0, "a ticket");
+    await until("a ticket", () => first.tickets.length > 0);
     first.channel.close();
     const { channel, received } = await dial(server, certificate(), { session: first.tickets.at(-1) ?? Buffer.alloc(0) });
     assert.equal(channel.details.resumed, true);
     channel.send(Buffer.from("again"));
-    await until(() => received() === "hello again", received());
+    await until("all is received", () => received() === "hello again");
     channel.close();
   }));
 }
@@ -111,7 +107,7 @@ for (const version of ["TLSv1.2", "TLSv1.3"] as const) {
 test("a peer of TLS 1.3 that says nothing after the handshake is a peer all the same, after a moment", () => withServer({ ...pskServer, ticketKeys: Buffer.alloc(48) }, async (server) => {
   const { channel, received } = await dial(server, psk);
   channel.send(Buffer.from("first"));
-  await until(() => received() === "first", received());
+  await until("all is received", () => received() === "first");
   channel.close();
 }, ""));
 
@@ -181,7 +177,7 @@ test("the peer ends it, or dies: told once, and nothing is sent any more", () =>
     const socket = sockets.at(-1);
     assert.ok(socket);
     end(socket);
-    await until(() => closings.length > 0, "the end is told");
+    await until("the end is told", () => closings.length > 0);
     channel.send(Buffer.from("late"));
     channel.close();
     assert.equal(closings.length, 1, closings.join());
@@ -224,12 +220,12 @@ for (const version of ["-tls1_2", "-tls1_3"] as const) {
     await withOpenssl([version, "-nocert", "-psk", key.toString("hex"), "-psk_identity", "cpe-0001"], async (server) => {
       const { channel, received } = await dial(server, psk);
       channel.send(Buffer.from("abc\n"));
-      await until(() => received() === "cba\n", received());
+      await until("all is received", () => received() === "cba\n");
       channel.close();
     });
     await withOpenssl([version, "-cert", isp.certFile, "-key", isp.keyFile, "-CAfile", ca.file, "-Verify", "1", "-verify_return_error"], async (server) => {
       const first = await dial(server, certificate());
-      await until(() => first.tickets.length > 0, "a ticket");
+      await until("a ticket", () => first.tickets.length > 0);
       first.channel.close();
       const again = await dial(server, certificate(), { session: first.tickets.at(-1) ?? Buffer.alloc(0) });
       assert.equal(again.channel.details.resumed, true);

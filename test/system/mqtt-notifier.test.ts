@@ -10,6 +10,8 @@ import type { MitigationView } from "../../src/operator/describe-mitigation.ts";
 import { composeNotification, type Announcement } from "../../src/operator/notification.ts";
 import { openMqtt, type MqttNotifier, type MqttSurroundings, type MqttTarget } from "../../src/system/mqtt-notifier.ts";
 import { systemClock } from "../../src/system/system-clock.ts";
+import { suiteLimit } from "../patience.ts";
+import { until } from "../until.ts";
 
 const mosquitto = ["/usr/sbin/mosquitto", "/usr/bin/mosquitto"].find((path) => existsSync(path));
 
@@ -37,15 +39,7 @@ async function open(url: string, more: Partial<MqttTarget> = {}): Promise<Stage>
   return Object.assign(stage, { notifier });
 }
 
-async function until(what: string, holds: () => boolean, patience = 10_000): Promise<void> {
-  const end = Date.now() + patience;
-  while (!holds()) {
-    if (Date.now() > end) throw new Error(`waited in vain: ${what}`);
-    await new Promise((resolve) => { setTimeout(resolve, 20); });
-  }
-}
-
-describe("MQTT, on a real mosquitto with TLS and access rules", { skip: mosquitto === undefined ? "mosquitto is not installed" : false, timeout: 40_000 }, () => {
+describe("MQTT, on a real mosquitto with TLS and access rules", { skip: mosquitto === undefined ? "mosquitto is not installed" : false, timeout: suiteLimit }, () => {
   const folder = mkdtempSync(join(tmpdir(), "dch-mqtt-"));
   const file = (name: string): string => join(folder, name);
   let broker: ChildProcess | undefined;
@@ -157,7 +151,7 @@ describe("MQTT, on a real mosquitto with TLS and access rules", { skip: mosquitt
   });
 });
 
-describe("MQTT, on a broker that misbehaves", { timeout: 20_000 }, () => {
+describe("MQTT, on a broker that misbehaves", { timeout: suiteLimit }, () => {
   for (const [what, reply] of [["hangs", undefined], ["sends garbage", Buffer.from("HTTP/1.1 400 Bad Request\r\n\r\n")], ["claims a packet of 256 MB", Buffer.from([0x30, 0xff, 0xff, 0xff, 0x7f, 0, 0])]] as const) {
     it(`survives one that ${what}`, async () => {
       let connections = 0;

@@ -6,7 +6,8 @@ import type { QuarantinedDevice } from "../../src/model/enforcement.ts";
 import { noticeWords } from "../../src/operator/notice-words.ts";
 import type { Language } from "../../src/operator/notification-words.ts";
 import { noticeLimits, openNoticePage, type OpenNoticePage } from "../../src/system/notice-page.ts";
-import { until } from "../ubus/start-ubusd.ts";
+import { suiteLimit } from "../patience.ts";
+import { until } from "../until.ts";
 import { ask, dial, freePort } from "./notice-client.ts";
 
 /** On loopback, 127.0.0.1 is the camera, 127.0.1.x a device with many addresses, 127.0.9.9 the world. */
@@ -54,7 +55,7 @@ afterEach(async () => {
   await untilAtLast("no socket is left, on either side", () => !process.getActiveResourcesInfo().includes("TCPSocketWrap"));
 });
 
-describe("the notice page", { timeout: 60_000 }, () => {
+describe("the notice page", { timeout: suiteLimit }, () => {
   it("is there while somebody is cut off, and at no other time", async () => {
     await assert.rejects(ask(port), /ECONNREFUSED/);
     await shown(camera);
@@ -136,7 +137,7 @@ describe("the notice page", { timeout: 60_000 }, () => {
   });
 });
 
-describe("the notice page, attacked", { timeout: 60_000 }, () => {
+describe("the notice page, attacked", { timeout: suiteLimit }, () => {
   const complete = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
 
   it("connections that say nothing keep nobody out, and are ended", async () => {

@@ -7,6 +7,7 @@ import { labAddresses } from "../lab/lab.ts";
 import { startAttack } from "../lab/scene-attack.ts";
 import { playScene, type Scene } from "../lab/scene.ts";
 import { watchLines } from "../lab/watch-lines.ts";
+import { suiteLimit } from "../patience.ts";
 
 const mosquitto = existsSync("/usr/sbin/mosquitto");
 
@@ -26,7 +27,7 @@ function run<Line>({ lab }: Scene, code: string): ReturnType<typeof watchLines<L
   return lines;
 }
 
-describe("messages of the running daemon", { timeout: 60_000 }, () => {
+describe("messages of the running daemon", { timeout: suiteLimit }, () => {
   it("tell of a question, of the block and of the end, each once, to a webhook", () =>
     playScene({ globals: { consent: "ask", terminating_period: "1" }, more: "config notify 'hook'\n\toption type 'webhook'\n\toption url 'http://127.0.0.1:8080/'\n" }, async (scene) => {
       const heard = run<Told>(scene, receiver);

@@ -9,6 +9,7 @@ import { openNtfy } from "../../src/system/ntfy-notifier.ts";
 import type { NotifierSurroundings, NotifierTarget } from "../../src/system/notifier.ts";
 import { openWebhook } from "../../src/system/webhook-notifier.ts";
 import { systemClock } from "../../src/system/system-clock.ts";
+import { suiteLimit } from "../patience.ts";
 
 interface Received { readonly url: string | undefined; readonly headers: IncomingHttpHeaders; readonly body: string }
 
@@ -49,7 +50,7 @@ const hasty = (): NotifierSurroundings & { lines: string[] } => {
   return { clock: { now: () => systemClock.now(), after: (delay, callback) => systemClock.after(delay / 100, callback) }, log: (level, line) => { lines.push(`${level}: ${line}`); }, lines };
 };
 
-describe("a webhook", { timeout: 20_000 }, () => {
+describe("a webhook", { timeout: suiteLimit }, () => {
   it("is signed over time and body, and says the same delivery again until it is taken", async () => {
     const server = await receiver(500, 0, 200);
     const around = hasty();
@@ -91,7 +92,7 @@ describe("a webhook", { timeout: 20_000 }, () => {
   });
 });
 
-describe("ntfy", { timeout: 20_000 }, () => {
+describe("ntfy", { timeout: suiteLimit }, () => {
   it("publishes as JSON to the topic of the URL, with a token, and buttons that open the page", async () => {
     const server = await receiver();
     const page = "https://192.168.1.1/cgi-bin/luci/admin/services/dots-callhome/approvals";

@@ -8,8 +8,9 @@ import { UbusError } from "../../src/ubus/ubus-error.ts";
 import { ubusStatus } from "../../src/ubus/message.ts";
 import { describeMitigation } from "../../src/operator/describe-mitigation.ts";
 import { sampleMitigation } from "../operator/sample-mitigation.ts";
-import { socketPath, startUbusd, until } from "../ubus/start-ubusd.ts";
+import { socketPath, startUbusd } from "../ubus/start-ubusd.ts";
 import type { TestUbusd } from "../ubus/ubusd.ts";
+import { until } from "../until.ts";
 
 const place = socketPath();
 let ubusd: TestUbusd | undefined;

@@ -4,8 +4,9 @@ import { openHomeDirectory } from "../../src/system/home-directory.ts";
 import { openUbusDirectory, type UbusDirectory } from "../../src/system/ubus-directory.ts";
 import type { UbusTable } from "../../src/ubus/blobmsg.ts";
 import { openUbus, type Ubus } from "../../src/ubus/open-ubus.ts";
-import { socketPath, startUbusd, until } from "../ubus/start-ubusd.ts";
+import { socketPath, startUbusd } from "../ubus/start-ubusd.ts";
 import type { TestUbusd } from "../ubus/ubusd.ts";
+import { until } from "../until.ts";
 import { play } from "./played-tools.ts";
 
 const camera = "02:00:00:00:0a:01"; // on lan1, by the recorded bridge

@@ -6,7 +6,8 @@ import { createMessageReader, encodeMessage, messageType, ubusStatus } from "../
 import { openUbus, type Ubus } from "../../src/ubus/open-ubus.ts";
 import { UbusError } from "../../src/ubus/ubus-error.ts";
 import type { UbusTable } from "../../src/ubus/blobmsg.ts";
-import { socketPath, startUbusd, until } from "./start-ubusd.ts";
+import { until } from "../until.ts";
+import { socketPath, startUbusd } from "./start-ubusd.ts";
 import type { TestUbusd } from "./ubusd.ts";
 
 const place = socketPath();

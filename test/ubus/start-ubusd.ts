@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as wait } from "node:timers/promises";
+import { until } from "../until.ts";
 import { startOwnUbusd, type TestUbusd } from "./ubusd.ts";
 
 /** Ours; or OpenWrt's, where the variable UBUSD names its binary. */
@@ -11,7 +11,7 @@ export async function startUbusd(path: string): Promise<TestUbusd> {
   const real = process.env["UBUSD"];
   if (real === undefined) return startOwnUbusd(path);
   const child = spawn(real, ["-s", path], { stdio: "inherit" });
-  while (!existsSync(path)) await wait(5);
+  await until("ubusd listens", () => existsSync(path));
   return {
     path,
     async stop() {
@@ -28,13 +28,4 @@ export async function startUbusd(path: string): Promise<TestUbusd> {
 export function socketPath(): { readonly path: string; remove: () => void } {
   const folder = mkdtempSync(join(tmpdir(), "ubus-"));
   return { path: join(folder, "ubus.sock"), remove: () => { rmSync(folder, { recursive: true, force: true }); } };
-}
-
-/** Waits until something holds, looking often; fails after two seconds. */
-export async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
-  for (let attempt = 0; attempt < 400; attempt++) {
-    if (await holds()) return;
-    await wait(5);
-  }
-  throw new Error(`waited in vain: ${what}`);
 }
