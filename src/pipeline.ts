@@ -1,11 +1,11 @@
-import type { MitigationService } from "./callhome-server/dots/dots-service.ts";
+import type { Admission, MitigationService } from "./callhome-server/dots/dots-service.ts";
 import type { Device, MacAddress } from "./model/device.ts";
 import type { AttackFlows } from "./model/mitigation-request.ts";
 import type { Mitigation, MitigationId } from "./model/mitigation.ts";
 import type { Policy } from "./model/policy.ts";
 import { questionAbout } from "./model/question.ts";
 import { shiftMitigation } from "./model/shift-mitigation.ts";
-import { conflictCause } from "./model/refusal.ts";
+import { conflictCause, type Refusal } from "./model/refusal.ts";
 import type { Clock, Milliseconds } from "./model/time.ts";
 import { isSpecific } from "./enforcer/rules-for.ts";
 import { keepTrack } from "./keep-track.ts";
@@ -17,10 +17,12 @@ import { conflictBetweenUpstreams, isSameConflict } from "./policy/conflict-betw
 import { decide, isProtected, type Decision } from "./policy/decide.ts";
 import { inheritedDecision } from "./policy/inherited-decision.ts";
 import { newMitigation, nextDeadline, step, type Effect, type MitigationEvent } from "./policy/mitigation-machine.ts";
+import { checkCost } from "./policy/request-cost.ts";
 import { rememberedDecision } from "./policy/remembered-decision.ts";
 import { leakWarning } from "./policy/proof-of-effect.ts";
 import { sparingInfrastructure } from "./policy/spare-bystanders.ts";
 import type { FlowTable, HomeDirectory, HomeNetwork, Log, NoticePage, PacketFilter, WirelessClients } from "./ports.ts";
+import { createRefusalNotes } from "./refusal-notes.ts";
 import { createRuleKeeper, isNameless } from "./rule-keeper.ts";
 import { createSchedule } from "./schedule.ts";
 import { effectivePolicy, type Store } from "./store.ts";
@@ -89,7 +91,17 @@ export function createPipeline(initial: PipelineSettings, store: Store, ports: P
 
   const { lookup, homeNow } = createLookup(ports, () => settings.ownerNames);
 
+  const refusals = createRefusalNotes({ clock, log });
+  /** Of a request that asks for more than it may: the owner hears of it. */
+  const refusedForCost = (upstream: string, refusal: Refusal): Admission => {
+    refusals.note(upstream, refusal);
+    return { is: "refused", refusal };
+  };
+
   const request: Pipeline["request"] = async (read, ifMatch) => {
+    // First, so that it costs its parsing only.
+    const tooMuch = checkCost(read.asked);
+    if (tooMuch) return refusedForCost(read.asked.upstream, tooMuch);
     const home = await ports.network.addresses();
     const refusal = checkScope(read.asked, home, policy());
     if (refusal) return { is: "refused", refusal };
@@ -100,7 +112,7 @@ export function createPipeline(initial: PipelineSettings, store: Store, ports: P
     const admitted = admitRequest(read.asked, read.lifetime, ifMatch, store.all(), policy(), clock.now());
     switch (admitted.is) {
       case "ignored": return admitted;
-      case "refused": return admitted;
+      case "refused": return admitted.refusal.code === "5.03" ? refusedForCost(read.asked.upstream, admitted.refusal) : admitted;
       case "refresh": {
         // RFC 9132 §4.4.3: how the target fares, which nobody here can see.
         if (read.attackStatus !== null) log("info", `mitigation ${admitted.mitigation.id}: the upstream says that ${read.attackStatus === 1 ? "the target is still under attack" : "the attack is mitigated"}`);
@@ -252,7 +264,7 @@ export function createPipeline(initial: PipelineSettings, store: Store, ports: P
     policyChanged,
     lookup: (asked) => lookup(asked, { explain: true }),
     settings: () => settings,
-    warnings: () => [...rules.warnings(), ...store.all().flatMap((each) => leakWarning(each) ?? [])],
+    warnings: () => [...rules.warnings(), ...refusals.warnings(), ...store.all().flatMap((each) => leakWarning(each) ?? [])],
     mitigationsOf: (upstream, cuid) => store.all().filter((each) => each.request.upstream === upstream && each.request.cuid === cuid
       && (each.endedAt === undefined || clock.now() - each.endedAt < shownAfterEnd)),
     withdraw(upstream, cuid, mid) {

@@ -27,7 +27,9 @@ export interface Policy {
   readonly terminatingPeriodSeconds: Seconds;
   /** 0 = no cap. */
   readonly maxLifetimeSeconds: Seconds;
+  /** In all: each of `upstreams` has an equal part of it. */
   readonly maxMitigations: number;
+  readonly upstreams: readonly { readonly name: string }[];
   /** Prefix lengths: wider targets are refused. */
   readonly minTargetPrefix4: number;
   readonly minTargetPrefix6: number;

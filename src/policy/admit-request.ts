@@ -6,6 +6,7 @@ import type { Policy } from "../model/policy.ts";
 import { badRequest, conflictCause, type Refusal } from "../model/refusal.ts";
 import type { Instant, Seconds } from "../model/time.ts";
 import { isRefused } from "./refused-by-owner.ts";
+import { checkShare } from "./request-cost.ts";
 
 /** What becomes of a PUT, before anybody looks for a device. */
 export type AdmitResult =
@@ -13,9 +14,6 @@ export type AdmitResult =
   | { readonly is: "refresh"; readonly mitigation: Mitigation; /** Null = as before. */ readonly lifetime: Seconds | null }
   | { readonly is: "refused"; readonly refusal: Refusal }
   | { readonly is: "ignored" };
-
-/** Seconds after which a request that found no room may come again. */
-const retryWhenFull = 60;
 
 /**
  * RFC 9132 §4.4.1.3 and §4.4.3: duplicates, refreshes, and requests of the same client that overlap.
@@ -49,8 +47,8 @@ export function admitRequest(
   if (higher) return { is: "refused", refusal: { code: "4.09", conflict: { cause: conflictCause.overlappingTargets, mid: higher.request.mid } } };
   // What was withdrawn makes way, whatever its mid: it is no request any more, and its mid is free.
   const overrides = [...overlapping, ...withdrawn.filter((each) => each.request.mid === asked.mid || scopesOverlap(each.request, asked))];
-  const others = known.filter((each) => each.state !== "ended").length - overrides.length;
-  if (others >= policy.maxMitigations) return { is: "refused", refusal: { code: "5.03", diagnostic: "too many mitigations", retryAfter: retryWhenFull } };
+  const full = checkShare(asked, known.filter((each) => each.state !== "ended" && !overrides.includes(each)), policy);
+  if (full) return { is: "refused", refusal: full };
   return { is: "new", lifetime: granted, overrides };
 }
 

@@ -81,7 +81,7 @@ const cases: readonly [what: string, given: Case, expected: string][] = [
   ["the owner said no to something else", { known: [known(1, { mid: 3, to: "198.51.100.10" }, denied)] }, "new 3600 over none"],
   ["the owner said no to another upstream", { known: [known(1, { upstream: "other" }, denied)] }, "new 3600 over none"],
   ["no room", { known: [known(1, { mid: 1, to: "192.0.2.1" }), known(2, { mid: 2, to: "192.0.2.2" })], most: 2 }, "5.03 60"],
-  ["no room, counted over all upstreams", { known: [known(1, { upstream: "other", cuid: "else" })], most: 1 }, "5.03 60"],
+  ["another upstream's take no room of ours", { known: [known(1, { upstream: "other", cuid: "else" })], most: 1 }, "new 3600 over none"],
   ["what is overridden makes room", { known: [known(1, { mid: 1 })], most: 1 }, "new 3600 over 1"],
   ["what has ended takes none", { known: [ended], most: 1 }, "new 3600 over none"],
 ];
