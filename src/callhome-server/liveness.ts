@@ -1,4 +1,4 @@
-import type { Instant } from "../model/time.ts";
+import type { Instant, Milliseconds, Seconds } from "../model/time.ts";
 import type { ChannelParameters } from "./dots/session-config.ts";
 
 /** What is known of the peer's being alive (RFC 9132 §4.7 as changed by RFC 9066 §5.2.1). */
@@ -9,6 +9,8 @@ export interface Liveness {
   readonly peerHeartbeatAt: Instant;
   /** When ours is due. */
   readonly heartbeatAt: Instant;
+  /** Until then the peer's silence is not held against it: parameters that held before allowed it. */
+  readonly graceUntil: Instant;
 }
 
 export type LivenessEvent =
@@ -17,53 +19,79 @@ export type LivenessEvent =
 
 export interface LivenessStep {
   readonly liveness: Liveness;
-  /** `heartbeat` carries the value of peer-hb-status. */
-  readonly effect: { readonly is: "none" | "disconnected" } | { readonly is: "heartbeat"; readonly peerHbStatus: boolean };
+  /** `heartbeat` carries the value of peer-hb-status; `ping` is one of CoAP's, in place of heartbeats that are off. */
+  readonly effect: { readonly is: "none" | "disconnected" | "ping" } | { readonly is: "heartbeat"; readonly peerHbStatus: boolean };
 }
 
-type Parameters = Pick<ChannelParameters, "heartbeatInterval" | "missingHbAllowed">;
+/** How often we speak up, by what, and what silence of the peer's ends the session. */
+export interface Pace {
+  readonly by: "heartbeat" | "ping";
+  readonly interval: Milliseconds;
+  readonly span: Milliseconds;
+}
 
 /** RFC 8085 §3.5: keep-alives not more often than every 15 s. */
 const leastGap = 15_000;
+/**
+ * With heartbeats off only the router can find that the session is dead, and only it can dial (RFC 9066 §5.2.1). A CoAP ping is answered by
+ * any CoAP stack (RFC 7252 §4.3, RFC 8323 §5.4). It comes before NATs forget the session, which RFC 4787 has them do after 2 minutes at the
+ * earliest; five of them go unanswered within the span of silence that the recommended parameters allow (15 times 30 s).
+ */
+const ping = { interval: 90, span: 450_000 } as const;
+
+/** `longest`: seconds between two signs of life that NATs on the path have been found to allow. */
+export function paceOf({ heartbeatInterval, missingHbAllowed }: Pick<ChannelParameters, "heartbeatInterval" | "missingHbAllowed">, longest: Seconds): Pace {
+  return heartbeatInterval === 0
+    ? { by: "ping", interval: Math.min(ping.interval, longest) * 1000, span: ping.span }
+    : { by: "heartbeat", interval: heartbeatInterval * 1000, span: missingHbAllowed * heartbeatInterval * 1000 };
+}
 
 /** A new session: the first heartbeat goes out at once, so that the upstream sees a live peer. */
 export function startLiveness(now: Instant): Liveness {
-  return { heardAt: now, peerHeartbeatAt: now, heartbeatAt: now };
+  return { heardAt: now, peerHeartbeatAt: now, heartbeatAt: now, graceUntil: now };
 }
 
-export function stepLiveness(liveness: Liveness, event: LivenessEvent, { heartbeatInterval, missingHbAllowed }: Parameters, now: Instant): LivenessStep {
-  const interval = heartbeatInterval * 1000;
+export function stepLiveness(liveness: Liveness, event: LivenessEvent, pace: Pace, now: Instant): LivenessStep {
+  const { by, interval } = pace;
   switch (event.is) {
     case "heard": return { liveness: { ...liveness, heardAt: now }, effect: { is: "none" } };
     case "peer-heartbeat": {
       const heard = { ...liveness, heardAt: now, peerHeartbeatAt: now };
       // §4.7: a peer that misses our heartbeats gets one right behind its own, while the path is known to be open.
-      const early = event.hearsUs || interval === 0 ? heard.heartbeatAt : Math.min(heard.heartbeatAt, Math.max(now, heard.heartbeatAt - interval + leastGap));
+      const early = event.hearsUs || by === "ping" ? heard.heartbeatAt : Math.min(heard.heartbeatAt, Math.max(now, heard.heartbeatAt - interval + leastGap));
       return { liveness: { ...heard, heartbeatAt: early }, effect: { is: "none" } };
     }
     case "tick": {
-      if (interval === 0) return { liveness, effect: { is: "none" } };
       // RFC 9066 §5.2.1: any traffic keeps the session; only silence for the whole span ends it.
-      if (now - liveness.heardAt >= missingHbAllowed * interval) return { liveness, effect: { is: "disconnected" } };
+      if (now >= deadAt(liveness, pace)) return { liveness, effect: { is: "disconnected" } };
       if (now < liveness.heartbeatAt) return { liveness, effect: { is: "none" } };
       return {
         liveness: { ...liveness, heartbeatAt: now + interval },
-        effect: { is: "heartbeat", peerHbStatus: now - liveness.peerHeartbeatAt <= 2 * interval },
+        effect: by === "ping" ? { is: "ping" } : { is: "heartbeat", peerHbStatus: now - liveness.peerHeartbeatAt <= 2 * interval },
       };
     }
   }
 }
 
 /**
- * The parameters have changed. A shorter interval holds from now on, not only behind the heartbeat that the longer one had
- * planned; and silence is measured anew, for the peer was right to be silent for as long as the old parameters allowed.
+ * The parameters have changed, or not: then nothing does. A shorter interval holds from now on, not only behind the heartbeat that the longer
+ * one had planned. The peer was right to be silent for as long as the old parameters allowed, so that it has the new span from now on, but
+ * never longer than it had before the change: however often the parameters change, silence ends the session within the longest span of them.
  */
-export function changePace(liveness: Liveness, { heartbeatInterval }: Parameters, now: Instant): Liveness {
-  return { heardAt: now, peerHeartbeatAt: now, heartbeatAt: Math.min(liveness.heartbeatAt, now + heartbeatInterval * 1000) };
+export function changePace(liveness: Liveness, from: Pace, to: Pace, now: Instant): Liveness {
+  if (from.by === to.by && from.interval === to.interval && from.span === to.span) return liveness;
+  return {
+    heardAt: liveness.heardAt, peerHeartbeatAt: now,
+    heartbeatAt: Math.min(liveness.heartbeatAt, now + to.interval),
+    graceUntil: Math.min(deadAt(liveness, from), now + to.span),
+  };
 }
 
-/** When the next tick is due; null while heartbeats are off. */
-export function nextTick(liveness: Liveness, { heartbeatInterval, missingHbAllowed }: Parameters): Instant | null {
-  if (heartbeatInterval === 0) return null;
-  return Math.min(liveness.heartbeatAt, liveness.heardAt + missingHbAllowed * heartbeatInterval * 1000);
+/** When the next tick is due. */
+export function nextTick(liveness: Liveness, pace: Pace): Instant {
+  return Math.min(liveness.heartbeatAt, deadAt(liveness, pace));
+}
+
+function deadAt({ heardAt, graceUntil }: Liveness, { span }: Pace): Instant {
+  return Math.max(heardAt + span, graceUntil);
 }

@@ -8,13 +8,14 @@ import { method } from "./coap/message.ts";
 import { createStreamEndpoint } from "./coap/stream-endpoint.ts";
 import { diagnosticResponse, type CoapRequest, type CoapResponse } from "./coap/request.ts";
 import type { DotsService, MitigationService, Redirection } from "./dots/dots-service.ts";
-import { configResource } from "./dots/handlers/handle-config.ts";
+import { configMaxAge, configResource } from "./dots/handlers/handle-config.ts";
 import { mitigationResource } from "./dots/handlers/handle-mitigate.ts";
 import { HeartbeatBody } from "./dots/messages.ts";
 import { createObservers } from "./dots/observers.ts";
 import { serveDots } from "./dots/serve-dots.ts";
 import { defaultSessionConfig, type ChannelParameters, type SessionConfig } from "./dots/session-config.ts";
-import { changePace, nextTick, startLiveness, stepLiveness, type LivenessEvent } from "./liveness.ts";
+import { heardAfterGap, sentAfterGap, startGaps, suspectGap } from "./idle-gaps.ts";
+import { changePace, nextTick, paceOf, startLiveness, stepLiveness, type LivenessEvent, type Pace } from "./liveness.ts";
 import { createRateLimit } from "./rate-limit.ts";
 
 /** One signal channel session, from the handshake's end to its own. */
@@ -33,8 +34,8 @@ export interface SessionOptions {
   readonly requestRate: number;
   readonly mitigating: boolean;
   readonly transport: "udp" | "tcp";
-  /** Seconds between heartbeats that the path has been found to allow. */
-  readonly longestHeartbeat: number;
+  /** Seconds between heartbeats that the path has been found to allow, as is known now. */
+  longestHeartbeat(): number;
 }
 
 export interface SessionPorts {
@@ -51,8 +52,11 @@ export interface SessionPorts {
 }
 
 export interface SessionEvents {
-  /** The session is over: the peer was silent for too long, with heartbeats so many seconds apart (RFC 9066 §5.2.1), or ended it. */
-  disconnected(why: string, silentAt?: number): void;
+  /**
+   * The session is over: the peer was silent for too long (RFC 9066 §5.2.1), or ended it. `gap`: seconds of idleness that the silence began
+   * after, if a NAT may have forgotten the session meanwhile.
+   */
+  disconnected(why: string, gap?: number): void;
   redirect(to: Redirection): string | undefined;
 }
 
@@ -61,26 +65,32 @@ const heartbeatPath = [".well-known", "dots", "hb"];
 const answerTime: Milliseconds = 5_000;
 /** Max-Age of a 5.03, seconds. */
 const overloadRetry = 2;
+/** How long a client whose heartbeats are off may ask nothing: twice the Max-Age of the configuration, which it MUST refresh (RFC 9132 §4.5.3). */
+const quietLimit: Milliseconds = 2 * configMaxAge * 1000;
 
 export function openSession(options: SessionOptions, ports: SessionPorts, mitigations: MitigationService, events: SessionEvents): Session {
   const { clock } = ports;
   const mayPass = createRateLimit(options.requestRate);
-  let config: SessionConfig = defaultSessionConfig(options.longestHeartbeat);
+  let config: SessionConfig = defaultSessionConfig(options.longestHeartbeat());
   let mitigating = options.mitigating;
   let liveness = startLiveness(clock.now());
+  let gaps = startGaps(clock.now());
+  let requestedAt = clock.now();
   let cancelTick: () => void = () => undefined;
   let closed = false;
   /** Since the first heartbeat that the peer has not answered in any way: when that was, and bytes sent. */
   let asked: { readonly at: Instant; bytes: number } | undefined;
   const parameters = (): ChannelParameters => mitigating ? config.mitigating : config.idle;
+  const paceNow = (): Pace => paceOf(parameters(), options.longestHeartbeat());
+  let pace = paceNow();
 
   const service: DotsService = {
     ...mitigations,
     upstream: options.upstream,
     sessionConfig: () => config,
-    longestHeartbeat: () => options.longestHeartbeat,
+    longestHeartbeat: () => options.longestHeartbeat(),
     configureSession(next) {
-      config = next ?? defaultSessionConfig(options.longestHeartbeat);
+      config = next ?? defaultSessionConfig(options.longestHeartbeat());
       observers.changed((resource) => resource === configResource);
       keepPace();
     },
@@ -89,6 +99,7 @@ export function openSession(options: SessionOptions, ports: SessionPorts, mitiga
   };
 
   const answer = async (request: CoapRequest): Promise<CoapResponse | undefined> => {
+    requestedAt = clock.now();
     // Heartbeats cost next to nothing, and losing them would hide that the channel lives.
     const response = request.path[2] === "hb" || mayPass(clock.now())
       ? await blockwise.answer(request, (whole) => serveDots(service, observers, whole, () => ports.wallTime())).catch(erred)
@@ -109,6 +120,7 @@ export function openSession(options: SessionOptions, ports: SessionPorts, mitiga
     heard: () => {
       const wasSilent = isSilent();
       asked = undefined;
+      gaps = heardAfterGap(gaps, clock.now());
       live({ is: "heard" });
       if (wasSilent) observers.heard();
     },
@@ -116,6 +128,7 @@ export function openSession(options: SessionOptions, ports: SessionPorts, mitiga
   };
   const transmit = (bytes: Uint8Array): void => {
     if (asked) asked.bytes += bytes.length;
+    gaps = sentAfterGap(gaps, clock.now());
     ports.transmit(bytes);
   };
   const io = { transmit, clock, randomBytes: (count: number) => ports.randomBytes(count) };
@@ -132,21 +145,30 @@ export function openSession(options: SessionOptions, ports: SessionPorts, mitiga
   }
 
   function live(event: LivenessEvent): void {
-    const step = stepLiveness(liveness, event, parameters(), clock.now());
-    liveness = step.liveness;
-    if (step.effect.is === "disconnected") {
-      events.disconnected("no sign of life from the peer", parameters().heartbeatInterval);
+    const { liveness: next, effect } = stepLiveness(liveness, event, pace, clock.now());
+    liveness = next;
+    if (effect.is === "disconnected") {
+      const gap = options.transport === "udp" ? suspectGap(gaps) : null;
+      events.disconnected("no sign of life from the peer", gap === null ? undefined : gap / 1000);
       return;
     }
-    if (step.effect.is === "heartbeat") sendHeartbeat(step.effect.peerHbStatus);
+    if (effect.is === "ping" && !mitigating && clock.now() - requestedAt >= quietLimit) {
+      events.disconnected("heartbeats are off, and the configuration was not refreshed");
+      return;
+    }
+    if (effect.is === "heartbeat") speakUp(effect.peerHbStatus);
+    if (effect.is === "ping") speakUp();
     if (event.is !== "heard") scheduleTick();
   }
 
-  function sendHeartbeat(peerHbStatus: boolean): void {
-    const body = writeBody(HeartbeatBody, { heartbeat: { peerHbStatus } });
-    const timeout = parameters().heartbeatInterval * 1000;
+  /** A heartbeat with its peer-hb-status, or a ping. Any answer counts as 'heard'. */
+  function speakUp(peerHbStatus?: boolean): void {
     asked ??= { at: clock.now(), bytes: 0 };
-    endpoint.request({ code: method.put, path: heartbeatPath, body, timeout }, () => undefined); // any answer was 'heard'
+    if (peerHbStatus === undefined) endpoint.ping();
+    else {
+      const body = writeBody(HeartbeatBody, { heartbeat: { peerHbStatus } });
+      endpoint.request({ code: method.put, path: heartbeatPath, body, timeout: pace.interval }, () => undefined);
+    }
     if (mitigating) observers.repeat();
   }
 
@@ -160,15 +182,16 @@ export function openSession(options: SessionOptions, ports: SessionPorts, mitiga
   }
 
   function keepPace(): void {
-    liveness = changePace(liveness, parameters(), clock.now());
+    const before = pace;
+    pace = paceNow();
+    liveness = changePace(liveness, before, pace, clock.now());
     scheduleTick();
   }
 
   function scheduleTick(): void {
     cancelTick();
     if (closed) return; // a request may still have been under way
-    const due = nextTick(liveness, parameters());
-    cancelTick = due === null ? () => undefined : clock.after(Math.max(0, due - clock.now()), () => { live({ is: "tick" }); });
+    cancelTick = clock.after(Math.max(0, nextTick(liveness, pace) - clock.now()), () => { live({ is: "tick" }); });
   }
 
   scheduleTick();

@@ -2,7 +2,7 @@ import type { Mitigation } from "../model/mitigation.ts";
 import type { Clock, Instant } from "../model/time.ts";
 import { dialDelay, type DialHistory } from "./backoff.ts";
 import type { MitigationService } from "./dots/dots-service.ts";
-import { closerHeartbeat, longestHeartbeat } from "./dots/session-config.ts";
+import { anyPath, longestAllowed, shortenPath } from "./path-limit.ts";
 import { atHome, followRedirection, isOver, noteSpoken, type Whereabouts } from "./redirection.ts";
 import { openSession, type Session } from "./session.ts";
 import { errorText } from "../text/error-text.ts";
@@ -95,7 +95,9 @@ export function startUpstream(options: UpstreamOptions, ports: UpstreamPorts, mi
   let where: Whereabouts = atHome;
   let history: DialHistory = { failures: 0, hadSession: false };
   let mitigating = false;
-  let heartbeatCeiling = longestHeartbeat;
+  let path = anyPath;
+  /** Seconds of idleness after which the last session fell silent; if the next comes about at once, a NAT had forgotten it. */
+  let suspectedGap: number | undefined;
   /** Ends the attempt or the wait that is under way. */
   let interrupt: () => void = () => undefined;
   /** What is to happen to the live session later: its return from an alternate, the look for UDP. */
@@ -178,8 +180,10 @@ export function startUpstream(options: UpstreamOptions, ports: UpstreamPorts, mi
   };
 
   const begin = (channel: Channel, to: DialAddress): Session => {
+    if (suspectedGap !== undefined && channel.transport === "udp") path = shortenPath(path, suspectedGap, clock.now());
+    suspectedGap = undefined;
     const session = openSession(
-      { upstream: options.name, requestRate: options.requestRate, mitigating, transport: channel.transport, longestHeartbeat: heartbeatCeiling },
+      { upstream: options.name, requestRate: options.requestRate, mitigating, transport: channel.transport, longestHeartbeat: () => longestAllowed(path, clock.now()) },
       {
         clock,
         wallTime: () => ports.wallTime(),
@@ -190,9 +194,8 @@ export function startUpstream(options: UpstreamOptions, ports: UpstreamPorts, mi
       },
       mitigations,
       {
-        disconnected(why, silentAt) {
-          // RFC 9066 §5.2.1: perhaps a NAT on the path had forgotten us. The next session speaks up more often.
-          if (silentAt !== undefined && channel.transport === "udp") heartbeatCeiling = closerHeartbeat(silentAt);
+        disconnected(why, gap) {
+          suspectedGap = gap;
           finish(session, why);
         },
         redirect: (redirection) => {
@@ -238,6 +241,7 @@ export function startUpstream(options: UpstreamOptions, ports: UpstreamPorts, mi
   };
 
   const failed = (to: DialAddress, reason: string): void => {
+    suspectedGap = undefined; // an outage: the path, or the peer, is not there
     history = { ...history, failures: history.failures + 1 };
     // An alternate that cannot be reached is given up for the upstream that the owner configured.
     if (where.alternate) where = { ...where, alternate: null };
@@ -260,6 +264,8 @@ export function startUpstream(options: UpstreamOptions, ports: UpstreamPorts, mi
       if (stopped) return;
       interrupt();
       end();
+      path = anyPath;
+      suspectedGap = undefined;
       history = { failures: 0, hadSession: false };
       become({ state: "connecting", transport: null, peer: null });
       dialLater();

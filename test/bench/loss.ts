@@ -16,7 +16,7 @@ export async function benchTransport(transport: LossOptions["transport"]): Promi
   for (const loss of losses) rows.push(await row({ transport, loss, sessions, rounds, patienceMs, answerSeconds: 50, beside: sessions }));
   printTable(
     `Under loss, ${transport === "udp" ? "DTLS over UDP" : "TLS over TCP"} with PSK: ${String(sessions)} sessions dialled at once, up within 60 s (seconds: median, worst);\n`
-    + `${String(rounds)} Confirmable PUTs on each, retransmitted by libcoap at most 3 times; beside \`openssl s_client\` with the same peer`,
+    + `${String(rounds)} Non-confirmable PUTs on each, repeated every 3 s until they are answered; beside \`openssl s_client\` with the same peer`,
     ["loss each way", "sessions", "median", "worst", "answered", "median", "worst", "executed twice", "s_client", "median", "worst"], rows,
   );
 }

@@ -13,6 +13,8 @@ export interface SessionUnderTest {
   readonly sent: () => CoapDatagram[];
   /** The same without our heartbeats. */
   readonly answers: () => CoapDatagram[];
+  /** Our CoAP pings since last asked: seconds since the beginning. */
+  readonly pings: () => number[];
   /** Our heartbeats since last asked: seconds since the beginning, and their peer-hb-status. */
   readonly heartbeats: () => string[];
   readonly over: string[];
@@ -36,10 +38,11 @@ export function sessionUnderTest(options: { readonly mitigating?: boolean; reado
     return taken;
   };
   const isHeartbeat = (message: CoapDatagram): boolean => message.code === method.put;
+  const isPing = (message: CoapDatagram): boolean => message.type === "CON" && message.code === "0.00";
   const under: SessionUnderTest = {
     clock, over: [], failures: [], redirected: [], mitigations: [], service: {},
     session: openSession(
-      { upstream: "isp", requestRate: options.requestRate ?? 20, mitigating: options.mitigating ?? false, transport: "udp", longestHeartbeat: 240 },
+      { upstream: "isp", requestRate: options.requestRate ?? 20, mitigating: options.mitigating ?? false, transport: "udp", longestHeartbeat: () => 240 },
       {
         clock, wallTime: () => clock.now(),
         randomBytes: (count) => { random += 1; return Uint8Array.from({ length: count }, (_, at) => (random >> (8 * at)) & 0xff); },
@@ -53,7 +56,7 @@ export function sessionUnderTest(options: { readonly mitigating?: boolean; reado
         mitigationsOf: () => under.mitigations,
       },
       {
-        disconnected: (why) => { under.over.push(why); },
+        disconnected: (why, gap) => { under.over.push(gap === undefined ? why : `${why}, after ${gap} s of idleness`); },
         redirect: (to) => {
           under.redirected.push(to);
           return options.refuseRedirect;
@@ -61,6 +64,7 @@ export function sessionUnderTest(options: { readonly mitigating?: boolean; reado
       },
     ),
     sent: () => take(() => true).map(({ message }) => message),
+    pings: () => take(isPing).map(({ at }) => (at - began) / 1000),
     answers: () => take((message) => !isHeartbeat(message)).map(({ message }) => message),
     heartbeats: () => take(isHeartbeat).map(({ at, message }) => `${(at - began) / 1000} ${String((plain(message.payload) as { 49: { 51: boolean } })[49][51])}`),
     async say(code, path, words) {

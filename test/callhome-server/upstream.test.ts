@@ -257,3 +257,40 @@ test("a session over TCP looks for UDP once a day, not during an attack, and mov
   await last().connect("udp");
   assert.deepEqual([upstream.status().transport, tcp.isClosed(), attempts.length], ["udp", true, 3]);
 });
+
+/** Whether the upstream may have heartbeats so many seconds apart. */
+async function mayHave(under: UpstreamUnderTest, interval: number): Promise<boolean> {
+  under.last().events.message(request("0.03", ".well-known/dots/config/sid=" + String(interval), { payload: cbor({ 30: { 44: { 33: { 36: interval } } } }) }));
+  await settle();
+  return under.last().sent.at(-1) !== "4.22";
+}
+
+test("an outage teaches nothing of NATs; a session that is dead after its first idle gap while another comes about at once does, for a time", async () => {
+  const outage = await connected();
+  await outage.clock.advance(450 * seconds + 5 * seconds);
+  await outage.last().fail();
+  await outage.clock.advance(330 * seconds);
+  await outage.last().connect();
+  assert.equal(await mayHave(outage, 240), true);
+
+  const lived = await connected();
+  for (let time = 0; time < 4; time++) {
+    lived.last().events.message(bytes("50450001"));
+    await lived.clock.advance(30 * seconds);
+  }
+  await lived.clock.advance(455 * seconds);
+  await lived.last().connect();
+  assert.equal(await mayHave(lived, 240), true, "it had lived through such gaps");
+
+  const forgotten = await connected();
+  await forgotten.clock.advance(0);
+  forgotten.last().events.message(bytes("50450001"));
+  await forgotten.clock.advance(455 * seconds);
+  await forgotten.last().connect();
+  assert.deepEqual([await mayHave(forgotten, 30), await mayHave(forgotten, 15)], [false, true]);
+  for (let minute = 0; minute < 60; minute++) {
+    await forgotten.clock.advance(1 * minutes);
+    forgotten.last().events.message(bytes("50450001"));
+  }
+  assert.equal(await mayHave(forgotten, 30), true, "an hour later, on the same session");
+});

@@ -64,11 +64,12 @@ struct request_spec {
   long mid;                /* of the mitigation, -1: none */
   int observe;             /* 0, 1, or -1: none */
   double timeout_ms;
+  double repeat_ms;        /* the same message again until it is answered; 0: never */
 };
 unsigned request_send(struct session *session, struct request_spec *spec); /* its number, 0: not sent */
 bool request_done(unsigned n);
 bool requests_pending(void);
-double requests_expire(void); /* fails what is overdue; ms until the next could be, or -1 */
+double requests_expire(void); /* fails what is overdue, repeats what is to be; ms until the next could be, or -1 */
 void requests_fail_session(const struct session *session, const char *reason);
 void requests_register(void);
 bool observe_token(const struct session *session, long mid, struct bytes *token);

@@ -14,6 +14,7 @@ struct request {
   int observe;
   bool done, observing, forgotten;
   double sent_at, deadline;
+  struct { double every, at; uint8_t method; coap_optlist_t *options; struct bytes payload; } repeat;
   struct request *next;
 };
 static struct request *requests; /* newest first */
@@ -49,12 +50,30 @@ static void fail(struct request *r, const char *reason) {
   event_emit(event);
 }
 
+/* RFC 9132 §4.4: "at regular intervals until a response is received"; go-dots repeats the very message, its ID included. */
+static void repeat(struct request *r, double now) {
+  struct session *s = session_get(r->session);
+  r->repeat.at = now + r->repeat.every;
+  if (!s || !s->up) return;
+  coap_pdu_t *pdu = coap_pdu_init(COAP_MESSAGE_NON, r->repeat.method, r->message_id, coap_session_max_pdu_size(s->coap));
+  if (pdu && coap_add_token(pdu, r->token.length, r->token.data) && (!r->repeat.options || coap_add_optlist_pdu(pdu, &r->repeat.options)) &&
+      (!r->repeat.payload.length || coap_add_data(pdu, r->repeat.payload.length, r->repeat.payload.data)))
+    coap_send(s->coap, pdu);
+  else
+    coap_delete_pdu(pdu);
+}
+
 double requests_expire(void) {
   double now = monotonic_ms(), soonest = -1;
   for (struct request *r = requests; r; r = r->next) {
     if (r->done) continue;
-    if (r->deadline <= now) fail(r, "timeout");
-    else if (soonest < 0 || r->deadline - now < soonest) soonest = r->deadline - now;
+    if (r->deadline <= now) {
+      fail(r, "timeout");
+      continue;
+    }
+    if (r->repeat.every && r->repeat.at <= now) repeat(r, now);
+    double next = r->repeat.every && r->repeat.at < r->deadline ? r->repeat.at : r->deadline;
+    if (soonest < 0 || next - now < soonest) soonest = next - now;
   }
   return soonest;
 }
@@ -109,6 +128,11 @@ unsigned request_send(struct session *s, struct request_spec *spec) {
   cJSON_AddStringToObject(event, "token", token);
   if (spec->payload.length) cJSON_AddStringToObject(event, "payload-hex", payload);
 
+  struct bytes again = {0};
+  if (spec->repeat_ms && spec->payload.length) {
+    again = (struct bytes){malloc(spec->payload.length), spec->payload.length};
+    memcpy(again.data, spec->payload.data, spec->payload.length);
+  }
   coap_pdu_t *pdu = build(s, spec);
   struct request *r = calloc(1, sizeof *r);
   double sent_at = monotonic_ms();
@@ -116,13 +140,17 @@ unsigned request_send(struct session *s, struct request_spec *spec) {
                         .observe = spec->observe, .sent_at = sent_at, .deadline = sent_at + spec->timeout_ms};
   r->next = requests;
   requests = r; /* before coap_send, which may call back */
+  if (spec->repeat_ms) {
+    r->repeat.every = spec->repeat_ms, r->repeat.at = sent_at + spec->repeat_ms, r->repeat.method = spec->method;
+    r->repeat.payload = again, r->repeat.options = spec->options;
+  }
   r->message_id = pdu ? coap_send(s->coap, pdu) : COAP_INVALID_MID;
   if (!options.tcp) cJSON_AddNumberToObject(event, "message-id", r->message_id);
   event_emit(event);
   if (r->message_id == COAP_INVALID_MID) fail(r, pdu ? "libcoap refuses to send" : "does not fit");
 
   free(token), free(payload);
-  coap_delete_optlist(spec->options);
+  if (!spec->repeat_ms) coap_delete_optlist(spec->options);
   return r->n;
 }
 

@@ -111,6 +111,7 @@ static outcome dispatch(struct request_spec *spec, const cJSON *command, outcome
   spec->confirmable = flag(command, "confirmable", spec->confirmable);
   spec->mid = (long)number(command, "mid", -1);
   spec->timeout_ms = 1000 * number(command, "timeout", 30);
+  spec->repeat_ms = spec->confirmable ? 0 : 1000 * number(command, "repeat", 0);
   if (wrong) return drop(spec), wrong;
   unsigned n = request_send(session, spec);
   if (flag(command, "wait", true)) waiting.is = ANSWER, waiting.n = n, waiting.until = INFINITY;

@@ -1,7 +1,7 @@
 import type { Clock, Instant } from "../../model/time.ts";
 import type { CoapEndpoint, EndpointEvents, OwnRequest, TransmissionParameters } from "./endpoint.ts";
 import {
-  decodeDatagram, encodeDatagram, isRequest, isResponse, nothing, tokenKey,
+  decodeDatagram, encodeDatagram, isRequest, isResponse, nothing, tokenKey, withMessageId,
   type CoapContent, type CoapDatagram, type MessageType,
 } from "./message.ts";
 import { readRequest, requestContent, responseContent, type CoapResponse } from "./request.ts";
@@ -23,12 +23,13 @@ const largestBlock = 1_024;
 /** Bounds on what a peer can make us remember. */
 const maxRemembered = 8_192; // message IDs: 33 a second
 const maxReplies = 512;
+const maxReplyBytes = 131_072;
 const maxNotified = 64;
 const maxUnanswered = 16;
 
 interface Remembered {
   readonly until: Instant;
-  /** What to send again when the same CON comes again; undefined while the answer is being made. */
+  /** What to send again when the same request comes again; undefined while the answer is being made, and when there is none. */
   reply: Uint8Array | undefined;
 }
 
@@ -41,8 +42,9 @@ interface Unanswered {
 /** The message layer of CoAP over UDP (RFC 7252 §4): de-duplication, ACK and RST, retransmission of our CONs. */
 export function createDatagramEndpoint(io: DatagramIo, events: EndpointEvents): CoapEndpoint {
   const remembered = new Map<number, Remembered>();
-  /** Those of the remembered ones whose replies are kept. */
+  /** Those of the remembered ones whose replies are kept, and the bytes of these. */
   const replying = new Map<number, Remembered>();
+  let replyBytes = 0;
   const notified = new Map<number, Uint8Array>();
   const unanswered = new Map<string, Unanswered>();
   const retransmitted = new Map<number, () => void>();
@@ -62,7 +64,7 @@ export function createDatagramEndpoint(io: DatagramIo, events: EndpointEvents): 
     return datagram;
   };
 
-  const sendEmpty = (type: "ACK" | "RST", messageId: number): Uint8Array =>
+  const sendEmpty = (type: "CON" | "ACK" | "RST", messageId: number): Uint8Array =>
     send(type, messageId, { code: "0.00", token: nothing, options: [], payload: nothing });
 
   /** RFC 7252 §4.2: until it is acknowledged, rejected, or MAX_RETRANSMIT is reached. */
@@ -89,39 +91,59 @@ export function createDatagramEndpoint(io: DatagramIo, events: EndpointEvents): 
     const entry: Remembered = { until: io.clock.now() + exchangeLifetime, reply: undefined };
     remembered.set(messageId, entry);
     dropOldest(remembered, maxRemembered);
-    replying.delete(messageId);
-    replying.set(messageId, entry);
-    dropOldest(replying, maxReplies, (oldest) => { oldest.reply = undefined; });
     return entry;
+  };
+
+  /** Keeps the reply for the case that the request comes again; the oldest replies make room. */
+  const keepReply = (messageId: number, entry: Remembered, reply: Uint8Array): void => {
+    forgetReply(messageId);
+    entry.reply = reply;
+    replyBytes += reply.length;
+    replying.set(messageId, entry);
+    for (const oldest of replying.keys()) {
+      if (replying.size <= maxReplies && replyBytes <= maxReplyBytes) return;
+      forgetReply(oldest);
+    }
+  };
+
+  const forgetReply = (messageId: number): void => {
+    const entry = replying.get(messageId);
+    if (!entry) return;
+    replyBytes -= entry.reply?.length ?? 0;
+    entry.reply = undefined;
+    replying.delete(messageId);
   };
 
   const answer = async (message: CoapDatagram): Promise<void> => {
     const entry = remember(message.messageId);
+    const keep = (reply: Uint8Array): void => { keepReply(message.messageId, entry, reply); };
     const stopWaiting = message.type === "CON"
-      ? io.clock.after(acknowledgeAfter, () => { entry.reply = sendEmpty("ACK", message.messageId); })
+      ? io.clock.after(acknowledgeAfter, () => { keep(sendEmpty("ACK", message.messageId)); })
       : () => undefined;
     const read = readRequest(message);
     const response = "refused" in read ? read.refused : await events.request(read);
     stopWaiting();
     if (isClosed()) return;
     if (!response) {
-      if (message.type === "CON") entry.reply ??= sendEmpty("ACK", message.messageId);
+      if (message.type === "CON" && !entry.reply) keep(sendEmpty("ACK", message.messageId));
       return;
     }
     const content = responseContent(message.token, response);
-    if (message.type === "NON") send("NON", newMessageId(), content);
+    if (message.type === "NON") keep(send("NON", newMessageId(), content));
     else if (entry.reply) sendConfirmable(content); // acknowledged already: a separate response (RFC 7252 §5.2.2)
-    else entry.reply = send("ACK", message.messageId, content);
+    else keep(send("ACK", message.messageId, content));
   };
 
   const receiveRequest = (message: CoapDatagram): void => {
     const known = remembered.get(message.messageId);
     if (known && known.until > io.clock.now()) {
-      // RFC 7252 §4.5: a duplicate CON gets the same answer again, a duplicate NON none; neither is executed twice.
-      if (message.type === "CON" && known.reply && !closed) io.transmit(known.reply);
+      // RFC 7252 §4.5: neither is executed twice, and a duplicate CON gets the same answer again. A duplicate NON SHOULD get none; but
+      // RFC 9132 §4.4 has the client send one "at regular intervals until a response is received", and some repeat the same message.
+      if (known.reply && !closed) io.transmit(message.type === "CON" ? known.reply : withMessageId(known.reply, newMessageId()));
       return;
     }
     remembered.delete(message.messageId);
+    forgetReply(message.messageId);
     void answer(message);
   };
 
@@ -197,6 +219,8 @@ export function createDatagramEndpoint(io: DatagramIo, events: EndpointEvents): 
       send("NON", messageId, requestContent(ask.code, token, ask.path, ask.body));
     },
 
+    ping: () => { sendEmpty("CON", newMessageId()); },
+
     notify(token: Uint8Array, response: CoapResponse) {
       if (closed) return;
       const messageId = newMessageId();
@@ -212,15 +236,15 @@ export function createDatagramEndpoint(io: DatagramIo, events: EndpointEvents): 
       for (const waiting of unanswered.values()) waiting.stopWaiting();
       for (const stop of retransmitted.values()) stop();
       for (const map of [remembered, replying, notified, unanswered, retransmitted]) map.clear();
+      replyBytes = 0;
     },
   };
 }
 
 /** Keeps a Map at `most` entries; it iterates in the order of insertion. */
-function dropOldest<K, V>(map: Map<K, V>, most: number, dropped: (value: V) => void = () => undefined): void {
-  for (const [key, value] of map) {
+function dropOldest<K, V>(map: Map<K, V>, most: number): void {
+  for (const key of map.keys()) {
     if (map.size <= most) return;
     map.delete(key);
-    dropped(value);
   }
 }

@@ -8,6 +8,8 @@ export interface CoapEndpoint {
   receive(bytes: Uint8Array): void;
   /** Sends a request of our own, Non-confirmable where the transport knows that; `answered` is called once at most. */
   request(ask: OwnRequest, answered: (answer: CoapContent | "timeout" | "reset") => void): void;
+  /** Asks for a sign of life that costs the peer next to nothing: CoAP's own ping. What comes back is heard like anything else. */
+  ping(): void;
   /** Sends a notification on an observe token, always Non-confirmable (RFC 9132 §4.4.2.1). */
   notify(token: Uint8Array, response: CoapResponse): void;
   /** Bytes of body that one message can carry; longer ones go in blocks. */

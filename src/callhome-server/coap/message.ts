@@ -82,3 +82,11 @@ export function encodeDatagram(message: CoapDatagram): Uint8Array {
   bytes.set(rest, 4 + message.token.length);
   return bytes;
 }
+
+/** The same message under another ID (RFC 7252 §3: bytes 2 and 3). */
+export function withMessageId(datagram: Uint8Array, messageId: number): Uint8Array {
+  const copy = datagram.slice();
+  copy[2] = messageId >> 8;
+  copy[3] = messageId & 0xff;
+  return copy;
+}

@@ -118,6 +118,8 @@ export function createStreamEndpoint(io: StreamIo, events: EndpointEvents): Coap
       send(requestContent(ask.code, token, ask.path, ask.body));
     },
 
+    ping: () => { sendSignal(signal.ping, nothing, []); },
+
     notify(token: Uint8Array, response: CoapResponse) {
       send(responseContent(token, response));
     },

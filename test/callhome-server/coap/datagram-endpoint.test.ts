@@ -31,10 +31,40 @@ test("a repeated CON gets the same bytes again, and is handled once", async () =
   assert.equal(handled.length, 1);
 });
 
-test("a repeated NON gets silence, and is handled once", async () => {
-  const { receive, sent, handled } = endpointUnderTest();
+test("a repeated NON gets its answer again under a new ID, and is handled once (RFC 9132 §4.4)", async () => {
+  let count = 0;
+  const { receive, sentMessages, handled } = endpointUnderTest(() => Promise.resolve({ code: "2.04", maxAge: ++count, payload: bytes("a0") }));
+  for (let time = 0; time < 3; time++) await receive(request("0.03", "x", { id: 7, token: "abcd" }));
+  const answers = sentMessages();
+  assert.deepEqual(answers.map(({ type, messageId }) => [type, messageId]), [["NON", 0x0102], ["NON", 0x0103], ["NON", 0x0104]]);
+  for (const { messageId: _, ...answer } of answers) assert.deepEqual({ ...answer, messageId: 0x0102 }, answers[0]);
+  assert.equal(handled.length, 1);
+});
+
+test("a repeated NON whose answer is still being made waits with the first; one that is passed over in silence stays so", async () => {
+  const answer = later<CoapResponse | undefined>();
+  const { receive, sent, handled } = endpointUnderTest(() => answer.promise);
   for (let time = 0; time < 3; time++) await receive(request("0.03", "x", { id: 7 }));
-  assert.deepEqual([sent(), handled.length], [["NON 102 2.05"], 1]);
+  assert.deepEqual(sent(), []);
+  answer.resolve({ code: "2.04" });
+  await settle();
+  assert.deepEqual([sent(), handled.length], [["NON 102 2.04"], 1]);
+  const silent = endpointUnderTest(() => Promise.resolve(undefined));
+  for (let time = 0; time < 3; time++) await silent.receive(request("0.03", "x", { id: 7 }));
+  assert.deepEqual([silent.sent(), silent.handled.length], [[], 1]);
+});
+
+test("the replies that are kept are bounded in bytes too: long ones push older ones out, and no request is executed twice", async () => {
+  const { receive, sent, handled } = endpointUnderTest(() => Promise.resolve({ code: "2.05", payload: new Uint8Array(1_024) }));
+  for (let id = 1; id <= 200; id += 1) await receive(request("0.01", "x", { id }));
+  sent();
+  let again = 0;
+  for (let id = 1; id <= 200; id += 1) {
+    await receive(request("0.01", "x", { id }));
+    again += sent().length;
+  }
+  assert.equal(handled.length, 200);
+  assert.ok(again > 100 && again * 1_024 <= 131_072, `${again} replies were kept`);
 });
 
 test("an ID is remembered for EXCHANGE_LIFETIME, then it is another request's", async () => {

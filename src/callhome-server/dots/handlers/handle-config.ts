@@ -5,7 +5,7 @@ import { readSessionConfig, sessionConfigBody } from "../session-config.ts";
 import type { DotsPath } from "../uri-path.ts";
 
 /** Validity of what we said, so that clients do not ask every 60 s (RFC 9132 §4.5.3). */
-const configMaxAge = 3_600;
+export const configMaxAge = 3_600;
 export const configResource = "config";
 
 /** GET: acceptable and current values; with 'sid' the negotiated ones (RFC 9132 §4.5.1, §4.5.2). */
