@@ -46,7 +46,7 @@ test("silence for missing-hb-allowed intervals ends it", async () => {
   assert.deepEqual(over, []);
   await clock.advance(1);
   assert.equal(over.length, 1);
-  assert.match(over[0] ?? "", /^no sign of life from the peer/);
+  assert.match(over.join(), /^no sign of life from the peer/);
 });
 
 for (const [what, datagram] of [["a malformed datagram", "5f"], ["an unsolicited response", "50450001"], ["CoAP ping", "40000001"], ["a reset", "70000001"]] as const) {
@@ -111,7 +111,7 @@ test("heartbeats that are off when idle (figure 23): a CoAP ping every 90 s, and
   assert.deepEqual([pings().length, over], [5, []]);
   await clock.advance(1_000);
   assert.equal(over.length, 1);
-  assert.match(over[0] ?? "", /no sign of life/);
+  assert.match(over.join(), /no sign of life/);
 });
 
 test("heartbeats that are off, and a client that asks nothing for twice the Max-Age of its configuration: it ends (§4.5.3), but not during an attack", async () => {
