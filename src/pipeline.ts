@@ -1,7 +1,7 @@
 import type { Admission, MitigationService } from "./callhome-server/dots/dots-service.ts";
 import type { Device, MacAddress } from "./model/device.ts";
 import type { AttackFlows } from "./model/mitigation-request.ts";
-import type { Mitigation, MitigationId } from "./model/mitigation.ts";
+import { isRequested, type Mitigation, type MitigationId } from "./model/mitigation.ts";
 import type { Policy } from "./model/policy.ts";
 import { questionAbout } from "./model/question.ts";
 import { shiftMitigation } from "./model/shift-mitigation.ts";
@@ -11,7 +11,7 @@ import { isSpecific } from "./enforcer/rules-for.ts";
 import { keepTrack } from "./keep-track.ts";
 import { createLookup } from "./look-up.ts";
 import type { Finding } from "./nat-lookup/find-devices.ts";
-import { admitRequest, isRequested, sameScope } from "./policy/admit-request.ts";
+import { admitRequest, sameScope } from "./policy/admit-request.ts";
 import { checkScope } from "./policy/check-scope.ts";
 import { conflictBetweenUpstreams, isSameConflict } from "./policy/conflict-between-upstreams.ts";
 import { decide, isProtected, type Decision } from "./policy/decide.ts";

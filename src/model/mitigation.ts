@@ -74,3 +74,8 @@ export interface Mitigation {
   /** Why it was turned down or deactivated, for the upstream. */
   readonly conflict: Conflict | null;
 }
+
+/** Whether its client still asks for it: after a DELETE it does not, though the mitigation may go on for a while (RFC 9132 §4.4.4). */
+export function isRequested({ state }: Mitigation): boolean {
+  return state === "pending" || state === "active";
+}

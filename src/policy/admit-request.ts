@@ -1,6 +1,6 @@
 import { formatIpPrefix, prefixesOverlap, type IpPrefix } from "../model/ip-prefix.ts";
 import type { MitigationRequest } from "../model/mitigation-request.ts";
-import type { Mitigation } from "../model/mitigation.ts";
+import { isRequested, type Mitigation } from "../model/mitigation.ts";
 import { rangesOverlap, type NumberRange } from "../model/number-range.ts";
 import type { Policy } from "../model/policy.ts";
 import { badRequest, conflictCause, type Refusal } from "../model/refusal.ts";
@@ -50,11 +50,6 @@ export function admitRequest(
   const full = checkShare(asked, known.filter((each) => each.state !== "ended" && !overrides.includes(each)), policy);
   if (full) return { is: "refused", refusal: full };
   return { is: "new", lifetime: granted, overrides };
-}
-
-/** Whether its client still asks for it: after a DELETE it does not, though the mitigation may go on for a while (RFC 9132 §4.4.4). */
-export function isRequested({ state }: Mitigation): boolean {
-  return state === "pending" || state === "active";
 }
 
 /** What is granted of the lifetime asked for; -1 = indefinite, which a cap cuts too (RFC 9132 §4.4.1.1). */

@@ -8,7 +8,7 @@ import type { CoapRequest, CoapResponse } from "../../src/callhome-server/coap/r
 import { fakeClock, type FakeClock } from "../fake-clock.ts";
 
 const request = (more: Partial<CoapRequest>): CoapRequest => ({
-  code: method.put, token: Uint8Array.of(1), path: ["a"], query: [], observe: undefined, contentFormat: 271, accept: undefined, ifMatch: false,
+  code: method.put, token: Uint8Array.of(1), path: ["a"], query: [], observe: undefined, contentFormat: 271, accept: undefined, ifMatch: undefined,
   block1: undefined, block2: undefined, payload: new Uint8Array(0), ...more,
 });
 const block = (number: number, more: boolean, size = 64): Block => ({ number, more, size });

@@ -34,7 +34,7 @@ for (const transport of ["udp", "tcp"] as const)
     it("a call home request: Non-confirmable, with a token of 8 bytes, sources and ICMP types", async () => {
       const answer = await request({ ...nonConfirmable, path: [...mitigate, "mid=123"], "payload-hex": captured.callHome });
       assert.equal(answer.code, "2.01", answer.diagnostic);
-      assert.deepEqual(scopeOf(answer), { mid: 123, lifetime: 50 });
+      assert.deepEqual(scopeOf(answer), { mid: 123, lifetime: 50, status: 1 });
       if (transport === "udp") assert.equal(answer.type, "NON", "RFC 7252 §5.2.3: as it was asked");
       const [mitigation] = await daemon.json("list") as { source: object; target: object }[];
       assert.deepEqual(mitigation?.source, { prefixes: ["10.100.0.1/32", "10.100.0.2/32"], ports: [[443, 443], [444, 445]], icmp_types: [[1, 2], [3, 4]] });

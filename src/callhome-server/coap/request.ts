@@ -15,8 +15,8 @@ export interface CoapRequest {
   readonly observe: number | undefined;
   readonly contentFormat: number | undefined;
   readonly accept: number | undefined;
-  /** RFC 9132 §4.4.3: an empty If-Match makes an efficacy update conditional on the mitigation's existence. */
-  readonly ifMatch: boolean;
+  /** `exists`: only if the resource does (an empty If-Match); `tag`: only if it has that tag (RFC 7252 §5.10.8.1). */
+  readonly ifMatch: "exists" | "tag" | undefined;
   readonly block1: Block | undefined;
   readonly block2: Block | undefined;
   readonly payload: Uint8Array;
@@ -63,7 +63,7 @@ export function readRequest(message: CoapContent): CoapRequest | { readonly refu
     observe: firstUint(message.options, optionNumber.observe),
     contentFormat: firstUint(message.options, optionNumber.contentFormat),
     accept: firstUint(message.options, optionNumber.accept),
-    ifMatch: message.options.some((option) => option.number === optionNumber.ifMatch),
+    ifMatch: readIfMatch(message.options),
     ...blocks,
     payload: message.payload,
   };
@@ -95,6 +95,13 @@ export function diagnosticResponse(code: CoapCode, diagnostic: string): CoapResp
 
 export function isErrorCode(code: CoapCode): boolean {
   return codeToByte(code) >= 0x80;
+}
+
+/** One of several that matches is enough. */
+function readIfMatch(options: readonly CoapOption[]): CoapRequest["ifMatch"] {
+  const conditions = options.filter((option) => option.number === optionNumber.ifMatch);
+  if (conditions.length === 0) return undefined;
+  return conditions.some((option) => option.value.length === 0) ? "exists" : "tag";
 }
 
 function firstUint(options: readonly CoapOption[], number: number): number | undefined {

@@ -11,11 +11,12 @@ export type ContentFilter = "c" | "n" | "a";
 
 type ScopeStatus = TypeOf<typeof MitigationStatusBody>["mitigationScope"]["scope"][number];
 
-/** The answer to an accepted PUT: mid and what is left of the granted lifetime (RFC 9132 figure 10), and a conflict, if any. */
+/** The answer to an accepted PUT: mid and what is left of the granted lifetime (RFC 9132 figure 10), status (RFC 9066 §5.3.1), and a conflict, if any. */
 export function acceptedBody(mitigation: Mitigation, now: Instant): Uint8Array {
   return scopeBody([{
     mid: mitigation.request.mid,
-    lifetime: remainingSeconds(now, mitigation.expiresAt),
+    lifetime: remainingLifetime(mitigation, now),
+    status: mitigation.status,
     conflictInformation: mitigation.conflict ? conflictInformation(mitigation.conflict) : undefined,
   }]);
 }
@@ -24,6 +25,8 @@ export function acceptedBody(mitigation: Mitigation, now: Instant): Uint8Array {
 export function statusBody(mitigations: readonly Mitigation[], filter: ContentFilter, now: Instant): Uint8Array {
   return scopeBody(mitigations.map((mitigation) => ({
     mid: mitigation.request.mid,
+    // §5.1: "config" to the YANG module, but also "the remaining lifetime in status messages" (§4.4.1.1): in each of the three.
+    lifetime: remainingLifetime(mitigation, now),
     ...(filter === "n" ? {} : configNodes(mitigation)),
     ...(filter === "c" ? {} : stateNodes(mitigation, now)),
   })));
@@ -62,7 +65,6 @@ function stateNodes(mitigation: Mitigation, now: Instant): ScopeStatus {
   const { packets, bytes } = mitigation.dropped;
   return {
     mitigationStart: mitigation.startedAt === null ? undefined : Math.floor(mitigation.startedAt / 1000),
-    lifetime: remainingSeconds(now, mitigation.expiresAt),
     status: mitigation.status,
     conflictInformation: mitigation.conflict ? conflictInformation(mitigation.conflict) : undefined,
     ...(mitigation.startedAt === null ? {} : {
@@ -72,6 +74,13 @@ function stateNodes(mitigation: Mitigation, now: Instant): ScopeStatus {
       ppsDropped: Math.round(packets / seconds),
     }),
   };
+}
+
+/** Seconds; -1 = indefinite. Of one that was withdrawn, what is left of its terminating period. */
+function remainingLifetime({ state, deadline, expiresAt }: Mitigation, now: Instant): number {
+  if (state === "ended") return 0;
+  if (state !== "terminating" || deadline === null) return remainingSeconds(now, expiresAt);
+  return remainingSeconds(now, Math.min(deadline, expiresAt ?? deadline));
 }
 
 function conflictInformation(conflict: Conflict): ScopeStatus["conflictInformation"] {

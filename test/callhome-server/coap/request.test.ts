@@ -10,7 +10,7 @@ test("a request's options, read", () => {
   const got = readRequest(decoded(request("0.03", "x/y", { query: ["c=n"], observe: 0, ifMatch: true, payload: bytes("a0"), options: [uintOption(optionNumber.accept, 271)] })));
   assert.ok(!("refused" in got));
   assert.deepEqual({ ...got, token: hex(got.token), payload: hex(got.payload) }, {
-    code: "0.03", token: "0102030405060708", path: ["x", "y"], query: ["c=n"], observe: 0, contentFormat: 271, accept: 271, ifMatch: true,
+    code: "0.03", token: "0102030405060708", path: ["x", "y"], query: ["c=n"], observe: 0, contentFormat: 271, accept: 271, ifMatch: "exists",
     block1: undefined, block2: undefined, payload: "a0",
   });
 });

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { acceptedBody, conflictBody, statusBody } from "../../../src/callhome-server/dots/describe-mitigation.ts";
 import type { Mitigation, MitigationStatus } from "../../../src/model/mitigation.ts";
 import { start } from "../../fake-clock.ts";
-import { dropping, enforced, pending, requested } from "../../policy/samples.ts";
+import { dropping, ended, enforced, pending, requested, terminating } from "../../policy/samples.ts";
 import { hex, plain } from "../wire.ts";
 
 const scopeOf = (mitigations: readonly Mitigation[], filter: "c" | "n" | "a", now = start): unknown => {
@@ -11,12 +11,12 @@ const scopeOf = (mitigations: readonly Mitigation[], filter: "c" | "n" | "a", no
   return body[1][2];
 };
 
-test("the answer to a PUT is figure 10: mid and lifetime, byte for byte", () => {
+test("the answer to a PUT is figure 10 with the status of RFC 9066 §5.3.1, byte for byte", () => {
   const mitigation = { ...pending, request: requested({ mid: 123 }) };
-  assert.equal(hex(acceptedBody(mitigation, start)), "a101a10281a205187b0e190e10");
-  assert.deepEqual(plain(acceptedBody({ ...mitigation, expiresAt: null }, start)), { 1: { 2: [{ 5: 123, 14: -1 }] } });
-  assert.deepEqual(plain(acceptedBody(mitigation, start + 999)), { 1: { 2: [{ 5: 123, 14: 3600 }] } });
-  assert.deepEqual(plain(acceptedBody(mitigation, start + 9_999_999)), { 1: { 2: [{ 5: 123, 14: 0 }] } });
+  assert.equal(hex(acceptedBody(mitigation, start)), "a101a10281a305187b0e190e101001");
+  assert.deepEqual(plain(acceptedBody({ ...mitigation, expiresAt: null }, start)), { 1: { 2: [{ 5: 123, 14: -1, 16: 1 }] } });
+  assert.deepEqual(plain(acceptedBody(mitigation, start + 999)), { 1: { 2: [{ 5: 123, 14: 3600, 16: 1 }] } });
+  assert.deepEqual(plain(acceptedBody({ ...mitigation, status: 2 }, start + 9_999_999)), { 1: { 2: [{ 5: 123, 14: 0, 16: 2 }] } });
 });
 
 test("before anything is enforced: what was asked, lifetime and status", () => {
@@ -30,7 +30,7 @@ const config = {
   32768: ["203.0.113.0/30"], 32769: [{ 8: 5 }, { 8: 1, 9: 3 }], 32770: [{ 32771: 8 }, { 32771: 0, 32772: 3 }],
 };
 const state = { 14: 3589, 15: (start + 1_000) / 1000, 16: 2, 25: 60_000, 26: 6_000, 27: 1_000, 28: 100 };
-for (const [filter, expected] of [["a", { 5: 7, ...config, ...state }], ["c", { 5: 7, ...config }], ["n", { 5: 7, ...state }]] as const) {
+for (const [filter, expected] of [["a", { 5: 7, ...config, ...state }], ["c", { 5: 7, ...config, 14: 3589 }], ["n", { 5: 7, ...state }]] as const) {
   test(`everything, with c=${filter}; lists keep their order`, () => { assert.deepEqual(scopeOf([full], filter, start + 11_000), [expected]); });
 }
 
@@ -43,6 +43,11 @@ test("averages of the first second are not divided by nothing", () => {
 for (const status of [1, 2, 3, 4, 5, 6, 7, 8] satisfies MitigationStatus[]) {
   test(`status ${status} is key 16`, () => { assert.deepEqual(scopeOf([{ ...pending, status }], "n"), [{ 5: 56, 14: 3600, 16: status }]); });
 }
+
+test("the lifetime of one that was withdrawn is what is left of its terminating period, and at most of its lifetime; none of one that has ended", () => {
+  const lifetime = (mitigation: Mitigation): unknown => (scopeOf([mitigation], "n", start + 20_000) as [{ 14: unknown }])[0][14];
+  assert.deepEqual([terminating, { ...terminating, expiresAt: null }, { ...terminating, expiresAt: start + 30_000 }, ended, { ...ended, expiresAt: null }].map(lifetime), [100, 100, 10, 0, 0]);
+});
 
 test("a mitigation that the owner denies says why", () => {
   assert.deepEqual(scopeOf([{ ...pending, status: 7, conflict: { cause: 4 } }], "n"), [{ 5: 56, 14: 3600, 16: 7, 17: { 19: 4 } }]);

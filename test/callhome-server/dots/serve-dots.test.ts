@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { CoapResponse } from "../../../src/callhome-server/coap/request.ts";
-import { uintOption } from "../../../src/callhome-server/coap/options.ts";
+import { optionNumber, uintOption } from "../../../src/callhome-server/coap/options.ts";
 import type { CoapCode } from "../../../src/callhome-server/coap/message.ts";
-import { dropping, ended, pending, requested } from "../../policy/samples.ts";
+import { dropping, ended, pending, requested, terminating } from "../../policy/samples.ts";
 import { bytes, cbor, leastScope, mitigation, plain, request, text, type Words } from "../wire.ts";
 import { fakeService, type FakeService } from "./fake-service.ts";
 
@@ -82,8 +82,9 @@ test("PUT mitigate: what the service decides is what is answered", async () => {
   const fake = fakeService();
   const ask = (words: Words = {}): Promise<CoapResponse | undefined> => fake.serve(request("0.03", `${mine}/mid=56`, { payload: put, ...words }));
   const created = await ask();
-  assert.deepEqual([created?.code, created?.contentFormat, plain(created?.payload ?? bytes(""))], ["2.01", 271, { 1: { 2: [{ 5: 56, 14: 3600 }] } }]);
+  assert.deepEqual([created?.code, created?.contentFormat, plain(created?.payload ?? bytes(""))], ["2.01", 271, { 1: { 2: [{ 5: 56, 14: 3600, 16: 1 }] } }]);
   fake.admission = { is: "refreshed", mitigation: pending };
+  fake.mitigations = [pending];
   assert.deepEqual([(await ask({ ifMatch: true }))?.code, fake.asked.map(({ ifMatch }) => ifMatch)], ["2.04", [false, true]]);
   fake.admission = { is: "ignored" };
   assert.equal(await ask(), undefined);
@@ -95,6 +96,33 @@ test("PUT mitigate: what the service decides is what is answered", async () => {
   fake.admission = { is: "refused", refusal: { code: "5.03", diagnostic: "too many mitigations", retryAfter: 60 } };
   const busy = await ask();
   assert.deepEqual([busy?.code, busy?.maxAge, diagnostic(busy ?? { code: "2.05" })], ["5.03", 60, "too many mitigations"]);
+});
+
+test("PUT mitigate with If-Match and without a match: silence, whatever else is wrong with it (§4.4.3)", async () => {
+  const foreign = mitigation({ ...leastScope, 32768: ["192.0.2.1/32"] });
+  for (const known of [[], [ended], [terminating], [{ ...pending, request: requested({ mid: 57 }) }], [{ ...pending, request: requested({ cuid: "else" }) }]]) {
+    for (const payload of [put, foreign, bytes("a0"), bytes("")]) {
+      const fake = fakeService();
+      fake.mitigations = known;
+      assert.equal(await fake.serve(request("0.03", `${mine}/mid=56`, { payload, ifMatch: true, format: 271 })), undefined);
+      assert.deepEqual(fake.asked, []);
+    }
+  }
+});
+
+test("PUT mitigate with an If-Match that is not empty: it never matches, for a mitigation has no tag", async () => {
+  const fake = fakeService();
+  fake.mitigations = [pending];
+  const tag = { number: optionNumber.ifMatch, value: bytes("01") };
+  assert.equal(await fake.serve(request("0.03", `${mine}/mid=56`, { payload: put, options: [tag] })), undefined);
+  assert.equal((await fake.serve(request("0.03", `${mine}/mid=56`, { payload: put, options: [{ ...tag, value: bytes("") }, tag] })))?.code, "2.01", "one of several that matches is enough (RFC 7252 §5.10.8)");
+});
+
+test("GET mitigate: a request that was refused does not hide the one that runs under its mid", async () => {
+  const fake = fakeService();
+  fake.mitigations = [terminating, { ...ended, id: 18, outcome: "rejected", status: 7 }];
+  const response = await answer("0.01", `${mine}/mid=56`, { query: ["c=n"] }, fake);
+  assert.equal((plain(response.payload ?? bytes("")) as { 1: { 2: [{ 16: number }] } })[1][2][0][16], 5);
 });
 
 test("GET mitigate: one, all, none, of another client, of another upstream", async () => {

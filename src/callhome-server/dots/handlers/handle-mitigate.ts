@@ -1,4 +1,4 @@
-import type { Mitigation } from "../../../model/mitigation.ts";
+import { isRequested, type Mitigation } from "../../../model/mitigation.ts";
 import { badRequest, type Refusal } from "../../../model/refusal.ts";
 import type { Instant } from "../../../model/time.ts";
 import { diagnosticResponse, dotsCbor, type CoapRequest, type CoapResponse } from "../../coap/request.ts";
@@ -10,10 +10,14 @@ import type { DotsPath } from "../uri-path.ts";
 
 /** PUT: request, refresh, efficacy update (RFC 9132 §4.4.1, §4.4.3). */
 export async function putMitigation(service: DotsService, path: DotsPath, request: CoapRequest, wallTime: () => Instant): Promise<CoapResponse | undefined> {
-  if (path.cuid === undefined || path.mid === undefined) return refusalResponse(badRequest("Uri-Path needs 'cuid' and 'mid'"));
-  const read = parseMitigation(service.upstream, path.cuid, path.mid, request.payload);
+  const { cuid, mid } = path;
+  if (cuid === undefined || mid === undefined) return refusalResponse(badRequest("Uri-Path needs 'cuid' and 'mid'"));
+  // §4.4.3: without a match "silently ignored", whatever else may be wrong with it. A mitigation has no tag that it could match by.
+  const matches = request.ifMatch === "exists" && service.mitigationsOf(service.upstream, cuid).some((each) => each.request.mid === mid && isRequested(each));
+  if (request.ifMatch && !matches) return undefined;
+  const read = parseMitigation(service.upstream, cuid, mid, request.payload);
   if ("code" in read) return refusalResponse(read);
-  const admission = await service.request(read, request.ifMatch);
+  const admission = await service.request(read, request.ifMatch !== undefined);
   switch (admission.is) {
     case "ignored": return undefined;
     case "refused": return refusalResponse(admission.refusal);
@@ -49,9 +53,9 @@ export function deleteMitigation(service: DotsService, path: DotsPath): CoapResp
   return { code: "2.02" };
 }
 
-/** Of each mid the latest; what was overridden is "no longer available" (RFC 9132 §4.4.1.3). */
+/** Of each mid the one that lives, else the latest; what was overridden is "no longer available" (RFC 9132 §4.4.1.3). */
 function available(mitigations: readonly Mitigation[]): Mitigation[] {
-  const latest = new Map([...mitigations].sort((a, b) => a.id - b.id).map((each) => [each.request.mid, each]));
+  const latest = new Map([...mitigations].sort((a, b) => Number(b.state === "ended") - Number(a.state === "ended") || a.id - b.id).map((each) => [each.request.mid, each]));
   return [...latest.values()].filter((each) => each.outcome !== "overridden");
 }
 
