@@ -1,11 +1,14 @@
 import { encode, Tagged } from "cborg";
 import { formatIpPrefix, parseIpPrefix, type IpPrefix } from "../../model/ip-prefix.ts";
+import { blankIgnored } from "./blank-ignored.ts";
 import { BodyError, Decimal, decodeCbor } from "./decode-cbor.ts";
 
 /** A type of message, declared once: how to read it from CBOR values (throws BodyError) and how to write it. */
 export interface Codec<T> {
   read(value: unknown, name: string): T;
   write(value: T): unknown;
+  /** Keys of the maps in it; absent = there are none. */
+  readonly keys?: ReadonlySet<number>;
 }
 export type TypeOf<C> = C extends Codec<infer T> ? T : never;
 
@@ -34,6 +37,7 @@ export function cborMap<F extends Fields>(fields: F): Codec<Shape<F>> {
   const entries = Object.entries(fields) as [string, Field<unknown, boolean>][];
   const known = new Set(entries.map(([, field]) => field.key));
   return {
+    keys: new Set([...known, ...entries.flatMap(([, { codec }]) => [...codec.keys ?? []])]),
     read(value, name) {
       if (!(value instanceof Map)) throw new BodyError(`${name}: not a map`);
       for (const key of value.keys()) refuseUnknown(key, known, name);
@@ -66,6 +70,7 @@ export function list<T>(item: Codec<T>, most = 64, least = 1): Codec<readonly T[
       return value.map((each) => item.read(each, name));
     },
     write: (values) => values.map((each) => item.write(each)),
+    ...(item.keys ? { keys: item.keys } : {}),
   };
 }
 
@@ -90,6 +95,18 @@ export function text(longest: number): Codec<string> {
       return value;
     },
     write: (value) => value,
+  };
+}
+
+/** A text for people to read, which decides nothing: what is longer is cut. */
+export function textUpTo(longest: number): Codec<string> {
+  const whole = text(Infinity);
+  return {
+    ...whole,
+    read(value, name) {
+      const read = whole.read(value, name);
+      return read.length <= longest ? read : read.slice(0, longest).replace(/[\uD800-\uDBFF]$/, ""); // not amid a character
+    },
   };
 }
 
@@ -123,7 +140,8 @@ export const decimal: Codec<number> = {
 
 /** Reads a whole body of the declared type; throws BodyError. */
 export function readBody<T>(codec: Codec<T>, bytes: Uint8Array): T {
-  return codec.read(decodeCbor(bytes), "body");
+  const ignored = (key: number): boolean => isComprehensionOptional(key) && !codec.keys?.has(key);
+  return codec.read(decodeCbor(blankIgnored(bytes, ignored)), "body");
 }
 
 export function writeBody<T>(codec: Codec<T>, value: T): Uint8Array {
@@ -131,10 +149,13 @@ export function writeBody<T>(codec: Codec<T>, value: T): Uint8Array {
 }
 
 /** RFC 9132 §10.6.1.1: which keys an agent that does not know them may ignore. */
+function isComprehensionOptional(key: number): boolean {
+  return (key >= 128 && key <= 255) || (key >= 16_384 && key <= 65_535);
+}
+
 function refuseUnknown(key: unknown, known: ReadonlySet<number>, name: string): void {
   if (typeof key !== "number" || !Number.isInteger(key) || key < 1 || key > 65_535) throw new BodyError(`${name}: keys must be integers from 1 to 65535`);
-  const comprehensionOptional = (key >= 128 && key <= 255) || key >= 16_384;
-  if (!known.has(key) && !comprehensionOptional) throw new BodyError(`${name}: unknown or unexpected comprehension-required key ${String(key)}`);
+  if (!known.has(key) && !isComprehensionOptional(key)) throw new BodyError(`${name}: unknown or unexpected comprehension-required key ${String(key)}`);
 }
 
 function kebab(name: string): string {

@@ -1,4 +1,4 @@
-import { boolean, cborMap, decimal, integer, ipPrefix, list, optional, required, text } from "../cbor/schema.ts";
+import { boolean, cborMap, decimal, integer, ipPrefix, list, optional, required, text, textUpTo } from "../cbor/schema.ts";
 
 /** The messages of the signal channel: keys of RFC 9132 §6 (table 5) and RFC 9066 §6.2, as IANA assigned them. */
 
@@ -15,7 +15,7 @@ const targetFields = {
   targetPortRange: optional(7, list(PortRange)),
   targetProtocol: optional(10, list(integer(0, 255))),
   targetFqdn: optional(11, list(text(253), 16)),
-  targetUri: optional(12, list(text(512), 16)),
+  targetUri: optional(12, list(textUpTo(512), 16)),
 };
 
 const scopeFields = {

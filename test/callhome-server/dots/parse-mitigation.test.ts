@@ -95,6 +95,21 @@ for (const [what, scope, diagnostic] of refused) {
   });
 }
 
+test("telemetry under an ignored key, 11 levels deep, is passed over", () => {
+  // RFC 9244's attack-detail with its top-talkers: vendor-id, attack-id, top-talker { talker [ { source-prefix, total-attack-traffic [ … ] } ] }.
+  const talker = (deep: number): object => deep === 0 ? { 133: "203.0.113.7/32" } : { 128: [talker(deep - 1)] };
+  const read = parse(mitigation({ ...leastScope, 170: [{ 171: 32473, 173: 77, 185: talker(4) }] }));
+  assert.deepEqual(read, parse(mitigation(leastScope)));
+});
+
+test("a target-uri of more than 512 characters is cut: it decides nothing; not amid a character", () => {
+  for (const [uri, kept] of [[`https://${"x".repeat(600)}`, 512], [`${"x".repeat(511)}\u{1f600}`, 511]] as const) {
+    const read = parse(mitigation({ ...leastScope, 12: [uri] }));
+    assert.ok(!("code" in read));
+    assert.deepEqual(read.asked.target.uris, [uri.slice(0, kept)]);
+  }
+});
+
 const bodies: readonly [what: string, payload: Uint8Array, diagnostic: RegExp][] = [
   ["no body", bytes(""), /empty body/],
   ["a text", cbor("x"), /not a map/],
