@@ -49,7 +49,7 @@ export async function runUnderLoss(options: LossOptions): Promise<LossResult> {
     await lab.setLoss(options.loss);
     const beside = dialBeside(many, options);
     const sessions = await dial(many, options);
-    const requests = await ask(many, peer, options);
+    const requests = await ask(peer, sessions.times.length, options);
     await lab.setLoss(0);
     await new Promise((resolve) => setTimeout(resolve, 300)); // the log's last lines
     const counts = [...sessions.executions().values()];
@@ -92,11 +92,8 @@ async function dial(many: ManyUpstreams, { sessions, transport, patienceMs }: Lo
  * One PUT on each session, all sessions at the same time, round after round: Non-confirmable, and the same message again every 3 s until
  * it is answered (RFC 9132 §4.4), as go-dots does.
  */
-async function ask({ lab }: ManyUpstreams, peer: Peer, { rounds, answerSeconds }: LossOptions): Promise<{ asked: number; answers: number[] }> {
-  const last = new Map(peer.events.filter(({ event, identity }) => event === "session" && identity === labPsk.identity).map((event) => [event.session ?? 0, event]));
-  // The peer holds a session for up whose last flight was lost, while the router has begun another from a new port: nobody is there to answer.
-  const held = await expectSuccess("ss", lab.router.run("ss", ["-Hunta"]));
-  const up = [...last.values()].filter(({ is, remote }) => is === "up" && remote !== undefined && held.includes(remote)).map(({ session = 0 }) => session);
+async function ask(peer: Peer, sessions: number, { rounds, answerSeconds }: LossOptions): Promise<{ asked: number; answers: number[] }> {
+  const up = await heldSessions(peer, sessions);
   const answers: number[] = [];
   let asked = 0;
   for (let round = 0; round < rounds; round++) {
@@ -116,6 +113,17 @@ async function ask({ lab }: ManyUpstreams, peer: Peer, { rounds, answerSeconds }
     for (const { n, t } of since("answer")) answers.push(t - (sent.find((each) => each.n === n)?.t ?? NaN));
   }
   return { asked, answers };
+}
+
+/**
+ * The sessions that the router holds too: it speaks up on each at once, and every 30 s. The peer also holds those for up whose last flight was
+ * lost, while the router has begun another from a new port: nobody is there to answer.
+ */
+async function heldSessions(peer: Peer, most: number): Promise<number[]> {
+  const held = (): number[] => [...new Set(peer.events.filter(({ event }) => event === "request").map(({ session = 0 }) => session))];
+  const until = Date.now() + 65_000;
+  while (held().length < most && Date.now() < until) await new Promise((resolve) => setTimeout(resolve, 100));
+  return held();
 }
 
 /** How OpenSSL's own client fares with the same peer at the same time. */
