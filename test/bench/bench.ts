@@ -1,6 +1,7 @@
 // Speed and memory as ratios side by side in one run: machines are noisy, ratios less so.
 //   make bench                 all but the long ones
-//   make bench PART=start      one of them: cut, memory, start, lookup, enforcement, storm, loss
+//   make bench PART=start      one of them: answer, cut, memory, start, lookup, enforcement, storm, loss
+import { benchAnswer } from "./answer.ts";
 import { benchCut } from "./cut.ts";
 import { benchEnforcement } from "./enforcement.ts";
 import { benchLookup } from "./lookup.ts";
@@ -9,7 +10,7 @@ import { benchMemory } from "./memory.ts";
 import { benchStart } from "./start.ts";
 import { benchStorm } from "./storm.ts";
 
-const parts: Readonly<Record<string, () => Promise<void> | void>> = { cut: benchCut, memory: benchMemory, start: benchStart, lookup: benchLookup, enforcement: benchEnforcement, storm: benchStorm };
+const parts: Readonly<Record<string, () => Promise<void> | void>> = { answer: benchAnswer, cut: benchCut, memory: benchMemory, start: benchStart, lookup: benchLookup, enforcement: benchEnforcement, storm: benchStorm };
 /** Ten minutes and more. */
 const longParts: Readonly<Record<string, () => Promise<void> | void>> = { loss: benchLoss };
 
