@@ -8,6 +8,7 @@ import { compileDtls, type DtlsModule } from "./dtls/dtls-module.ts";
 import type { DtlsCredentials } from "./dtls/dtls-session.ts";
 import { escapeLines } from "./operator/escape-text.ts";
 import { runDaemon, type LoadedConfig } from "./run-daemon.ts";
+import { absentDevices } from "./system/absent-devices.ts";
 import { callDaemon } from "./system/control-client.ts";
 import { ControlSocketError } from "./system/control-socket.ts";
 import { openLog, type LogLevel } from "./system/log.ts";
@@ -68,7 +69,10 @@ function load(file: string): LoadedConfig | { readonly problems: readonly string
 function check(file: string): number {
   const loaded = load(file);
   if ("problems" in loaded) return complain(loaded.problems, exit.wrong);
-  for (const warning of loaded.warnings) process.stderr.write(`warning: ${warning}\n`);
+  const { wanDevices, lanDevices } = loaded.config;
+  const absent = [["wan_device", wanDevices] as const, ["lan_device", lanDevices] as const].flatMap(([option, names]) =>
+    absentDevices(names).map((name) => `${file}: ${option} '${name}' does not exist on this router`));
+  for (const warning of [...loaded.warnings, ...absent]) process.stderr.write(`warning: ${warning}\n`);
   return print(`${file}: fine, ${loaded.config.upstreams.length} upstream${loaded.config.upstreams.length === 1 ? "" : "s"}`);
 }
 

@@ -16,9 +16,8 @@ import { dispatch, type Reply } from "./operator/dispatch.ts";
 import { createQuietRules } from "./operator/notification-quiet.ts";
 import { createNewsDesk, type OwnerNews } from "./operator/owner-news.ts";
 import { createPipeline } from "./pipeline.ts";
-import type { HomeNetwork, Log } from "./ports.ts";
+import type { Log } from "./ports.ts";
 import { pipelineSettings } from "./read-settings.ts";
-import { readBridgePorts } from "./system/bridge-ports.ts";
 import { checkTools } from "./system/check-tools.ts";
 import { openControlSocket } from "./system/control-socket.ts";
 import { addressesOf } from "./system/device-addresses.ts";
@@ -28,9 +27,11 @@ import { openFlowJournal } from "./system/flow-journal.ts";
 import { openFlowMemory } from "./system/flow-memory.ts";
 import { openConntrack } from "./system/flow-table.ts";
 import { followCommand } from "./system/follow-command.ts";
+import { followHome } from "./system/follow-home.ts";
 import { openHostapdClients } from "./system/hostapd-clients.ts";
 import { openHomeDirectory } from "./system/home-directory.ts";
-import { guessDevices, openHomeNetwork, type HomeDevices } from "./system/home-network.ts";
+import { openHomeNetwork } from "./system/home-network.ts";
+import { limitCommands } from "./system/limit-commands.ts";
 import { openNoticePage } from "./system/notice-page.ts";
 import { nudgeNeighbour } from "./system/nudge-neighbour.ts";
 import { openOperatorOnUbus, type OperatorOnUbus } from "./system/operator-on-ubus.ts";
@@ -45,6 +46,7 @@ import { onClockJump, steadyClock, systemClock as clock } from "./system/system-
 import { openUbusDirectory } from "./system/ubus-directory.ts";
 import { openVendorList } from "./system/vendor-list.ts";
 import { openVisitors } from "./system/visitors.ts";
+import { watchDevices } from "./system/watch-devices.ts";
 import { errorText } from "./text/error-text.ts";
 
 /** A configuration with the secrets that its files held. */
@@ -70,21 +72,20 @@ export async function runDaemon(version: string, dtls: DtlsModule, first: Loaded
   const underWay = createGate();
   /** The kernel has told what an earlier daemon has left there: now requests and owners may come. */
   const [recalled, resumed] = [createGate(), createGate()];
+  const runSome = limitCommands(runCommand);
   const run: RunCommand = async (...asked) => {
     await underWay.opened;
-    return runCommand(...asked);
+    return runSome(...asked);
   };
   let onUbus: { readonly path: string; readonly object: OperatorOnUbus } | undefined;
   const hints = openUbusDirectory(() => onUbus?.object.ubus, steadyClock);
-  const guess = (): Promise<HomeDevices> => hints.devices(() => guessDevices(run));
+  const tables = followHome({ run, follow: followCommand, clock: steadyClock, log });
+  const sides = { configured: () => ({ wan: loaded.config.wanDevices, lan: loaded.config.lanDevices }), netifd: () => hints.devices() };
+  const network = openHomeNetwork({ tables, ...sides, sourceScope: () => loaded.config.sourceScope });
+  const devices = watchDevices({ tables, ...sides, clock, log });
   const filter = openPacketFilter(openNftables(interactiveNft()), {
-    bridgePorts: () => readBridgePorts(run),
-    wanDevices: async () => (loaded.config.wanDevices.length > 0 ? loaded.config.wanDevices : (await guess()).wan),
+    bridgePorts: () => tables.ports(), wanDevices: async () => (await network.devices()).wan,
   });
-  const networkNow = (): HomeNetwork => openHomeNetwork({
-    run, devices: { wan: loaded.config.wanDevices, lan: loaded.config.lanDevices }, sourceScope: loaded.config.sourceScope, guess,
-  });
-  const network: HomeNetwork = { addresses: () => networkNow().addresses(), infrastructure: () => networkNow().infrastructure() };
   const memory = openMemory(openStateFile(first.config.stateDir), { clock, log, filter });
   const { store } = memory;
 
@@ -106,14 +107,13 @@ export async function runDaemon(version: string, dtls: DtlsModule, first: Loaded
 
   const { leaseFiles } = first.config;
   const vendorOf = openVendorList();
-  const directory = openHomeDirectory({ run, log, hints, vendorOf, ...(leaseFiles.length > 0 ? { leaseFiles } : { dhcp: openDhcpConfig() }) });
+  const directory = openHomeDirectory({ tables, log, hints, vendorOf, ...(leaseFiles.length > 0 ? { leaseFiles } : { dhcp: openDhcpConfig() }) });
   const journal = openFlowJournal({ follow: followCommand, clock, log, directory, network, nudge: nudgeNeighbour });
   const flows = openFlowMemory({ table: openConntrack({ run, log }), journal, log });
   const tools = checkTools({ run, clock, log });
   const wireless = openHostapdClients(() => onUbus?.object.ubus, { clock: steadyClock, log, letGo: () => lateQuarantines(store.all(), clock.now()) });
-  const lanDevices = async (): Promise<readonly string[]> => (loaded.config.lanDevices.length > 0 ? loaded.config.lanDevices : (await guess()).lan);
   const notice = openNoticePage({
-    visitors: openVisitors({ network, lanDevices, neighbours: () => directory.neighbours(), clock: steadyClock }),
+    visitors: openVisitors({ network, lanDevices: async () => (await network.devices()).lan, neighbours: () => directory.neighbours(), clock: steadyClock }),
     language: () => loaded.config.notify[0]?.language ?? "en", log,
   });
   const pipeline = createPipeline(
@@ -181,7 +181,7 @@ export async function runDaemon(version: string, dtls: DtlsModule, first: Loaded
       for (const { upstream } of chosen) upstream.reconnect();
       return chosen.length === 0 ? undefined : chosen.map(({ upstream }) => upstream.name);
     },
-    warnings: () => [...loaded.warnings, ...memory.warnings(), ...tools.warnings(), ...journal.warnings(), ...flows.warnings(), ...wireless.warnings(), ...notice.warnings()],
+    warnings: () => [...loaded.warnings, ...memory.warnings(), ...tools.warnings(), ...tables.warnings(), ...devices.warnings(), ...journal.warnings(), ...flows.warnings(), ...wireless.warnings(), ...notice.warnings()],
     rememberNow: () => { memory.saveNow(); },
   });
   const answer = async (caller: Caller, method: unknown, params: unknown): Promise<Reply> => {
@@ -193,7 +193,9 @@ export async function runDaemon(version: string, dtls: DtlsModule, first: Loaded
   };
   const control = await openControlSocket(first.config.controlSocket, (who, method, params) => answer({ via: "cli", who, mayChange: true }, method, params), { clock, log })
     .catch((error: unknown) => {
-      journal.stop(); // its child would keep this process
+      // Their children would keep this process.
+      tables.stop();
+      journal.stop();
       throw error;
     });
   // Not before: another daemon might have answered at the control socket.
@@ -245,6 +247,8 @@ export async function runDaemon(version: string, dtls: DtlsModule, first: Loaded
     async stop() {
       for (const { upstream } of upstreams.values()) upstream.stop();
       pipeline.stop();
+      tables.stop();
+      devices.stop();
       journal.stop();
       tools.stop();
       wireless.stop();

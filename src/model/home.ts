@@ -9,6 +9,16 @@ export interface HomeAddresses {
   readonly router: readonly IpPrefix[];
   /** Prefixes of the LAN devices. */
   readonly inside: readonly IpPrefix[];
+  /** By WAN device, what of `outside` is its own. */
+  readonly wans: readonly Wan[];
+}
+
+export interface Wan {
+  readonly device: string;
+  /** Its addresses, and its IPv6 networks. */
+  readonly prefixes: readonly IpPrefix[];
+  /** Where its default routes lead; link-local ones included. */
+  readonly gateways: readonly IpPrefix[];
 }
 
 /** What the connection of the home hangs on: this router, and the gateways that it reaches the internet by. */

@@ -74,6 +74,15 @@ export function addressScope(prefix: IpPrefix): string {
   return ipaddr.parse(formatIpAddress(prefix)).range();
 }
 
+/** Whether the world may see it: private IPv4 counts, since a WAN may lie behind another router. */
+export function isGlobal(prefix: IpPrefix): boolean {
+  return !["linkLocal", "uniqueLocal", "loopback", "multicast", "unspecified", "broadcast"].includes(addressScope(prefix));
+}
+
+export function isLinkLocal(prefix: IpPrefix): boolean {
+  return addressScope(prefix) === "linkLocal";
+}
+
 function prefixOf(family: IpFamily, bits: bigint, length: number): IpPrefix {
   const host = BigInt(addressLength(family) - length);
   return { family, bits: (bits >> host) << host, length };

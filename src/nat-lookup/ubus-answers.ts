@@ -1,4 +1,5 @@
 import { parseMac, type MacAddress } from "../model/device.ts";
+import { addressScope, parseIpAddress } from "../model/ip-prefix.ts";
 import { cleanName } from "./clean-name.ts";
 
 /** What services of OpenWrt answer over ubus, each read as hostile text: what is odd is passed over, what is too much is left out. */
@@ -40,18 +41,36 @@ export function wifiName(answer: unknown): string {
   return cleaned === null ? "Wi-Fi" : `Wi-Fi "${Array.from(cleaned).slice(0, longestSsid).join("")}"`;
 }
 
+/** Protocols of netifd that carry a family to the internet through the other: MAP-E and MAP-T, DS-Lite, 464XLAT, and IPv6 over IPv4. */
+const tunnelProtocols: readonly unknown[] = ["map", "dslite", "464xlat", "6in4", "6rd", "6to4"];
+
 /**
  * `network.interface dump`: WAN devices are those with a default route; LAN devices those of other interfaces that have a static address
- * (`lan`, `guest`). The device below a WAN (a modem's own network beside PPPoE) is neither.
+ * (`lan`, `guest`). The device below a WAN (a modem's own network beside PPPoE) is neither. A bridge with private static addresses and a
+ * gateway, beside another way out, is a LAN whose `option gateway` is a mistake.
  */
-export function netifdDevices(answer: unknown): { readonly wan: readonly string[]; readonly lan: readonly string[] } {
+export function netifdDevices(answer: unknown): { readonly wan: readonly string[]; readonly lan: readonly string[]; readonly tunnels: readonly string[] } {
   const dumped = field(answer, "interface");
   const up = (Array.isArray(dumped) ? dumped.slice(0, mostInterfaces) as unknown[] : []).filter((each) => field(each, "up") === true);
-  const outward = up.filter(hasDefaultRoute);
+  const leading = up.filter(hasDefaultRoute);
+  const mistaken = leading.every(isLanWithGateway) ? [] : leading.filter(isLanWithGateway);
+  const outward = leading.filter((each) => !mistaken.includes(each));
   const wan = new Set(outward.flatMap((each) => deviceName(field(each, "l3_device"))));
   const below = new Set(outward.flatMap((each) => deviceName(field(each, "device"))));
-  const inward = up.filter((each) => !hasDefaultRoute(each) && field(each, "proto") === "static").flatMap((each) => deviceName(field(each, "l3_device")));
-  return { wan: [...wan], lan: [...new Set(inward)].filter((name) => name !== "lo" && !wan.has(name) && !below.has(name)) };
+  const inward = up.filter((each) => !outward.includes(each) && field(each, "proto") === "static").flatMap((each) => deviceName(field(each, "l3_device")));
+  return {
+    wan: [...wan], lan: [...new Set(inward)].filter((name) => name !== "lo" && !wan.has(name) && !below.has(name)),
+    tunnels: [...new Set(up.filter((each) => tunnelProtocols.includes(field(each, "proto"))).flatMap((each) => deviceName(field(each, "l3_device"))))],
+  };
+}
+
+function isLanWithGateway(dumped: unknown): boolean {
+  const addresses = field(dumped, "ipv4-address");
+  const isPrivate = Array.isArray(addresses) && addresses.length > 0 && addresses.slice(0, mostRoutes).every((each) => {
+    const address = parseIpAddress(String(field(each, "address")));
+    return address !== undefined && addressScope(address) === "private";
+  });
+  return isPrivate && field(dumped, "proto") === "static" && String(field(dumped, "l3_device")).startsWith("br-");
 }
 
 function hasDefaultRoute(dumped: unknown): boolean {

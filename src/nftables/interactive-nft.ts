@@ -1,7 +1,7 @@
-import { spawn } from "node:child_process";
 import { NftError } from "./nft-error.ts";
-import { nftEnvironment, spawnNft } from "./spawn-nft.ts";
+import { spawnNft } from "./spawn-nft.ts";
 import type { NftProgram, SpawnOptions } from "./spawn-nft.ts";
+import { startNft } from "./start-nft.ts";
 
 export interface InteractiveOptions extends Omit<SpawnOptions, "outputLimit"> {
   /** Runs what is not for `nft -i`: lists, long transactions, and all of it where nft was built without `-i`. */
@@ -61,7 +61,7 @@ export function interactiveNft({
       // No `-i`, or nothing that can be relied on.
     }
     started.kill();
-    isThere = false;
+    isThere = started.couldNotStart();
     return undefined;
   };
   /** Whether nft took it. */
@@ -101,9 +101,13 @@ function acknowledgementOf(token: string): RegExp {
   return new RegExp(`(^|\n)Error: syntax error[^\n]*\n${token}\n[ ~^]*\\^[ ~^]*\n`);
 }
 
-function startProcess([program, ...before]: readonly [string, ...string[]]) {
+function startProcess(command: readonly [string, ...string[]]) {
   // Without a home it leaves no ~/.nft.history behind.
-  const child = spawn(program, [...before, "-i"], { env: { ...nftEnvironment(), HOME: "/dev/null" }, stdio: ["pipe", "pipe", "pipe"] });
+  const child = startNft(command, ["-i"], (error) => {
+    couldNotStart = error.code !== "ENOENT";
+    over(error.message);
+  }, { input: true, variables: { HOME: "/dev/null" } });
+  let couldNotStart = false;
   let asked = 0;
   let written = 0;
   let isOver = false;
@@ -114,34 +118,35 @@ function startProcess([program, ...before]: readonly [string, ...string[]]) {
 
   const giveUp = (error: NftError): void => {
     failure ??= error;
-    child.stdin.destroy();
-    child.kill("SIGKILL");
+    child?.stdin?.destroy();
+    child?.kill("SIGKILL");
   };
   const measure = (length: number): void => {
     printed += length;
     if (printed > outputLimit) giveUp(new NftError("too-much-output", `nft printed more than ${String(outputLimit)} bytes`));
   };
-  child.stdout.on("data", ({ length }: Buffer) => { measure(length); }); // prompts, where nft was built so
-  child.stderr.setEncoding("utf8").on("data", (chunk: string) => {
+  child?.stdout?.on("data", ({ length }: Buffer) => { measure(length); }); // prompts, where nft was built so
+  child?.stderr?.setEncoding("utf8").on("data", (chunk: string) => {
     measure(chunk.length);
     if (failure) return;
     complaints += chunk;
     listen();
   });
-  child.stdin.on("error", () => undefined); // EPIPE: its end says why
+  child?.stdin?.on("error", () => undefined); // EPIPE: its end says why
   const over = (reason: string): void => {
     isOver = true;
     failure ??= new NftError("died", `nft -i ended before it answered: ${reason}`, complaints);
     listen();
   };
-  child.on("error", (error) => { over(error.message); });
-  child.on("close", (code, signal) => { over(signal ?? `exit code ${String(code)}`); });
+  child?.on("close", (code, signal) => { over(signal ?? `exit code ${String(code)}`); });
   /** An idle process does not keep the caller's alive. */
   const keepAlive = (verb: "ref" | "unref"): void => {
-    for (const handle of [child, child.stdin, child.stdout, child.stderr] as Partial<Record<typeof verb, () => void>>[]) handle[verb]?.();
+    for (const handle of [child, child?.stdin, child?.stdout, child?.stderr] as (Partial<Record<typeof verb, () => void>> | null | undefined)[]) handle?.[verb]?.();
   };
 
   return {
+    /** The system had no process or file descriptor for it: nothing is known of nft. */
+    couldNotStart: () => couldNotStart,
     isAlive: () => !isOver && failure === undefined,
     asked: () => asked,
     written: () => written,
@@ -171,7 +176,7 @@ function startProcess([program, ...before]: readonly [string, ...string[]]) {
         };
         keepAlive("ref");
         if (isOver) listen();
-        else child.stdin.write(`${line}\n${token}\n`);
+        else child?.stdin?.write(`${line}\n${token}\n`);
       });
     },
   };

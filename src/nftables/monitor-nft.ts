@@ -1,5 +1,4 @@
-import { spawn } from "node:child_process";
-import { nftEnvironment } from "./spawn-nft.ts";
+import { startNft } from "./start-nft.ts";
 import type { SpawnOptions } from "./spawn-nft.ts";
 import type { Table } from "./statement.ts";
 
@@ -29,8 +28,7 @@ export function monitorNft(tables: readonly Table[], { command = ["nft"], change
   let child: ReturnType<typeof start> | undefined;
 
   const start = () => {
-    const [program, ...before] = command;
-    const started = spawn(program, [...before, "monitor"], { env: nftEnvironment(), stdio: ["ignore", "pipe", "ignore"] });
+    const started = startNft(command, ["monitor"], (error) => { over(error.message); }, { complaints: false });
     let line = "";
     let touched = false;
     const finishLine = (): void => {
@@ -43,7 +41,7 @@ export function monitorNft(tables: readonly Table[], { command = ["nft"], change
       }
       line = "";
     };
-    started.stdout.setEncoding("utf8").on("data", (chunk: string) => {
+    started?.stdout?.setEncoding("utf8").on("data", (chunk: string) => {
       const [first = "", ...others] = chunk.split("\n");
       line = (line + first).slice(0, longestLine);
       for (const next of others) {
@@ -62,8 +60,7 @@ export function monitorNft(tables: readonly Table[], { command = ["nft"], change
       }, restartAfter[Math.min(deaths, restartAfter.length - 1)]);
       deaths += 1;
     };
-    started.on("error", (error) => { over(error.message); });
-    started.on("close", (code, signal) => { over(`nft monitor ended: ${signal ?? `exit code ${String(code)}`}`); });
+    started?.on("close", (code, signal) => { over(`nft monitor ended: ${signal ?? `exit code ${String(code)}`}`); });
     return started;
   };
   child = start();

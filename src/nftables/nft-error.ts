@@ -3,6 +3,8 @@ import type { Statement } from "./statement.ts";
 /** Why nft did not do as told. */
 export type NftFailure =
   | "not-installed"
+  /** The system had no process, memory or file descriptor for it; nothing of the transaction has happened. */
+  | "not-started"
   /** The program or the kernel said no; nothing of the transaction has happened. */
   | "refused"
   /** The named table, set or object is not there. */

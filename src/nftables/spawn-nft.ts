@@ -1,5 +1,5 @@
-import { spawn } from "node:child_process";
 import { NftError } from "./nft-error.ts";
+import { startNft } from "./start-nft.ts";
 
 /** Something that runs nft commands: a process for each (`spawnNft`), or one for many (`interactiveNft`). */
 export interface NftProgram {
@@ -23,22 +23,22 @@ export function spawnNft({ command = ["nft"], timeout = 10_000, outputLimit = 64
   return { run: (argumentList, input = "") => runOnce(command, argumentList, input, timeout, outputLimit) };
 }
 
-/** Messages are told apart by their English text; procd's PATH may lack the sbin directories. */
-export function nftEnvironment(): { readonly PATH: string; readonly LC_ALL: string } {
-  return { PATH: `${process.env["PATH"] ?? ""}:/usr/sbin:/sbin:/usr/bin:/bin`, LC_ALL: "C" };
-}
-
 function runOnce(
-  [program, ...before]: readonly [string, ...string[]], argumentList: readonly string[], input: string, timeout: number, outputLimit: number,
+  command: readonly [string, ...string[]], argumentList: readonly string[], input: string, timeout: number, outputLimit: number,
 ): Promise<string> {
   return new Promise((resolve, reject) => {
-    const child = spawn(program, [...before, ...argumentList], { env: nftEnvironment(), stdio: ["pipe", "pipe", "pipe"] });
+    const child = startNft(command, argumentList, (error) => {
+      clearTimeout(timer);
+      reject(error.code === "ENOENT"
+        ? new NftError("not-installed", `${command[0]} is not installed`, error.message)
+        : new NftError("not-started", `cannot run ${command[0]}: ${error.message}`, error.message));
+    }, { input: true });
     const output = { printed: [] as Buffer[], complaints: [] as Buffer[], size: 0 };
     let failure: NftError | undefined;
 
     const giveUp = (error: NftError): void => {
       failure ??= error;
-      child.kill("SIGKILL");
+      child?.kill("SIGKILL");
     };
     const timer = setTimeout(() => { giveUp(new NftError("timed-out", `nft did not finish within ${String(timeout)} ms`)); }, timeout);
     const collect = (into: Buffer[]) => (chunk: Buffer): void => {
@@ -47,15 +47,10 @@ function runOnce(
       else into.push(chunk);
     };
 
+    if (!child?.stdout || !child.stderr || !child.stdin) return; // 'error' follows
     child.stdout.on("data", collect(output.printed));
     child.stderr.on("data", collect(output.complaints));
     child.stdin.on("error", () => undefined); // EPIPE: it ended without reading all; its exit code says why
-    child.on("error", (error: NodeJS.ErrnoException) => {
-      clearTimeout(timer);
-      reject(error.code === "ENOENT"
-        ? new NftError("not-installed", `${program} is not installed`, error.message)
-        : new NftError("refused", `cannot run ${program}: ${error.message}`, error.message));
-    });
     child.on("close", (code, signal) => {
       clearTimeout(timer);
       const complaint = Buffer.concat(output.complaints).toString();

@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { startTool } from "./start-tool.ts";
 
 /** What a tool that runs on and on says. */
 export interface FollowListeners {
@@ -34,24 +34,20 @@ export const followCommand: FollowCommand = (tool, args, { onData, onComplaint, 
     over = true;
     onEnd(how);
   };
-  const child = spawn(tool, args, {
-    shell: false, stdio: ["ignore", "pipe", "pipe"],
-    env: { PATH: `${process.env["PATH"] ?? ""}:/usr/sbin:/usr/bin:/sbin:/bin`, LC_ALL: "C" },
-  });
-  child.stdout.on("data", (chunk: Buffer) => { if (!over) onData(chunk); });
-  child.stderr.setEncoding("utf8").on("data", (text: string) => { if (!over) onComplaint(text.slice(0, 4096)); });
-  child.on("error", (error: NodeJS.ErrnoException) => {
+  const child = startTool(tool, args, (error) => {
     end({ status: null, isMissing: error.code === "ENOENT", reason: error.code === "ENOENT" ? `${tool} is not installed` : error.message });
   });
-  child.on("close", (status, signal) => {
+  child?.stdout.on("data", (chunk: Buffer) => { if (!over) onData(chunk); });
+  child?.stderr.setEncoding("utf8").on("data", (text: string) => { if (!over) onComplaint(text.slice(0, 4096)); });
+  child?.on("close", (status, signal) => {
     end({ status, isMissing: false, reason: status === null ? `${tool} was killed by ${signal ?? "a signal"}` : `${tool} ended with status ${status}` });
   });
   return {
-    pause: () => { child.stdout.pause(); },
-    resume: () => { child.stdout.resume(); },
+    pause: () => { child?.stdout.pause(); },
+    resume: () => { child?.stdout.resume(); },
     stop() {
       over = true;
-      child.kill("SIGTERM");
+      child?.kill("SIGTERM");
     },
   };
 };

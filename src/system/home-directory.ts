@@ -1,17 +1,13 @@
 import { closeSync, constants, fstatSync, openSync, readdirSync, readSync } from "node:fs";
 import { join } from "node:path";
 import { parseMac, type MacAddress } from "../model/device.ts";
-import { parseIpAddress } from "../model/ip-prefix.ts";
 import { nameDevices } from "../nat-lookup/name-devices.ts";
 import { parseLeases } from "../nat-lookup/parse-leases.ts";
 import type { Lease } from "../nat-lookup/parse-leases.ts";
 import type { DhcpConfig } from "../nat-lookup/static-hosts.ts";
 import type { Neighbour } from "../model/home.ts";
 import type { HomeDirectory, Log } from "../ports.ts";
-import { readBridgePorts } from "./bridge-ports.ts";
-import { field, items } from "./json-fields.ts";
-import { runForJson } from "./run-command.ts";
-import type { RunCommand } from "./run-command.ts";
+import type { HomeTables } from "./follow-home.ts";
 import { errorText } from "../text/error-text.ts";
 
 /** Where OpenWrt's DHCP servers keep leases and names: dnsmasq; odhcpd of 24.10, and the hosts files of 25.12; odhcpd of 25.12. */
@@ -20,11 +16,9 @@ export const openWrtLeaseFiles: readonly string[] = ["/tmp/dhcp.leases", "/tmp/h
 /** Bytes of a lease file that are read: some thousand leases. */
 const longestLeaseFile = 512 * 1024;
 const mostFilesOfFolder = 32;
-/** Neighbour states (ip-neighbour(8)) in which the MAC address is not, or no longer, that of the address. */
-const uselessStates: readonly unknown[] = ["FAILED", "INCOMPLETE", "NOARP", "NONE"];
 
 export interface HomeDirectoryOptions {
-  readonly run: RunCommand;
+  readonly tables: Pick<HomeTables, "neighbours" | "ports">;
   readonly log: Log;
   /** Files with names, or folders of such, ending in `/`; those that do not exist are passed over. */
   readonly leaseFiles?: readonly string[];
@@ -36,18 +30,17 @@ export interface HomeDirectoryOptions {
 }
 
 /**
- * Who is who, from the kernel's neighbour table, its bridges and the DHCP servers' lease files, read at each question (2-3 ms).
+ * Who is who, from the kernel's neighbour table, its bridges and the DHCP servers' lease files.
  * `neighbours` fails if the table cannot be read; names and ports are for the owner's eyes, so a source of those that is missing or
  * broken is logged once and passed over.
  */
-export function openHomeDirectory({ run, log, leaseFiles = openWrtLeaseFiles, dhcp = () => ({ hosts: [], leaseFiles: [] }), vendorOf = () => null, hints }: HomeDirectoryOptions): HomeDirectory {
+export function openHomeDirectory({ tables, log, leaseFiles = openWrtLeaseFiles, dhcp = () => ({ hosts: [], leaseFiles: [] }), vendorOf = () => null, hints }: HomeDirectoryOptions): HomeDirectory {
   const complaints = new Set<string>();
   const complainOnce = (message: string): void => {
     if (complaints.has(message)) return;
     complaints.add(message);
     log("warn", message);
   };
-  const readTable = async (): Promise<readonly Neighbour[]> => readNeighbours(await runForJson(run, "ip", ["neigh"]));
   const readLeases = (): readonly Lease[] => {
     const { hosts, leaseFiles: configured } = dhcp();
     const leases: Lease[] = [...hosts];
@@ -63,7 +56,7 @@ export function openHomeDirectory({ run, log, leaseFiles = openWrtLeaseFiles, dh
 
   return {
     async neighbours() {
-      const table = await readTable();
+      const table = await tables.neighbours();
       return [...table, ...leasedNeighbours(readLeases(), table)];
     },
     async names() {
@@ -71,7 +64,7 @@ export function openHomeDirectory({ run, log, leaseFiles = openWrtLeaseFiles, dh
       const hinted = hints?.names() ?? [];
       if (leases.length === 0) return new Map(hinted);
       // Only needed for leases without a MAC address (DHCPv6, hosts files).
-      const known = leases.every(({ mac, name }) => mac !== null || name === null) ? [] : await readTable().catch(() => []);
+      const known = leases.every(({ mac, name }) => mac !== null || name === null) ? [] : await tables.neighbours().catch(() => []);
       return new Map([...hinted, ...nameDevices(leases, known)]);
     },
     vendor: vendorOf,
@@ -81,24 +74,13 @@ export function openHomeDirectory({ run, log, leaseFiles = openWrtLeaseFiles, dh
       const wifi = hints?.wifi(wanted) ?? null;
       if (wifi !== null) return wifi;
       try {
-        return (await readBridgePorts(run)).get(wanted) ?? null;
+        return (await tables.ports()).get(wanted) ?? null;
       } catch (error) {
         complainOnce(`cannot read bridge ports: ${errorText(error)}`);
         return null;
       }
     },
   };
-}
-
-function readNeighbours(json: unknown): Neighbour[] {
-  return items(json).flatMap((entry): Neighbour[] => {
-    const address = field(entry, "dst");
-    const device = field(entry, "dev");
-    const lladdr = field(entry, "lladdr");
-    const mac = typeof lladdr === "string" ? parseMac(lladdr) : undefined;
-    if (typeof address !== "string" || typeof device !== "string" || mac === undefined || !parseIpAddress(address)) return [];
-    return items(field(entry, "state")).some((state) => uselessStates.includes(state)) ? [] : [{ address, mac, device }];
-  });
 }
 
 /**

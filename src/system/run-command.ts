@@ -1,5 +1,5 @@
-import { spawn } from "node:child_process";
 import type { Milliseconds } from "../model/time.ts";
+import { startTool } from "./start-tool.ts";
 import { errorText } from "../text/error-text.ts";
 
 export interface CommandOptions {
@@ -9,6 +9,8 @@ export interface CommandOptions {
   readonly mostOutput?: number;
   /** Gets each whole line as it comes, without its end; `stdout` then stays empty, so a long output is never held. */
   readonly onLine?: (line: string) => void;
+  /** The owner waits for it: it goes before what upstreams have asked for. */
+  readonly isUrgent?: boolean;
 }
 
 export interface CommandResult {
@@ -22,7 +24,8 @@ export interface CommandResult {
 /** Runs a tool of the router with these arguments, never through a shell. Throws a CommandFailure if it did not run to its end. */
 export type RunCommand = (tool: string, args: readonly string[], options?: CommandOptions) => Promise<CommandResult>;
 
-export type FailureReason = "missing" | "timeout" | "output" | "killed" | "status";
+/** `busy`: it was not started, as too many tools wait already. */
+export type FailureReason = "missing" | "timeout" | "output" | "killed" | "status" | "busy";
 
 /** A tool that could not be run to its end, or whose end says that it failed. */
 export class CommandFailure extends Error {
@@ -53,20 +56,19 @@ export const runCommand: RunCommand = (tool, args, options = {}) => new Promise(
   let stderr = "";
   let failure: CommandFailure | undefined;
 
-  const child = spawn(tool, args, {
-    shell: false,
-    stdio: ["ignore", "pipe", "pipe"],
-    // procd starts a service with a bare PATH; messages are read, so they must not be translated.
-    env: { PATH: `${process.env["PATH"] ?? ""}:/usr/sbin:/usr/bin:/sbin:/bin`, LC_ALL: "C" },
+  const child = startTool(tool, args, (error) => {
+    clearTimeout(timer);
+    reject(error.code === "ENOENT" ? missingTool(tool) : new CommandFailure(tool, "killed", `${tool} cannot be run: ${error.message}`));
   });
   const fail = (reason: FailureReason, message: string): void => {
     failure ??= new CommandFailure(tool, reason, message);
-    child.kill("SIGKILL");
+    child?.kill("SIGKILL");
     // A child of the tool may hold the pipes open: do not wait for it.
-    child.stdout.destroy();
-    child.stderr.destroy();
+    child?.stdout.destroy();
+    child?.stderr.destroy();
   };
   const timer = setTimeout(() => { fail("timeout", `${tool} took longer than ${timeout} ms`); }, timeout);
+  if (!child) return;
 
   child.stdout.on("data", (chunk: Buffer) => {
     bytes += chunk.length;
@@ -82,10 +84,6 @@ export const runCommand: RunCommand = (tool, args, options = {}) => new Promise(
   });
   child.stderr.setEncoding("utf8").on("data", (text: string) => {
     if (stderr.length < mostErrorText) stderr += text.slice(0, mostErrorText - stderr.length);
-  });
-  child.on("error", (error: NodeJS.ErrnoException) => {
-    clearTimeout(timer);
-    reject(error.code === "ENOENT" ? missingTool(tool) : new CommandFailure(tool, "killed", `${tool} cannot be run: ${error.message}`));
   });
   child.on("close", (status, signal) => {
     clearTimeout(timer);

@@ -2,7 +2,7 @@ import type { MacAddress } from "../model/device.ts";
 import { hintedNames, netifdDevices, wifiClients, wifiName } from "../nat-lookup/ubus-answers.ts";
 import type { Clock } from "../ports.ts";
 import type { Ubus } from "../ubus/open-ubus.ts";
-import type { HomeDevices } from "./home-network.ts";
+import type { NetifdDevices } from "./home-devices.ts";
 
 /**
  * What OpenWrt's own services know of the home. Nobody waits for them: an answer here is what was heard last, and has them asked anew,
@@ -13,8 +13,8 @@ export interface UbusDirectory {
   names(): ReadonlyMap<MacAddress, string>;
   /** From hostapd: `Wi-Fi "home"`; null for a device that is not on the router's own Wi-Fi. */
   wifi(mac: MacAddress): string | null;
-  /** From netifd, completed by what was guessed if netifd has not said everything or not lately. */
-  devices(guess: () => Promise<HomeDevices>): Promise<HomeDevices>;
+  /** From netifd. */
+  devices(): NetifdDevices;
   /** Asks now. Never rejects. */
   refresh(): Promise<void>;
 }
@@ -30,7 +30,7 @@ const mostNetworks = 16;
 export function openUbusDirectory(ubus: () => Pick<Ubus, "isConnected" | "lookup" | "invoke"> | undefined, clock: Pick<Clock, "now">): UbusDirectory {
   let names: ReadonlyMap<MacAddress, string> = new Map();
   let wifi: ReadonlyMap<MacAddress, string> = new Map();
-  let devices: HomeDevices = { wan: [], lan: [] };
+  let devices: ReturnType<typeof netifdDevices> = { wan: [], lan: [], tunnels: [] };
   let devicesAt = -Infinity;
   let askedAt = -Infinity;
   let asking: Promise<void> | undefined;
@@ -73,12 +73,9 @@ export function openUbusDirectory(ubus: () => Pick<Ubus, "isConnected" | "lookup
       refreshIfOld();
       return wifi.get(mac) ?? null;
     },
-    async devices(guess) {
+    devices() {
       refreshIfOld();
-      if (devices.wan.length > 0 && devices.lan.length > 0 && clock.now() - devicesAt < trustedFor) return devices;
-      const guessed = await guess();
-      const wan = new Set([...devices.wan, ...guessed.wan]);
-      return { wan: [...wan], lan: [...new Set([...devices.lan, ...guessed.lan])].filter((name) => !wan.has(name)) };
+      return { ...devices, isFresh: clock.now() - devicesAt < trustedFor };
     },
     refresh,
   };

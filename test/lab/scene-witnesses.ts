@@ -9,6 +9,7 @@ import type { HomeDirectory, HomeNetwork } from "../../src/ports.ts";
 import { openFlowJournal, type FlowJournal } from "../../src/system/flow-journal.ts";
 import { openConntrack } from "../../src/system/flow-table.ts";
 import { followCommand, type FollowCommand } from "../../src/system/follow-command.ts";
+import { followHome } from "../../src/system/follow-home.ts";
 import { openHomeDirectory } from "../../src/system/home-directory.ts";
 import { openHomeNetwork } from "../../src/system/home-network.ts";
 import { runCommand, type RunCommand } from "../../src/system/run-command.ts";
@@ -47,8 +48,9 @@ export async function watchRouter(lab: Lab, { wanDevices = ["wan"], journal: mor
   const run: RunCommand = (tool, args, options) => runCommand("ip", ["netns", "exec", lab.router.name, tool, ...args], options);
   const follow: FollowCommand = (tool, args, listeners) => followCommand("ip", ["netns", "exec", lab.router.name, tool, ...args], listeners);
   const log = (): void => undefined;
-  const directory = openHomeDirectory({ run, log, leaseFiles: [lab.files.leases] });
-  const network = openHomeNetwork({ run, devices: { wan: wanDevices, lan: ["br-lan"] }, sourceScope: [] });
+  const tables = followHome({ run, follow, clock, log });
+  const directory = openHomeDirectory({ tables, log, leaseFiles: [lab.files.leases] });
+  const network = openHomeNetwork({ tables, configured: () => ({ wan: wanDevices, lan: ["br-lan"] }), sourceScope: () => [] });
   const table = openConntrack({ run, log });
   const nudge = (address: string): void => { lab.router.run("ping", ["-c1", "-W1", address]).catch(() => undefined); };
   const settings = { read: () => undefined, write: () => false, widenSockets: () => () => undefined };
@@ -82,7 +84,10 @@ export async function watchRouter(lab: Lab, { wanDevices = ["wan"], journal: mor
       const { flows } = journal.search(asked(words));
       return flows.length > 0 && flows.every(({ sighting }) => sighting?.mac != null);
     }),
-    stop: () => { journal.stop(); },
+    stop() {
+      tables.stop();
+      journal.stop();
+    },
   };
   return scene;
 }

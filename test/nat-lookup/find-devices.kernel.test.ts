@@ -4,6 +4,9 @@ import { findDevices } from "../../src/nat-lookup/find-devices.ts";
 import type { Finding } from "../../src/nat-lookup/find-devices.ts";
 import type { FlowTable, HomeDirectory, HomeNetwork } from "../../src/ports.ts";
 import { openConntrack } from "../../src/system/flow-table.ts";
+import { followCommand } from "../../src/system/follow-command.ts";
+import { followHome, type HomeTables } from "../../src/system/follow-home.ts";
+import { systemClock } from "../../src/system/system-clock.ts";
 import { openHomeDirectory } from "../../src/system/home-directory.ts";
 import { openHomeNetwork } from "../../src/system/home-network.ts";
 import { runCommand } from "../../src/system/run-command.ts";
@@ -32,6 +35,7 @@ const missing = labMissing();
 describe("findDevices on a real kernel", { timeout: suiteLimit, skip: missing.length > 0 && `needs ${missing.join(", ")}` }, () => {
   let lab: Lab;
   let flows: FlowTable;
+  let tables: HomeTables;
   let directory: HomeDirectory;
   let network: HomeNetwork;
   before(async () => {
@@ -40,10 +44,14 @@ describe("findDevices on a real kernel", { timeout: suiteLimit, skip: missing.le
     const run = runIn(lab.router);
     const log = (): void => undefined;
     flows = openConntrack({ run, log });
-    directory = openHomeDirectory({ run, log, leaseFiles: [lab.files.leases] });
-    network = openHomeNetwork({ run, devices: { wan: ["wan"], lan: ["br-lan"] }, sourceScope: [] });
+    tables = followHome({ run, follow: (tool, args, listeners) => followCommand("ip", ["netns", "exec", lab.router.name, tool, ...args], listeners), clock: systemClock, log });
+    directory = openHomeDirectory({ tables, log, leaseFiles: [lab.files.leases] });
+    network = openHomeNetwork({ tables, configured: () => ({ wan: ["wan"], lan: ["br-lan"] }), sourceScope: () => [] });
   });
-  after(() => lab.destroy());
+  after(() => {
+    tables.stop();
+    return lab.destroy();
+  });
 
   async function find(words: Words): Promise<Finding> {
     const asked = asking({ from: wan.v4, to: target.v4, ...words });

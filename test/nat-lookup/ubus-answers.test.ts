@@ -32,13 +32,20 @@ describe("what services answer over ubus", () => {
     ["two WANs, one static", [lan, face("wan", "static", "eth1", toWorld), face("wwan", "qmi", "wwan0", toWorld)], ["eth1", "wwan0"], ["br-lan"]],
     ["a VPN that is no way out, a WAN that is down", [lan, face("vpn", "wireguard", "wg0"), { ...face("wan", "dhcp", "eth1", toWorld), up: false }], [], ["br-lan"]],
     ["an access point: its lan is its way out", [face("lan", "static", "br-lan", toWorld)], ["br-lan"], []],
+    ["a LAN with a gateway by mistake", [face("lan", "static", "br-lan", { ...toWorld, "ipv4-address": [{ address: "192.168.1.1", mask: 24 }] }), face("wan", "dhcp", "eth1", toWorld)], ["eth1"], ["br-lan"]],
+    ["a static WAN on a bridge beside another", [face("wan", "static", "br-wan", { ...toWorld, "ipv4-address": [{ address: "203.0.113.7", mask: 24 }] }), face("wwan", "qmi", "wwan0", toWorld)], ["br-wan", "wwan0"], []],
     ["names that are none", [face("lan", "static", 'x" }'), face("wan", "dhcp", "a name of more than 15", toWorld)], [], []],
   ];
   for (const [what, dumped, wan, inside] of tables)
-    it(`WAN and LAN: ${what}`, () => { assert.deepEqual(netifdDevices({ interface: dumped }), { wan, lan: inside }); });
+    it(`WAN and LAN: ${what}`, () => { assert.deepEqual(netifdDevices({ interface: dumped }), { wan, lan: inside, tunnels: [] }); });
+
+  it("tunnels that carry one family through the other", () => {
+    const dumped = [lan, face("wan6", "dhcpv6", "wan", toWorld6), face("wan6_4", "dslite", "ds-wan6_4", toWorld), face("map", "map", "map-wan6_4"), face("x", "464xlat", "464-wan6_4"), face("vpn", "wireguard", "wg0")];
+    assert.deepEqual(netifdDevices({ interface: dumped }), { wan: ["wan", "ds-wan6_4"], lan: ["br-lan"], tunnels: ["ds-wan6_4", "map-wan6_4", "464-wan6_4"] });
+  });
 
   it("reads nothing out of what is odd", () => {
-    for (const each of odd) assert.deepEqual([[...hintedNames(each)], wifiClients(each), wifiName(each), netifdDevices(each)], [[], [], "Wi-Fi", { wan: [], lan: [] }], JSON.stringify(each));
+    for (const each of odd) assert.deepEqual([[...hintedNames(each)], wifiClients(each), wifiName(each), netifdDevices(each)], [[], [], "Wi-Fi", { wan: [], lan: [], tunnels: [] }], JSON.stringify(each));
   });
   it("takes only so much", () => {
     const many = Object.fromEntries(Array.from({ length: 20_000 }, (_, at) => [`02:00:00:00:${(at >> 8).toString(16).padStart(2, "0")}:${(at & 255).toString(16).padStart(2, "0")}`, { name: "x" }]));

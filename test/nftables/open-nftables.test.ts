@@ -60,7 +60,7 @@ test("arguments and input arrive as they are, without a shell", async () => {
   assert.equal(await program.run(["$(id)", "a b", ";"], "flush ruleset"), "[\"$(id)\",\"a b\",\";\"]\nflush ruleset");
 });
 test("a program that is missing", () => assert.rejects(spawnNft({ command: ["no-such-nft"] }).run([]), failsWith("not-installed", /no-such-nft is not installed/)));
-test("a program that may not be run", () => assert.rejects(spawnNft({ command: ["/etc/passwd"] }).run([]), failsWith("refused")));
+test("a program that may not be run", () => assert.rejects(spawnNft({ command: ["/etc/passwd"] }).run([]), failsWith("not-started")));
 test("a program that hangs", () => assert.rejects(node("setInterval(() => 0, 1000)", { timeout: 200 }).run([]), failsWith("timed-out")));
 test("a program that prints without end", () => (
   assert.rejects(node("setInterval(() => process.stdout.write('x'.repeat(1e5)))", { outputLimit: 1e6 }).run([]), failsWith("too-much-output"))

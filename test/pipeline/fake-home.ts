@@ -110,7 +110,7 @@ export function fakeHome(policy: Partial<Policy> = {}, { from = nothingRemembere
         async addresses() {
           await Promise.resolve();
           fails(home.broken.network);
-          return { outside: prefixes("203.0.113.7"), router: prefixes("203.0.113.7 192.168.1.1"), inside: prefixes("192.168.1.0/24") };
+          return { outside: prefixes("203.0.113.7"), router: prefixes("203.0.113.7 192.168.1.1"), inside: prefixes("192.168.1.0/24"), wans: [] };
         },
         infrastructure: () => Promise.resolve({ macs: [], prefixes: prefixes("203.0.113.7 192.168.1.1") }),
       },

@@ -1,15 +1,16 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { formatIpPrefix } from "../../src/model/ip-prefix.ts";
-import { guessDevices, openHomeNetwork } from "../../src/system/home-network.ts";
+import { guessDevices } from "../../src/system/home-devices.ts";
+import { openHomeNetwork } from "../../src/system/home-network.ts";
 import { CommandFailure } from "../../src/system/run-command.ts";
 import type { RunCommand } from "../../src/system/run-command.ts";
 import { prefixes } from "../nat-lookup/asking.ts";
-import { oddities, play } from "./played-tools.ts";
+import { oddities, play, playTables } from "./played-tools.ts";
 
 describe("openHomeNetwork", () => {
   const addresses = async (instead: Readonly<Record<string, string>> = {}, devices = { wan: ["wan"], lan: ["br-lan"] }, sourceScope = ""): Promise<Record<"outside" | "router" | "inside", string[]>> => {
-    const home = await openHomeNetwork({ run: play(instead), devices, sourceScope: prefixes(sourceScope) }).addresses();
+    const home = await openHomeNetwork({ tables: playTables(play(instead)), configured: () => devices, sourceScope: () => prefixes(sourceScope) }).addresses();
     return { outside: home.outside.map(formatIpPrefix), router: home.router.map(formatIpPrefix), inside: home.inside.map(formatIpPrefix) };
   };
   it("tells outside, router and inside apart", async () => {
@@ -20,33 +21,35 @@ describe("openHomeNetwork", () => {
   });
   it("guesses the same from default routes and bridges", async () => {
     assert.deepEqual(await addresses({}, { wan: [], lan: [] }), await addresses());
-    assert.deepEqual(await guessDevices(play()), { wan: ["wan"], lan: ["br-lan"] });
+    assert.deepEqual(guessDevices(await playTables().ip()), { wan: ["wan"], lan: ["br-lan"] });
   });
   it("knows several WANs of one route, and takes no WAN for a LAN", async () => {
-    const route = JSON.stringify([{ dst: "default", nexthops: [{ gateway: "1.1.1.1", dev: "wan" }, { dev: "br-lan" }] }]);
-    assert.deepEqual(await guessDevices(play({ "ip -j -4 route show default": route })), { wan: ["wan", "br-lan"], lan: [] });
+    const route = JSON.stringify([{ dst: "default", nexthops: [{ gateway: "1.1.1.1", dev: "wan" }, { dev: "wan2" }] }]);
+    assert.deepEqual(guessDevices(await playTables(play({ "ip -j -4 route show default": route })).ip()), { wan: ["wan", "wan2"], lan: ["br-lan"] });
+    const only = { "ip -j -4 route show default": JSON.stringify([{ dst: "default", gateway: "192.168.1.254", dev: "br-lan" }]), "ip -j -6 route show default": "[]" };
+    assert.deepEqual(guessDevices(await playTables(play(only)).ip()), { wan: ["br-lan"], lan: [] }, "an access point: its lan is its way out");
   });
   it("counts a private WAN address, no ULA and no link-local one as outside", async () => {
     const link = (name: string, ...local: [string, number][]): unknown => ({ ifname: name, addr_info: local.map(([text, prefixlen]) => ({ local: text, prefixlen })) });
     const { outside, inside } = await addresses({
-      "ip -j addr": JSON.stringify([link("wan", ["192.168.0.2", 24], ["fe80::1", 64], ["fd00:1::2", 64]), link("br-lan", ["192.168.1.1", 24], ["fd00:2::1", 64], ["fe80::2", 64])]),
+      "ip -j -d addr": JSON.stringify([link("wan", ["192.168.0.2", 24], ["fe80::1", 64], ["fd00:1::2", 64]), link("br-lan", ["192.168.1.1", 24], ["fd00:2::1", 64], ["fe80::2", 64])]),
       "ip -j -6 route show type unreachable": JSON.stringify([{ dst: "fd00:2::/48" }, { dst: "2000::/3" }, { dst: "default" }, {}]),
     });
     assert.deepEqual([outside, inside], [["192.168.0.2/32"], ["192.168.1.0/24", "fd00:2::/64"]]);
   });
   it("reads nothing out of odd JSON", async () => {
-    for (const odd of oddities) assert.deepEqual(await addresses({ "ip -j addr": odd, "ip -j -6 route show type unreachable": odd }), { outside: [], router: [], inside: [] }, odd);
+    for (const odd of oddities) assert.deepEqual(await addresses({ "ip -j -d addr": odd, "ip -j -6 route show type unreachable": odd }), { outside: [], router: [], inside: [] }, odd);
   });
   it("does without IPv6 routes, but not without addresses", async () => {
     const run = play();
     const devices = { wan: ["wan"], lan: ["br-lan"] };
     const failing = (what: string): RunCommand => (tool, args, options) => args.includes(what) ? Promise.reject(new CommandFailure(tool, "status", "failed")) : run(tool, args, options);
-    assert.ok((await openHomeNetwork({ run: failing("unreachable"), devices, sourceScope: [] }).addresses()).outside.length > 0);
-    await assert.rejects(openHomeNetwork({ run: failing("addr"), devices, sourceScope: [] }).addresses(), CommandFailure);
+    assert.ok((await openHomeNetwork({ tables: playTables(failing("unreachable")), configured: () => devices, sourceScope: () => [] }).addresses()).outside.length > 0);
+    await assert.rejects(openHomeNetwork({ tables: playTables(failing("addr")), configured: () => devices, sourceScope: () => [] }).addresses(), CommandFailure);
   });
   it("knows what the connection hangs on: its own addresses, and the gateways on the networks that lead to them", async () => {
     const infrastructure = async (instead: Readonly<Record<string, string>> = {}): Promise<Record<"macs" | "prefixes", string[]>> => {
-      const { macs, prefixes: addresses } = await openHomeNetwork({ run: play(instead), devices: { wan: [], lan: [] }, sourceScope: [] }).infrastructure();
+      const { macs, prefixes: addresses } = await openHomeNetwork({ tables: playTables(play(instead)), configured: () => ({ wan: [], lan: [] }), sourceScope: () => [] }).infrastructure();
       return { macs: [...macs], prefixes: addresses.map(formatIpPrefix) };
     };
     const { macs, prefixes: addresses } = await infrastructure();
@@ -58,6 +61,6 @@ describe("openHomeNetwork", () => {
     assert.ok(!(await infrastructure({ "ip -j neigh": elsewhere })).macs.includes("02:00:00:00:0a:01"));
     const routes = JSON.stringify([{ dst: "default", nexthops: [{ via: { family: "inet6", host: "fe80::bc2e:ceff:fe00:4c7f" }, dev: "wan" }] }]);
     assert.ok((await infrastructure({ "ip -j -4 route show default": routes, "ip -j -6 route show default": "[]" })).macs.includes("be:2e:ce:00:4c:7f"));
-    for (const odd of oddities) assert.deepEqual(await infrastructure({ "ip -j addr": odd, "ip -j neigh": odd, "ip -j -4 route show default": odd, "ip -j -6 route show default": odd }), { macs: [], prefixes: [] }, odd);
+    for (const odd of oddities) assert.deepEqual(await infrastructure({ "ip -j -d addr": odd, "ip -j neigh": odd, "ip -j -4 route show default": odd, "ip -j -6 route show default": odd }), { macs: [], prefixes: [] }, odd);
   });
 });

@@ -1,14 +1,15 @@
+import { followHome, type HomeTables } from "../../src/system/follow-home.ts";
 import { CommandFailure } from "../../src/system/run-command.ts";
 import type { RunCommand } from "../../src/system/run-command.ts";
+import { fakeClock } from "../fake-clock.ts";
 import { vector } from "../nat-lookup/asking.ts";
 
 const recorded: Readonly<Record<string, string>> = {
   "ip -j neigh": vector("iproute2/ip-neigh.json"),
-  "ip -j addr": vector("iproute2/ip-addr.json"),
+  "ip -j -d addr": vector("iproute2/ip-addr.json"),
   "ip -j -6 route show type unreachable": vector("iproute2/ip-6-route-unreachable.json"),
   "ip -j -4 route show default": vector("iproute2/ip-4-route-default.json"),
   "ip -j -6 route show default": vector("iproute2/ip-6-route-default.json"),
-  "ip -j link show type bridge": vector("iproute2/ip-link-bridge.json"),
   "bridge -j fdb show": vector("iproute2/bridge-fdb.json"),
 };
 
@@ -19,6 +20,11 @@ export function play(instead: Readonly<Record<string, string>> = {}): RunCommand
     const stdout = instead[call] ?? recorded[call];
     return stdout === undefined ? Promise.reject(new CommandFailure(tool, "missing", `${call} was not recorded`)) : Promise.resolve({ status: 0, stdout, stderr: "" });
   };
+}
+
+/** The home's tables, read by these tools; nothing is followed. */
+export function playTables(run: RunCommand = play()): HomeTables {
+  return followHome({ run, follow: () => ({ pause: () => undefined, resume: () => undefined, stop: () => undefined }), clock: fakeClock(), log: () => undefined });
 }
 
 /** JSON that no tool prints. */

@@ -7,7 +7,7 @@ import { openUbus, type Ubus } from "../../src/ubus/open-ubus.ts";
 import { socketPath, startUbusd } from "../ubus/start-ubusd.ts";
 import type { TestUbusd } from "../ubus/ubusd.ts";
 import { until } from "../until.ts";
-import { play } from "./played-tools.ts";
+import { playTables } from "./played-tools.ts";
 
 const camera = "02:00:00:00:0a:01"; // on lan1, by the recorded bridge
 const phone = "02:00:00:00:0a:07";
@@ -42,7 +42,6 @@ const dump = { interface: [
   { interface: "lan", up: true, proto: "static", l3_device: "br-lan", device: "br-lan", route: [] },
   { interface: "wan", up: true, proto: "pppoe", l3_device: "pppoe-wan", device: "eth1", route: [{ target: "0.0.0.0", mask: 0 }] },
 ] };
-const guess = (): Promise<{ wan: string[]; lan: string[] }> => Promise.resolve({ wan: ["wan"], lan: ["br-lan", "docker0"] });
 const open = (): UbusDirectory => openUbusDirectory(() => client, { now: () => now });
 
 suite("the home by the services of OpenWrt", () => {
@@ -62,7 +61,7 @@ suite("the home by the services of OpenWrt", () => {
   test("says nothing where they are not, nor without ubus", async () => {
     for (const directory of [open(), openUbusDirectory(() => undefined, { now: () => now })]) {
       await directory.refresh();
-      assert.deepEqual([[...directory.names()], directory.wifi(camera), await directory.devices(guess)], [[], null, await guess()]);
+      assert.deepEqual([[...directory.names()], directory.wifi(camera), directory.devices()], [[], null, { wan: [], lan: [], tunnels: [], isFresh: false }]);
     }
   });
 
@@ -75,12 +74,13 @@ suite("the home by the services of OpenWrt", () => {
     assert.deepEqual([[...directory.names()], directory.wifi(phone)], [[], null], "the first question does not wait");
     await directory.refresh();
     assert.deepEqual([[...directory.names()], directory.wifi(phone), directory.wifi("02:00:00:00:0a:09"), directory.wifi(camera)], [[[phone, "phone"]], 'Wi-Fi "home"', 'Wi-Fi "guests"', null]);
-    assert.deepEqual(await directory.devices(() => Promise.reject(new Error("no need to guess"))), { wan: ["pppoe-wan"], lan: ["br-lan"] });
+    const devices = { wan: ["pppoe-wan"], lan: ["br-lan"], tunnels: [] };
+    assert.deepEqual(directory.devices(), { ...devices, isFresh: true });
     assert.equal(calls.length, 6, calls.join());
 
     for (const stop of stops) stop();
     now += 31_000;
-    assert.deepEqual(await directory.devices(guess), { wan: ["pppoe-wan", "wan"], lan: ["br-lan", "docker0"] }, "old: joined with what the routes say");
+    assert.deepEqual(directory.devices(), { ...devices, isFresh: false }, "old");
     await directory.refresh();
     assert.equal(directory.wifi(phone), null, "Wi-Fi was switched off");
     assert.equal(calls.length, 6);
@@ -99,11 +99,11 @@ suite("the home by the services of OpenWrt", () => {
 
   test("hints count after leases, a Wi-Fi before the bridge port", async () => {
     const hints = { names: () => new Map([[phone, "phone"]]), wifi: (mac: string) => (mac === phone ? 'Wi-Fi "home"' : null) };
-    const directory = openHomeDirectory({ run: play(), log: silent, leaseFiles: [], hints });
+    const directory = openHomeDirectory({ tables: playTables(), log: silent, leaseFiles: [], hints });
     assert.deepEqual([...await directory.names()], [[phone, "phone"]]);
     assert.deepEqual([await directory.port(phone.toUpperCase()), await directory.port(camera)], ['Wi-Fi "home"', "lan1"]);
     const host = { mac: phone, duidMac: null, addresses: [], name: "anna" };
-    const leased = openHomeDirectory({ run: play(), log: silent, leaseFiles: [], dhcp: () => ({ hosts: [host], leaseFiles: [] }), hints });
+    const leased = openHomeDirectory({ tables: playTables(), log: silent, leaseFiles: [], dhcp: () => ({ hosts: [host], leaseFiles: [] }), hints });
     assert.deepEqual([...await leased.names()], [[phone, "anna"]]);
   });
 });
