@@ -1,6 +1,7 @@
 # The commands of this project; each installs what it needs by itself (Debian 12, Node 20, root).
 #   make demo    the main job, live, in a lab of network namespaces
 #   make test    everything that CI runs
+#   make pure    quick tests of the pure folders, as an ordinary user (TESTS=… some of them); make watch: again at each change
 #   make build   dist/dots-callhome.js and dist/dtls.wasm
 #   make screenshots  docs/pictures, the web page in a browser
 #   make test-offload  software flow offloading, in a virtual machine with a kernel that has it (KERNEL=6.12)
@@ -10,7 +11,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 MAKEFLAGS += --no-print-directory
-.PHONY: build demo test test-offload fuzz screenshots bench package spike-quickjs lint types unit lab-test golden clean needs-build needs-demo needs-test needs-offload
+.PHONY: build demo test pure watch test-offload fuzz screenshots bench package spike-quickjs lint types unit lab-test test-programs clean needs-build needs-demo needs-test needs-offload needs-pure
 
 sources := $(shell find src -name '*.ts') package.json scripts/bundle.mjs
 
@@ -35,18 +36,28 @@ lint:
 types:
 	npx tsc --noEmit -p .
 
-# Quick, in parallel; kernel tests make namespaces of their own.
-unit: dist/dots-callhome.js
-	node --import tsx --test $$(find test -name '*.test.ts' -not -name '*.lab.test.ts' -not -name '*.offload.test.ts' | sort)
+# Without root, sockets, processes or what has to be built.
+pure: needs-pure
+	@node scripts/run-tests.mjs pure $(TESTS)
 
-# End to end in the lab, one after the other.
-lab-test: dist/dots-callhome.js
-	node --import tsx --test --test-concurrency=1 $$(find test -name '*.lab.test.ts' | sort)
+watch: needs-pure
+	@node scripts/watch-tests.mjs
+
+# In parallel; kernel tests make namespaces of their own. TESTS=… takes those that have it in their path, here and below.
+unit: dist/dots-callhome.js test-programs
+	@node scripts/run-tests.mjs unit $(TESTS)
+
+# End to end in the lab.
+lab-test: dist/dots-callhome.js test-programs
+	@node scripts/run-tests.mjs lab $(TESTS)
+
+# Once, before tests that run at the same time would.
+test-programs:
+	@$(MAKE) -s -C test/lab
+	@$(MAKE) -s -C test/peer
 
 # Some five minutes, without /dev/kvm. TESTS=… runs others on that kernel.
-test-offload: needs-offload dist/dots-callhome.js
-	$(MAKE) -s -C test/lab
-	$(MAKE) -s -C test/peer
+test-offload: needs-offload dist/dots-callhome.js test-programs
 	@node --import tsx test/offload/run-in-vm.ts $(if $(KERNEL),--kernel $(KERNEL)) $(or $(TESTS),$(sort $(wildcard test/offload/*.offload.test.ts)))
 
 screenshots: needs-test dist/dots-callhome.js
@@ -65,7 +76,7 @@ package: needs-build dist/dots-callhome.js
 spike-quickjs: needs-build
 	@node scripts/spike-quickjs/run.mjs
 
-needs-build needs-demo needs-test needs-offload: needs-%:
+needs-build needs-demo needs-test needs-offload needs-pure: needs-%:
 	@scripts/install-needs.sh $*
 
 clean:

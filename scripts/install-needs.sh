@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what a make target needs and this machine lacks, and says what it installs.
-#   install-needs.sh build|demo|test|offload
+#   install-needs.sh pure|build|demo|test|offload
 # Debian 12 with Node 20 or later; as root, or with what is needed there already.
 set -eu
 
@@ -11,11 +11,12 @@ machine="qemu-system-x86 kmod busybox"
 web="chromium fonts-noto-core fonts-wqy-microhei mosquitto"
 
 case "${1:-build}" in
+  pure) wanted="" ;;
   build) wanted=$build ;;
   demo) wanted="$build $lab openssl" ;;
   test) wanted="$build $lab $tools $web" ;;
   offload) wanted="$build $lab openssl $machine" ;;
-  *) echo "usage: $0 build|demo|test|offload" >&2; exit 2 ;;
+  *) echo "usage: $0 pure|build|demo|test|offload" >&2; exit 2 ;;
 esac
 
 missing=""

@@ -11,7 +11,7 @@ import { build } from "esbuild";
 import { readRemembered } from "../../src/remembered-json.ts";
 import { suiteLimit } from "../patience.ts";
 
-const kills = Number(process.env["KILLS"] ?? 200);
+const kills = Number(process.env["KILLS"] ?? 100);
 
 test(`memory survives kill -9 at ${kills} random instants`, { timeout: suiteLimit }, async () => {
   // In memory: what the kernel was given survives a kill, and a disk's fsync would leave little else to be interrupted.
@@ -30,7 +30,10 @@ test(`memory survives kill -9 at ${kills} random instants`, { timeout: suiteLimi
       child.stdout.on("data", (chunk: Buffer) => { said += chunk.toString(); });
       const closed = once(child, "close");
       await Promise.race([once(child.stdout, "data"), closed]);
-      await wait(Math.random() * 15);
+      // After some decisions, so that there are some however slow this machine is; and amid whatever comes then.
+      const decisionsBefore = Math.floor(Math.random() * 8);
+      while (child.exitCode === null && said.split("decided").length <= decisionsBefore) await Promise.race([once(child.stdout, "data"), closed]);
+      await wait(Math.random() * 4);
       child.kill("SIGKILL");
       await closed;
 

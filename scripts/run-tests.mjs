@@ -1,0 +1,88 @@
+// Compiles tests once and runs them with Node's own runner: node scripts/run-tests.mjs pure|unit|lab [PATH-PART…]
+//   pure   the pure folders: no socket, process, clock, root or WebAssembly; all tests of a folder in one process
+//   unit   those, and the rest that needs no lab, in a process each
+//   lab    end to end, in network namespaces
+// With parts of paths only the files that have one of them in their names.
+import { build } from "esbuild";
+import { spawn } from "node:child_process";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { pureFolders } from "./pure-folders.mjs";
+
+/** Of a pure folder, but long: a process of its own for each. */
+const long = /\/(fuzz|conformance|reconnect-storm)\.test/;
+const kinds = { pure: isPure, unit: (file) => !isLab(file), lab: isLab };
+
+/** A module finds the files beside it where its source is. */
+const ownUrls = {
+  name: "own-urls",
+  setup({ onLoad }) {
+    onLoad({ filter: /\/(test|src|packages)\/.*\.ts$/ }, ({ path }) => {
+      const text = readFileSync(path, "utf8");
+      return { contents: text.replaceAll("import.meta.url", () => JSON.stringify(pathToFileURL(path).href)), loader: "ts", resolveDir: dirname(path) };
+    });
+  },
+};
+
+const [kind = "", ...parts] = process.argv.slice(2);
+if (!Object.hasOwn(kinds, kind)) fail("usage: node scripts/run-tests.mjs pure|unit|lab [PATH-PART…]");
+const files = readdirSync("test", { recursive: true }).map((name) => join("test", name)).sort()
+  .filter((file) => file.endsWith(".test.ts") && !file.endsWith(".offload.test.ts") && kinds[kind](file))
+  .filter((file) => parts.length === 0 || parts.some((part) => file.includes(part)));
+if (files.length === 0) fail(`there is no such test: ${[kind, ...parts].join(" ")}`);
+
+removeStale("build/tests");
+const folder = `build/tests/${process.pid}`;
+try {
+  process.exitCode = await run(await compile(files));
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}
+
+function isLab(file) {
+  return file.endsWith(".lab.test.ts") || file.startsWith("test/lab/");
+}
+
+function isPure(file) {
+  return pureFolders.includes(file.split("/")[1]) && !/\.(kernel|lab)\.test\.ts$/.test(file);
+}
+
+/** One program for each file, but one for each pure folder. What several share is compiled once. */
+async function compile(tests) {
+  const sources = `${folder}/entries`;
+  mkdirSync(sources, { recursive: true });
+  const grouped = new Map();
+  for (const file of tests) {
+    const name = isPure(file) && !long.test(file) ? `${file.split("/")[1]}.pure` : file.replace(/^test\//, "").replaceAll("/", ".").replace(/\.test\.ts$/, "");
+    grouped.set(name, [...(grouped.get(name) ?? []), file]);
+  }
+  const entries = [...grouped].map(([name, members]) => {
+    writeFileSync(`${sources}/${name}.ts`, members.map((file) => `import ${JSON.stringify(resolve(file))};\n`).join(""));
+    return `${sources}/${name}.ts`;
+  });
+  await build({
+    entryPoints: entries, outdir: folder, outExtension: { ".js": ".mjs" }, bundle: true, splitting: true, platform: "node", target: "node20", format: "esm",
+    packages: "external", sourcemap: true, logLevel: "warning", plugins: [ownUrls],
+  });
+  return [...grouped.keys()].map((name) => `${folder}/${name}.mjs`);
+}
+
+function run(programs) {
+  const atOnce = kind === "lab" ? Number(process.env.LABS_AT_ONCE ?? 1) : availableParallelism();
+  const reporter = process.env.TEST_REPORTER === undefined ? [] : [`--test-reporter=${process.env.TEST_REPORTER}`];
+  const child = spawn(process.execPath, ["--enable-source-maps", "--test", `--test-concurrency=${atOnce}`, ...reporter, ...programs], { stdio: "inherit" });
+  return new Promise((done) => child.once("exit", (code) => { done(code ?? 1); }));
+}
+
+/** Of runs that were killed. */
+function removeStale(parent) {
+  if (!existsSync(parent)) return;
+  for (const pid of readdirSync(parent)) if (!existsSync(`/proc/${pid}`)) rmSync(join(parent, pid), { recursive: true, force: true });
+}
+
+function fail(message) {
+  console.error(message);
+  process.exit(2);
+}
