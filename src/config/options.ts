@@ -82,7 +82,7 @@ export const globalsOptions = {
 export const upstreamOptions = {
   enabled: option("enabled", flag, true, "0 = this upstream is not dialled"),
   host: optional("host", host, "name or address that the router dials"),
-  port: option("port", port, 4647, "RFC 9066 §6.1: 4647 is dots-call-home"),
+  port: option("port", port, 4647, "agreed with the upstream; 4647 is only our default: RFC 9132 §3 has 4646 for the other direction, RFC 9066 assigns none"),
   transport: option("transport", oneOf("udp", "tcp", "auto"), "auto", "auto = Happy Eyeballs, RFC 9132 §4.3"),
   auth: option("auth", oneOf("psk", "certificate"), "psk", "pre-shared key or mutual certificates"),
   pskIdentity: optional("psk_identity", line(128, "PSK identity"), "how the router names itself"), // RFC 4279 §5.4

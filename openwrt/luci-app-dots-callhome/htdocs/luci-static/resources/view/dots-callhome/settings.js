@@ -90,7 +90,7 @@ return view.extend({
 		o.datatype = 'host';
 		o.placeholder = 'dots.isp.example';
 		o.rmempty = false;
-		o = s.option(form.Value, 'port', _('Port'), _('4647 unless your provider says otherwise.'));
+		o = s.option(form.Value, 'port', _('Port'), _('Your provider names it. The default is 4647.'));
 		o.datatype = 'port';
 		o.placeholder = '4647';
 		choice(s.option(form.ListValue, 'transport', _('Way'), _('Automatic takes what answers first.')), [ [ 'auto', _('Automatic') ], [ 'udp', _('DTLS over UDP') ], [ 'tcp', _('TLS over TCP') ] ], 'auto');
