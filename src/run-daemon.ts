@@ -136,7 +136,7 @@ export async function runDaemon(version: string, dtls: DtlsModule, first: Loaded
   );
 
   const openUpstream = (config: UpstreamConfig, credentials: DtlsCredentials): Upstream => startUpstream(
-    { name: config.name, host: config.host, requestRate: loaded.config.requestRate },
+    { name: config.name, host: config.host, requestRate: loaded.config.requestRate, mostMitigations: () => loaded.config.maxMitigations },
     {
       clock: steadyClock, wallTime: () => clock.now(),
       dial: openDial(dtls, {

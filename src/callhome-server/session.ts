@@ -9,7 +9,7 @@ import { createStreamEndpoint } from "./coap/stream-endpoint.ts";
 import { diagnosticResponse, type CoapRequest, type CoapResponse } from "./coap/request.ts";
 import type { DotsService, MitigationService, Redirection } from "./dots/dots-service.ts";
 import { configMaxAge, configResource } from "./dots/handlers/handle-config.ts";
-import { mitigationResource } from "./dots/handlers/handle-mitigate.ts";
+import { concernsMitigation } from "./dots/handlers/handle-mitigate.ts";
 import { HeartbeatBody } from "./dots/messages.ts";
 import { createObservers } from "./dots/observers.ts";
 import { serveDots } from "./dots/serve-dots.ts";
@@ -32,6 +32,8 @@ export interface SessionOptions {
   readonly upstream: string;
   /** Requests a second before 5.03. */
   readonly requestRate: number;
+  /** Resources that the peer may observe at the same time. */
+  mostObservers(): number;
   readonly mitigating: boolean;
   readonly transport: "udp" | "tcp";
   /** Seconds between heartbeats that the path has been found to allow, as is known now. */
@@ -86,6 +88,12 @@ export function openSession(options: SessionOptions, ports: SessionPorts, mitiga
 
   const service: DotsService = {
     ...mitigations,
+    async request(read, ifMatch) {
+      const admission = await mitigations.request(read, ifMatch);
+      // The list of the client's mitigations has one more: its observers hear of that behind the answer.
+      if (admission.is === "created") clock.after(0, () => { changed(admission.mitigation); });
+      return admission;
+    },
     upstream: options.upstream,
     sessionConfig: () => config,
     longestHeartbeat: () => options.longestHeartbeat(),
@@ -134,10 +142,14 @@ export function openSession(options: SessionOptions, ports: SessionPorts, mitiga
   const io = { transmit, clock, randomBytes: (count: number) => ports.randomBytes(count) };
   const endpoint = options.transport === "tcp" ? createStreamEndpoint(io, endpointEvents) : createDatagramEndpoint({ ...io, transmission }, endpointEvents);
   const blockwise = createBlockwise(clock, () => endpoint.largestPayload());
-  const observers = createObservers(clock, ({ token, path, query }, response) => {
+  const observers = createObservers(clock, ({ token, path, query, block2 }, response) => {
     ports.trace(`notification ${response.code}`);
-    endpoint.notify(token, blockwise.split(downloadKey(method.get, path, query), response));
-  }, withinProbingRate);
+    endpoint.notify(token, blockwise.split(downloadKey(method.get, path, query), response, block2));
+  }, () => options.mostObservers(), withinProbingRate);
+
+  function changed({ request }: Mitigation): void {
+    observers.changed((resource) => concernsMitigation(resource, request));
+  }
 
   function transmission(): TransmissionParameters {
     const { ackTimeout, ackRandomFactor, maxRetransmit } = parameters();
@@ -197,9 +209,7 @@ export function openSession(options: SessionOptions, ports: SessionPorts, mitiga
   scheduleTick();
   return {
     receive: (message) => { endpoint.receive(message); },
-    mitigationChanged: ({ request }) => {
-      observers.changed((resource) => resource === mitigationResource(request.cuid));
-    },
+    mitigationChanged: changed,
     setMitigating(next) {
       if (next === mitigating) return;
       mitigating = next;

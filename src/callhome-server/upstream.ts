@@ -64,6 +64,8 @@ export interface UpstreamOptions {
   readonly name: string;
   readonly host: string;
   readonly requestRate: number;
+  /** Of its own, at the same time. */
+  mostMitigations(): number;
 }
 
 export interface UpstreamStatus {
@@ -183,7 +185,11 @@ export function startUpstream(options: UpstreamOptions, ports: UpstreamPorts, mi
     if (suspectedGap !== undefined && channel.transport === "udp") path = shortenPath(path, suspectedGap, clock.now());
     suspectedGap = undefined;
     const session = openSession(
-      { upstream: options.name, requestRate: options.requestRate, mitigating, transport: channel.transport, longestHeartbeat: () => longestAllowed(path, clock.now()) },
+      {
+        upstream: options.name, requestRate: options.requestRate, mitigating, transport: channel.transport,
+        mostObservers: () => options.mostMitigations() + 2, // the list of all, and the configuration
+        longestHeartbeat: () => longestAllowed(path, clock.now()),
+      },
       {
         clock,
         wallTime: () => ports.wallTime(),

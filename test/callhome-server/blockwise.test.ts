@@ -31,12 +31,14 @@ test("the option's value: every size, and what is malformed (RFC 7959 §2.2)", (
   for (let exponent = 0; exponent < 7; exponent++) {
     for (const [number, more] of [[0, true], [1, false], [15, true], [0xf_ffff, false]] as const) {
       const value = { number, more, size: 16 << exponent };
-      assert.deepEqual(readBlock(uintOption(27, blockValue(value))), value);
+      assert.deepEqual(readBlock(uintOption(27, blockValue(value)), false), value);
     }
   }
-  assert.deepEqual(readBlock({ number: 27, value: new Uint8Array(0) }), block(0, false, 16));
-  assert.equal(readBlock(uintOption(27, 7)), undefined, "the reserved size");
-  assert.equal(readBlock({ number: 27, value: new Uint8Array(4) }), undefined, "too long");
+  assert.deepEqual(readBlock({ number: 27, value: new Uint8Array(0) }, false), block(0, false, 16));
+  assert.equal(readBlock(uintOption(27, 7), false), undefined, "the reserved size");
+  assert.equal(readBlock({ number: 27, value: new Uint8Array(4) }, true), undefined, "too long");
+  const several = { number: 3, more: true, size: 1_024, bert: true } as const;
+  assert.deepEqual(readBlock(uintOption(27, blockValue(several)), true), several, "over a stream, BERT (RFC 8323 §6)");
 });
 
 test("an upload: 2.31 for each block but the last, which is answered as the whole", async () => {
@@ -136,15 +138,66 @@ test("over a stream what fits into the peer's messages is sent whole", async () 
   assert.deepEqual(asked?.block2, block(0, true, 512), "unless it asks for blocks");
 });
 
-test("downloads are forgotten after a while, the oldest of too many, and those that never were", async () => {
-  const { answer, clock } = underTest();
-  assert.equal((await answer(get(block(1, false, 1_024))))?.code, "4.08");
+test("a block that is asked for first is served from the state that is now, and observes nothing (RFC 7959 §2.4, §3.4)", async () => {
+  const { answer, served } = underTest();
+  const second = await answer({ ...get(block(1, false, 1_024)), observe: 0 }, { ...long, observe: 3 });
+  assert.deepEqual([second?.block2, second?.payload, second?.observe, served[0]?.observe], [block(1, true, 1_024), filled(1_024, 1_024), undefined, undefined]);
+  assert.deepEqual((await answer(get(block(2, false, 1_024))))?.etag, second?.etag, "the others from the same state");
+  assert.equal(served.length, 1);
+  assert.equal((await answer(get(block(1, false, 16), ["small"]), { code: "2.05", payload: filled(20) }))?.payload?.length, 4);
+  assert.equal((await answer(get(block(7, false, 1_024), ["b"]), long))?.code, "4.00", "there is no such block");
+  assert.equal((await answer(get(block(1, false, 1_024), ["c"]), { code: "4.04", payload: filled(9) }))?.code, "4.04");
+  assert.equal((await answer(request({ block2: block(1, false, 1_024) })))?.code, "4.08", "a PUT is not made for the sake of its answer's middle");
+});
+
+test("downloads are forgotten after a while, and the oldest of too many: then the state is that of now", async () => {
+  const { answer, clock, served } = underTest();
   await answer(get(), long);
   await clock.advance(61_000);
-  assert.equal((await answer(get(block(1, false, 1_024))))?.code, "4.08");
+  await answer(get(block(1, false, 1_024)), long);
+  assert.equal(served.length, 2);
   for (let path = 0; path < 5; path++) await answer(get(undefined, [`p${path}`]), long);
-  assert.equal((await answer(get(block(1, false, 1_024), ["p0"])))?.code, "4.08");
-  assert.equal((await answer(get(block(1, false, 1_024), ["p4"])))?.code, "2.05");
+  const before = served.length;
+  await answer(get(block(1, false, 1_024), ["p4"]), long);
+  assert.equal(served.length, before);
+  await answer(get(block(1, false, 1_024), ["p0"]), long);
+  assert.equal(served.length, before + 1);
+});
+
+test("a notification that intervenes leaves the blocks that follow those of the state that the first was of; then its own follow", async () => {
+  const { blockwise, answer, served } = underTest();
+  const first = await answer(get(), long);
+  const notified = blockwise.split(downloadKey(method.get, ["a"], []), { ...long, payload: filled(2_500, 7), observe: 4 });
+  const rest = [await answer(get(block(1, false, 1_024))), await answer(get(block(2, false, 1_024)))];
+  assert.deepEqual(rest.map((each) => each?.payload), [filled(1_024, 1_024), filled(452, 2_048)]);
+  assert.ok(rest.every((each) => Buffer.from(each?.etag ?? []).equals(first?.etag ?? Buffer.alloc(0))));
+  assert.deepEqual((await answer(get(block(2, false, 1_024))))?.etag, first?.etag, "the last block again: its answer was lost");
+  const its = [await answer(get(block(1, false, 1_024))), await answer(get(block(2, false, 1_024)))];
+  assert.deepEqual(its.map((each) => each?.payload), [filled(1_024, 7 + 1_024), filled(452, 7 + 2_048)]);
+  assert.ok(its.every((each) => Buffer.from(each?.etag ?? []).equals(notified.etag ?? Buffer.alloc(0))));
+  assert.equal(served.length, 1);
+});
+
+test("notifications have the block size of the observing GET (RFC 7959 §2.6)", () => {
+  const { blockwise } = underTest();
+  const notified = blockwise.split("a", { ...long, payload: filled(300), observe: 3 }, block(0, false, 128));
+  assert.deepEqual([notified.block2, notified.payload?.length, notified.size2], [block(0, true, 128), 128, 300]);
+});
+
+test("BERT (RFC 8323 §6): several blocks in a message, both ways, numbered in units of 1,024", async () => {
+  const bert = (number: number, more: boolean): Block => ({ number, more, size: 1_024, bert: true });
+  const { answer, served } = underTest(3_000);
+  assert.deepEqual(await answer(request({ block1: bert(0, true), payload: filled(4_096) })), { code: "2.31", block1: bert(0, true) });
+  assert.deepEqual(await answer(request({ block1: bert(4, true), payload: filled(1_024) })), { code: "2.31", block1: bert(4, true) });
+  assert.deepEqual(await answer(request({ block1: bert(5, false), payload: filled(3_000) })), { code: "2.04", block1: bert(5, false) });
+  assert.equal(served[0]?.payload.length, 8_120);
+  assert.equal((await answer(request({ block1: bert(0, true), payload: filled(1_500) })))?.code, "4.08", "a part of a block");
+  const body = { ...long, payload: filled(5_000) };
+  const parts = [await answer(get(bert(0, false)), body), await answer(get(bert(2, false))), await answer(get(bert(4, false)))];
+  assert.deepEqual(parts.map((each) => each?.block2), [bert(0, true), bert(2, true), bert(4, false)]);
+  assert.deepEqual(Uint8Array.from(parts.flatMap((each) => [...each?.payload ?? []])), filled(5_000));
+  const tiny = await underTest(600).answer(get(bert(1, false)), body);
+  assert.deepEqual(tiny?.block2, block(2, true, 512), "a peer that takes less gets less");
 });
 
 test("a notification's rest is fetched by a GET of its resource (§3.4); the silence of a handler stays silence", async () => {

@@ -42,7 +42,7 @@ export function sessionUnderTest(options: { readonly mitigating?: boolean; reado
   const under: SessionUnderTest = {
     clock, over: [], failures: [], redirected: [], mitigations: [], service: {},
     session: openSession(
-      { upstream: "isp", requestRate: options.requestRate ?? 20, mitigating: options.mitigating ?? false, transport: "udp", longestHeartbeat: () => 240 },
+      { upstream: "isp", requestRate: options.requestRate ?? 20, mostObservers: () => 258, mitigating: options.mitigating ?? false, transport: "udp", longestHeartbeat: () => 240 },
       {
         clock, wallTime: () => clock.now(),
         randomBytes: (count) => { random += 1; return Uint8Array.from({ length: count }, (_, at) => (random >> (8 * at)) & 0xff); },

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { optionNumber } from "../../src/callhome-server/coap/options.ts";
+import { optionNumber, uintOption } from "../../src/callhome-server/coap/options.ts";
 import { encodeDatagram, method } from "../../src/callhome-server/coap/message.ts";
 import { dropping, pending, requested } from "../policy/samples.ts";
 import { configBody, configPath, sessionUnderTest } from "./session-under-test.ts";
-import { bytes, leastScope, mitigation, optionOf, plain, text } from "./wire.ts";
+import { bytes, hex, leastScope, mitigation, optionOf, plain, text } from "./wire.ts";
 
 const mine = ".well-known/dots/mitigate/cuid=dz6pHjaADkaFTbjr0JGBpw";
 const put = { payload: mitigation(leastScope) };
@@ -189,6 +189,47 @@ test("observers are told of a change, and with each heartbeat while mitigating",
   await target.beat();
   await target.clock.advance(30_000);
   assert.deepEqual(of(target.answers().filter(({ code }) => code === "2.05")), [["NON", "2.05", 3, 2], ["NON", "2.05", 4, 2]], "with the heartbeats at 0 s, in the gap, and 30 s");
+});
+
+test("a change of one mitigation is told to its own observers and to those of the list, not to its siblings'", async () => {
+  const target = sessionUnderTest();
+  target.mitigations = [pending, { ...dropping, request: requested({ mid: 57 }) }];
+  for (const [token, path] of [["01", `${mine}/mid=56`], ["02", `${mine}/mid=57`], ["03", mine]] as const) await target.say("0.01", path, { observe: 0, token });
+  target.answers();
+  target.session.mitigationChanged({ ...dropping, request: requested({ mid: 57 }) });
+  await target.clock.advance(20_000);
+  assert.deepEqual(target.answers().map(({ token }) => hex(token)), ["02", "03"]);
+});
+
+test("as many mitigations as there may be can be observed", async () => {
+  const target = sessionUnderTest({ requestRate: 1_000 });
+  target.mitigations = Array.from({ length: 256 }, (_, mid) => ({ ...pending, request: requested({ mid }) }));
+  for (let mid = 0; mid < 256; mid++) await target.say("0.01", `${mine}/mid=${mid}`, { observe: 0, token: mid.toString(16).padStart(4, "0") });
+  await target.say("0.01", mine, { observe: 0, token: "ffff" });
+  await target.say("0.01", configPath, { observe: 0, token: "fffe" });
+  assert.ok(target.answers().every((message) => optionOf(message, optionNumber.observe) === 1));
+});
+
+test("a creation is told to the observers of the list, behind its answer", async () => {
+  const target = sessionUnderTest();
+  target.mitigations = [pending];
+  await target.say("0.01", mine, { observe: 0, token: "03" });
+  target.answers();
+  await target.say("0.03", `${mine}/mid=57`, { ...put, token: "04" });
+  await target.clock.advance(0);
+  assert.deepEqual(target.answers().map(({ code, token }) => `${code} ${hex(token)}`), ["2.01 04", "2.05 03"]);
+  target.service.request = () => Promise.resolve({ is: "refreshed", mitigation: pending });
+  await target.say("0.03", `${mine}/mid=57`, { ...put, token: "05" });
+  await target.clock.advance(10_000);
+  assert.deepEqual(target.answers().map(({ code }) => code), ["2.04"], "a refresh changes nothing that it did not ask for");
+});
+
+test("a notification comes in blocks of the size that the observing GET asked for (RFC 7959 §2.6)", async () => {
+  const target = sessionUnderTest();
+  target.mitigations = Array.from({ length: 20 }, (_, mid) => ({ ...dropping, request: requested({ mid }) }));
+  await target.say("0.01", mine, { observe: 0, options: [uintOption(optionNumber.block2, 2)] });
+  target.session.mitigationChanged(dropping);
+  assert.deepEqual(target.answers().map((message) => [message.payload.length, optionOf(message, optionNumber.block2)]), [[64, 0x0a], [64, 0x0a]]);
 });
 
 test("a reset of a notification ends the observation", async () => {

@@ -35,7 +35,7 @@ export function upstreamUnderTest(): UpstreamUnderTest {
   const states: UpstreamStatus["state"][] = [];
   const log: string[] = [];
   const upstream = startUpstream(
-    { name: "isp", host: "dots.isp.example", requestRate: 20 },
+    { name: "isp", host: "dots.isp.example", requestRate: 20, mostMitigations: () => 256 },
     {
       clock, wallTime: () => clock.now(), random: () => 0.5, randomBytes: (count) => new Uint8Array(count).fill(7),
       log: (level, message) => { log.push(`${level} ${message}`); },

@@ -13,7 +13,7 @@ const captured = {
   heartbeat: "a11831a11833f5",
 } as const;
 const mitigate = [".well-known", "dots", "mitigate", "cuid=dz6pHjaADkaFTbjr0JGBpw"];
-/** Q-Block2 (RFC 9177), a critical option that go-dots' shipped configuration puts into every GET. */
+/** Q-Block2 (RFC 9177), a critical option that go-dots' shipped configuration puts into every GET; without it go-dots asks as others do. */
 const qBlock2 = { number: 31, hex: "09" };
 const nonConfirmable = { method: "PUT", confirmable: false, "token-hex": "0123456789abcdef" };
 
@@ -47,8 +47,11 @@ for (const transport of ["udp", "tcp"] as const)
       assert.deepEqual([answer.code, answer.diagnostic], ["4.00", "source-prefix is not ours"]);
     });
 
-    it("a GET with Observe and Q-Block2", async () => {
-      const answer = await request({ method: "GET", confirmable: false, path: [...mitigate, "mid=123"], options: [{ number: 6, hex: "" }, qBlock2], "token-hex": "1123456789abcdef", "content-format": null });
+    it("a GET with Observe; with Q-Block2 it is refused, which says that there is no Q-Block here", async () => {
+      const get = (options: readonly object[]): ReturnType<Peer["ask"]> =>
+        request({ method: "GET", confirmable: false, path: [...mitigate, "mid=123"], options: [{ number: 6, hex: "" }, ...options], "token-hex": "1123456789abcdef", "content-format": null });
+      assert.equal((await get([qBlock2])).code, "4.02");
+      const answer = await get([]);
       assert.equal(answer.code, "2.05", answer.diagnostic);
       assert.equal(scopeOf(answer).mid, 123);
       assert.notEqual(answer.observe, undefined);
@@ -67,7 +70,7 @@ for (const transport of ["udp", "tcp"] as const)
       const path = [".well-known", "dots", "config", "sid=234"];
       const answer = await request({ method: "PUT", confirmable: true, path, "payload-hex": captured.config, "token-hex": "3123456789abcdef" });
       assert.equal(answer.code, "2.01", answer.diagnostic);
-      const config = await request({ method: "GET", confirmable: true, path, options: [qBlock2], "content-format": null });
+      const config = await request({ method: "GET", confirmable: true, path, "content-format": null });
       const sets = (config.body as { "signal-config": Record<string, Record<string, Record<string, number>>> })["signal-config"];
       assert.deepEqual([sets["mitigating-config"], sets["idle-config"]].map((set) => ["ack-timeout", "ack-random-factor"].map((name) => set?.[name]?.["current-value-decimal"])), [[20.5, 1.5], [15.5, 1.5]]);
       assert.deepEqual(["heartbeat-interval", "missing-hb-allowed", "max-retransmit"].map((name) => sets["mitigating-config"]?.[name]?.["current-value"]), [50, 3, 7]);

@@ -36,14 +36,21 @@ export interface CoapResponse {
   readonly size2?: number;
 }
 
-/** Critical options that are understood; Q-Block2 comes in GETs of go-dots and asks for nothing that a datagram cannot hold. */
+/** Critical options that are understood. Q-Block1 and Q-Block2 are not: a client takes that for their absence (RFC 9177 §4.1). */
 const understood: ReadonlySet<number> = new Set([
   optionNumber.ifMatch, optionNumber.uriHost, optionNumber.uriPort, optionNumber.uriPath, optionNumber.uriQuery, optionNumber.accept,
-  optionNumber.block1, optionNumber.block2, optionNumber.qBlock2,
+  optionNumber.block1, optionNumber.block2,
 ]);
 
-/** Reads a request's options; a code and a diagnostic text where they cannot be processed (RFC 7252 §5.4.1). */
-export function readRequest(message: CoapContent): CoapRequest | { readonly refused: CoapResponse } {
+const proxying: ReadonlySet<number> = new Set([optionNumber.proxyUri, optionNumber.proxyScheme]);
+
+/**
+ * Reads a request's options; a code and a diagnostic text where they cannot be processed (RFC 7252 §5.4.1). `overStream`: whether it came over
+ * TCP, where blocks may come several at a time (RFC 8323 §6).
+ */
+export function readRequest(message: CoapContent, overStream = false): CoapRequest | { readonly refused: CoapResponse } {
+  // RFC 7252 §5.10.2: "An endpoint … unable or unwilling to act as proxy … MUST cause the return of a 5.05".
+  if (message.options.some(({ number }) => proxying.has(number))) return { refused: diagnosticResponse("5.05", "this is no proxy") };
   const unknown = message.options.find((option) => isCritical(option.number) && !understood.has(option.number));
   if (unknown) return { refused: diagnosticResponse("4.02", `unknown critical option ${String(unknown.number)}`) };
   const path = readTexts(message.options, optionNumber.uriPath);
@@ -53,7 +60,7 @@ export function readRequest(message: CoapContent): CoapRequest | { readonly refu
   const accepts = message.options.filter((option) => option.number === optionNumber.accept);
   if (accepts.length > 1 || accepts.some((option) => option.value.length > 2)) return { refused: diagnosticResponse("4.02", "Accept must come once, with at most 2 bytes") };
   const [block1, block2] = [optionNumber.block1, optionNumber.block2].map((number) => message.options.find((option) => option.number === number));
-  const blocks = { block1: block1 && readBlock(block1), block2: block2 && readBlock(block2) };
+  const blocks = { block1: block1 && readBlock(block1, overStream), block2: block2 && readBlock(block2, overStream) };
   if ((block1 && !blocks.block1) || (block2 && !blocks.block2)) return { refused: diagnosticResponse("4.02", "malformed block option") };
   return {
     code: message.code,

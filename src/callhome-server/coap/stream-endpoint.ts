@@ -59,7 +59,7 @@ export function createStreamEndpoint(io: StreamIo, events: EndpointEvents): Coap
   };
 
   const answer = async (message: CoapContent): Promise<void> => {
-    const read = readRequest(message);
+    const read = readRequest(message, true);
     const response = "refused" in read ? read.refused : await events.request(read);
     if (response && !isClosed()) send(responseContent(message.token, response));
   };

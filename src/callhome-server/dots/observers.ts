@@ -1,6 +1,7 @@
 import type { Clock, Instant } from "../../model/time.ts";
+import type { Block } from "../coap/block.ts";
 import { tokenKey } from "../coap/message.ts";
-import { diagnosticResponse, type CoapResponse } from "../coap/request.ts";
+import { diagnosticResponse, type CoapRequest, type CoapResponse } from "../coap/request.ts";
 
 /** What an observer watches; `represent` makes the notification's content at the moment of sending, undefined = there is nothing any more. */
 export interface Observation {
@@ -9,6 +10,8 @@ export interface Observation {
   /** Of the GET that registered it. */
   readonly path: readonly string[];
   readonly query: readonly string[];
+  /** The size of blocks that it wants. */
+  readonly block2?: Block | undefined;
   represent(): { readonly response: CoapResponse; readonly final: boolean } | undefined;
 }
 
@@ -27,20 +30,24 @@ export interface Observers {
 
 /** RFC 9132 §4.4.2.1: no more than one notification every 3 seconds to a peer without an RTT estimate, whatever it observes. */
 const minimumGap = 3_000;
-const maxObservations = 16;
+/** Longer queries than any that means something are not kept, be they as many as there may be. */
+const longestQuery = 64;
 /** RFC 7641 §4.2: what is gone is told by an error, without Observe, and not told again. */
 const gone = diagnosticResponse("4.04", "there is nothing to observe any more");
 
 interface Registered {
   readonly observation: Observation;
   sequence: number;
-  /** Has something to hear. */
-  due: boolean;
+  /** What it has to hear: that something has changed, or the same again. */
+  due: "change" | "repeat" | null;
 }
 
-/** The observers of one session (RFC 7641); they end with it. Nothing is sent before `notBefore`, while that lies ahead. */
+/**
+ * The observers of one session (RFC 7641), `most` of them; they end with it. Nothing is sent before `notBefore`, while that lies ahead.
+ * As each notification takes its three seconds, changes come before repetitions.
+ */
 export function createObservers(
-  clock: Clock, notify: (observation: Observation, response: CoapResponse) => void, notBefore: () => Instant = () => -Infinity,
+  clock: Clock, notify: (observation: Observation, response: CoapResponse) => void, most: () => number, notBefore: () => Instant = () => -Infinity,
 ): Observers {
   const registered = new Map<string, Registered>();
   let lastSent: Instant = -Infinity;
@@ -50,7 +57,7 @@ export function createObservers(
     const key = tokenKey(entry.observation.token);
     registered.delete(key);
     const content = entry.observation.represent();
-    entry.due = false;
+    entry.due = null;
     entry.sequence += 1;
     lastSent = clock.now();
     if (content && !content.final) registered.set(key, entry); // behind the others: each has its turn
@@ -58,7 +65,8 @@ export function createObservers(
   };
 
   const sendNext = (): void => {
-    const next = [...registered.values()].find((entry) => entry.due);
+    const waiting = [...registered.values()];
+    const next = waiting.find(({ due }) => due === "change") ?? waiting.find(({ due }) => due === "repeat");
     if (!next) return;
     const wait = Math.max(Math.min(minimumGap, lastSent + minimumGap - clock.now()), notBefore() - clock.now());
     if (wait > 0) {
@@ -73,8 +81,8 @@ export function createObservers(
     sendNext();
   };
 
-  const mark = (concerns: (resource: string) => boolean): void => {
-    for (const entry of registered.values()) entry.due ||= concerns(entry.observation.resource);
+  const mark = (due: "change" | "repeat", concerns: (resource: string) => boolean): void => {
+    for (const entry of registered.values()) if (entry.due !== "change" && concerns(entry.observation.resource)) entry.due = due;
     if (!cancel) sendNext();
   };
 
@@ -82,24 +90,30 @@ export function createObservers(
     add(observation) {
       const key = tokenKey(observation.token);
       const before = registered.get(key);
-      if (!before && registered.size >= maxObservations) return undefined;
+      if (!before && registered.size >= most()) return undefined;
+      if (observation.query.join("&").length > longestQuery) return undefined;
       // The answer to the registration is the first notification.
-      const entry: Registered = { observation, sequence: (before?.sequence ?? 0) + 1, due: false };
+      const entry: Registered = { observation, sequence: (before?.sequence ?? 0) + 1, due: null };
       registered.set(key, entry);
       return entry.sequence;
     },
     remove: (token) => { registered.delete(tokenKey(token)); },
-    changed: mark,
+    changed: (concerns) => { mark("change", concerns); },
     heard() {
       cancel?.();
       cancel = undefined;
       sendNext();
     },
-    repeat: () => { mark(() => true); },
+    repeat: () => { mark("repeat", () => true); },
     close() {
       cancel?.();
       cancel = undefined;
       registered.clear();
     },
   };
+}
+
+/** What a GET that observes says of the notifications that it wants. */
+export function observationOf({ token, path, query, block2 }: CoapRequest): Pick<Observation, "token" | "path" | "query" | "block2"> {
+  return { token, path, query, block2 };
 }

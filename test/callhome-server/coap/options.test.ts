@@ -23,7 +23,7 @@ test("every uint comes back", () => {
 
 test("critical are the odd numbers (RFC 7252 §5.4.6)", () => {
   const critical = Object.entries(optionNumber).filter(([, number]) => isCritical(number)).map(([name]) => name);
-  assert.deepEqual(critical, ["ifMatch", "uriHost", "ifNoneMatch", "uriPort", "uriPath", "uriQuery", "accept", "qBlock1", "block2", "block1", "qBlock2"]);
+  assert.deepEqual(critical, ["ifMatch", "uriHost", "ifNoneMatch", "uriPort", "uriPath", "uriQuery", "accept", "qBlock1", "block2", "block1", "qBlock2", "proxyUri", "proxyScheme"]);
 });
 
 test("options are written in the order of their numbers; those of one number keep theirs", () => {

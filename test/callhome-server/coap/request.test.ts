@@ -17,8 +17,8 @@ test("a request's options, read", () => {
 
 const refused: readonly [what: string, options: CoapOption[], diagnostic: RegExp][] = [
   ["If-None-Match", [{ number: 5, value: bytes("") }], /option 5/],
-  ["Proxy-Uri", [textOption(35, "coap://x")], /option 35/],
   ["Q-Block1", [uintOption(19, 0)], /option 19/],
+  ["Q-Block2, which go-dots' shipped configuration puts into its GETs", [uintOption(31, 9)], /option 31/],
   ["an unassigned critical option", [{ number: 65_001, value: bytes("") }], /option 65001/],
   ["Uri-Path that is not UTF-8", [{ number: optionNumber.uriPath, value: bytes("c328") }], /UTF-8/],
   ["Uri-Path of 256 bytes", [textOption(optionNumber.uriPath, "x".repeat(256))], /255/],
@@ -37,11 +37,25 @@ for (const [what, options, diagnostic] of refused) {
   });
 }
 
+for (const [what, number, value] of [["Proxy-Uri", 35, "coap://x"], ["Proxy-Scheme", 39, "coap"]] as const) {
+  test(`5.05: ${what} (RFC 7252 §5.10.2)`, () => {
+    const got = read([textOption(number, value)]);
+    assert.ok("refused" in got);
+    assert.equal(got.refused.code, "5.05");
+  });
+}
+
+test("the reserved block size is BERT over a stream", () => {
+  const asked = decoded(request("0.01", "a", { options: [uintOption(23, 7)] }));
+  assert.ok("refused" in readRequest(asked));
+  const got = readRequest(asked, true);
+  assert.deepEqual("block2" in got && got.block2, { number: 0, more: false, size: 1_024, bert: true });
+});
+
 const passed: readonly [what: string, options: CoapOption[]][] = [
   ["Hop-Limit, elective", [uintOption(16, 9)]],
   ["an unassigned elective option", [{ number: 65_002, value: bytes("00112233445566778899") }]],
   ["Uri-Host and Uri-Port", [textOption(3, "dots.example"), uintOption(7, 4646)]],
-  ["Q-Block2, as go-dots sends it", [uintOption(31, 9)]],
   ["Block2, first block", [uintOption(23, 6)]],
   ["a Content-Format of 5 bytes: elective, as if it were not there", [{ number: 12, value: bytes("000000010f") }]],
 ];

@@ -29,7 +29,7 @@ export interface FakeService {
 export function fakeService(): FakeService {
   const clock = fakeClock();
   const notified: CoapResponse[] = [];
-  const observers = createObservers(clock, (_, response) => { notified.push(response); });
+  const observers = createObservers(clock, (_, response) => { notified.push(response); }, () => 16);
   let config: SessionConfig = defaultSessionConfig();
   const fake: FakeService = {
     clock, observers, notified, asked: [], withdrawn: [], heard: [], redirected: [],

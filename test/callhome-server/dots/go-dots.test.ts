@@ -32,7 +32,10 @@ for (const message of sent) {
       type: message.type, ifMatch: message.if_match !== undefined, options,
       ...(message.payload === undefined ? {} : { payload: bytes(message.payload) }), ...(message.cf === undefined ? {} : { format: message.cf }),
     }));
-    if (message.what.startsWith("efficacy")) {
+    if (message.options?.["31"] !== undefined) {
+      // RFC 9177 §4.1: that is how it learns that there is no Q-Block here.
+      assert.equal(response?.code, "4.02");
+    } else if (message.what.startsWith("efficacy")) {
       // It was meant for a base DOTS server: without source-prefix no call home request is complete (RFC 9066 §5.3.1).
       assert.deepEqual([response?.code, Buffer.from(response?.payload ?? []).toString()], ["4.00", "source-prefix is missing"]);
     } else assert.equal(response?.code, message.what.startsWith("heartbeat") ? "2.04" : expected[message.code]);

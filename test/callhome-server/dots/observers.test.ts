@@ -20,7 +20,7 @@ function watched(): Watched {
   let log: string[] = [];
   const observers = createObservers(clock, ({ token }, { code, observe, maxAge }) => {
     log.push(`${(clock.now() - start) / 1000} ${hex(token)} ${code} ${observe ?? "-"} ${maxAge ?? "-"}`);
-  });
+  }, () => 16);
   return {
     observers, clock, state,
     told() {
@@ -145,7 +145,42 @@ test("who is removed while a notification waits gets none", () => {
   assert.deepEqual(told(), ["0 01 2.05 2 1"]);
 });
 
-test("16 observers, and no more; a known one can always come again", () => {
+test("changes come before repetitions: with 16 observers the one that changed waits for no other", () => {
+  const { observers, clock, state, watch, told } = watched();
+  for (let token = 1; token <= 16; token++) {
+    state.set(`r${token}`, { value: token });
+    watch(token.toString(16).padStart(2, "0"), `r${token}`);
+  }
+  observers.repeat();
+  clock.skip(1_000);
+  observers.changed((resource) => resource === "r16");
+  clock.skip(5_000);
+  assert.deepEqual(told(), ["0 01 2.05 2 1", "3 10 2.05 2 16", "6 02 2.05 2 2"]);
+  observers.repeat();
+  clock.skip(60_000);
+  assert.equal(told().length, 16, "each of the others has its turn");
+});
+
+test("what has changed and is repeated meanwhile is told once", () => {
+  const { observers, clock, state, watch, told } = watched();
+  state.set("a", { value: 1 });
+  watch("01", "a");
+  observers.changed(everything);
+  observers.repeat();
+  observers.changed(everything);
+  observers.repeat();
+  clock.skip(10_000);
+  assert.deepEqual(told(), ["0 01 2.05 2 1", "3 01 2.05 3 1"]);
+});
+
+test("a query that is longer than any that means something is not kept", () => {
+  const { observers } = watched();
+  const add = (token: string, query: string): number | undefined =>
+    observers.add({ token: bytes(token), query: [query], resource: "a", path: [], represent: () => undefined });
+  assert.deepEqual([add("01", "c=n"), add("02", "x".repeat(255))], [1, undefined]);
+});
+
+test("as many observers as it may have, and no more; a known one can always come again", () => {
   const { watch, observers } = watched();
   for (let token = 1; token <= 16; token++) assert.equal(watch(token.toString(16).padStart(2, "0"), "a"), 1);
   assert.equal(watch("11", "a"), undefined);
@@ -178,7 +213,7 @@ test("a clock that is set back does not silence it for longer than the gap", () 
   const clock = fakeClock();
   let now = clock.now();
   const said: number[] = [];
-  const observers = createObservers({ now: () => now, after: (delay, callback) => clock.after(delay, callback) }, () => { said.push(now); });
+  const observers = createObservers({ now: () => now, after: (delay, callback) => clock.after(delay, callback) }, () => { said.push(now); }, () => 16);
   observers.add({ token: bytes("01"), resource: "a", path: [], query: [], represent: () => ({ response: { code: "2.05" }, final: false }) });
   observers.changed(everything);
   now -= 1_000_000;

@@ -158,7 +158,7 @@ test("observing a mitigation: registered, told, deregistered", async () => {
   fake.mitigations = [pending];
   assert.equal((await answer("0.01", `${mine}/mid=56`, { observe: 0, token: "0a" }, fake)).observe, 1);
   fake.mitigations = [dropping];
-  fake.observers.changed((resource) => resource === "mitigate/dz6pHjaADkaFTbjr0JGBpw");
+  fake.observers.changed((resource) => resource === "mitigate/dz6pHjaADkaFTbjr0JGBpw/mid=56");
   assert.deepEqual(fake.notified.map(({ code, observe }) => [code, observe]), [["2.05", 2]]);
   const removed = await answer("0.01", `${mine}/mid=56`, { observe: 1, token: "0a" }, fake);
   assert.deepEqual([removed.code, removed.observe], ["2.05", undefined]);

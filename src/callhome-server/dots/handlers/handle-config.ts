@@ -1,6 +1,6 @@
 import { diagnosticResponse, dotsCbor, type CoapRequest, type CoapResponse } from "../../coap/request.ts";
 import type { DotsService } from "../dots-service.ts";
-import type { Observers } from "../observers.ts";
+import { observationOf, type Observers } from "../observers.ts";
 import { readSessionConfig, sessionConfigBody } from "../session-config.ts";
 import type { DotsPath } from "../uri-path.ts";
 
@@ -16,7 +16,7 @@ export function getConfig(service: DotsService, observers: Observers, path: Dots
   });
   if (request.observe === 1) observers.remove(request.token);
   if (request.observe !== 0) return represent();
-  const sequence = observers.add({ token: request.token, path: request.path, query: request.query, resource: configResource, represent: () => ({ response: represent(), final: false }) });
+  const sequence = observers.add({ ...observationOf(request), resource: configResource, represent: () => ({ response: represent(), final: false }) });
   return sequence === undefined ? represent() : { ...represent(), observe: sequence };
 }
 

@@ -1,10 +1,11 @@
+import type { MitigationRequest } from "../../../model/mitigation-request.ts";
 import { isRequested, type Mitigation } from "../../../model/mitigation.ts";
 import { badRequest, type Refusal } from "../../../model/refusal.ts";
 import type { Instant } from "../../../model/time.ts";
 import { diagnosticResponse, dotsCbor, type CoapRequest, type CoapResponse } from "../../coap/request.ts";
 import { acceptedBody, conflictBody, statusBody, type ContentFilter } from "../describe-mitigation.ts";
 import type { DotsService } from "../dots-service.ts";
-import type { Observers } from "../observers.ts";
+import { observationOf, type Observers } from "../observers.ts";
 import { parseMitigation } from "../parse-mitigation.ts";
 import type { DotsPath } from "../uri-path.ts";
 
@@ -42,7 +43,7 @@ export function getMitigation(service: DotsService, observers: Observers, path: 
   if (request.observe === 1) observers.remove(request.token);
   if (!content) return diagnosticResponse("4.04", "no such mitigation");
   if (request.observe !== 0 || content.final) return content.response;
-  const sequence = observers.add({ token: request.token, path: request.path, query: request.query, resource: mitigationResource(cuid), represent });
+  const sequence = observers.add({ ...observationOf(request), resource: mitigationResource(cuid, mid), represent });
   return sequence === undefined ? content.response : { ...content.response, observe: sequence };
 }
 
@@ -59,9 +60,14 @@ function available(mitigations: readonly Mitigation[]): Mitigation[] {
   return [...latest.values()].filter((each) => each.outcome !== "overridden");
 }
 
-/** The name under which a client's mitigations are observed. */
-export function mitigationResource(cuid: string): string {
-  return `mitigate/${cuid}`;
+/** The name under which a client's mitigations are observed: one of them, or all together. */
+export function mitigationResource(cuid: string, mid?: number): string {
+  return mid === undefined ? `mitigate/${cuid}` : `mitigate/${cuid}/mid=${String(mid)}`;
+}
+
+/** Whether a change of this mitigation changes that resource. */
+export function concernsMitigation(resource: string, { cuid, mid }: Pick<MitigationRequest, "cuid" | "mid">): boolean {
+  return resource === mitigationResource(cuid) || resource === mitigationResource(cuid, mid);
 }
 
 export function refusalResponse(refusal: Refusal): CoapResponse {
