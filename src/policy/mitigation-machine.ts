@@ -5,7 +5,7 @@ import type { Policy } from "../model/policy.ts";
 import { conflictCause } from "../model/refusal.ts";
 import { expiresAt, type Instant, type Seconds } from "../model/time.ts";
 import type { Decision } from "./decide.ts";
-import { escalatedAction, proveEffect } from "./proof-of-effect.ts";
+import { escalatedAction, proveEffect, watchTraffic } from "./proof-of-effect.ts";
 import { canTakeBack } from "./refused-by-owner.ts";
 
 /** What can happen to a mitigation. */
@@ -179,6 +179,10 @@ function counted(mitigation: Mitigation, dropped: DropCount, now: Instant): Step
 
 /** The attack must not leave the home any more: if it does, once more and stronger; then the upstream hears that it exceeds us. */
 function proved({ mitigation, effects }: Step, left: DropCount | undefined, policy: Policy, now: Instant): Step {
+  if (left && mitigation.action === "observe" && mitigation.state === "active") {
+    const watched = { ...mitigation, ...watchTraffic(mitigation, left, now) };
+    return { mitigation: watched, effects: watched.status === mitigation.status ? effects : [...effects, "notify-upstream"] };
+  }
   const proof = left && proveEffect(mitigation, left, now);
   if (!proof) return { mitigation, effects };
   const known = { ...mitigation, leak: proof.leak };
@@ -210,8 +214,9 @@ function timePassed(mitigation: Mitigation, policy: Policy, now: Instant): Step 
 
 /** When the attack counts as stopped (status 3) unless packets are dropped before; null if that is not the question. */
 function quietAt(mitigation: Mitigation, policy: Policy): Instant | null {
-  if (mitigation.state !== "active" || mitigation.startedAt === null) return null;
-  if (mitigation.status !== status.inProgress && mitigation.status !== status.mitigated) return null;
+  if (mitigation.state !== "active" || mitigation.status === status.stopped) return null;
+  if (mitigation.action === "observe") return mitigation.leak ? (mitigation.leak.lastAt ?? mitigation.leak.since) + policy.attackStoppedAfterSeconds * 1000 : null;
+  if (mitigation.startedAt === null || mitigation.status === status.exceeded) return null;
   return (mitigation.lastDropAt ?? mitigation.startedAt) + policy.attackStoppedAfterSeconds * 1000;
 }
 

@@ -1,4 +1,4 @@
-import type { Action, DropCount, Leak, Mitigation } from "../model/mitigation.ts";
+import { mitigationStatus, type Action, type DropCount, type Leak, type Mitigation } from "../model/mitigation.ts";
 import type { Policy } from "../model/policy.ts";
 import type { Instant, Milliseconds } from "../model/time.ts";
 import { isShared } from "./spare-bystanders.ts";
@@ -36,6 +36,16 @@ export function proveEffect(mitigation: Mitigation, left: DropCount, now: Instan
   if (!leak.isEscalated) return { leak: { ...leaking, isEscalated: true, since: now }, verdict: "escalate" };
   if (!leak.isExceeded) return { leak: { ...leaking, isExceeded: true }, verdict: "exceeded" };
   return now - leak.since < onceMoreAfter ? { leak: leaking, verdict: "none" } : { leak: { ...leaking, since: now }, verdict: "again" };
+}
+
+/**
+ * The same count where the owner only observes: what leaves is more than this router will stop, and the upstream has to meet it
+ * elsewhere. The first count is where it begins.
+ */
+export function watchTraffic({ leak, status }: Mitigation, left: DropCount, now: Instant): Pick<Mitigation, "leak" | "status"> {
+  const seen = { packets: left.packets, bytes: left.bytes };
+  if (!leak || left.packets <= leak.seen.packets) return { leak: { since: now, lastAt: null, isEscalated: false, isExceeded: false, ...leak, seen }, status };
+  return { leak: { ...leak, seen, lastAt: now }, status: mitigationStatus.exceeded };
 }
 
 /**

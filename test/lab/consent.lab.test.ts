@@ -141,8 +141,10 @@ describe("the owner's rules", { timeout: suiteLimit, concurrency: 2 }, () => {
     playScene({ globals: { consent: "observe" } }, async (scene) => {
       const attack = await startAttack(scene.lab);
       assert.equal((await scene.put(7, await attack.reported())).code, "2.01");
-      const { state, action, status, devices } = await mitigationOf(scene);
-      assert.deepEqual([state, action, status, devices[0]?.mac], ["active", "observe", 1, camera.mac]);
+      const { state, action, devices } = await mitigationOf(scene);
+      assert.deepEqual([state, action, devices[0]?.mac], ["active", "observe", camera.mac]);
+      await scene.observe(7);
+      await scene.notified(7, ({ status }) => status === 4);
       await attack.arrives();
       assert.doesNotMatch(await scene.ruleset(), /\bdrop\b/, "counted and named, no more");
       await attack.end();

@@ -114,7 +114,7 @@ change that is meant: \`GOLDEN=write node --import tsx --test test/policy/mitiga
 
 A mitigation is *pending* until somebody or something lets it act: it waits for the owner's answer, or, while no device is found, watches for
 one. It is *active* while it acts, *terminating* in the two minutes after the upstream has withdrawn it (RFC 9132 §4.4.4), and then *ended*, with
-an outcome. The status is what the upstream sees (RFC 9132 §4.4.2): 1 in progress, 2 mitigated, 3 attack stopped, 5 terminating,
+an outcome. The status is what the upstream sees (RFC 9132 §4.4.2): 1 in progress, 2 mitigated, 3 attack stopped, 4 more than this router stops, 5 terminating,
 6 terminated, 7 withdrawn by the server. Conflict-cause 4 says that the owner holds the traffic for legitimate (RFC 9066 §5.3.1).
 
 Effects: *enforce* has the packet filter hold what is now needed; *cut-flows* ends flows under way; *notify-upstream* and *tell-owner* speak; *remember*

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Mitigation } from "../../src/model/mitigation.ts";
 import type { Policy } from "../../src/model/policy.ts";
-import { step } from "../../src/policy/mitigation-machine.ts";
+import { nextDeadline, step } from "../../src/policy/mitigation-machine.ts";
 import { leakWarning } from "../../src/policy/proof-of-effect.ts";
 
 const mac = "02:00:00:00:00:17";
@@ -60,4 +60,24 @@ test("the owner's own choice stands; a limit is no leak; nor is a count that beg
   assert.equal(play([[0.2, 0], [4, 100]], { decidedBy: "admin" }).mitigation.action, "block");
   assert.deepEqual(play([[0.2, 0], [4, 100]], { action: "limit" }).told, []);
   assert.deepEqual(play([[0.2, 500], [4, 3], [6, 3]]).told, []);
+});
+
+/** A mitigation that only observes: counts at these moments, then the quiet minute. */
+test("where the owner only observes: 1 until traffic is seen, 4 while it leaves, 3 once it stops, 4 again", () => {
+  const observing: Partial<Mitigation> = { action: "observe", status: 1, startedAt: null };
+  const first = play([[1, 0], [5, 0], [10, 40], [15, 90]], observing);
+  assert.deepEqual(first.told, ["10: notify-upstream, observe, 4"]);
+  assert.equal(nextDeadline(first.mitigation, policy), 75_000);
+  const quiet = step(first.mitigation, { is: "time" }, policy, 75_000);
+  assert.deepEqual([quiet.mitigation.status, quiet.effects], [3, ["notify-upstream"]]);
+  assert.equal(nextDeadline(quiet.mitigation, policy), 600_000, "then its lifetime alone");
+  assert.deepEqual(play([[80, 90], [85, 95]], quiet.mitigation).told, ["85: notify-upstream, observe, 4"]);
+});
+
+test("where the owner only observes: an attack of which nothing is seen has stopped; what was counted before a restart is no news", () => {
+  const observing: Partial<Mitigation> = { action: "observe", status: 1, startedAt: null };
+  const { mitigation, told } = play([[1, 500], [5, 500]], observing);
+  assert.deepEqual(told, []);
+  assert.equal(step(mitigation, { is: "time" }, policy, 61_000).mitigation.status, 3);
+  assert.equal(step({ ...enforced, ...observing }, { is: "time" }, policy, 61_000).mitigation.status, 1, "nobody has looked yet");
 });

@@ -36,6 +36,8 @@ export function parseMitigation(upstream: string, cuid: string, mid: number, pay
   if (scope.lifetime === undefined && scope.attackStatus === undefined) return badRequest("lifetime is missing");
   const special = [...scope.sourcePrefix, ...scope.targetPrefix].find(isSpecial);
   if (special) return badRequest(`${formatIpPrefix(special)} includes broadcast, loopback, multicast or unspecified addresses`);
+  const families = new Set(scope.sourcePrefix.map(({ family }) => family));
+  if (!scope.targetPrefix.some(({ family }) => families.has(family))) return badRequest("source-prefix and target-prefix have no address family in common");
   const targetPorts = readRanges(scope.targetPortRange ?? []);
   const sourcePorts = readRanges(scope.sourcePortRange ?? []);
   const icmpTypes = readRanges((scope.sourceIcmpTypeRange ?? []).map((range) => ({ lowerPort: range.lowerType, upperPort: range.upperType })));

@@ -38,9 +38,10 @@ const fine: readonly [what: string, scope: object, lifetime: number | null, atta
   ["an efficacy update with one", { 29: 2 }, 3600, 2],
   ["trigger-mitigation true", { 45: true }, 3600, null],
   ["a comprehension-optional key that is not known", { 128: [1], 49_152: "x" }, 3600, null],
-  ["link-local addresses (RFC 9066 §5.3.1)", { 6: ["fe80::1/128"], 32768: ["169.254.1.1/32"] }, 3600, null],
+  ["link-local addresses (RFC 9066 §5.3.1)", { 6: ["fe80::1/128"], 32768: ["fe80::2/128"] }, 3600, null],
+  ["targets of both families, a source of one", { 6: ["198.51.100.9/32", "2001:db8::9/128"] }, 3600, null],
   ["ports 0-65535", { 7: [{ 8: 0, 9: 65_535 }] }, 3600, null],
-  ["NAT64: an IPv4-converted address (RFC 9066 §5.3.2)", { 6: ["64:ff9b::198.51.100.9/128"] }, 3600, null],
+  ["NAT64: an IPv4-converted address (RFC 9066 §5.3.2)", { 6: ["64:ff9b::198.51.100.9/128"], 32768: ["2001:db8::7/128"] }, 3600, null],
 ];
 for (const [what, scope, lifetime, attackStatus] of fine) {
   test(`accepted: ${what}`, () => {
@@ -56,6 +57,8 @@ const refused: readonly [what: string, scope: object, diagnostic: string | RegEx
   ["no source-prefix", without(32768), "source-prefix is missing"],
   ["no target-prefix", without(6), "target-prefix is missing"],
   ["no target-prefix but a name, which is not resolved", { ...without(6), 11: ["a.example"] }, "target-prefix is missing"],
+  ["an IPv4 source of an IPv6 target", { ...leastScope, 6: ["2001:db8::9/128"] }, "source-prefix and target-prefix have no address family in common"],
+  ["IPv6 sources of an IPv4 target", { ...leastScope, 32768: ["2001:db8::7/128", "2001:db8::8/128"] }, "source-prefix and target-prefix have no address family in common"],
   ["trigger-mitigation false", { ...leastScope, 45: false }, /^trigger-mitigation false/],
   // RFC 9132 §4.4.1.1
   ["no lifetime", without(14), "lifetime is missing"],
