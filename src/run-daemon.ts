@@ -181,7 +181,7 @@ export async function runDaemon(version: string, dtls: DtlsModule, first: Loaded
       for (const { upstream } of chosen) upstream.reconnect();
       return chosen.length === 0 ? undefined : chosen.map(({ upstream }) => upstream.name);
     },
-    warnings: () => [...loaded.warnings, ...memory.warnings(), ...tools.warnings(), ...tables.warnings(), ...devices.warnings(), ...journal.warnings(), ...flows.warnings(), ...wireless.warnings(), ...notice.warnings()],
+    warnings: () => [...loaded.warnings, ...memory.warnings(), ...tools.warnings(), ...tables.warnings(), ...devices.warnings(), ...journal.warnings(), ...flows.warnings(), ...wireless.warnings(), ...notice.warnings(), ...notifiers?.warnings() ?? []],
     rememberNow: () => { memory.saveNow(); },
   });
   const answer = async (caller: Caller, method: unknown, params: unknown): Promise<Reply> => {
@@ -229,6 +229,7 @@ export async function runDaemon(version: string, dtls: DtlsModule, first: Loaded
   onClockJump((by) => {
     log("warn", `the clock was put ${by > 0 ? "forward" : "back"} by ${Math.round(Math.abs(by) / 1000)} s`);
     pipeline.clockJumped(by);
+    notifiers?.retryNow(); // a certificate may be valid now
   });
   await pipeline.resume();
   resumed.open();

@@ -1,6 +1,5 @@
 import type { Notification } from "../operator/notification.ts";
-import type { Outbox } from "./outbox.ts";
-import { createOutbox } from "./outbox.ts";
+import { createOutbox, type Outbox } from "./outbox.ts";
 import type { NotifierTarget, NotifierSurroundings } from "./notifier.ts";
 import { post } from "./post.ts";
 
@@ -13,10 +12,10 @@ export function openNtfy(target: NotifierTarget, around: NotifierSurroundings): 
   const parts = url.pathname.split("/").filter((part) => part !== "");
   const topic = decodeURIComponent(parts.pop() ?? "");
   url.pathname = `/${parts.join("/")}`;
-  return createOutbox(target.name, ({ title, text, asks, event, actions }) => post(url.href, JSON.stringify({
+  return createOutbox(target.name, ({ title, text, asks, event, actions }, signal) => post({ url: url.href, ca: target.ca, clock: around.clock, signal, headers: authorization(target), body: JSON.stringify({
     topic, title, message: text === "" ? title : text, priority: asks ? 4 : 3, tags: [tags[event]],
     ...(target.page === null ? {} : { click: target.page, actions: actions.map(({ label }) => ({ action: "view", label, url: target.page })) }),
-  }), authorization(target), target.ca), around);
+  }) }), around);
 }
 
 const tags: Readonly<Record<Notification["event"], string>> = {

@@ -1,46 +1,52 @@
 import type { NotifyConfig } from "../config/config.ts";
 import { composeNotification, type Announcement } from "../operator/notification.ts";
-import { openMqtt, type MqttNotifier, type MqttSurroundings } from "./mqtt-notifier.ts";
+import { openMqtt, type MqttSurroundings } from "./mqtt-notifier.ts";
 import type { NotifierTarget } from "./notifier.ts";
 import { openNtfy } from "./ntfy-notifier.ts";
 import { readGuarded, readPassword } from "./read-secret.ts";
 import { openWebhook, type Told } from "./webhook-notifier.ts";
-import { errorText } from "../text/error-text.ts";
 
 export interface Notifiers {
   announce(announcement: Announcement): void;
   /** Something may have changed that is shown, but not announced. */
   sync(): void;
+  /** Something has changed that may have kept receivers from being reached. */
+  retryNow(): void;
+  /** Receivers that are told nothing, and why; for `status`. */
+  warnings(): readonly string[];
   close(): Promise<void>;
 }
 
-interface Open { readonly config: NotifyConfig; add(told: Told): void; sync(): void; close(): Promise<void> | void }
+interface Open { add(told: Told): void; sync?(): void; retryNow(): void; warnings(): readonly string[]; close(): Promise<void> | void }
 
 const approvals = "/cgi-bin/luci/admin/services/dots-callhome/approvals";
 
 /** One for each `config notify`. One that cannot work is left out, and the log says why. */
 export function openNotifiers(configs: readonly NotifyConfig[], around: MqttSurroundings): Notifiers {
-  const opened = configs.flatMap((config) => open(config, around) ?? []);
+  const opened = configs.map((config) => ({ config, notifier: open(config, around) }));
   return {
     announce(announcement) {
       const event = announcement.event === "reminder" ? "request" : announcement.event;
-      for (const notifier of opened) {
-        if (notifier.config.events.includes(event)) notifier.add({ announcement, notification: composeNotification(announcement, notifier.config.language) });
+      for (const { config, notifier } of opened) {
+        if (config.events.includes(event)) notifier.add({ announcement, notification: composeNotification(announcement, config.language) });
       }
     },
-    sync: () => { for (const notifier of opened) notifier.sync(); },
-    close: async () => { await Promise.all(opened.map(async (notifier) => { await notifier.close(); })); },
+    sync: () => { for (const { notifier } of opened) notifier.sync?.(); },
+    retryNow: () => { for (const { notifier } of opened) notifier.retryNow(); },
+    warnings: () => opened.flatMap(({ notifier }) => notifier.warnings()),
+    close: async () => { await Promise.all(opened.map(async ({ notifier }) => { await notifier.close(); })); },
   };
 }
 
-function open(config: NotifyConfig, around: MqttSurroundings): Open | undefined {
+function open(config: NotifyConfig, around: MqttSurroundings): Open {
   const name = config.name ?? config.type;
   const password = config.passwordFile === null ? { value: null } : readPassword(config.passwordFile);
   const ca = config.caFile === null ? { value: undefined } : readGuarded(config.caFile, 256 * 1024, "public");
   for (const read of [password, ca]) {
     if ("problem" in read) {
-      around.log("error", `notify ${name} is off: ${read.problem}`);
-      return undefined;
+      const problem = `notify ${name} is off: ${read.problem}`;
+      around.log("error", problem);
+      return { add: () => undefined, retryNow: () => undefined, warnings: () => [problem], close: () => undefined };
     }
   }
   const target: NotifierTarget = {
@@ -50,21 +56,10 @@ function open(config: NotifyConfig, around: MqttSurroundings): Open | undefined 
   switch (config.type) {
     case "ntfy": {
       const ntfy = openNtfy(target, around);
-      return { config, add: ({ notification }) => { ntfy.add(notification); }, sync: () => undefined, close: () => { ntfy.close(); } };
+      return { ...ntfy, add: ({ notification }) => { ntfy.add(notification); } };
     }
-    case "webhook": {
-      const webhook = openWebhook(target, around);
-      return { config, add: (told) => { webhook.add(told); }, sync: () => undefined, close: () => { webhook.close(); } };
-    }
-    case "mqtt": {
-      let mqtt: MqttNotifier | undefined;
-      const opening = openMqtt({ ...target, topicPrefix: config.topicPrefix, homeassistant: config.homeassistant, commands: config.commands }, around);
-      opening.then((ready) => { mqtt = ready; }, (error: unknown) => { around.log("error", `notify ${name} is off: ${errorText(error)}`); });
-      return {
-        config, add: (told) => { mqtt?.add(told); }, sync: () => { mqtt?.sync(); },
-        close: () => opening.then((ready) => ready.close(), () => undefined),
-      };
-    }
+    case "webhook": return openWebhook(target, around);
+    case "mqtt": return openMqtt({ ...target, topicPrefix: config.topicPrefix, homeassistant: config.homeassistant, commands: config.commands }, around);
   }
 }
 

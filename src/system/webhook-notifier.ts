@@ -15,7 +15,7 @@ export interface Told {
  * always has the same `X-Dots-Callhome-Delivery`, so that a receiver can tell a repetition.
  */
 export function openWebhook(target: NotifierTarget, around: NotifierSurroundings): Outbox<Told> {
-  const outbox = createOutbox<Told & { readonly id: string }>(target.name, ({ id, notification, announcement }) => {
+  const outbox = createOutbox<Told & { readonly id: string }>(target.name, ({ id, notification, announcement }, signal) => {
     const { event, key, title, text, actions } = notification;
     const about = "state" in announcement.about && "cuid" in announcement.about ? { mitigation: announcement.about } : { upstream: announcement.about };
     const body = JSON.stringify({ event, key, title, text, actions, page: target.page, ...about });
@@ -23,7 +23,9 @@ export function openWebhook(target: NotifierTarget, around: NotifierSurroundings
     const signature = target.password === null ? {} : {
       "X-Dots-Callhome-Signature": `sha256=${createHmac("sha256", target.password).update(`${timestamp}.${body}`).digest("hex")}`,
     };
-    return post(target.url, body, { "X-Dots-Callhome-Delivery": id, "X-Dots-Callhome-Timestamp": timestamp, ...signature }, target.ca);
+    return post({
+      url: target.url, body, ca: target.ca, clock: around.clock, signal, headers: { "X-Dots-Callhome-Delivery": id, "X-Dots-Callhome-Timestamp": timestamp, ...signature },
+    });
   }, around);
-  return { add: (told) => { outbox.add({ ...told, id: randomUUID() }); }, close: () => { outbox.close(); } };
+  return { ...outbox, add: (told) => { outbox.add({ ...told, id: randomUUID() }); } };
 }

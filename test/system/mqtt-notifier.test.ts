@@ -9,9 +9,11 @@ import { connectAsync, type MqttClient } from "mqtt";
 import type { MitigationView } from "../../src/operator/describe-mitigation.ts";
 import { composeNotification, type Announcement } from "../../src/operator/notification.ts";
 import { openMqtt, type MqttNotifier, type MqttSurroundings, type MqttTarget } from "../../src/system/mqtt-notifier.ts";
+import type { Clock } from "../../src/ports.ts";
 import { systemClock } from "../../src/system/system-clock.ts";
 import { suiteLimit } from "../patience.ts";
 import { until } from "../until.ts";
+import { connack, playBroker, publish, suback } from "./hostile-broker.ts";
 
 const mosquitto = ["/usr/sbin/mosquitto", "/usr/bin/mosquitto"].find((path) => existsSync(path));
 
@@ -24,10 +26,10 @@ const question = (id: number, more: Partial<MitigationView> = {}): MitigationVie
 
 interface Stage { readonly notifier: MqttNotifier; readonly commands: string[]; readonly lines: string[]; home: MitigationView[] }
 
-async function open(url: string, more: Partial<MqttTarget> = {}): Promise<Stage> {
+function open(url: string, more: Partial<MqttTarget> = {}, clock: Clock = systemClock): Stage {
   const stage = { commands: [] as string[], lines: [] as string[], home: [question(17)] };
   const around: MqttSurroundings = {
-    clock: systemClock, log: (level, line) => { stage.lines.push(`${level}: ${line}`); }, mitigations: () => stage.home, isConnected: () => true,
+    clock, log: (level, line) => { stage.lines.push(`${level}: ${line}`); }, mitigations: () => stage.home, isConnected: () => true,
     answer(caller, method, params) {
       stage.commands.push(`${caller.via} ${method} ${JSON.stringify(params)}`);
       stage.home = stage.home.map((each) => ({ ...each, state: "active" }));
@@ -35,7 +37,7 @@ async function open(url: string, more: Partial<MqttTarget> = {}): Promise<Stage>
     },
   };
   const target: MqttTarget = { name: "phone", url, username: null, password: null, ca: undefined, language: "en", page: null, topicPrefix: "dots", homeassistant: true, commands: true, ...more };
-  const notifier = await openMqtt(target, around);
+  const notifier = openMqtt(target, around);
   return Object.assign(stage, { notifier });
 }
 
@@ -92,7 +94,7 @@ describe("MQTT, on a real mosquitto with TLS and access rules", { skip: mosquitt
   const login = (): Partial<MqttTarget> => ({ ca: ca(), username: "router", password: "router pw" });
 
   it("keeps state, announces to Home Assistant, obeys a command once, and says when it goes", async () => {
-    const { notifier, commands, lines } = await open(`mqtts://localhost:${port}`, login());
+    const { notifier, commands, lines } = open(`mqtts://localhost:${port}`, login());
     await until("availability", () => seen.get("dots/availability") === "online");
     await until("the mitigation", () => seen.has("dots/mitigation/17"));
     assert.equal((JSON.parse(seen.get("dots/mitigation/17") ?? "{}") as MitigationView).state, "pending");
@@ -102,7 +104,7 @@ describe("MQTT, on a real mosquitto with TLS and access rules", { skip: mosquitt
     await until("the event", () => seen.has("dots/event"));
     assert.equal((JSON.parse(seen.get("dots/event") ?? "{}") as { title: string }).title, "Kitchen camera is attacking a stranger");
 
-    for (const garbage of ["", "approve ", "{}", "a".repeat(100_000), "\u0000", "Approve"]) await phone?.publishAsync("dots/mitigation/17/set", garbage, { qos: 1 });
+    for (const garbage of ["", "approve ", "{}", "a".repeat(900), "\u0000", "Approve"]) await phone?.publishAsync("dots/mitigation/17/set", garbage, { qos: 1 });
     for (const topic of ["dots/mitigation/0/set", "dots/mitigation/99999999999999999999/set", "dots/mitigation/1e3/set"]) await phone?.publishAsync(topic, "approve", { qos: 1 });
     await phone?.publishAsync("dots/mitigation/17/set", "approve", { qos: 1 });
     await until("the command", () => commands.length > 0);
@@ -116,9 +118,9 @@ describe("MQTT, on a real mosquitto with TLS and access rules", { skip: mosquitt
 
   it("obeys no command that the broker kept, and none at all unless the configuration says so", async () => {
     await phone?.publishAsync("dots/mitigation/17/set", "deny", { qos: 1, retain: true });
-    const kept = await open(`mqtts://localhost:${port}`, login());
+    const kept = open(`mqtts://localhost:${port}`, login());
     await until("the kept one to be ignored", () => kept.lines.some((line) => line.includes("no command")));
-    const off = await open(`mqtts://localhost:${port}`, { ...login(), commands: false, topicPrefix: "dots" });
+    const off = open(`mqtts://localhost:${port}`, { ...login(), commands: false, topicPrefix: "dots" });
     await until("both", () => off.lines.some((line) => line.includes("connected")));
     await phone?.publishAsync("dots/mitigation/17/set", "", { qos: 1, retain: true });
     await phone?.publishAsync("dots/mitigation/17/set", "release", { qos: 1 });
@@ -129,7 +131,7 @@ describe("MQTT, on a real mosquitto with TLS and access rules", { skip: mosquitt
   });
 
   it("leaves its last will, waits for the broker to come back, and then says all that holds", async () => {
-    const { notifier, lines } = await open(`mqtts://localhost:${port}`, login());
+    const { notifier, lines } = open(`mqtts://localhost:${port}`, login());
     await until("state", () => seen.has("dots/mitigation/17"));
     await stopBroker();
     await until("the log", () => lines.some((line) => line.includes("no connection")));
@@ -141,8 +143,8 @@ describe("MQTT, on a real mosquitto with TLS and access rules", { skip: mosquitt
   });
 
   it("does not talk to a broker whose certificate or rules do not fit, says so once, and disturbs nobody", async () => {
-    const stranger = await open(`mqtts://localhost:${port}`, { ...login(), ca: undefined });
-    const refused = await open(`mqtts://localhost:${port}`, { ...login(), password: "wrong" });
+    const stranger = open(`mqtts://localhost:${port}`, { ...login(), ca: undefined });
+    const refused = open(`mqtts://localhost:${port}`, { ...login(), password: "wrong" });
     await until("both complaints", () => stranger.lines.length > 0 && refused.lines.length > 0);
     assert.match(stranger.lines.join("\n"), /self.signed|certificate/i);
     assert.match(refused.lines.join("\n"), /not authorized|refused/i);
@@ -161,7 +163,7 @@ describe("MQTT, on a broker that misbehaves", { timeout: suiteLimit }, () => {
         if (reply) socket.write(reply);
       }).listen(0, "127.0.0.1");
       await new Promise((resolve) => server.once("listening", resolve));
-      const { notifier } = await open(`mqtt://127.0.0.1:${(server.address() as AddressInfo).port}`);
+      const { notifier } = open(`mqtt://127.0.0.1:${(server.address() as AddressInfo).port}`);
       await until("a connection", () => connections > 0);
       const announcement: Announcement = { event: "blocked", about: question(17, { state: "active" }) };
       for (let at = 0; at < 1000; at++) notifier.add({ announcement, notification: composeNotification(announcement, "en") });
@@ -170,4 +172,94 @@ describe("MQTT, on a broker that misbehaves", { timeout: suiteLimit }, () => {
       server.close();
     });
   }
+});
+
+describe("MQTT, on a broker that refuses or falls silent", { timeout: suiteLimit }, () => {
+  /** Forty times faster. */
+  const hasty: Clock = { now: () => systemClock.now(), after: (delay, callback) => systemClock.after(delay / 40, callback) };
+  const topicOf = (packet: Buffer): string => {
+    const at = (packet[1] ?? 0) < 128 ? 2 : 3;
+    return packet.toString("utf8", at + 2, at + 2 + packet.readUInt16BE(at));
+  };
+  const acknowledge = (packet: Buffer): Buffer => {
+    const at = (packet[1] ?? 0) < 128 ? 2 : 3;
+    const id = at + 2 + packet.readUInt16BE(at);
+    return Buffer.from([0x40, 2, packet[id] ?? 0, packet[id + 1] ?? 0]);
+  };
+  const isPublish = (packet: Buffer): boolean => (packet[0] ?? 0) >> 4 === 3;
+
+  it("dials again after a refused CONNACK, and says when; until then it is a warning", async () => {
+    const broker = await playBroker((socket, connection) => { socket.once("data", () => { socket.write(connack(connection <= 2 ? 5 : 0)); }); return undefined; });
+    const { notifier, lines } = open(`mqtt://127.0.0.1:${broker.port}`, {}, hasty);
+    await until("the refusal", () => notifier.warnings().length > 0);
+    assert.match(notifier.warnings().join(), /^notify phone: no connection with the broker: Connection refused: Not authorized$/);
+    await until("the connection", () => lines.includes("info: notify phone: connected"));
+    assert.deepEqual(lines.slice(0, 2).map((line) => /Not authorized; next attempt in \d+ s/.exec(line)?.[0]), ["Not authorized; next attempt in 5 s", "Not authorized; next attempt in 10 s"]);
+    assert.deepEqual(notifier.warnings(), []);
+    await notifier.close();
+    broker.close();
+  });
+
+  it("sends what is allowed first; what the broker denies by ending the connection is named, and left out after three times", async () => {
+    const seen: string[] = [];
+    const broker = await playBroker((socket) => (packet) => {
+      if ((packet[0] ?? 0) >> 4 === 1) socket.write(connack());
+      if (!isPublish(packet)) return;
+      const topic = topicOf(packet);
+      seen.push(topic);
+      if (topic.startsWith("homeassistant/")) socket.end();
+      else socket.write(acknowledge(packet));
+    });
+    const { notifier, lines } = open(`mqtt://127.0.0.1:${broker.port}`, { commands: false }, hasty);
+    const announcement: Announcement = { event: "request", about: question(17) };
+    notifier.add({ announcement, notification: composeNotification(announcement, "en") });
+    await until("it to be named", () => lines.some((line) => line.includes("over homeassistant/#; it is left out for an hour")));
+    assert.deepEqual([...new Set(seen)].slice(0, 4), ["dots/availability", "dots/state", "dots/mitigation/17", "dots/event"]);
+    assert.ok(broker.connectedAt.length <= 5, "in few connections");
+    const before = lines.filter((line) => line.endsWith(": connected")).length;
+    await until("the next connection", () => lines.filter((line) => line.endsWith(": connected")).length > before);
+    const sofar = seen.length;
+    notifier.add({ announcement, notification: composeNotification(announcement, "en") });
+    await until("an event", () => seen.slice(sofar).includes("dots/event"));
+    assert.deepEqual(notifier.warnings(), ["notify phone: the broker ends the connection over homeassistant/#; it is left out"]);
+    assert.equal(broker.open(), 1);
+    await notifier.close();
+    broker.close();
+  });
+
+  it("lets no more than a window wait for a broker that acknowledges nothing, and ends such a connection", async () => {
+    const received: number[] = [];
+    const broker = await playBroker((socket, connection) => (packet) => {
+      if ((packet[0] ?? 0) >> 4 === 1) socket.write(connack());
+      if (isPublish(packet)) received[connection] = (received[connection] ?? 0) + 1;
+    });
+    const { notifier, lines } = Object.assign(open(`mqtt://127.0.0.1:${broker.port}`, { homeassistant: false }, hasty), { home: [] });
+    await until("three connections", () => broker.connectedAt.length >= 3);
+    const announcement: Announcement = { event: "blocked", about: question(17, { target: { prefixes: Array.from({ length: 4_000 }, () => "198.51.100.9/32"), ports: [], protocols: [], fqdns: [], uris: [] } }) };
+    for (let at = 0; at < 300; at++) notifier.add({ announcement, notification: composeNotification(announcement, "en") });
+    await until("five", () => broker.connectedAt.length >= 5);
+    assert.ok(received.every((count) => count <= 64), `${received.join()} messages`);
+    assert.match(lines.join("\n"), /the broker acknowledged nothing for 60 s; next attempt in/);
+    await notifier.close();
+    broker.close();
+  });
+
+  it("goes on without commands where what others write to their topic is more than it takes", async () => {
+    let subscribed = 0;
+    const broker = await playBroker((socket) => (packet) => {
+      if ((packet[0] ?? 0) >> 4 === 1) socket.write(connack());
+      if (isPublish(packet)) socket.write(acknowledge(packet));
+      if ((packet[0] ?? 0) >> 4 !== 8) return;
+      subscribed++;
+      socket.write(suback(packet.readUInt16BE(2)));
+      socket.write(publish("dots/mitigation/17/set", "a".repeat(100_000), { retain: true }));
+    });
+    const { notifier, lines } = open(`mqtt://127.0.0.1:${broker.port}`, {}, hasty);
+    await until("a connection without", () => lines.some((line) => line.includes("commands are not asked for on the next connection")));
+    await until("it to stay", () => lines.filter((line) => line.endsWith(": connected")).length === 4);
+    assert.equal(subscribed, 3);
+    assert.match(lines.join("\n"), /more than 1024 bytes; next attempt in 60 s/);
+    await notifier.close();
+    broker.close();
+  });
 });

@@ -69,14 +69,14 @@ describe("a webhook", { timeout: suiteLimit }, () => {
   });
 
   it("gives up what is refused, follows no redirection, and goes on with the next in order", async () => {
-    const server = await receiver(403, 302, 200, 200);
+    const server = await receiver(400, 302, 200, 200);
     const around = hasty();
     const webhook = openWebhook(target(server.url), around);
     for (const name of ["a", "b", "c", "d"]) webhook.add(told(name));
     await server.until(4);
     assert.deepEqual(server.received.map(({ body }) => (JSON.parse(body) as { key: string }).key), ["upstream-a", "upstream-b", "upstream-c", "upstream-d"]);
     assert.deepEqual(around.lines.filter((line) => line.startsWith("warn")), [
-      "warn: notify phone: a message was not delivered: the server answers HTTP 403", "warn: notify phone: a message was not delivered: the server answers HTTP 302",
+      "warn: notify phone: a message was not delivered: the server answers HTTP 400", "warn: notify phone: a message was not delivered: the server answers HTTP 302",
     ]);
     webhook.close();
     server.stop();
