@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { createServer, type Socket } from "node:net";
 import { describe, it } from "node:test";
+import { suiteLimit } from "../patience.ts";
 import { connack, header, playBroker, pour, publish } from "./hostile-broker.ts";
 import { startNotifier } from "./measure-notifier.ts";
 
@@ -8,7 +9,7 @@ import { startNotifier } from "./measure-notifier.ts";
 const mostGrowth = 60;
 const wait = (seconds: number): Promise<void> => new Promise((resolve) => { setTimeout(resolve, seconds * 1_000); });
 
-describe("a broker that attacks", { timeout: 120_000, concurrency: 4 }, () => {
+describe("a broker that attacks", { timeout: suiteLimit, concurrency: 4 }, () => {
   const qos2 = (socket: Socket): void => {
     let id = 0;
     const more = (): void => {
@@ -48,7 +49,7 @@ describe("a broker that attacks", { timeout: 120_000, concurrency: 4 }, () => {
   }
 });
 
-describe("a server that attacks who POSTs to it", { timeout: 120_000, concurrency: 4 }, () => {
+describe("a server that attacks who POSTs to it", { timeout: suiteLimit, concurrency: 4 }, () => {
   const endless = "HTTP/1.1 200 OK\r\n";
   const attacks: [what: string, answer: (socket: Socket) => void, says: RegExp | undefined][] = [
     ["a body of gigabytes", (socket) => { socket.write("HTTP/1.1 200 OK\r\nContent-Length: 9000000000\r\n\r\n"); pour(socket, Buffer.alloc(65_536)); }, undefined],
