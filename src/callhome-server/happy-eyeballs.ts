@@ -1,5 +1,6 @@
 import type { Clock, Instant, Milliseconds } from "../model/time.ts";
 import { errorText } from "../text/error-text.ts";
+import { NothingSent } from "./backoff.ts";
 
 export type Transport = "udp" | "tcp";
 
@@ -59,12 +60,13 @@ export interface Race<Result> {
 
 /**
  * Starts the candidates one after the other, each `delay` after the one before or as soon as that has failed, and takes the
- * first session that comes about (RFC 8305 §5). Rejects when all have failed, with the reasons of each.
+ * first session that comes about (RFC 8305 §5). Rejects when all have failed, with the reasons of each; with NothingSent if all did so.
  */
 export function raceCandidates<Result>(race: Race<Result>): Promise<{ readonly result: Result; readonly winner: Candidate }> {
   const { candidates, clock } = race;
   return new Promise((resolve, reject) => {
     const failures: string[] = [];
+    let nothingSent = true;
     const attempts: AbortController[] = [];
     let cancelNext: () => void = () => undefined;
     let next = 0;
@@ -95,19 +97,20 @@ export function raceCandidates<Result>(race: Race<Result>): Promise<{ readonly r
         resolve({ result, winner: candidate });
       }, (error: unknown) => {
         if (settled) return;
+        nothingSent &&= error instanceof NothingSent;
         failures.push(`${candidate.address} over ${candidate.transport}: ${errorText(error)}`);
         if (failures.length < candidates.length) {
           if (next < candidates.length) startNext();
           return;
         }
         settle();
-        reject(new Error(failures.join("; ")));
+        reject(new (nothingSent ? NothingSent : Error)(failures.join("; ")));
       });
       cancelNext = next < candidates.length ? clock.after(race.delay, startNext) : () => undefined;
     };
 
     if (race.signal.aborted) aborted();
-    else if (candidates.length === 0) reject(new Error("there is no address to dial"));
+    else if (candidates.length === 0) reject(new NothingSent("there is no address to dial"));
     else {
       race.signal.addEventListener("abort", aborted, { once: true });
       startNext();

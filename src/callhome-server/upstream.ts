@@ -1,9 +1,9 @@
 import type { Mitigation } from "../model/mitigation.ts";
 import type { Clock, Instant } from "../model/time.ts";
-import { dialDelay, type DialHistory } from "./backoff.ts";
+import { dialDelay, noHistory, NothingSent, orderedAtOnce, orderedDialFrom, type DialHistory } from "./backoff.ts";
 import type { MitigationService } from "./dots/dots-service.ts";
 import { anyPath, longestAllowed, shortenPath } from "./path-limit.ts";
-import { atHome, followRedirection, isOver, noteSpoken, type Whereabouts } from "./redirection.ts";
+import { atHome, followRedirection, isOver, noteSpoken, noteUnreachable, type Whereabouts } from "./redirection.ts";
 import { openSession, type Session } from "./session.ts";
 import { errorText } from "../text/error-text.ts";
 
@@ -85,7 +85,7 @@ export interface Upstream {
   status(): UpstreamStatus;
   mitigationChanged(mitigation: Mitigation): void;
   setMitigating(mitigating: boolean): void;
-  /** Dials at once, as when the WAN has come up. */
+  /** Dials at once, as when the WAN has come up; three times in a row, then once a minute. */
   reconnect(): void;
   stop(): void;
 }
@@ -95,7 +95,9 @@ export function startUpstream(options: UpstreamOptions, ports: UpstreamPorts, mi
   let status: UpstreamStatus = { state: "connecting", transport: null, peer: null, since: clock.now(), lastError: null, sessions: 0 };
   let live: { readonly session: Session; readonly channel: Channel } | undefined;
   let where: Whereabouts = atHome;
-  let history: DialHistory = { failures: 0, hadSession: false };
+  let history: DialHistory = noHistory;
+  /** When the last dials began, or are to, that reconnect() asked for. */
+  let ordered: readonly Instant[] = [];
   let mitigating = false;
   let path = anyPath;
   /** Seconds of idleness after which the last session fell silent; if the next comes about at once, a NAT had forgotten it. */
@@ -113,9 +115,8 @@ export function startUpstream(options: UpstreamOptions, ports: UpstreamPorts, mi
     if (next.state) changed(report());
   };
 
-  const dialLater = (): void => {
+  const dialLater = (delay = dialDelay(history, ports.random())): void => {
     if (stopped) return;
-    const delay = dialDelay(history, ports.random());
     if (delay > 0) become({ state: "backing-off", transport: null, peer: null });
     if (delay > 0) ports.log("info", `upstream ${options.name}: next attempt in ${Math.ceil(delay / 1000)} s`);
     interrupt = clock.after(delay, () => void dialNow());
@@ -130,7 +131,7 @@ export function startUpstream(options: UpstreamOptions, ports: UpstreamPorts, mi
     try {
       await dialTo(to, abort.signal);
     } catch (error) {
-      if (!abort.signal.aborted) failed(to, errorText(error));
+      if (!abort.signal.aborted) failed(to, errorText(error), error instanceof NothingSent);
     }
   };
 
@@ -223,7 +224,7 @@ export function startUpstream(options: UpstreamOptions, ports: UpstreamPorts, mi
     live = { session, channel };
     where = noteSpoken(where, to.host, clock.now());
     cancelPlans = plan(to, channel.transport);
-    history = { ...history, failures: 0, hadSession: true };
+    history = { ...history, failures: 0, unsent: 0, hadSession: true, atOnce: false };
     become({ state: "connected", transport: channel.transport, peer: channel.peer, lastError: null, sessions: status.sessions + 1 });
     ports.log("info", `upstream ${options.name}: session with ${channel.peer} over ${channel.transport}${channel.secured === undefined ? "" : ` (${channel.secured})`}`);
     return session;
@@ -233,7 +234,7 @@ export function startUpstream(options: UpstreamOptions, ports: UpstreamPorts, mi
     if (live?.session !== session) return;
     end();
     const settled = clock.now() - status.since >= settledAfter;
-    history = atOnce ? { failures: 0, hadSession: false } : { ...history, unsettled: settled ? 0 : (history.unsettled ?? 0) + 1 };
+    history = atOnce ? { ...noHistory, hadSession: true, atOnce } : { ...history, unsettled: settled ? 0 : (history.unsettled ?? 0) + 1 };
     become({ state: "connecting", transport: null, peer: null, lastError: reason });
     ports.log("warn", `upstream ${options.name}: session ended: ${reason}`);
     dialLater();
@@ -246,11 +247,14 @@ export function startUpstream(options: UpstreamOptions, ports: UpstreamPorts, mi
     live = undefined;
   };
 
-  const failed = (to: DialAddress, reason: string): void => {
+  const failed = (to: DialAddress, reason: string, nothingSent: boolean): void => {
     suspectedGap = undefined; // an outage: the path, or the peer, is not there
-    history = { ...history, failures: history.failures + 1 };
-    // An alternate that cannot be reached is given up for the upstream that the owner configured.
-    if (where.alternate) where = { ...where, alternate: null };
+    if (where.alternate) {
+      // Given up for the upstream that the owner configured, with which the session was: the next attempt is the first since.
+      where = noteUnreachable(where, to.host, clock.now());
+      history = { ...noHistory, hadSession: true };
+    } else if (nothingSent) history = { ...history, unsent: (history.unsent ?? 0) + 1 };
+    else history = { ...history, failures: history.failures + 1, unsent: 0 };
     become({ lastError: reason });
     ports.log("warn", `upstream ${options.name}: no session with ${to.host}: ${reason}`);
     dialLater();
@@ -268,13 +272,17 @@ export function startUpstream(options: UpstreamOptions, ports: UpstreamPorts, mi
     },
     reconnect() {
       if (stopped) return;
+      const now = clock.now();
+      if ((ordered.at(-1) ?? now) > now) return; // it waits for its turn already
       interrupt();
       end();
       path = anyPath;
       suspectedGap = undefined;
-      history = { failures: 0, hadSession: false };
+      history = noHistory;
       become({ state: "connecting", transport: null, peer: null });
-      dialLater();
+      const from = orderedDialFrom(ordered, now);
+      ordered = [...ordered, from].slice(-orderedAtOnce);
+      dialLater(from - now);
     },
     stop() {
       stopped = true;

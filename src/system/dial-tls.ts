@@ -23,11 +23,14 @@ export interface TlsChannel extends Channel {
 export class TlsDialError extends Error {
   /** Whether there was a connection: then it is TLS, or the peer, that said no. */
   readonly connected: boolean;
+  /** False: this host has no route, or no address, to send anything from. */
+  readonly sent: boolean;
 
-  constructor(message: string, connected: boolean) {
+  constructor(message: string, connected: boolean, sent = true) {
     super(message);
     this.name = "TlsDialError";
     this.connected = connected;
+    this.sent = sent;
   }
 }
 
@@ -65,14 +68,14 @@ export function dialTls(
     let established = false;
     let over = false;
     let connected = false;
-    const finish = (why: string): void => {
+    const finish = (why: string, sent = true): void => {
       if (over) return;
       over = true;
       clearTimeout(timer);
       options.signal.removeEventListener("abort", abort);
       socket.destroy();
       if (established) events.closed(why);
-      else reject(new TlsDialError(why, connected));
+      else reject(new TlsDialError(why, connected, sent));
     };
     const abort = (): void => { finish("aborted"); };
     const timer = setTimeout(() => { finish(`no answer within ${String(giveUpMs / 1000)} s`); }, giveUpMs);
@@ -80,7 +83,7 @@ export function dialTls(
 
     socket.setNoDelay(true);
     socket.once("connect", () => { connected = true; });
-    socket.on("error", (error: Error) => { finish(explain(error, target.credentials.is)); });
+    socket.on("error", (error: NodeJS.ErrnoException) => { finish(explain(error, target.credentials.is), connected || !localErrors.has(error.code ?? "")); });
     socket.on("close", () => { finish("the peer closed the connection"); });
     socket.on("session", options.onSession);
     /** What came before the caller has a session to deliver to: not before the promise's reaction has run. */
@@ -150,6 +153,9 @@ function authentication({ credentials, serverName }: TlsTarget): ConnectionOptio
 }
 
 const certificateInstead = "the peer answers with a certificate where the pre-shared key is expected";
+
+/** Of connect(), before a SYN leaves. */
+const localErrors: ReadonlySet<string> = new Set(["ENETUNREACH", "ENETDOWN", "EADDRNOTAVAIL", "EINVAL", "EACCES", "EPERM"]);
 
 const causes: Readonly<Record<string, string>> = {
   ECONNREFUSED: "nobody listens there",

@@ -1,10 +1,12 @@
 import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
+import { NothingSent } from "../callhome-server/backoff.ts";
 import { attemptDelay, candidateKey, orderCandidates, raceCandidates, type Candidate, type LastWinner, type Transport } from "../callhome-server/happy-eyeballs.ts";
 import type { Channel, ChannelEvents, Dial } from "../callhome-server/upstream.ts";
 import type { DtlsModule } from "../dtls/dtls-module.ts";
 import type { DtlsCredentials } from "../dtls/dtls-session.ts";
 import type { Clock, Instant } from "../model/time.ts";
+import { errorText } from "../text/error-text.ts";
 import { DialError, dialDtls } from "./dial-dtls.ts";
 import { dialTls, TlsDialError, type TlsChannel } from "./dial-tls.ts";
 
@@ -43,16 +45,18 @@ export function openDial(module: DtlsModule, settings: DialSettings): Dial {
   const failed = new Map<string, Instant>();
 
   const dialUdp = async (address: string, serverName: string, localAddress: string | undefined, events: ChannelEvents, signal: AbortSignal): Promise<Channel> => {
+    // A resumed session verifies nothing anew: it is for this name only.
+    const key = `${serverName} ${address}`;
     for (let attempt = 1; ; attempt++) {
-      const resume = dtlsSessions.get(address);
-      dtlsSessions.delete(address); // one that fails is not offered again
+      const resume = dtlsSessions.get(key);
+      dtlsSessions.delete(key); // one that fails is not offered again
       try {
         const channel = await dialDtls(
           module, { address, port, serverName, credentials, ...(resume ? { resume } : {}), ...(localAddress === undefined ? {} : { localAddress }), handshakeTimer },
           { message: (bytes) => { events.message(bytes); }, closed: ({ text }) => { events.closed(text); } }, { signal },
         );
         const saved = channel.saveSession();
-        if (saved) dtlsSessions.set(address, saved);
+        if (saved) remember(dtlsSessions, key, saved);
         await settings.ready;
         const { cipherSuite, resumed } = channel.details;
         return Object.assign(channel, { secured: describe("DTLSv1.2", cipherSuite, resumed) });
@@ -64,13 +68,12 @@ export function openDial(module: DtlsModule, settings: DialSettings): Dial {
 
   const dialTcp = async (address: string, serverName: string, localAddress: string | undefined, events: ChannelEvents, signal: AbortSignal): Promise<Channel> => {
     await settings.ready;
-    // A resumed session verifies nothing anew: it is for this name only.
-    const key = `${serverName} ${address}`;
+    const key = `${serverName} ${address}`; // as for DTLS
     const session = tlsSessions.get(key);
     tlsSessions.delete(key);
     const attempt = (resume: Buffer | undefined): Promise<TlsChannel> => dialTls(
       { address, port, serverName, credentials, ...(resume ? { session: resume } : {}), ...(localAddress === undefined ? {} : { localAddress }) },
-      events, { signal, onSession: (ticket) => { tlsSessions.set(key, ticket); } },
+      events, { signal, onSession: (ticket) => { remember(tlsSessions, key, ticket); } },
     );
     const channel = await attempt(session).catch((error: unknown) => {
       // Servers that cannot resume what they offered end the handshake (OpenSSL without a session id context).
@@ -83,9 +86,7 @@ export function openDial(module: DtlsModule, settings: DialSettings): Dial {
 
   /** RFC 9132 §4.3: the outcome of each attempt is cached. */
   const noteFailure = (candidate: Candidate): void => {
-    failed.set(candidateKey(candidate), clock.now());
-    const [oldest] = failed.keys();
-    if (failed.size > mostOutcomes && oldest !== undefined) failed.delete(oldest);
+    remember(failed, candidateKey(candidate), clock.now());
   };
 
   return async (to, events, { signal, mitigating, udpOnly = false }) => {
@@ -96,11 +97,11 @@ export function openDial(module: DtlsModule, settings: DialSettings): Dial {
     const local = settings.localAddresses();
     const from = (family: 4 | 6): string | undefined => local?.find((each) => each.family === family)?.address;
     const reachable = addresses.filter(({ family }) => local === undefined || from(family) !== undefined);
-    if (reachable.length === 0) throw new Error("the device that it is bound to has no address of a family that it has");
+    if (reachable.length === 0) throw new NothingSent("the device that it is bound to has no address of a family that it has");
     const dial = (candidate: Candidate, attempt: AbortSignal): Promise<Channel> =>
       (candidate.transport === "udp" ? dialUdp : dialTcp)(candidate.address, serverName, from(candidate.family), events, attempt).catch((error: unknown) => {
         if (!attempt.aborted) noteFailure(candidate);
-        throw error;
+        throw hasSentNothing(error) ? new NothingSent(errorText(error), { cause: error }) : error;
       });
     const { result, winner } = await raceCandidates({
       candidates: orderCandidates(reachable, transports, winners.get(to.host), clock.now(), failed),
@@ -110,6 +111,17 @@ export function openDial(module: DtlsModule, settings: DialSettings): Dial {
     winners.set(to.host, { candidate: winner, at: clock.now() });
     return result;
   };
+}
+
+function remember<T>(map: Map<string, T>, key: string, value: T): void {
+  map.set(key, value);
+  const [oldest] = map.keys();
+  if (map.size > mostOutcomes && oldest !== undefined) map.delete(oldest);
+}
+
+/** There is no route, or the local address cannot be used. */
+function hasSentNothing(error: unknown): boolean {
+  return error instanceof DialError ? error.failure.reason === "unreachable" : error instanceof TlsDialError && !error.sent;
 }
 
 function describe(protocol: string, cipherSuite: string, resumed: boolean): string {
@@ -130,7 +142,7 @@ async function resolve(hosts: readonly string[]): Promise<{ address: string; fam
       return await lookup(host, { all: true, verbatim: true });
     } catch (error) {
       const code = error instanceof Error && "code" in error ? String(error.code) : String(error);
-      throw new Error(`the name ${host} does not resolve (${code})`, { cause: error });
+      throw new NothingSent(`the name ${host} does not resolve (${code})`, { cause: error });
     }
   }));
   return all.flat().map(({ address, family }) => ({ address, family: family === 6 ? 6 : 4 }));

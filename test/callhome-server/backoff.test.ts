@@ -1,19 +1,20 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { dialDelay } from "../../src/callhome-server/backoff.ts";
+import { dialDelay, orderedAtOnce, orderedDialFrom } from "../../src/callhome-server/backoff.ts";
 
 const seconds = (history: Parameters<typeof dialDelay>[0]): [least: number, most: number] => [dialDelay(history, 0) / 1000, dialDelay(history, 1) / 1000];
 
 const table: readonly [what: string, history: Parameters<typeof dialDelay>[0], least: number, most: number][] = [
   ["at the start, or when the WAN comes up", { failures: 0, hadSession: false }, 0, 0],
-  ["then quickly", { failures: 1, hadSession: false }, 1, 4],
-  ["", { failures: 2, hadSession: false }, 1, 8],
-  ["", { failures: 4, hadSession: false }, 1, 32],
-  ["once it takes longer, never more often than every 60 s", { failures: 5, hadSession: false }, 60, 64],
-  ["", { failures: 7, hadSession: false }, 60, 256],
-  ["", { failures: 8, hadSession: false }, 60, 300],
-  ["", { failures: 1_000_000, hadSession: false }, 60, 300],
+  ["then as seldom as every 60 s (RFC 9132 §4.7)", { failures: 1, hadSession: false }, 60, 90],
+  ["", { failures: 4, hadSession: false }, 60, 90],
+  ["and, once it takes longer, every 300 s", { failures: 5, hadSession: false }, 300, 360],
+  ["", { failures: 1_000_000, hadSession: false }, 300, 360],
+  ["nothing was sent, so that the peer was not asked", { failures: 0, unsent: 1, hadSession: false }, 1, 4],
+  ["", { failures: 3, unsent: 2, hadSession: true }, 1, 8],
+  ["", { failures: 0, unsent: 1_000_000, hadSession: false }, 1, 60],
+  ["redirected, or the redirection is over", { failures: 0, hadSession: true, atOnce: true }, 0, 0],
   ["a session was lost: once, soon", { failures: 0, hadSession: true }, 0, 10],
   ["the first session that did not last", { failures: 0, hadSession: true, unsettled: 1 }, 0, 10],
   ["sessions that do not last", { failures: 0, hadSession: true, unsettled: 3 }, 0, 40],
@@ -24,6 +25,21 @@ const table: readonly [what: string, history: Parameters<typeof dialDelay>[0], l
 for (const [what, history, least, most] of table) {
   test(`${JSON.stringify(history)}: ${least} to ${most} s ${what && `(${what})`}`, () => { assert.deepEqual(seconds(history), [least, most]); });
 }
+
+test("never more often than every 60 s once an attempt that reached for the peer has failed, whatever came before", () => {
+  fc.assert(fc.property(fc.integer({ min: 1, max: 1000 }), fc.boolean(), fc.boolean(), fc.nat(20), fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }), (failures, hadSession, atOnce, unsettled, random) => {
+    assert.ok(dialDelay({ failures, hadSession, atOnce, unsettled }, random) >= 60_000);
+  }));
+});
+
+test("dials that have a reason of their own: three at once, then one a minute on the average", () => {
+  const at: number[] = [];
+  for (let second = 0; second < 600; second += 1) {
+    const from = orderedDialFrom(at.slice(-orderedAtOnce), second * 1000);
+    if (from <= second * 1000) at.push(from);
+  }
+  assert.deepEqual(at.map((each) => each / 1000), [0, 1, 2, 180, 181, 182, 360, 361, 362, 540, 541, 542]);
+});
 
 test("after a session existed: never more often than every 300 s from the second attempt on, whatever the random number", () => {
   fc.assert(fc.property(fc.integer({ min: 1, max: 1000 }), fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }), (failures, random) => {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { NothingSent } from "../../src/callhome-server/backoff.ts";
 import { attemptDelay, orderCandidates, raceCandidates, type Candidate, type LastWinner } from "../../src/callhome-server/happy-eyeballs.ts";
 import { fakeClock, settle, start, type FakeClock } from "../fake-clock.ts";
 
@@ -159,4 +160,13 @@ test("what failed within ten minutes is tried last, and then in its old place ag
   const order = (now: number): string[] => orderCandidates(addresses, ["udp", "tcp"], undefined, now, failed).map(({ transport, family }) => `${transport}${family}`);
   assert.deepEqual(order(2_000), ["udp4", "tcp6", "tcp4", "udp6"]);
   assert.deepEqual(order(601_000), ["udp6", "udp4", "tcp6", "tcp4"]);
+});
+
+test("all that were dialled sent nothing: that is what is said; one that did is enough", async () => {
+  const verdict = (second: Error): Promise<unknown> => raceCandidates<string>({
+    candidates: orderCandidates(addresses, ["udp", "tcp"], undefined, start).slice(0, 2), delay: 250, clock: fakeClock(), signal: new AbortController().signal,
+    dial: ({ family }) => Promise.reject(family === 6 ? new NothingSent("no route") : second), discard: () => undefined,
+  }).catch((error: unknown) => error);
+  assert.ok(await verdict(new NothingSent("no address")) instanceof NothingSent);
+  assert.equal(await verdict(new Error("no answer")) instanceof NothingSent, false);
 });

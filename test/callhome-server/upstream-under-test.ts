@@ -13,7 +13,7 @@ export interface Attempt {
   readonly sent: string[];
   isClosed(): boolean;
   connect(transport?: Channel["transport"]): Promise<void>;
-  fail(why?: string): Promise<void>;
+  fail(why?: string, error?: Error): Promise<void>;
 }
 
 export interface UpstreamUnderTest {
@@ -52,8 +52,8 @@ export function upstreamUnderTest(): UpstreamUnderTest {
             });
             return settle();
           },
-          fail(why = "no answer") {
-            reject(new Error(why));
+          fail(why = "no answer", error = new Error(why)) {
+            reject(error);
             return settle();
           },
         });

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { settle } from "../fake-clock.ts";
+import { NothingSent } from "../../src/callhome-server/backoff.ts";
 import { pending } from "../policy/samples.ts";
 import { minutes, seconds, upstreamUnderTest, type UpstreamUnderTest } from "./upstream-under-test.ts";
 import { bytes, cbor, request } from "./wire.ts";
@@ -33,18 +34,22 @@ test("dialled at once; connected; a heartbeat goes out", async () => {
   assert.deepEqual(upstream.status(), { state: "connected", transport: "udp", peer: "dots.isp.example:4647", since: clock.now(), lastError: null, sessions: 1 });
 });
 
-test("attempts that fail are told, and made again, quickly at first", async () => {
+test("attempts that fail are told, and made again: soon while nothing was sent, else not more often than every 60 s (RFC 9132 §4.7)", async () => {
   const { upstream, clock, attempts, last, states } = upstreamUnderTest();
-  for (const wait of [0, 2.5, 4.5, 8.5]) {
-    await clock.advance(wait * seconds - 1);
-    const before = attempts.length;
-    await clock.advance(1);
-    assert.equal(attempts.length, before + 1, `after ${wait} s`);
-    await last().fail("name does not resolve");
-  }
+  const failAfter = async (waits: readonly number[], error?: Error): Promise<void> => {
+    for (const wait of waits) {
+      await clock.advance(wait * seconds - 1);
+      const before = attempts.length;
+      await clock.advance(1);
+      assert.equal(attempts.length, before + 1, `after ${wait} s`);
+      await last().fail("name does not resolve", error);
+    }
+  };
+  await failAfter([0, 2.5, 4.5], new NothingSent("name does not resolve"));
   const { state, lastError, sessions, peer } = upstream.status();
   assert.deepEqual([state, lastError, sessions, peer], ["backing-off", "name does not resolve", 0, null]);
   assert.deepEqual(states.slice(-2), ["connecting", "backing-off"]);
+  await failAfter([8.5, 75, 75, 75, 75, 330, 330]);
 });
 
 test("a session that is lost is dialled again within 10 s, and if that fails not before 300 s", async () => {
@@ -155,6 +160,45 @@ test("an alternate that cannot be reached: back to the configured host", async (
   await under.last().fail();
   await under.clock.advance(10 * seconds);
   assert.equal(under.last().to.host, "dots.isp.example");
+});
+
+test("an alternate that could not be reached is not tried again for five minutes, however often we are sent there (§4.7)", async () => {
+  const under = await connected();
+  const { clock, last } = under;
+  assert.equal(await redirected(under, "alt.example"), "2.01");
+  await last().fail();
+  await clock.advance(10 * seconds);
+  await last().connect();
+  assert.equal(await redirected(under, "ALT.example"), "4.00");
+  await clock.advance(290 * seconds);
+  assert.equal(await redirected(under, "alt.example"), "2.01");
+});
+
+test("the configured host that cannot be reached either, behind an alternate or a ttl that is over, is tried every 300 s", async () => {
+  for (const ttl of [undefined, 5]) {
+    const under = await connected();
+    const { clock, attempts, last } = under;
+    await redirected(under, "alt.example", ttl);
+    if (ttl === undefined) await last().fail();
+    else await last().connect();
+    await clock.advance(10 * seconds);
+    assert.deepEqual([last().to.host, attempts.length], ["dots.isp.example", 3]);
+    await last().fail();
+    await clock.advance(299 * seconds);
+    assert.equal(attempts.length, 3);
+    await clock.advance(61 * seconds);
+    assert.equal(attempts.length, 4);
+  }
+});
+
+test("reconnect() three times at once, then once a minute on the average: a link that flaps is no reason to pound the upstream (§4.7)", async () => {
+  const { upstream, clock, attempts } = upstreamUnderTest();
+  await clock.advance(0);
+  for (let second = 0; second < 600; second += 1) {
+    upstream.reconnect();
+    await clock.advance(1 * seconds);
+  }
+  assert.ok(attempts.length >= 10 && attempts.length <= 1 + 3 + 10, `${attempts.length} attempts in ten minutes`);
 });
 
 test("a redirection to where we are, or back to where we were a moment ago, is a loop: 4.00, a warning, and we stay", async () => {

@@ -154,6 +154,8 @@ test("resumption by session ticket and, without tickets, by session ID", async (
     const other = await dial(module, { ...where, resume, credentials: { is: "certificate", ca: `${ca.pem}\n`, cert: router.cert, key: router.key } });
     assert.equal(other.channel.details.resumed, false);
     other.channel.close();
+    // Nor one that was made under another name, which the peer's certificate may not bear: that is verified, and refused.
+    await assert.rejects(dial(module, { ...where, resume, serverName: "another.isp.example" }), /another name/);
     await peer.stop();
   }
 });
