@@ -81,7 +81,7 @@ export async function runDaemon(version: string, dtls: DtlsModule, first: Loaded
   const hints = openUbusDirectory(() => onUbus?.object.ubus, steadyClock);
   const tables = followHome({ run, follow: followCommand, clock: steadyClock, log });
   const sides = { configured: () => ({ wan: loaded.config.wanDevices, lan: loaded.config.lanDevices }), netifd: () => hints.devices() };
-  const network = openHomeNetwork({ tables, ...sides, sourceScope: () => loaded.config.sourceScope });
+  const network = openHomeNetwork({ tables, ...sides, sourceScope: () => loaded.config.sourceScope, shared: () => hints.shared() });
   const devices = watchDevices({ tables, ...sides, clock, log });
   const filter = openPacketFilter(openNftables(interactiveNft()), {
     bridgePorts: () => tables.ports(), wanDevices: async () => (await network.devices()).wan,

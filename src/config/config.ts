@@ -80,12 +80,7 @@ export function findControlSocket(text: string): string {
 function readGlobals(sections: readonly UciSection[], findings: Findings): GlobalsConfig {
   const [section = { type: "globals", name: null, line: 1, entries: [] }, second] = sections;
   if (second) findings.error(second.line, second, null, `there is a section config globals on line ${section.line} already, expected one`);
-  const globals = readSection(section, globalsOptions, findings);
-  if (globals.maxLifetimeSeconds > 0 && globals.defaultLifetimeSeconds > globals.maxLifetimeSeconds) {
-    findings.warn(lineOf(section, "max_lifetime"), section, "max_lifetime",
-      `is below default_lifetime (${globals.defaultLifetimeSeconds}), so ${globals.maxLifetimeSeconds} seconds hold for every request`);
-  }
-  return globals;
+  return readSection(section, globalsOptions, findings);
 }
 
 /** Configured upstreams, and the mere names of those that are disabled. */

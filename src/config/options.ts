@@ -59,12 +59,12 @@ export const globalsOptions = {
   limitRate: option("limit_rate", integer(1, 1_000_000), 10, "packets a second, for limit"),
   // RFC 9132 §4.7: 120 s, and never more than 300 s.
   terminatingPeriodSeconds: option("terminating_period", integer(0, 300), 120, "seconds a block outlives its withdrawal"),
-  defaultLifetimeSeconds: option("default_lifetime", integer(1, 0xffff_ffff), 3600, "seconds, for requests without a lifetime"),
   maxLifetimeSeconds: option("max_lifetime", integer(0, 0xffff_ffff), 86_400, "seconds, caps every request; 0 = no cap"),
   maxMitigations: option("max_mitigations", integer(1, 10_000), 256, "requests that are kept at the same time"),
   requestRate: option("request_rate", integer(1, 10_000), 20, "requests a second that an upstream may make"),
   minTargetPrefix4: option("min_target_prefix4", integer(0, 32, "prefix length"), 24, "wider IPv4 targets are refused"),
   minTargetPrefix6: option("min_target_prefix6", integer(0, 128, "prefix length"), 48, "wider IPv6 targets are refused"),
+  maxTargetAddresses: option("max_target_addresses", integer(0, 16_777_216), 0, "instead of the two: addresses that a request may target in all, an IPv6 /64 is one; 0 = the two hold"),
   attackStoppedAfterSeconds: option("attack_stopped_after", integer(1, 86_400), 60, "seconds without a dropped packet"),
   neverBlock: list<Protected>("never_block", protectedThing, [], "address, prefix or MAC that is never cut off"),
   allowInternalSources: option("allow_internal_sources", flag, false, "accept LAN addresses as the source of an attack"),

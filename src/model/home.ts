@@ -1,5 +1,6 @@
 import type { MacAddress } from "./device.ts";
 import type { IpPrefix } from "./ip-prefix.ts";
+import type { PortRange } from "./number-range.ts";
 
 /** The addresses and prefixes of this home. */
 export interface HomeAddresses {
@@ -9,8 +10,17 @@ export interface HomeAddresses {
   readonly router: readonly IpPrefix[];
   /** Prefixes of the LAN devices. */
   readonly inside: readonly IpPrefix[];
+  /** What of `outside` other homes have too, and which of its ports are ours. */
+  readonly shared?: readonly SharedAddress[];
   /** By WAN device, what of `outside` is its own. */
   readonly wans: readonly Wan[];
+}
+
+/** An IPv4 address that the provider gives to several homes, each with ports of its own (MAP-E, MAP-T, lw4o6: RFC 9066 §5.3.2). */
+export interface SharedAddress {
+  readonly address: IpPrefix;
+  /** Port sets of this home. */
+  readonly ports: readonly PortRange[];
 }
 
 export interface Wan {

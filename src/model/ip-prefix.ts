@@ -60,6 +60,11 @@ export function prefixContains(outer: IpPrefix, inner: IpPrefix): boolean {
     && prefixOf(inner.family, inner.bits, outer.length).bits === outer.bits;
 }
 
+/** The prefix of this length that holds it; itself where it is as wide already. */
+export function widenTo(length: number, prefix: IpPrefix): IpPrefix {
+  return length < prefix.length ? prefixOf(prefix.family, prefix.bits, length) : prefix;
+}
+
 /** Whether the two share an address. */
 export function prefixesOverlap(a: IpPrefix, b: IpPrefix): boolean {
   return prefixContains(a, b) || prefixContains(b, a);

@@ -33,6 +33,8 @@ export interface Policy {
   /** Prefix lengths: wider targets are refused. */
   readonly minTargetPrefix4: number;
   readonly minTargetPrefix6: number;
+  /** Of all targets of a request together, an IPv6 /64 counted as one; replaces the two prefix lengths. 0 = they hold. */
+  readonly maxTargetAddresses: number;
   readonly attackStoppedAfterSeconds: Seconds;
   readonly neverBlock: readonly Protected[];
   readonly allowInternalSources: boolean;

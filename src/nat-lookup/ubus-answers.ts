@@ -1,5 +1,7 @@
 import { parseMac, type MacAddress } from "../model/device.ts";
-import { addressScope, parseIpAddress } from "../model/ip-prefix.ts";
+import type { SharedAddress } from "../model/home.ts";
+import { addressScope, parseIpAddress, type IpPrefix } from "../model/ip-prefix.ts";
+import { mergeRanges, type PortRange } from "../model/number-range.ts";
 import { cleanName } from "./clean-name.ts";
 
 /** What services of OpenWrt answer over ubus, each read as hostile text: what is odd is passed over, what is too much is left out. */
@@ -8,6 +10,7 @@ const mostHints = 2048;
 const mostClients = 512;
 const mostInterfaces = 128;
 const mostRoutes = 256;
+const mostNatRules = 4096;
 /** Of an SSID (IEEE 802.11 §9.4.2.2), in characters. */
 const longestSsid = 32;
 
@@ -62,6 +65,39 @@ export function netifdDevices(answer: unknown): { readonly wan: readonly string[
     wan: [...wan], lan: [...new Set(inward)].filter((name) => name !== "lo" && !wan.has(name) && !below.has(name)),
     tunnels: [...new Set(up.filter((each) => tunnelProtocols.includes(field(each, "proto"))).flatMap((each) => deviceName(field(each, "l3_device"))))],
   };
+}
+
+/**
+ * `network.interface dump`: what the `map` protocol (MAP-E, MAP-T, lw4o6) wants NAT to do. An SNAT rule with a port range means that the
+ * address is shared, and these are the ports of this home; without ports the address is the home's alone.
+ */
+export function sharedAddresses(answer: unknown): SharedAddress[] {
+  const dumped = field(answer, "interface");
+  const shared = new Map<string, { readonly address: IpPrefix; readonly ports: PortRange[] }>();
+  const up = (Array.isArray(dumped) ? dumped.slice(0, mostInterfaces) as unknown[] : []).filter((each) => field(each, "up") === true);
+  for (const rule of up.flatMap((each) => wantedOfNat(each))) {
+    const text = String(field(rule, "snat_ip"));
+    const address = parseIpAddress(text);
+    const ports = portRange(field(rule, "snat_port"));
+    if (field(rule, "target") !== "SNAT" || !address || !ports) continue;
+    const known = shared.get(text) ?? { address, ports: [] };
+    known.ports.push(ports);
+    shared.set(text, known);
+  }
+  return [...shared.values()].map(({ address, ports }) => ({ address, ports: mergeRanges(ports) }));
+}
+
+function wantedOfNat(dumped: unknown): unknown[] {
+  const rules = field(field(dumped, "data"), "firewall");
+  return Array.isArray(rules) ? rules.slice(0, mostNatRules) as unknown[] : [];
+}
+
+/** `1024-1039`, `1024` */
+function portRange(value: unknown): PortRange | undefined {
+  const [, lower, upper] = typeof value === "string" ? /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(value) ?? [] : [];
+  if (lower === undefined) return undefined;
+  const range = { lower: Number(lower), upper: Number(upper ?? lower) };
+  return range.lower <= range.upper && range.upper <= 65_535 ? range : undefined;
 }
 
 function isLanWithGateway(dumped: unknown): boolean {

@@ -1,5 +1,5 @@
 import type { MacAddress } from "../model/device.ts";
-import type { HomeAddresses, Infrastructure, Neighbour, Wan } from "../model/home.ts";
+import type { HomeAddresses, Infrastructure, Neighbour, SharedAddress, Wan } from "../model/home.ts";
 import { isGlobal, isLinkLocal, parseIpAddress, type IpPrefix } from "../model/ip-prefix.ts";
 import type { HomeNetwork } from "../ports.ts";
 import type { HomeTables } from "./follow-home.ts";
@@ -14,6 +14,8 @@ export interface HomeNetworkOptions {
   readonly sourceScope: () => readonly IpPrefix[];
   /** What netifd has said, where there is one. */
   readonly netifd?: () => NetifdDevices | undefined;
+  /** Addresses that other homes have too; MAP-T leaves them on no device. */
+  readonly shared?: () => readonly SharedAddress[];
 }
 
 /** `devices`: those that count as WAN and LAN now. */
@@ -22,7 +24,7 @@ export interface OpenedHomeNetwork extends HomeNetwork {
 }
 
 /** The addresses and prefixes of this home, as the kernel has them now. */
-export function openHomeNetwork({ tables, configured, sourceScope, netifd = () => undefined }: HomeNetworkOptions): OpenedHomeNetwork {
+export function openHomeNetwork({ tables, configured, sourceScope, netifd = () => undefined, shared = () => [] }: HomeNetworkOptions): OpenedHomeNetwork {
   const devicesOf = (ip: IpState): HomeDevices => chooseDevices(ip, configured(), netifd());
   return {
     devices: async () => devicesOf(await tables.ip()),
@@ -32,7 +34,8 @@ export function openHomeNetwork({ tables, configured, sourceScope, netifd = () =
       const lan = ip.links.filter(({ name }) => devices.lan.includes(name));
       const wans = ip.links.filter(({ name }) => devices.wan.includes(name)).map((link) => describeWan(link, ip));
       return {
-        outside: distinct([...sourceScope(), ...wans.flatMap(({ prefixes }) => prefixes), ...lan.flatMap(globalNetworks6), ...ip.delegations]),
+        outside: distinct([...sourceScope(), ...wans.flatMap(({ prefixes }) => prefixes), ...lan.flatMap(globalNetworks6), ...ip.delegations, ...shared().map(({ address }) => address)]),
+        shared: shared(),
         router: distinct(ip.links.flatMap(({ addresses }) => addresses).map(({ address }) => address)),
         inside: distinct(lan.flatMap(({ addresses }) => addresses).map(({ network }) => network).filter((network) => !isLinkLocal(network))),
         wans,

@@ -1,5 +1,6 @@
 import type { MacAddress } from "../model/device.ts";
-import { hintedNames, netifdDevices, wifiClients, wifiName } from "../nat-lookup/ubus-answers.ts";
+import type { SharedAddress } from "../model/home.ts";
+import { hintedNames, netifdDevices, sharedAddresses, wifiClients, wifiName } from "../nat-lookup/ubus-answers.ts";
 import type { Clock } from "../ports.ts";
 import type { Ubus } from "../ubus/open-ubus.ts";
 import type { NetifdDevices } from "./home-devices.ts";
@@ -15,6 +16,8 @@ export interface UbusDirectory {
   wifi(mac: MacAddress): string | null;
   /** From netifd. */
   devices(): NetifdDevices;
+  /** From netifd: addresses that other homes have too. */
+  shared(): readonly SharedAddress[];
   /** Asks now. Never rejects. */
   refresh(): Promise<void>;
 }
@@ -31,6 +34,7 @@ export function openUbusDirectory(ubus: () => Pick<Ubus, "isConnected" | "lookup
   let names: ReadonlyMap<MacAddress, string> = new Map();
   let wifi: ReadonlyMap<MacAddress, string> = new Map();
   let devices: ReturnType<typeof netifdDevices> = { wan: [], lan: [], tunnels: [] };
+  let shared: readonly SharedAddress[] = [];
   let devicesAt = -Infinity;
   let askedAt = -Infinity;
   let asking: Promise<void> | undefined;
@@ -45,6 +49,7 @@ export function openUbusDirectory(ubus: () => Pick<Ubus, "isConnected" | "lookup
       bus.invoke("luci-rpc", "getHostHints", {}, timeout).then((answer) => { names = hintedNames(answer); }),
       bus.invoke("network.interface", "dump", {}, timeout).then((answer) => {
         devices = netifdDevices(answer);
+        shared = sharedAddresses(answer);
         devicesAt = clock.now();
       }),
       bus.lookup("hostapd.*").then(async (found) => {
@@ -76,6 +81,10 @@ export function openUbusDirectory(ubus: () => Pick<Ubus, "isConnected" | "lookup
     devices() {
       refreshIfOld();
       return { ...devices, isFresh: clock.now() - devicesAt < trustedFor };
+    },
+    shared() {
+      refreshIfOld();
+      return shared;
     },
     refresh,
   };

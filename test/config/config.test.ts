@@ -31,8 +31,8 @@ describe("configuration", () => {
   it("has the contract's defaults", () => {
     assert.deepEqual(accept(isp).config, {
       enabled: true, consent: "ask", consentTimeoutSeconds: 900, onTimeout: "deny", whilePending: "none", action: "block", limitRate: 10,
-      terminatingPeriodSeconds: 120, defaultLifetimeSeconds: 3600, maxLifetimeSeconds: 86400, maxMitigations: 256, requestRate: 20,
-      minTargetPrefix4: 24, minTargetPrefix6: 48, attackStoppedAfterSeconds: 60, neverBlock: [], allowInternalSources: false,
+      terminatingPeriodSeconds: 120, maxLifetimeSeconds: 86400, maxMitigations: 256, requestRate: 20,
+      minTargetPrefix4: 24, minTargetPrefix6: 48, maxTargetAddresses: 0, attackStoppedAfterSeconds: 60, neverBlock: [], allowInternalSources: false,
       stateDir: "/etc/dots-callhome", controlSocket: "/var/run/dots-callhome.sock", ubusSocket: "/var/run/ubus/ubus.sock",
       lanDevices: [], wanDevices: [], leaseFiles: [], sourceScope: [], logLevel: "info",
       upstreams: [{
@@ -54,12 +54,12 @@ config globals 'globals'
 	option action 'quarantine'
 	option limit_rate '5'
 	option terminating_period '300'
-	option default_lifetime '10'
 	option max_lifetime '0'
 	option max_mitigations '1'
 	option request_rate '1'
 	option min_target_prefix4 '0'
 	option min_target_prefix6 '128'
+	option max_target_addresses '4096'
 	option attack_stopped_after '5'
 	list never_block '192.168.1.2'
 	list never_block '2001:db8::/64'
@@ -112,8 +112,8 @@ config notify
     const prefix = (family: 4 | 6, bits: bigint, length: number): object => ({ is: "prefix", prefix: { family, bits, length } });
     assert.deepEqual(config, {
       enabled: false, consent: "auto", consentTimeoutSeconds: 60, onTimeout: "block", whilePending: "limit", action: "quarantine", limitRate: 5,
-      terminatingPeriodSeconds: 300, defaultLifetimeSeconds: 10, maxLifetimeSeconds: 0, maxMitigations: 1, requestRate: 1,
-      minTargetPrefix4: 0, minTargetPrefix6: 128, attackStoppedAfterSeconds: 5,
+      terminatingPeriodSeconds: 300, maxLifetimeSeconds: 0, maxMitigations: 1, requestRate: 1,
+      minTargetPrefix4: 0, minTargetPrefix6: 128, maxTargetAddresses: 4096, attackStoppedAfterSeconds: 5,
       neverBlock: [prefix(4, 0xc0a80102n, 32), prefix(6, 0x20010db8n << 96n, 64), { is: "mac", mac: "aa:bb:cc:dd:ee:ff" }],
       allowInternalSources: true, stateDir: "/tmp/state", controlSocket: "/tmp/c.sock", ubusSocket: null,
       lanDevices: ["br-lan", "br-guest"], wanDevices: ["wan", "wwan0"], leaseFiles: ["/tmp/my leases"], sourceScope: [{ family: 4, bits: 0xcb007107n, length: 32 }], logLevel: "debug",
@@ -181,7 +181,6 @@ config notify
     ["an unknown option", `${isp}option colour red`, ["5: config upstream 'isp': option colour: is not known and has no effect"]],
     ["a section with a typing mistake", `${isp}config upstreams 'b'`, ["5: config upstreams 'b': 'upstreams' is not known and has no effect, did you mean 'upstream'?"]],
     ["an option that is set twice", `${isp}option port 1\noption port 2`, ["6: config upstream 'isp': option port: is set more than once, this last value holds"]],
-    ["a default lifetime beyond the cap", `${isp}config globals\noption max_lifetime 60`, ["6: config globals: option max_lifetime: is below default_lifetime (3600), so 60 seconds hold for every request"]],
     ["no upstream", "", ["1: no upstream is enabled, so nobody can ask for help; expected a section config upstream 'NAME'"]],
     ["commands without encryption", `${isp}config notify x\noption type mqtt\noption url mqtt://h\noption commands 1`, ["8: config notify 'x': option commands: is on while the connection is not encrypted, anyone on the way could decide; use mqtts://"]],
     ["nothing when everything is off", "config globals\noption enabled 0", []],

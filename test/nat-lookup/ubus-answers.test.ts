@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { hintedNames, netifdDevices, wifiClients, wifiName } from "../../src/nat-lookup/ubus-answers.ts";
+import { formatIpPrefix } from "../../src/model/ip-prefix.ts";
+import { hintedNames, netifdDevices, sharedAddresses, wifiClients, wifiName } from "../../src/nat-lookup/ubus-answers.ts";
 
 const odd: readonly unknown[] = [undefined, null, 1, "x", [], [null], {}, { clients: 1, interface: {}, ssid: {} }, { clients: [], interface: [null, 1, { up: true, route: {} }, { up: true, proto: "static", l3_device: 5 }] }, { "02:00:00:00:0a:01": null, x: { name: "y" } }];
 
@@ -44,8 +45,20 @@ describe("what services answer over ubus", () => {
     assert.deepEqual(netifdDevices({ interface: dumped }), { wan: ["wan", "ds-wan6_4"], lan: ["br-lan"], tunnels: ["ds-wan6_4", "map-wan6_4", "464-wan6_4"] });
   });
 
+  it("addresses that homes share, with the port sets that MAP-E, MAP-T and lw4o6 give to this one", () => {
+    const rule = (snat_port?: string, more: object = {}): object => ({ type: "nat", target: "SNAT", family: "inet", snat_ip: "203.0.113.64", ...(snat_port === undefined ? {} : { snat_port, proto: "tcp", connlimit_ports: true }), ...more });
+    const shared = (...firewall: readonly unknown[]): unknown[] => sharedAddresses({ interface: [lan, face("wan6_4", "map", "map-wan6_4", { data: { zone: "wan", firewall } })] })
+      .map(({ address, ports }) => [formatIpPrefix(address), ...ports.map(({ lower, upper }) => `${lower}-${upper}`)]);
+    assert.deepEqual(shared(rule("1024-1039"), rule("1024-1039", { proto: "udp" }), rule("2048-2063"), { type: "rule", family: "inet6", target: "ACCEPT" }), [["203.0.113.64/32", "1024-1039", "2048-2063"]]);
+    assert.deepEqual(shared(rule()), [], "without ports it is not shared");
+    assert.deepEqual(shared(null, 1, rule("9-1"), rule("1-99999"), rule("x"), rule("1-2", { snat_ip: "map" }), rule("1-2", { target: "DROP" })), []);
+    assert.deepEqual(sharedAddresses({ interface: [{ ...face("x", "map", "map-x", { data: { firewall: [rule("1-2")] } }), up: false }] }), []);
+    const many = Array.from({ length: 20_000 }, (_, at) => rule(String(2 * at + 1)));
+    assert.equal(sharedAddresses({ interface: [face("x", "map", "map-x", { data: { firewall: many } })] })[0]?.ports.length, 4096, "takes only so much");
+  });
+
   it("reads nothing out of what is odd", () => {
-    for (const each of odd) assert.deepEqual([[...hintedNames(each)], wifiClients(each), wifiName(each), netifdDevices(each)], [[], [], "Wi-Fi", { wan: [], lan: [], tunnels: [] }], JSON.stringify(each));
+    for (const each of odd) assert.deepEqual([[...hintedNames(each)], wifiClients(each), wifiName(each), netifdDevices(each), sharedAddresses(each)], [[], [], "Wi-Fi", { wan: [], lan: [], tunnels: [] }, []], JSON.stringify(each));
   });
   it("takes only so much", () => {
     const many = Object.fromEntries(Array.from({ length: 20_000 }, (_, at) => [`02:00:00:00:${(at >> 8).toString(16).padStart(2, "0")}:${(at & 255).toString(16).padStart(2, "0")}`, { name: "x" }]));

@@ -8,7 +8,7 @@ import { leakWarning } from "../../src/policy/proof-of-effect.ts";
 const mac = "02:00:00:00:00:17";
 const policy: Policy = {
   consent: "auto", consentTimeoutSeconds: 900, onTimeout: "deny", whilePending: "none", action: "block", limitRate: 10, terminatingPeriodSeconds: 120,
-  maxLifetimeSeconds: 86_400, maxMitigations: 256, upstreams: [{ name: "isp" }], minTargetPrefix4: 24, minTargetPrefix6: 48, attackStoppedAfterSeconds: 60, neverBlock: [],
+  maxLifetimeSeconds: 86_400, maxMitigations: 256, upstreams: [{ name: "isp" }], minTargetPrefix4: 24, minTargetPrefix6: 48, maxTargetAddresses: 0, attackStoppedAfterSeconds: 60, neverBlock: [],
   allowInternalSources: false, devices: [{ mac, policy: null, action: "quarantine" }],
 };
 const enforced: Mitigation = {

@@ -15,7 +15,7 @@ export const unknownDevice: Device = { ...camera, mac: null, name: null, address
 /** The defaults of the configuration, with consent 'auto'. */
 export const autoPolicy: Policy = {
   consent: "auto", consentTimeoutSeconds: 900, onTimeout: "deny", whilePending: "none", action: "block", limitRate: 10,
-  terminatingPeriodSeconds: 120, maxLifetimeSeconds: 86_400, maxMitigations: 256, upstreams: [{ name: "isp" }], minTargetPrefix4: 24, minTargetPrefix6: 48,
+  terminatingPeriodSeconds: 120, maxLifetimeSeconds: 86_400, maxMitigations: 256, upstreams: [{ name: "isp" }], minTargetPrefix4: 24, minTargetPrefix6: 48, maxTargetAddresses: 0,
   attackStoppedAfterSeconds: 60, neverBlock: [], allowInternalSources: false, devices: [],
 };
 export const askPolicy: Policy = { ...autoPolicy, consent: "ask" };

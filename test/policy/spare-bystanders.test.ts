@@ -8,7 +8,7 @@ import { sparingInfrastructure } from "../../src/policy/spare-bystanders.ts";
 
 const policy: Policy = {
   consent: "auto", consentTimeoutSeconds: 900, onTimeout: "deny", whilePending: "none", action: "quarantine", limitRate: 10, terminatingPeriodSeconds: 120,
-  maxLifetimeSeconds: 86_400, maxMitigations: 256, upstreams: [{ name: "isp" }], minTargetPrefix4: 24, minTargetPrefix6: 48, attackStoppedAfterSeconds: 60, neverBlock: [],
+  maxLifetimeSeconds: 86_400, maxMitigations: 256, upstreams: [{ name: "isp" }], minTargetPrefix4: 24, minTargetPrefix6: 48, maxTargetAddresses: 0, attackStoppedAfterSeconds: 60, neverBlock: [],
   allowInternalSources: false, devices: [],
 };
 const device = (...addresses: string[]): Device => ({

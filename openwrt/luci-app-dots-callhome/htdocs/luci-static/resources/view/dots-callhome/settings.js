@@ -55,7 +55,6 @@ return view.extend({
 		o = s.taboption('rules', form.DynamicList, 'never_block', _('Never block'), _('Addresses, networks or hardware addresses (MAC), such as 192.168.1.2 or aa:bb:cc:dd:ee:ff.'));
 		o.datatype = 'or(ipaddr,cidr,macaddr)';
 
-		number(s, 'limits', 'default_lifetime', _('Default duration'), 1, 4294967295, 3600, _('In seconds, for requests that do not say how long.'));
 		number(s, 'limits', 'max_lifetime', _('Longest duration'), 0, 4294967295, 86400, _('In seconds; longer requests are shortened. 0: no limit.'));
 		number(s, 'limits', 'terminating_period', _('Time to end'), 0, 300, 120, _('In seconds: so long a block stays after your provider has withdrawn its request, in case the attack comes back.'));
 		number(s, 'limits', 'attack_stopped_after', _('Attack counts as over after'), 1, 86400, 60, _('In seconds without a stopped packet.'));
@@ -63,6 +62,7 @@ return view.extend({
 		number(s, 'limits', 'request_rate', _('Most requests a second'), 1, 10000, 20, _('That one provider may make.'));
 		number(s, 'limits', 'min_target_prefix4', _('Widest IPv4 target'), 0, 32, 24, _('As a prefix length: 24 are 256 addresses. Requests to cut you off from more are refused.'));
 		number(s, 'limits', 'min_target_prefix6', _('Widest IPv6 target'), 0, 128, 48, _('As a prefix length.'));
+		number(s, 'limits', 'max_target_addresses', _('Most addresses in a request'), 0, 16777216, 0, _('Replaces the two above: one request may then cut you off from this many addresses, however wide. For providers that are attacked on all their addresses at once. 0: the two above hold.'));
 		o = s.taboption('limits', form.Flag, 'allow_internal_sources', _('Provider may name home addresses'), _('Leave this off unless your provider manages your home network.'));
 
 		o = s.taboption('system', form.DynamicList, 'lan_device', _('Network devices at home'), _('Leave empty: they are found by themselves.'));
