@@ -120,7 +120,7 @@ describe("the page, on the real daemon", { skip: browserMissing(), timeout: suit
       await page.getByLabel("For an hour").check();
       await page.getByLabel("Always stop this device at once, without asking").check();
       await ask(2, { family: 6, port: 444, ports: "43000-43019" }); // the card is updated under the owner's hands
-      await seen(page, "Your answer also holds for 1 more target of the same device.").waitFor({ timeout: 16_000 }); // no news of its own: the question is the same
+      await seen(page, "Your answer also holds for 1 more target of the same device.").waitFor(); // no news of its own: the question is the same
       assert.ok(await page.getByLabel("For an hour").isChecked(), "still chosen");
       await page.getByRole("button", { name: "Do this" }).click();
       await seen(page, "Slowed down.").waitFor();
@@ -176,7 +176,7 @@ describe("the page, on the real daemon", { skip: browserMissing(), timeout: suit
       await timeout.fill("300");
       await timeout.dispatchEvent("change");
       await page.locator("#cbi-dots-callhome-globals-consent select").first().selectOption("auto");
-      const reloaded = scene.daemon.logged(/configuration reloaded/, 20_000);
+      const reloaded = scene.daemon.logged(/configuration reloaded/);
       if (await page.locator(".modal button, .modal .btn").count() > 0) await page.locator(".modal button, .modal .btn").first().click();
       await apply.click();
       await reloaded;
@@ -194,10 +194,10 @@ describe("the page, on the real daemon", { skip: browserMissing(), timeout: suit
       await page.getByRole("button", { name: "Block it" }).waitFor();
       scene.daemon.signal("SIGTERM");
       await scene.daemon.ended;
-      await seen(page, "The protection is not running").waitFor({ timeout: 16_000 });
+      await seen(page, "The protection is not running").waitFor();
       assert.equal(await seen(page, "All quiet").isVisible(), false, "nothing green while nobody watches");
       scene.startDaemon();
-      await seen(page, "The protection is not running").waitFor({ state: "hidden", timeout: 16_000 });
+      await seen(page, "The protection is not running").waitFor({ state: "hidden" });
       router.setSession("ended");
       await page.getByRole("button", { name: "Block it" }).click();
       await seen(page, "Session expired").waitFor();

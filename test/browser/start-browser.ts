@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { chromium, type Browser, type BrowserContext, type Page } from "playwright-core";
+import { patience } from "../patience.ts";
 
 const program = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
 
@@ -30,7 +31,7 @@ export async function openTab(browser: Browser, options: { readonly viewport?: {
     viewport: options.viewport ?? desktop, colorScheme: options.dark ? "dark" : "light", locale: options.locale ?? "en-GB", timezoneId: "Europe/Berlin", reducedMotion: "reduce",
   });
   const page = await context.newPage();
-  page.setDefaultTimeout(8_000);
+  page.setDefaultTimeout(patience);
   const faults: string[] = [];
   page.on("pageerror", (error) => faults.push(error.message));
   page.on("request", (request) => { if (!/^(http:\/\/127\.0\.0\.1|data:)/.test(request.url())) faults.push(`asks ${request.url()}`); });

@@ -3,7 +3,7 @@ import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { setTimeout } from "node:timers/promises";
 import type { StatusView } from "../../src/operator/describe-status.ts";
-import { suiteLimit } from "../patience.ts";
+import { patience, suiteLimit } from "../patience.ts";
 import { labAddresses } from "./lab.ts";
 import { playScene, type Scene } from "./scene.ts";
 import { daemonProgram, labPsk, type Daemon } from "./start-daemon.ts";
@@ -18,7 +18,7 @@ describe("when there is no session to be had", { timeout: suiteLimit, concurrenc
         const daemon = scene.startDaemon({ psk: "not the key of the lab" });
         // OpenSSL falls silent; libcoap on GnuTLS says goodbye or sends an alert.
         const reason = /pre-shared key is probably wrong|may not accept our identity or key/;
-        assert.match(await daemon.logged(/no session with/, 70_000), reason);
+        assert.match(await daemon.logged(/no session with/, 3 * patience), reason);
         await assertTriesAgain(scene, reason);
         assert.equal(scene.peer.events.filter(({ event }) => event === "session").length, 0);
       }));
@@ -28,7 +28,7 @@ describe("when there is no session to be had", { timeout: suiteLimit, concurrenc
         const daemon = scene.startDaemon();
         // libcoap does not send unknown_psk_identity: with OpenSSL it says goodbye, with GnuTLS handshake_failure.
         const reason = library === "openssl" ? /may not accept our identity or key|identity/ : /handshake_failure|identity/;
-        assert.match(await daemon.logged(/no session with/, 70_000), reason);
+        assert.match(await daemon.logged(/no session with/, 3 * patience), reason);
         await assertTriesAgain(scene, reason);
         assert.equal(scene.peer.events.filter(({ event }) => event === "session").length, 0);
       }));
@@ -36,10 +36,10 @@ describe("when there is no session to be had", { timeout: suiteLimit, concurrenc
     it(`has a session soon after the upstream has come up (${library})`, () =>
       playScene({ library, without: ["peer", "daemon"] }, async (scene) => {
         const daemon = scene.startDaemon();
-        assert.match(await daemon.logged(/no session with/, 40_000), /203\.0\.113\.1.*nobody listens/);
+        assert.match(await daemon.logged(/no session with/, 2 * patience), /203\.0\.113\.1.*nobody listens/);
         await assertTriesAgain(scene, /nobody listens/);
         const peer = await scene.startPeer();
-        await peer.until("a session", ({ event, is }) => event === "session" && is === "up", { timeoutMs: 40_000 });
+        await peer.until("a session", ({ event, is }) => event === "session" && is === "up", { timeoutMs: 3 * patience });
         const [upstream] = (await daemon.json("status") as StatusView).upstreams;
         assert.deepEqual([upstream?.state, upstream?.sessions, upstream?.last_error], ["connected", 1, null]);
       }));
@@ -55,13 +55,13 @@ describe("when there is no session to be had", { timeout: suiteLimit, concurrenc
       await scene.lab.router.run("ip", ["route", "del", "unreachable", "198.18.0.1"]);
       await scene.lab.isp.run("ip", ["addr", "add", "198.18.0.1/32", "dev", "lo"]);
       const peer = await scene.startPeer({ listen: "198.18.0.1:4647" });
-      await peer.until("a session", ({ event, is }) => event === "session" && is === "up", { timeoutMs: 40_000 });
+      await peer.until("a session", ({ event, is }) => event === "session" && is === "up", { timeoutMs: 3 * patience });
     }));
 
   it("says that a name does not resolve, and tries again", () =>
     playScene({ without: ["peer", "daemon"], upstream: { host: "dots.isp.invalid" } }, async (scene) => {
       const daemon = scene.startDaemon();
-      assert.match(await daemon.logged(/no session with/, 40_000), /the name dots\.isp\.invalid does not resolve/);
+      assert.match(await daemon.logged(/no session with/, 2 * patience), /the name dots\.isp\.invalid does not resolve/);
       await assertTriesAgain(scene, /does not resolve/);
     }));
 
@@ -153,7 +153,7 @@ describe("a daemon that cannot run", { timeout: suiteLimit, concurrency: 4 }, ()
 });
 
 function exitCode({ ended }: Daemon): Promise<number | null> {
-  return Promise.race([ended, setTimeout(20_000, null, { ref: false })]);
+  return Promise.race([ended, setTimeout(patience, null, { ref: false })]);
 }
 
 /** In the state that says so, with the reason, and alive. */

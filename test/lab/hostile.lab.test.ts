@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { StatusView } from "../../src/operator/describe-status.ts";
-import { suiteLimit } from "../patience.ts";
+import { patience, suiteLimit } from "../patience.ts";
 import { playScene, type Scene } from "./scene.ts";
 import { startAttack } from "./scene-attack.ts";
 import { dotsPorts, handshake, inject, plainRequest, pseudoRandom, record } from "./scene-inject.ts";
@@ -100,7 +100,7 @@ for (const library of ["openssl", "gnutls"] as const)
         }
         assert.equal(peer.events.filter(({ event }) => event === "session").length, 0);
         peer.send({ do: "loss", value: "0%" });
-        await daemon.logged(/session with/, 70_000);
+        await daemon.logged(/session with/, 3 * patience);
         assert.equal((await peer.ask({ do: "heartbeat", "peer-hb-status": true })).code, "2.04");
         await assertOneSession(scene, 1);
         assert.deepEqual(daemon.log.filter((line) => /^error:|internal/.test(line)), []);

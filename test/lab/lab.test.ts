@@ -17,14 +17,15 @@ describe("the lab", { timeout: suiteLimit }, () => {
   after(() => lab.destroy());
 
   it("masquerades the camera's IPv4 flood and shifts its ports", async () => {
+    const before = Date.now();
     const { sent, arrived } = await attack(lab, { to: target.v4, protocol: "udp", sourcePorts: "40000-40019" });
-    assert.ok(sent.packets > 900 && arrived.packets === sent.packets, `${arrived.packets} of ${sent.packets} arrived`);
+    assert.ok(sent.packets + sent.skipped > 900 && arrived.packets === sent.packets, `${arrived.packets} of ${sent.packets} arrived`);
     const [source] = arrived.sources;
     assert.equal(arrived.sources.length, 1);
     assert.equal(source?.address, wan.v4);
     assert.equal(source.ports.count, 20);
     assert.ok(source.ports.upper < 32_768, "below the range that devices choose from");
-    assert.ok(arrived.last_t !== null && Math.abs(arrived.last_t - arrived.t) < 1000);
+    assert.ok(arrived.first_t !== null && arrived.last_t !== null && before <= arrived.first_t && arrived.first_t < arrived.last_t && arrived.last_t <= sent.t, JSON.stringify(arrived));
     await assertShifted(lab.router, "udp", 20);
   });
 
@@ -63,8 +64,8 @@ describe("the lab", { timeout: suiteLimit }, () => {
     const summary = await transfer.finish();
     assert.ok(summary.event === "summary" && summary.broken === null);
     assert.ok(summary.bytes > 600_000 && summary.bytes === summary.sent, `${summary.bytes} of ${summary.sent}`);
-    assert.ok(summary.longest_gap_ms < 200, `a gap of ${summary.longest_gap_ms} ms`);
-    assert.ok(transfer.reports.length >= 6);
+    assert.ok(summary.longest_gap_ms < 1_000, `a gap of ${summary.longest_gap_ms} ms`);
+    assert.ok(transfer.reports.length >= 3);
     assert.equal(arrived.sources[0]?.ports.count, 1);
     assert.equal((await server.stop()).bytes, summary.bytes);
   });
@@ -72,11 +73,11 @@ describe("the lab", { timeout: suiteLimit }, () => {
   it("shows a gap when the transfer is interrupted", async () => {
     const server = startTraffic(lab.target, "stream-server", { port: 8444 });
     await server.ready();
-    const transfer = startTraffic(lab.laptop, "stream-client", { to: target.v6, port: 8444, rate: 100_000, seconds: 0.8 });
+    const transfer = startTraffic(lab.laptop, "stream-client", { to: target.v6, port: 8444, rate: 100_000, seconds: 600 });
     await transfer.until((report) => report.bytes > 0);
     await nft(lab.router, "insert rule inet fw4 forward tcp dport 8444 drop");
-    await transfer.until((report) => report.event === "progress" && report.stalled_ms > 300);
-    const summary = await transfer.finish();
+    await transfer.until((report) => report.event === "progress" && report.stalled_ms > 1000);
+    const summary = await transfer.stop();
     assert.ok(summary.event === "summary" && summary.longest_gap_ms > 1000);
     await server.stop();
   });
@@ -109,15 +110,16 @@ describe("the lab", { timeout: suiteLimit }, () => {
     await lab.setLoss(30);
     const out = { to: isp.v4, port: 4647, rate: 5000, seconds: 0.6, sourcePorts: "50000-50000" } as const;
     const back = { to: wan.v4, port: 50_000, rate: 5000, seconds: 0.6, sourcePorts: "4647-4647" } as const;
-    await Promise.all([
+    const [sentOut, sentBack] = await Promise.all([
       startTraffic(lab.router, "flood", out).finish(),
       startTraffic(lab.isp, "flood", back).finish(),
       startTraffic(lab.router, "flood", { ...out, port: 4648, sourcePorts: "50001-50001" }).finish(),
     ]);
-    for (const namespace of [lab.isp, lab.router]) {
+    for (const [namespace, sent] of [[lab.isp, sentOut], [lab.router, sentBack]] as const) {
       const { arrived, lost } = await lossCounters(namespace);
-      assert.ok(arrived > 2500 && arrived < 3100, `${arrived} arrived`);
-      assert.ok(Math.abs(lost / arrived - 0.3) < 0.05, `${lost} of ${arrived} lost`);
+      assert.equal(arrived, sent.packets);
+      // Six standard deviations.
+      assert.ok(Math.abs(lost / arrived - 0.3) < 6 * Math.sqrt(0.3 * 0.7 / arrived), `${lost} of ${arrived} lost`);
     }
     await lab.setLoss(0);
     assert.doesNotMatch((await lab.router.run("nft", ["list", "tables"])).stdout, /lab_loss/);

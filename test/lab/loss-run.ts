@@ -1,3 +1,4 @@
+import { until } from "../until.ts";
 import { createManyUpstreams, type ManyUpstreams } from "./many-upstreams.ts";
 import { expectSuccess } from "./namespace.ts";
 import { labPsk } from "./start-daemon.ts";
@@ -51,7 +52,7 @@ export async function runUnderLoss(options: LossOptions): Promise<LossResult> {
     const sessions = await dial(many, options);
     const requests = await ask(peer, sessions.times.length, options);
     await lab.setLoss(0);
-    await new Promise((resolve) => setTimeout(resolve, 300)); // the log's last lines
+    await until("the log tells of what was answered", () => sessions.executions().size >= requests.answers.length);
     const counts = [...sessions.executions().values()];
     return {
       sessions: sessions.times, ...requests, beside: await beside,

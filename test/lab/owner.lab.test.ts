@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { setTimeout as wait } from "node:timers/promises";
 import type { DeviceView } from "../../src/operator/describe-device.ts";
 import type { HistoryView } from "../../src/operator/describe-history.ts";
 import type { MitigationView } from "../../src/operator/describe-mitigation.ts";
@@ -8,7 +7,7 @@ import type { UbusTable } from "../../src/ubus/blobmsg.ts";
 import { openUbus, type Ubus } from "../../src/ubus/open-ubus.ts";
 import { startUbusd } from "../ubus/start-ubusd.ts";
 import type { TestUbusd } from "../ubus/ubusd.ts";
-import { suiteLimit } from "../patience.ts";
+import { patience, suiteLimit } from "../patience.ts";
 import { until } from "../until.ts";
 import { labAddresses } from "./lab.ts";
 import { playScene, type Scene } from "./scene.ts";
@@ -76,8 +75,8 @@ describe("the owner, over ubus", { timeout: suiteLimit, concurrency: 2 }, () => 
       await scene.put(7, scope);
       await scene.put(8, await attack6.reported());
       assert.deepEqual((await list(scene)).map(({ id, state, devices }) => [id, state, devices[0]?.mac]), [[2, "pending", camera.mac], [1, "pending", camera.mac]]);
-      await wait(50);
       const told12 = (): string[] => told.filter(([type]) => type !== "upstream").map(([type, view]) => `${type} ${view.id}`);
+      await until("the owner is asked", () => told12().length > 0);
       assert.deepEqual(told12(), ["request 1"]);
 
       const answer = await ubus.invoke("dots-callhome", "approve", { id: 2, seconds: 3600 });
@@ -110,7 +109,12 @@ describe("the owner, over ubus", { timeout: suiteLimit, concurrency: 2 }, () => 
       const next = await startUbusd(ubusd.path);
       try {
         await until("subscribed again", async () => ubus.isConnected && (await ubus.lookup("dots-callhome").catch(() => [])).length === 1);
-        await wait(300);
+        // A change of the session is told: whoever hears it is subscribed.
+        const before = told.length;
+        await until("subscribed again", async () => {
+          await scene.daemon.cli("reconnect");
+          return told.length > before;
+        });
         const view = await ubus.invoke("dots-callhome", "deny", { id: 1 });
         assert.deepEqual([view["state"], view["outcome"]], ["ended", "denied"]);
         await until("told of the end", () => told.some(([type, about]) => type === "ended" && about.outcome === "denied"));
@@ -126,22 +130,22 @@ describe("the owner, over ubus", { timeout: suiteLimit, concurrency: 2 }, () => 
 
 describe("while the owner has not answered", { timeout: suiteLimit, concurrency: 2 }, () => {
   it("slows the device down if while_pending says so, and denies when nobody answers", () =>
-    playScene({ globals: { consent: "ask", while_pending: "limit", limit_rate: "50", consent_timeout: "12" } }, async (scene) => {
+    playScene({ globals: { consent: "ask", while_pending: "limit", limit_rate: "50", consent_timeout: "20" } }, async (scene) => {
       const attack = await startAttack(scene.lab);
       const scope = await attack.reported();
       await scene.put(7, scope);
       await scene.observe(7);
-      await wait(700);
+      await until("it is slowed down", async () => (await scene.ruleset()).includes("limit rate"));
       const from = Date.now();
-      await wait(1500);
-      const perSecond = attack.since(from) / 1.4;
+      await attack.sends(1_500);
+      const perSecond = attack.since(from) / (Date.now() - from) * 1000;
       assert.ok(perSecond > 10 && perSecond < 150, `${perSecond} packets a second arrive, 50 are allowed`);
-      const denied = await scene.notified(7, ({ status }) => status === 7, 20_000);
+      const denied = await scene.notified(7, ({ status }) => status === 7, 2 * patience);
       assert.equal(denied["conflict-information"]?.["conflict-cause"], legitimateTraffic);
-      await wait(300);
+      await until("nothing is slowed down", async () => await scene.ruleset() === "");
       const after = Date.now();
-      await wait(700);
-      assert.ok(attack.since(after) > 200, "all of it arrives again");
+      await attack.sends(500);
+      assert.ok(attack.since(after) > 250, "all of it arrives again");
       const [ended] = await history(scene);
       assert.deepEqual([ended?.outcome, ended?.by, ended?.reason], ["denied", "time", "nobody answered in time"]);
       await attack.end();

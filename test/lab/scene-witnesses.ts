@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import type { Flow } from "../../src/model/flow.ts";
 import type { AttackFlows } from "../../src/model/mitigation-request.ts";
@@ -17,6 +16,7 @@ import { systemClock as clock } from "../../src/system/system-clock.ts";
 import { asking, type Words } from "../nat-lookup/asking.ts";
 import { until } from "../until.ts";
 import { labAddresses, type Lab, type Namespace } from "./lab.ts";
+import { expectSuccess } from "./namespace.ts";
 import { startTraffic, type Subcommands } from "./start-traffic.ts";
 
 export const rawPackets = fileURLToPath(new URL("../../build/lab/raw-packets", import.meta.url));
@@ -61,18 +61,26 @@ export async function watchRouter(lab: Lab, { wanDevices = ["wan"], journal: mor
     const [borders, neighbours, names] = await Promise.all([network.addresses(), directory.neighbours(), directory.names()]);
     return findDevices(asked, flows, { borders, neighbours, names, ownerNames: new Map(), now: clock.now() });
   };
+  let marks = 0;
+  /** Events come one after the other: when the journal knows a new flow, it knows whatever was before it. */
+  const hears = async (): Promise<void> => {
+    const mark = String(10_000 + ++marks);
+    const words = `-I -s 192.168.1.250 -d 192.0.2.250 -r 192.0.2.250 -q ${wan.v4} -p udp --sport ${mark} --dport 9 --reply-port-src 9 --reply-port-dst ${mark} --timeout 600`;
+    await expectSuccess("conntrack -I", lab.router.run("conntrack", words.split(" ")));
+    await until("the journal has heard of it all", () => journal.search(asking({ from: wan.v4, fromPorts: mark, to: "192.0.2.250" })).flows.length > 0);
+  };
   const asked = (words: Words): AttackFlows => asking({ from: wan.v4, to: target.v4, ...words });
   const scene: WitnessScene = {
     journal, directory, network,
     async byJournal(words) {
-      await delay(100);
+      await hears();
       return conclude(asked(words), journal.search(asked(words)).flows);
     },
     async byTable(words) {
       return conclude(asked(words), await table.matching(asked(words)));
     },
     async byAll(words) {
-      await delay(100);
+      await hears();
       return conclude(asked(words), await askWitnesses(asked(words), { journal, table: (flows) => table.matching(flows), tableSize: () => undefined }, true));
     },
     async bothSay(words, ...expected) {

@@ -6,6 +6,8 @@ import { scopeOf, startPeer, type Peer, type PeerEvent, type PeerLibrary, type S
 
 /** The upstream's client identifier, as in RFC 9132 §4.4.1. */
 export const cuid = "dz6pHjaADkaFTbjr0JGBpw";
+/** Seconds after which an unanswered request is sent again (RFC 9132 §4.4): UDP may lose it. */
+const repeat = 5;
 const upstreamAddress = `${labAddresses.isp.v4}:4647`;
 
 export interface SceneOptions extends DaemonOptions {
@@ -75,20 +77,20 @@ function sceneIn(lab: Lab, options: SceneOptions, peers: Peer[], daemons: Daemon
       daemons.push(daemon);
       return daemon;
     },
-    put: (mid, scope, more) => scene.peer.ask({ do: "put", mid, scope, ...more }),
+    put: (mid, scope, more) => scene.peer.ask({ do: "put", mid, scope, repeat, ...more }),
     async putAndObserve(mid, scope) {
       const from = scene.peer.events.length;
-      scene.peer.send({ do: "put", mid, scope });
-      scene.peer.send({ do: "get", mid, observe: 0 });
+      scene.peer.send({ do: "put", mid, scope, repeat });
+      scene.peer.send({ do: "get", mid, observe: 0, repeat });
       const answerTo = async (method: string): Promise<PeerEvent> => {
         const { n } = await scene.peer.until(`the ${method}`, (event) => event.event === "sent" && event.method === method, { from });
         return scene.peer.until(`the answer to the ${method}`, (event) => (event.event === "answer" || event.event === "failed") && event.n === n, { from });
       };
       return { accepted: await answerTo("PUT"), first: await answerTo("GET") };
     },
-    get: (mid) => scene.peer.ask({ do: "get", mid }),
-    observe: (mid) => scene.peer.ask({ do: "get", mid, observe: 0 }),
-    delete: (mid) => scene.peer.ask({ do: "delete", mid }),
+    get: (mid) => scene.peer.ask({ do: "get", mid, repeat }),
+    observe: (mid) => scene.peer.ask({ do: "get", mid, observe: 0, repeat }),
+    delete: (mid) => scene.peer.ask({ do: "delete", mid, repeat }),
     async notified(mid, isIt, timeoutMs = patience) {
       const isTold = ({ event, observe }: PeerEvent): boolean => event === "notification" || (event === "answer" && observe !== undefined);
       const isNews = (event: PeerEvent): boolean => isTold(event) && scopeOf(event).mid === mid && isIt(scopeOf(event));

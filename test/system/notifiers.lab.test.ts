@@ -33,7 +33,7 @@ describe("messages of the running daemon", { timeout: suiteLimit }, () => {
       const heard = run<Told>(scene, receiver);
       const attack = await startAttack(scene.lab, { rate: 300 });
       assert.equal((await scene.put(1, await attack.reported())).code, "2.01");
-      const question = await heard.until("the question", ({ event }) => event === "request", { timeoutMs: 15_000 });
+      const question = await heard.until("the question", ({ event }) => event === "request");
       assert.equal(question.title, `${labAddresses.camera.name} is attacking a stranger`);
       await scene.daemon.cli("approve", "1");
       await heard.until("the block", ({ event }) => event === "blocked");
@@ -52,7 +52,7 @@ describe("messages of the running daemon", { timeout: suiteLimit }, () => {
       await daemon.logged(/session with/);
       const attack = await startAttack(scene.lab, { rate: 300 });
       assert.equal((await scene.put(1, await attack.reported())).code, "2.01");
-      await heard.until("the mitigation to be active", ({ topic, payload }) => topic === "dots-callhome/mitigation/1" && (JSON.parse(payload) as MitigationView).state === "active", { timeoutMs: 15_000 });
+      await heard.until("the mitigation to be active", ({ topic, payload }) => topic === "dots-callhome/mitigation/1" && (JSON.parse(payload) as MitigationView).state === "active");
       await attack.stops(500);
       await daemon.logged(/approve 1 by home, over MQTT/);
       const memory = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${daemon.pid}/status`, "utf8"))?.[1];
