@@ -1,10 +1,12 @@
-import type { MacAddress } from "./model/device.ts";
+import type { Device, MacAddress } from "./model/device.ts";
 import type { Witnessed } from "./model/enforcement.ts";
+import type { Flow, LookupDepth } from "./model/flow.ts";
 import type { AttackFlows } from "./model/mitigation-request.ts";
 import type { Clock } from "./model/time.ts";
 import { findDevices, type Finding, type KnownHome } from "./nat-lookup/find-devices.ts";
 import { withWitness } from "./nat-lookup/witnessed-devices.ts";
 import type { FlowTable, HomeDirectory, HomeNetwork, Log } from "./ports.ts";
+import { shareLookups } from "./share-lookups.ts";
 import { errorText } from "./text/error-text.ts";
 
 export interface LookupPorts {
@@ -15,14 +17,32 @@ export interface LookupPorts {
   readonly log: Log;
 }
 
-/** `witnessed`: senders that the kernel has recorded; `explain`: look further, so as to say why not the others. */
-export type Lookup = (asked: AttackFlows, how?: { readonly witnessed?: readonly Witnessed[]; readonly explain?: boolean }) => Promise<Finding>;
+export interface LookupManner {
+  /** Senders that the kernel has recorded. */
+  readonly witnessed?: readonly Witnessed[];
+  /** Default `quick`; the owner's own question is to be explained. */
+  readonly depth?: LookupDepth;
+  /** Nobody waits for the answer. */
+  readonly isOnWatch?: boolean;
+  /** Who asks; none: the owner. */
+  readonly upstream?: string;
+}
+
+export type Lookup = (asked: AttackFlows, how?: LookupManner) => Promise<Finding>;
+
+export interface HomeLookup {
+  /** One at a time for each thing asked, few at the same time; rejects with TooManyLookups. */
+  readonly lookup: Lookup;
+  /** Whose these flows are, of those that were asked about. */
+  devicesOf(asked: AttackFlows, flows: readonly Flow[]): Promise<readonly Device[]>;
+  readonly homeNow: () => Promise<KnownNow>;
+}
 
 /** The home at this moment, but for its flows. */
 export type KnownNow = Pick<KnownHome, "borders" | "neighbours" | "names" | "ownerNames">;
 
 /** Asks everybody who may know which devices the reported flows are, all at once, and joins what they say. */
-export function createLookup(ports: LookupPorts, ownerNames: () => ReadonlyMap<MacAddress, string>): { readonly lookup: Lookup; readonly homeNow: () => Promise<KnownNow> } {
+export function createLookup(ports: LookupPorts, ownerNames: () => ReadonlyMap<MacAddress, string>): HomeLookup {
   const { clock, flows, directory, network, log } = ports;
   /** Without them a device is known by its address only, which is better than not at all. */
   const neighboursOrNone = (): ReturnType<HomeDirectory["neighbours"]> => directory.neighbours().catch((error: unknown) => {
@@ -33,13 +53,16 @@ export function createLookup(ports: LookupPorts, ownerNames: () => ReadonlyMap<M
     const [borders, neighbours, names] = await Promise.all([network.addresses(), neighboursOrNone(), directory.names()]);
     return { borders, neighbours, names, ownerNames: ownerNames() };
   };
-  const lookup: Lookup = async (asked, { witnessed = [], explain = false } = {}) => {
-    const [known, seen] = await Promise.all([homeNow(), flows.matching(asked, explain)]);
+  const lookup: Lookup = async (asked, { witnessed = [], depth = "quick" } = {}) => {
+    const [known, seen] = await Promise.all([homeNow(), flows.matching(asked, depth)]);
     const vendorOf = directory.vendor?.bind(directory);
     const home = { ...known, now: clock.now(), ...(vendorOf ? { vendorOf } : {}) };
     const finding = withWitness(findDevices(asked, seen, home), witnessed, home);
     const devices = await Promise.all(finding.devices.map(async (device) => ({ ...device, port: device.mac === null ? null : await directory.port(device.mac) })));
-    return { ...finding, devices, why: [...finding.why, ...(explain ? flows.remarks?.() ?? [] : [])] };
+    return { ...finding, devices, why: [...finding.why, ...(depth === "explain" ? flows.remarks?.() ?? [] : [])] };
   };
-  return { lookup, homeNow };
+  return {
+    lookup: shareLookups(lookup, clock), homeNow,
+    devicesOf: async (asked, ended) => findDevices(asked, ended, await homeNow()).devices,
+  };
 }

@@ -17,6 +17,7 @@ import type { Decision } from "./policy/decide.ts";
 import type { MitigationEvent } from "./policy/mitigation-machine.ts";
 import { canTakeBack } from "./policy/refused-by-owner.ts";
 import type { HomeNetwork } from "./ports.ts";
+import { TooManyLookups } from "./share-lookups.ts";
 import { effectivePolicy, type RememberedDevice, type Store } from "./store.ts";
 
 export interface OperatorSurroundings {
@@ -114,7 +115,12 @@ export function operatorActions(pipeline: Pipeline, store: Store, around: Operat
     async lookup(params) {
       const asked = toAttackFlows(params);
       const refusal = checkScope(asked, await around.network.addresses(), policyNow());
-      const { devices, routerItself, witnesses, why } = await pipeline.lookup(asked);
+      const finding = await pipeline.lookup(asked).catch((error: unknown) => {
+        if (error instanceof TooManyLookups) return undefined;
+        throw error;
+      });
+      if (!finding) return fail("busy", "too many lookups are under way: try again in a moment");
+      const { devices, routerItself, witnesses, why } = finding;
       const refused = refusal && "diagnostic" in refusal ? [`refuse the request: ${refusal.diagnostic}`] : undefined;
       const targets = asked.target.prefixes.map(formatIpPrefix).join(", ");
       return describeLookup({ devices, routerItself, witnesses, why, would: refused ?? wouldDo(await pipeline.decideAbout(devices), targets) });

@@ -1,13 +1,13 @@
 import type { Admission, MitigationService } from "./callhome-server/dots/dots-service.ts";
 import type { Device, MacAddress } from "./model/device.ts";
-import type { AttackFlows } from "./model/mitigation-request.ts";
+import type { AttackFlows, MitigationRequest } from "./model/mitigation-request.ts";
 import { isRequested, type Mitigation, type MitigationId } from "./model/mitigation.ts";
 import type { Policy } from "./model/policy.ts";
-import { questionAbout } from "./model/question.ts";
 import { shiftMitigation } from "./model/shift-mitigation.ts";
 import { conflictCause, type Refusal } from "./model/refusal.ts";
 import type { Clock, Milliseconds } from "./model/time.ts";
 import { isSpecific } from "./enforcer/rules-for.ts";
+import { createIdentify } from "./identify.ts";
 import { keepTrack } from "./keep-track.ts";
 import { createLookup } from "./look-up.ts";
 import type { Finding } from "./nat-lookup/find-devices.ts";
@@ -18,12 +18,11 @@ import { decide, isProtected, type Decision } from "./policy/decide.ts";
 import { inheritedDecision } from "./policy/inherited-decision.ts";
 import { newMitigation, nextDeadline, step, type Effect, type MitigationEvent } from "./policy/mitigation-machine.ts";
 import { checkCost } from "./policy/request-cost.ts";
-import { rememberedDecision } from "./policy/remembered-decision.ts";
 import { leakWarning } from "./policy/proof-of-effect.ts";
 import { sparingInfrastructure } from "./policy/spare-bystanders.ts";
 import type { FlowTable, HomeDirectory, HomeNetwork, Log, NoticePage, PacketFilter, WirelessClients } from "./ports.ts";
 import { createRefusalNotes } from "./refusal-notes.ts";
-import { createRuleKeeper, isNameless } from "./rule-keeper.ts";
+import { createRuleKeeper } from "./rule-keeper.ts";
 import { createSchedule } from "./schedule.ts";
 import { effectivePolicy, type Store } from "./store.ts";
 import { errorText } from "./text/error-text.ts";
@@ -77,8 +76,6 @@ export interface Pipeline extends MitigationService {
 }
 
 const mayEnd: ReadonlySet<MitigationEvent["is"]> = new Set(["released", "denied", "spared", "overridden", "time"]);
-/** How soon a request that no device was found for is looked at again. */
-const watchAfter: readonly Milliseconds[] = [5_000, 10_000, 20_000, 40_000, 60_000];
 /** An upstream that missed the last notification can still ask how a mitigation ended; then it is removed (RFC 9132 §4.4.1.1). */
 const shownAfterEnd: Milliseconds = 60_000;
 
@@ -89,7 +86,7 @@ export function createPipeline(initial: PipelineSettings, store: Store, ports: P
   const policy = (): Policy => effectivePolicy(settings.policy, store.devices());
   const schedule = createSchedule(clock, (error) => { log("error", `internal: ${errorText(error)}`); });
 
-  const { lookup, homeNow } = createLookup(ports, () => settings.ownerNames);
+  const home = createLookup(ports, () => settings.ownerNames);
 
   const refusals = createRefusalNotes({ clock, log });
   /** Of a request that asks for more than it may: the owner hears of it. */
@@ -102,8 +99,7 @@ export function createPipeline(initial: PipelineSettings, store: Store, ports: P
     // First, so that it costs its parsing only.
     const tooMuch = checkCost(read.asked);
     if (tooMuch) return refusedForCost(read.asked.upstream, tooMuch);
-    const home = await ports.network.addresses();
-    const refusal = checkScope(read.asked, home, policy());
+    const refusal = checkScope(read.asked, await ports.network.addresses(), policy());
     if (refusal) return { is: "refused", refusal };
     if (wasRejected(read.asked) && await isStillRejected(read.asked)) {
       return { is: "refused", refusal: { code: "4.09", conflict: { cause: conflictCause.legitimateTraffic } } };
@@ -117,7 +113,7 @@ export function createPipeline(initial: PipelineSettings, store: Store, ports: P
         // RFC 9132 §4.4.3: how the target fares, which nobody here can see.
         if (read.attackStatus !== null) log("info", `mitigation ${admitted.mitigation.id}: the upstream says that ${read.attackStatus === 1 ? "the target is still under attack" : "the attack is mitigated"}`);
         await apply(admitted.mitigation.id, { is: "refreshed", lifetime: admitted.lifetime });
-        if (admitted.mitigation.devices.length === 0) await identify(admitted.mitigation.id);
+        // One that nobody was found for is on watch: it costs no lookup more.
         return { is: "refreshed", mitigation: store.get(admitted.mitigation.id) ?? admitted.mitigation };
       }
       case "new": {
@@ -125,7 +121,7 @@ export function createPipeline(initial: PipelineSettings, store: Store, ports: P
         store.put(fresh);
         // What needs no consent is dropped where it leaves the home from the first moment; who sends it is found out meanwhile.
         if (policy().consent === "auto" && isSpecific(fresh.request)) await apply(fresh.id, { is: "found", devices: [], decision: decide([], policy()) });
-        await identify(fresh.id);
+        await identify.asked(fresh.id);
         const inherited = inheritedDecision(store.get(fresh.id) ?? fresh, admitted.overrides);
         if (inherited) await apply(fresh.id, inherited);
         const decided = store.get(fresh.id) ?? fresh;
@@ -152,8 +148,8 @@ export function createPipeline(initial: PipelineSettings, store: Store, ports: P
   /** Rejected before, for a device that is not to be touched ... */
   const wasRejected = (asked: AttackFlows): boolean => store.all().some((each) => each.outcome === "rejected" && sameScope(each.request, asked));
   /** ... and it would be again: then nobody is told a second time. */
-  const isStillRejected = async (asked: AttackFlows): Promise<boolean> => {
-    const { devices } = await lookup(asked);
+  const isStillRejected = async (asked: Omit<MitigationRequest, "lifetime">): Promise<boolean> => {
+    const { devices } = await home.lookup(asked, { upstream: asked.upstream });
     return devices.length > 0 && (await decideAbout(devices)).is === "reject";
   };
 
@@ -162,41 +158,10 @@ export function createPipeline(initial: PipelineSettings, store: Store, ports: P
     return decide(devices, sparingInfrastructure(policy(), infrastructure), managing);
   };
 
-  /** Which devices are it, and what may be done to them. Nobody found: the request stays on watch until its lifetime ends. */
-  const identify = async (id: MitigationId, attempt = 0): Promise<void> => {
-    const asked = store.get(id)?.request;
-    if (!asked) return;
-    const witnessed = attempt === 0 ? [] : await ports.filter.readWitness(id).catch(() => []);
-    const { devices } = await lookup(asked, { witnessed }).catch((error: unknown) => {
-      log("warn", `mitigation ${id}: no device could be looked for: ${errorText(error)}`);
-      return { devices: [] };
-    });
-    const mitigation = store.get(id);
-    if (!mitigation || mitigation.state === "ended" || mitigation.state === "terminating") return;
-    if (devices.length > 0 || (attempt === 0 && mitigation.state === "pending")) {
-      rememberDevices(devices);
-      log("info", `mitigation ${id}: ${devices.length === 0 ? "no device found yet" : devices.map((device) => `${device.name ?? "unnamed device"} (${device.mac ?? device.addresses.join(", ")}), ${device.certainty}`).join("; ")}`);
-      const [question] = questionAbout(devices, store.all());
-      const decision = await decideAbout(devices);
-      await apply(id, { is: "found", devices, decision, deadline: question?.deadline ?? null });
-      const remembered = rememberedDecision(store.get(id) ?? mitigation, store.all(), clock.now());
-      if (remembered) await apply(id, remembered);
-    }
-    if (devices.length === 0) schedule.once(`watch ${id}`, watchAfter[Math.min(attempt, watchAfter.length - 1)] ?? 60_000, () => identify(id, attempt + 1));
-  };
-
-  const rememberDevices = (devices: readonly Device[]): void => {
-    for (const { mac, name, addresses, port } of devices) {
-      if (mac === null) continue;
-      const before = store.devices().find((each) => each.mac === mac);
-      store.rememberDevice({ mac, name, addresses, port, requests: (before?.requests ?? 0) + 1, lastRequestAt: clock.now(), policy: before?.policy ?? null });
-    }
-  };
-
   const followDevices = async (): Promise<void> => {
-    for (const [id, event] of await keepTrack({ clock, filter: ports.filter, store, homeNow, decideAbout })) {
+    for (const [id, event] of await keepTrack({ clock, filter: ports.filter, store, homeNow: home.homeNow, decideAbout })) {
       const changed = event.devices.filter(({ mac }) => !store.get(id)?.devices.some((device) => device.mac === mac));
-      rememberDevices(changed);
+      identify.remember(changed);
       for (const { mac } of changed) log("info", `mitigation ${id}: the device calls itself ${mac ?? ""} now`);
       await apply(id, event);
     }
@@ -219,10 +184,8 @@ export function createPipeline(initial: PipelineSettings, store: Store, ports: P
 
   const perform: Record<Effect, (mitigation: Mitigation, event: MitigationEvent) => Promise<void> | void> = {
     enforce: () => rules.enforce(),
-    // All of a quarantined device's: an offloaded flow to elsewhere would go on past the rules.
-    "cut-flows": (mitigation) => ports.flows
-      .cut(mitigation.devices.flatMap((device) => device.addresses), mitigation.action === "quarantine" ? [] : mitigation.request.target.prefixes)
-      .catch((error: unknown) => { log("warn", `mitigation ${mitigation.id}: flows under way were not ended: ${errorText(error)}`); }),
+    // After the drop, and in nobody's way.
+    "cut-flows": (mitigation) => { identify.cutFlows(mitigation); },
     "notify-upstream": (mitigation) => { events.notifyUpstream(mitigation); },
     "tell-owner": (mitigation, event) => { events.tellOwner(mitigation, event.is); },
     remember: () => { events.remember(); },
@@ -237,11 +200,10 @@ export function createPipeline(initial: PipelineSettings, store: Store, ports: P
     },
     async counted(id, { left, ...dropped }) {
       await apply(id, { is: "counted", dropped, ...(left ? { left } : {}) });
-      const mitigation = store.get(id);
-      // Counted without a device: the kernel has recorded who sent it.
-      if (mitigation && isNameless(mitigation) && dropped.packets + (left?.packets ?? 0) > 0) await identify(id, 1);
+      await identify.counted(id, dropped.packets + (left?.packets ?? 0));
     },
   });
+  const identify = createIdentify({ clock, log, filter: ports.filter, flows: ports.flows, store, schedule, lookup: home, decideAbout, apply });
 
   const scheduleDeadline = (id: MitigationId): void => {
     const mitigation = store.get(id);
@@ -262,7 +224,7 @@ export function createPipeline(initial: PipelineSettings, store: Store, ports: P
     request,
     decideAbout,
     policyChanged,
-    lookup: (asked) => lookup(asked, { explain: true }),
+    lookup: (asked) => home.lookup(asked, { depth: "explain" }),
     settings: () => settings,
     warnings: () => [...rules.warnings(), ...refusals.warnings(), ...store.all().flatMap((each) => leakWarning(each) ?? [])],
     mitigationsOf: (upstream, cuid) => store.all().filter((each) => each.request.upstream === upstream && each.request.cuid === cuid
@@ -291,7 +253,7 @@ export function createPipeline(initial: PipelineSettings, store: Store, ports: P
       await rules.enforce({ evenIfNothing: true });
       for (const { id, state, devices } of store.all()) {
         scheduleDeadline(id);
-        if (state !== "ended" && devices.length === 0) schedule.once(`watch ${id}`, 0, () => identify(id));
+        if (state !== "ended" && devices.length === 0) identify.again(id);
       }
     },
     async reload(next) {

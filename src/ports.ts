@@ -1,5 +1,5 @@
 import type { EnforcementRule, FilterCount, QuarantinedDevice, ReportedTraffic, Witnessed } from "./model/enforcement.ts";
-import type { Flow } from "./model/flow.ts";
+import type { Flow, LookupDepth } from "./model/flow.ts";
 import type { HomeAddresses, Infrastructure, Neighbour } from "./model/home.ts";
 import type { IpPrefix } from "./model/ip-prefix.ts";
 import type { AttackFlows } from "./model/mitigation-request.ts";
@@ -37,15 +37,12 @@ export interface NoticePage {
 }
 
 export interface FlowTable {
-  /**
-   * Flows that could be the reported ones, those that ended lately included: more than asked is fine, fewer is not. To `explain`, also
-   * those that came near, whatever it costs.
-   */
-  matching(asked: AttackFlows, explain?: boolean): Promise<readonly Flow[]>;
+  /** Flows that could be the reported ones, those that ended lately included: more than asked is fine, fewer is not. */
+  matching(asked: AttackFlows, depth?: LookupDepth): Promise<readonly Flow[]>;
   /** What it can know and what not, for the owner who asks why. */
   remarks?(): readonly string[];
-  /** Deletes the flows between a device's addresses and the target, so that offloaded ones end too. */
-  cut(addresses: readonly string[], target: readonly IpPrefix[]): Promise<void>;
+  /** Deletes the flows between a device's addresses and the target, so that offloaded ones end too: those, with what they had counted. */
+  cut(addresses: readonly string[], target: readonly IpPrefix[]): Promise<readonly Flow[]>;
 }
 
 /** Who is who in the home, right now. */

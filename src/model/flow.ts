@@ -44,3 +44,9 @@ export interface FlowSighting {
   /** The table has it too, and its counters are of this moment. */
   readonly isListed: boolean;
 }
+
+/**
+ * How far to look for flows. `quick`: who it was; `counters`: with what living flows have counted; `explain`: whatever it costs, also those
+ * that came near.
+ */
+export type LookupDepth = "quick" | "counters" | "explain";

@@ -1,7 +1,9 @@
 import { askWitnesses } from "../nat-lookup/ask-witnesses.ts";
+import type { Flow } from "../model/flow.ts";
+import type { IpPrefix } from "../model/ip-prefix.ts";
 import type { FlowTable, Log } from "../ports.ts";
-import { conntrackSettings, type ConntrackSettings } from "./conntrack-settings.ts";
 import type { FlowJournal } from "./flow-journal.ts";
+import type { ConntrackTable } from "./flow-table.ts";
 import { errorText } from "../text/error-text.ts";
 
 export interface FlowMemory extends FlowTable {
@@ -10,24 +12,22 @@ export interface FlowMemory extends FlowTable {
 }
 
 export interface FlowMemoryOptions {
-  readonly table: FlowTable;
+  readonly table: ConntrackTable;
   readonly journal: FlowJournal;
   readonly log: Log;
-  readonly settings?: ConntrackSettings;
 }
 
 /**
  * The table of flows that live, and the journal of those that did, as one. It answers also when neither can be asked: nobody is found
  * then, the request stays on watch, and the kernel witness names who sends.
  */
-export function openFlowMemory({ table, journal, log, settings = conntrackSettings }: FlowMemoryOptions): FlowMemory {
-  const tableSize = (): number | undefined => settings.read("nf_conntrack_count");
+export function openFlowMemory({ table, journal, log }: FlowMemoryOptions): FlowMemory {
   let failure: string | undefined;
   return {
-    async matching(asked, explain = false) {
+    async matching(asked, depth = "quick") {
       const readTable: FlowTable["matching"] = async (about) => {
         try {
-          const flows = await table.matching(about);
+          const flows = await table.matching(about, depth);
           failure = undefined;
           return flows;
         } catch (error) {
@@ -37,13 +37,22 @@ export function openFlowMemory({ table, journal, log, settings = conntrackSettin
           return [];
         }
       };
-      return askWitnesses(asked, { journal, table: readTable, tableSize }, explain);
+      return askWitnesses(asked, { journal, table: readTable }, depth);
     },
-    cut: (addresses, target) => table.cut(addresses, target),
+    cut: (addresses, targets) => table.cut(addresses, targets, livingFlows(journal, targets)),
     remarks: () => [
       ...(failure === undefined ? [] : [failure]), journal.describe(),
       "kernel: it records who sends reported packets once there is a request for them, so it has no say in a lookup",
     ],
     warnings: () => (failure === undefined ? [] : [failure]),
   };
+}
+
+/** All living flows with these targets, where the journal is sure that it knows them all. */
+function livingFlows(journal: FlowJournal, targets: readonly IpPrefix[]): readonly Flow[] | undefined {
+  if (!journal.vouches()) return undefined;
+  const { flows, count } = journal.search({
+    source: { prefixes: [], ports: [], icmpTypes: [] }, target: { prefixes: targets, ports: [], protocols: [], fqdns: [], uris: [] },
+  });
+  return count > flows.length ? undefined : flows.filter(({ sighting }) => sighting?.endedAt === null);
 }

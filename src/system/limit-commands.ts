@@ -1,3 +1,4 @@
+import { createTurnstile } from "../turnstile.ts";
 import { CommandFailure, type RunCommand } from "./run-command.ts";
 
 export interface CommandLimits {
@@ -12,29 +13,14 @@ export interface CommandLimits {
  * (`isUrgent`) goes first, and one of the places is theirs alone.
  */
 export function limitCommands(run: RunCommand, { atOnce = 4, mostWaiting = 64 }: CommandLimits = {}): RunCommand {
-  const urgent: (() => void)[] = [];
-  const ordinary: (() => void)[] = [];
-  let running = 0;
-
-  const begin = (): void => {
-    const next = running < atOnce ? urgent.shift() ?? (running < atOnce - 1 ? ordinary.shift() : undefined) : undefined;
-    if (!next) return;
-    running += 1;
-    next();
-    begin();
-  };
+  const turnstile = createTurnstile({ atOnce: [atOnce, atOnce - 1], mostWaiting });
   return async (tool, args, options = {}) => {
-    const waiting = options.isUrgent === true ? urgent : ordinary;
-    if (waiting.length >= mostWaiting) throw new CommandFailure(tool, "busy", `${tool} was not started: ${mostWaiting} others wait already`);
-    await new Promise<void>((resolve) => {
-      waiting.push(resolve);
-      begin();
-    });
+    const leave = await turnstile.enter(options.isUrgent === true ? 0 : 1);
+    if (!leave) throw new CommandFailure(tool, "busy", `${tool} was not started: ${mostWaiting} others wait already`);
     try {
       return await run(tool, args, options);
     } finally {
-      running -= 1;
-      begin();
+      leave();
     }
   };
 }

@@ -81,7 +81,7 @@ export async function watchRouter(lab: Lab, { wanDevices = ["wan"], journal: mor
     },
     async byAll(words) {
       await hears();
-      return conclude(asked(words), await askWitnesses(asked(words), { journal, table: (flows) => table.matching(flows), tableSize: () => undefined }, true));
+      return conclude(asked(words), await askWitnesses(asked(words), { journal, table: (flows) => table.matching(flows) }, "explain"));
     },
     async bothSay(words, ...expected) {
       for (const [witness, finding] of [["journal", await scene.byJournal(words)], ["table", await scene.byTable(words)]] as const) {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { Flow, FlowSighting } from "../../src/model/flow.ts";
-import { askWitnesses, smallTable, type Witnesses } from "../../src/nat-lookup/ask-witnesses.ts";
+import type { Flow, FlowSighting, LookupDepth } from "../../src/model/flow.ts";
+import { askWitnesses, type Witnesses } from "../../src/nat-lookup/ask-witnesses.ts";
 import { asking, flow } from "./asking.ts";
 
 const sighting: FlowSighting = { opener: "device", firstSeen: 1000, endedAt: null, mac: "02:00:00:00:0a:01", name: null, isListed: false };
@@ -16,10 +16,9 @@ interface Playing {
   readonly journal?: readonly Flow[];
   readonly vouches?: boolean;
   readonly table?: readonly Flow[] | Error;
-  readonly size?: number;
 }
 
-async function ask({ journal = [], vouches = true, table = [], size = smallTable + 1 }: Playing, explain = false): Promise<{ flows: readonly Flow[]; asked: boolean }> {
+async function ask({ journal = [], vouches = true, table = [] }: Playing, depth: LookupDepth = "quick"): Promise<{ flows: readonly Flow[]; asked: boolean }> {
   let hasAsked = false;
   const witnesses: Witnesses = {
     journal: { search: () => ({ flows: journal, count: journal.length }), vouches: () => vouches },
@@ -27,28 +26,27 @@ async function ask({ journal = [], vouches = true, table = [], size = smallTable
       hasAsked = true;
       return table instanceof Error ? Promise.reject(table) : Promise.resolve(table);
     },
-    tableSize: () => size,
   };
-  return { flows: await askWitnesses(asking(), witnesses, explain), asked: hasAsked };
+  return { flows: await askWitnesses(asking(), witnesses, depth), asked: hasAsked };
 }
 
 const camera = "192.168.1.21";
 const one = [remembered(camera, 14_001), remembered(camera, 14_002)];
 
 describe("askWitnesses", () => {
-  it("leaves a large table alone where the journal knows, and where it knows that there is nothing", async () => {
+  it("leaves the table alone where the journal knows, and where it knows that there is nothing", async () => {
     assert.deepEqual(await ask({ journal: one }), { flows: one, asked: false });
     assert.deepEqual(await ask({}), { flows: [], asked: false });
   });
   it("asks the table too", async () => {
     assert.equal((await ask({ journal: one, vouches: false })).asked, true, "if the journal has missed something");
-    assert.equal((await ask({ journal: one, size: smallTable })).asked, true, "if that costs little");
+    assert.equal((await ask({ journal: one }, "counters")).asked, true, "for the counters of living flows");
     assert.equal((await ask({ journal: [...one, remembered("192.168.1.22", 14_003)] })).asked, true, "to rank several devices");
-    assert.equal((await ask({ journal: one }, true)).asked, true, "to explain");
+    assert.equal((await ask({ journal: one }, "explain")).asked, true, "to explain");
   });
   it("joins what both know of a flow", async () => {
     const ended = remembered(camera, 14_005, { endedAt: 2000 });
-    const { flows } = await ask({ journal: [remembered(camera, 14_001), ended], table: [listed(camera, 14_001), listed(camera, 14_009)] }, true);
+    const { flows } = await ask({ journal: [remembered(camera, 14_001), ended], table: [listed(camera, 14_001), listed(camera, 14_009)] }, "explain");
     assert.deepEqual(flows.map(({ reply, originalPackets, sighting: seen }) => [reply.dport, originalPackets, seen?.isListed ?? null, seen?.firstSeen ?? null]), [
       [14_001, 5, true, 1000], [14_009, 5, null, null], [14_005, 0, false, 1000],
     ]);

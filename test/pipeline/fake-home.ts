@@ -29,6 +29,8 @@ export interface FakeHome {
   counts: Map<MitigationId, FilterCount>;
   witnessed: Witnessed[];
   readonly cuts: string[];
+  /** How often flows were looked up. */
+  lookups: number;
   /** Who was to be put off Wi-Fi, and shown the notice page, after each transaction: MAC addresses and seconds. */
   readonly putOff: string[];
   readonly noticed: string[];
@@ -92,13 +94,14 @@ export function fakeHome(policy: Partial<Policy> = {}, { from = nothingRemembere
       },
       flows: {
         async matching() {
+          home.lookups += 1;
           await Promise.resolve();
           fails(home.broken.flows);
           return home.flows;
         },
         cut(addresses, target) {
           home.cuts.push(`${addresses.join(" ")} -> ${target.length}`);
-          return Promise.resolve();
+          return Promise.resolve([]);
         },
       },
       directory: {
@@ -122,7 +125,7 @@ export function fakeHome(policy: Partial<Policy> = {}, { from = nothingRemembere
     },
   );
   const home: FakeHome = {
-    pipeline, store, clock, flows, transactions, neighbours: new Map([[cameraAddress, cameraMac], [laptopAddress, laptopMac]]), counts: new Map(), witnessed: [], cuts: [], putOff: [], noticed: [], owner: [], log: [], broken: {},
+    pipeline, store, clock, flows, transactions, neighbours: new Map([[cameraAddress, cameraMac], [laptopAddress, laptopMac]]), counts: new Map(), witnessed: [], cuts: [], lookups: 0, putOff: [], noticed: [], owner: [], log: [], broken: {},
     rules: lastRules,
     reported: () => reported,
     held: () => lastRules().map(({ mitigation, action, mac, target }) => `${mitigation} ${action} ${mac ?? "?"} ${target.prefixes.length}`).sort(),

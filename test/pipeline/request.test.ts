@@ -84,12 +84,15 @@ test("a refresh: 2.04, a new lifetime, the same rules, no second question", asyn
   assert.deepEqual([home.only().expiresAt, home.held(), home.owner], [start + 3_000_000 + 7_200_000, [`1 block ${cameraMac} 1`], ["1 found active"]]);
 });
 
-test("a refresh of one that was not found looks again at once", async () => {
+test("a refresh of one that was not found costs no lookup: the watch looks again", async () => {
   const home = fakeHome({}, { flows: [] });
   await home.ask();
+  const { lookups } = home;
+  for (let at = 0; at < 100; at += 1) assert.equal((await home.ask()).is, "refreshed");
+  assert.equal(home.lookups, lookups);
   home.flows = [attack(cameraAddress)];
-  await home.ask();
-  assert.deepEqual(home.held(), [`1 block ${cameraMac} 1`]);
+  await home.clock.advance(5_000);
+  assert.deepEqual([home.held(), home.lookups], [[`1 block ${cameraMac} 1`], lookups + 1]);
 });
 
 const refusals = [

@@ -20,7 +20,7 @@ describe("openFlowMemory", () => {
     let broken = true;
     const matching = (): Promise<readonly Flow[]> => (broken ? Promise.reject(new CommandFailure("conntrack", "missing", "conntrack is not installed: install the package conntrack")) : Promise.resolve(listed));
     const memory: FlowMemory = openFlowMemory({
-      table: { matching, cut: () => Promise.resolve() }, journal: quiet, log: (level, message) => { log.push(`${level}: ${message}`); }, settings: { read: () => 5, write: () => false, widenSockets: () => () => undefined },
+      table: { matching, cut: () => Promise.resolve([]) }, journal: quiet, log: (level, message) => { log.push(`${level}: ${message}`); },
     });
     assert.deepEqual(await memory.matching(asking()), []);
     assert.deepEqual(await memory.matching(asking()), []);

@@ -1,13 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { openConntrack } from "../../src/system/flow-table.ts";
+import { openConntrack, type ConntrackTable } from "../../src/system/flow-table.ts";
 import { CommandFailure } from "../../src/system/run-command.ts";
 import type { CommandResult, RunCommand } from "../../src/system/run-command.ts";
-import type { FlowTable } from "../../src/ports.ts";
-import { asking, prefixes, vector } from "../nat-lookup/asking.ts";
+import { asking, flow, prefixes, vector } from "../nat-lookup/asking.ts";
 
 interface Played {
-  readonly table: FlowTable;
+  readonly table: ConntrackTable;
   readonly calls: string[];
   readonly log: string[];
 }
@@ -73,9 +72,17 @@ describe("openConntrack, cut", () => {
       "conntrack -L -f ipv4",
       "conntrack -D -f ipv4 --orig-src 192.168.1.21 --reply-src 198.51.100.9",
       "conntrack -D -f ipv4 --reply-src 192.168.1.21 --orig-src 198.51.100.9",
-      "conntrack -D -f ipv4 --orig-src 192.168.1.22 --reply-src 198.51.100.10",
       "conntrack -D -f ipv4 --orig-src 192.168.1.22 --reply-src 198.51.100.9",
+      "conntrack -D -f ipv4 --orig-src 192.168.1.22 --reply-src 198.51.100.10",
     ]);
+  });
+  it("tries only what living flows call for, where those are known, and returns what it ended", async () => {
+    const line = "udp 17 9 src=192.168.1.21 dst=198.51.100.9 sport=1 dport=2 packets=7 bytes=700 src=198.51.100.9 dst=203.0.113.7 sport=2 dport=3 packets=0 bytes=0 use=1";
+    const { table, calls } = play(line, { stderr: "1 flow entries have been deleted." });
+    const ended = await table.cut(["192.168.1.21"], prefixes("198.51.100.9"), [flow(line)]);
+    assert.deepEqual([calls, ended.map(({ originalPackets }) => originalPackets)], [["conntrack -D -f ipv4 --orig-src 192.168.1.21 --reply-src 198.51.100.9"], [7]]);
+    assert.deepEqual(await table.cut(["192.168.1.21"], prefixes("198.51.100.9"), []), []);
+    assert.equal(calls.length, 1);
   });
   it("never spawns more than 32 deletions", async () => {
     const addresses = Array.from({ length: 40 }, (_, at) => `192.168.1.${at + 100}`);
