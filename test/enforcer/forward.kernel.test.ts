@@ -6,6 +6,7 @@ import { openNftables } from "../../src/nftables/open-nftables.ts";
 import { spawnNft } from "../../src/nftables/spawn-nft.ts";
 import type { PacketFilter } from "../../src/ports.ts";
 import { openPacketFilter } from "../../src/system/packet-filter.ts";
+import { until } from "../until.ts";
 import { goldenCases } from "./golden-cases.ts";
 import { port, rule, target } from "./sample-rules.ts";
 import { makeNetwork, senderScript } from "./throwaway-network.ts";
@@ -19,8 +20,7 @@ before(async () => {
   net = await makeNetwork("enf");
   for (const place of ["camera", "laptop"] as const) {
     for (const address of [target4, otherTarget4, target6]) {
-      const patience = Date.now() + 5000;
-      while (!(await net.reaches(place, address))) assert.ok(Date.now() < patience, `${place} does not reach ${address}`);
+      await until(`${place} reaches ${address}`, () => net.reaches(place, address));
     }
   }
 });
@@ -81,8 +81,10 @@ test("ranges of ports, prefixes, and ICMP types", async () => {
 
 test("a limit lets its rate pass and drops the rest, to all targets together", async () => {
   await filter.replaceRules([rule({ action: "limit", packetsPerSecond: 20, target: udp(53) })]);
+  const began = performance.now();
   const passed = await net.send("camera", target4, 53, 2000) + await net.send("camera", target6, 53, 2000);
-  assert.ok(passed >= 20 && passed <= 200, `${String(passed)} passed`);
+  const most = 20 + 20 * (performance.now() - began) / 1000;
+  assert.ok(passed >= 20 && passed <= most, `${String(passed)} passed, ${most} at most`);
   assert.equal(await packets(17), 4000 - passed);
 });
 
@@ -141,10 +143,9 @@ for (const [kind, blocked] of [["hash map", { target: target([target4]) }], ["de
   });
 
   test(`the kernel ends a block by itself, the longer one of two later (${kind})`, async () => {
-    await filter.replaceRules([rule({ ...blocked, timeout: 1 }), rule({ mitigation: 18, timeout: 60, target: udp(53) })]);
+    await filter.replaceRules([rule({ ...blocked, timeout: 4 }), rule({ mitigation: 18, timeout: 60, target: udp(53) })]);
     assert.equal(await net.reaches("camera", target4), false);
-    const patience = Date.now() + 4000;
-    while (!(await net.reaches("camera", target4))) assert.ok(Date.now() < patience, "still blocked");
+    await until("it ends", () => net.reaches("camera", target4));
     assert.equal(await net.send("camera", target4, 53, 10), 0);
     // What has run out is no obstacle to the next transaction, nor to the end.
     await filter.replaceRules([rule({ mitigation: 18, timeout: 60, target: udp(53) })]);

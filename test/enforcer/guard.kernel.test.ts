@@ -6,6 +6,7 @@ import { interactiveNft } from "../../src/nftables/interactive-nft.ts";
 import { openNftables } from "../../src/nftables/open-nftables.ts";
 import { spawnNft } from "../../src/nftables/spawn-nft.ts";
 import { openPacketFilter } from "../../src/system/packet-filter.ts";
+import { until } from "../until.ts";
 import { rule } from "./sample-rules.ts";
 
 const namespace = `dch-${String(process.pid)}-enf-guard`;
@@ -27,20 +28,23 @@ for (const [name, program] of Object.entries(programs)) {
     const others = Array.from({ length: 10 }, (_, at) => rule({ mitigation: at + 100, timeout: 600, ...(at % 2 === 0 ? {} : { mac: `02:00:00:00:01:0${String(at)}` }) }));
     await filter.replaceRules([lasting]);
     // Until it listens.
-    for (let turn = 0; turn < 100 && disturbances === 0; turn += 1) {
+    await until("it listens", () => {
       nft("add counter inet dots_callhome foreign; delete counter inet dots_callhome foreign");
-      await delay(50);
-    }
-    assert.ok(disturbances > 0);
-    await delay(1_300); // what was heard twice is told by now
-    const told = disturbances;
+      return disturbances > 0;
+    });
+    // What was heard twice is told by now.
+    let told: number;
+    do {
+      told = disturbances;
+      await delay(1_300);
+    } while (disturbances !== told);
     await filter.replaceRules([lasting]);
     for (let count = 0; count <= others.length; count += 1) await filter.replaceRules([lasting, ...others.slice(0, count)]);
     for (let count = others.length; count >= 0; count -= 1) await filter.replaceRules([lasting, ...others.slice(0, count)]);
     await delay(400);
     assert.equal(disturbances, told);
     nft("flush chain inet dots_callhome forward");
-    for (let turn = 0; turn < 100 && disturbances === told; turn += 1) await delay(50);
+    await until("it is told", () => disturbances > told);
     assert.equal(disturbances, told + 1);
     stop();
   });

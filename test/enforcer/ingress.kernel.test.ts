@@ -90,9 +90,11 @@ test("ranges, prefixes and ICMP types; a limit lets its rate pass", async () => 
   assert.equal((await dropped()).atPort, 21);
   await hold([]);
   await hold([rule({ action: "limit", packetsPerSecond: 20 })]);
+  const began = performance.now();
   const passed = await net.send("camera", "198.51.100.9", 443, 500);
+  const most = 20 + 20 * (performance.now() - began) / 1000;
   const { atPort, told } = await dropped();
-  assert.ok(passed >= 20 && passed < 400, `${passed}`);
+  assert.ok(passed >= 20 && passed <= most, `${passed} passed, ${most} at most`);
   assert.equal(told, 500 - passed);
   assert.ok(atPort >= told * 0.9, `${atPort} of ${told}`);
 });

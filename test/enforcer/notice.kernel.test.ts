@@ -45,7 +45,7 @@ async function serve(place: "router" | "target", port: number, page: string): Pr
 
 /** What a browser there is shown, or "nothing". */
 function browse(place: "camera" | "laptop", url: string): Promise<string> {
-  const script = `const asked = require("node:http").get(process.argv[1], { agent: false, timeout: 1500 }, (answer) => answer.pipe(process.stdout));
+  const script = `const asked = require("node:http").get(process.argv[1], { agent: false, timeout: 4000 }, (answer) => answer.pipe(process.stdout));
     asked.on("timeout", () => asked.destroy()).on("error", () => console.log("nothing"))`;
   return net.run(place, process.execPath, "-e", script, url).then((text) => text.trim());
 }

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { after, afterEach, before, test } from "node:test";
 import { noticePort } from "../../src/enforcer/quarantine-chains.ts";
 import { NftError } from "../../src/nftables/nft-error.ts";
@@ -6,6 +8,7 @@ import { openNftables } from "../../src/nftables/open-nftables.ts";
 import { spawnNft } from "../../src/nftables/spawn-nft.ts";
 import type { PacketFilter } from "../../src/ports.ts";
 import { openPacketFilter } from "../../src/system/packet-filter.ts";
+import { until } from "../until.ts";
 import { camera, rule } from "./sample-rules.ts";
 import { makeNetwork, type ThrowawayNetwork } from "./throwaway-network.ts";
 
@@ -18,17 +21,21 @@ afterEach(() => filter.replaceRules([]));
 const quarantined = rule({ action: "quarantine", addresses: ["192.168.1.23", "2001:db8:1::23"] });
 const openFilter = (): PacketFilter => openPacketFilter(openNftables(spawnNft({ command: [...net.enter("router"), "nft"] })));
 
-/** Whether the router answers on the port; the asker tries for a while, since the server may take its time to start. */
+/** Whether the router answers on the port; the asker tries again and again for a while. */
 const answers = async (port: number, protocol: "udp" | "tcp"): Promise<boolean> => {
   const serve = protocol === "udp"
-    ? `const s = require("node:dgram").createSocket("udp4").on("message", (m, from) => s.send("y", from.port, from.address)).bind(${port}); setTimeout(() => s.close(), 6000)`
-    : `require("node:net").createServer((c) => c.on("error", () => {}).end("y")).listen(${port}); setTimeout(() => process.exit(), 6000)`;
+    ? `const s = require("node:dgram").createSocket("udp4").on("message", (m, from) => s.send("y", from.port, from.address)).bind(${port}, () => console.log("ready"))`
+    : `require("node:net").createServer((c) => c.on("error", () => {}).end("y")).listen(${port}, () => console.log("ready"))`;
   const ask = protocol === "udp"
     ? `const s = require("node:dgram").createSocket("udp4").on("message", () => process.exit(0)); setInterval(() => s.send("x", ${port}, "192.168.1.1"), 100); setTimeout(() => process.exit(1), 4000)`
     : `setInterval(() => require("node:net").connect(${port}, "192.168.1.1").on("data", () => process.exit(0)).on("error", () => {}), 200); setTimeout(() => process.exit(1), 4000)`;
-  const served = net.run("router", process.execPath, "-e", serve);
+  const [program, ...before] = net.enter("router");
+  const server = spawn(program, [...before, process.execPath, "-e", serve], { stdio: ["ignore", "pipe", "inherit"] });
+  const ended = once(server, "close");
+  await once(server.stdout, "data");
   const answered = await net.run("camera", process.execPath, "-e", ask).then(() => true, () => false);
-  await served;
+  server.kill("SIGKILL");
+  await ended;
   return answered;
 };
 
@@ -40,7 +47,7 @@ test("a quarantined device reaches nothing and is reached by nothing, on its own
     for (const [from, to] of ways) if (await net.reaches(from, to)) reached.push(`${from} ${to}`);
     return reached;
   };
-  assert.equal((await all()).length, ways.length);
+  await until("all are reached", async () => (await all()).length === ways.length);
   await filter.replaceRules([quarantined]);
   assert.deepEqual(await all(), []);
   const { packets } = (await filter.readCounters()).get(17) ?? { packets: 0 };

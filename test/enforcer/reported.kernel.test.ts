@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { after, afterEach, before, test } from "node:test";
 import { nobodySpared } from "../../src/enforcer/reported-chains.ts";
 import type { ReportedFlows, Spared } from "../../src/model/enforcement.ts";
@@ -6,6 +8,8 @@ import { openNftables } from "../../src/nftables/open-nftables.ts";
 import { spawnNft } from "../../src/nftables/spawn-nft.ts";
 import type { PacketFilter } from "../../src/ports.ts";
 import { openPacketFilter } from "../../src/system/packet-filter.ts";
+import { until } from "../until.ts";
+import { patience } from "../patience.ts";
 import { camera, port, reported, rule, source, target } from "./sample-rules.ts";
 import { makeNetwork, type ThrowawayNetwork } from "./throwaway-network.ts";
 
@@ -104,10 +108,13 @@ test("what a held device sends from its address is dropped under another MAC add
 
 test("a device that answers through a port-forward is recorded by its own address", async () => {
   await watch([{ source: source(["198.51.100.1"], { ports: [port(25000)] }), target: target([target4], { protocols: [17] }) }]);
-  const answering = `const s = require("node:dgram").createSocket("udp4").on("message", (m, from) => s.send("y", from.port, from.address, () => process.exit())); s.bind(7000, () => console.log("ready")); setTimeout(() => process.exit(1), 5000)`;
-  const answered = net.run("camera", process.execPath, "-e", answering);
-  await net.run("target", process.execPath, "-e", `setTimeout(() => { const s = require("node:dgram").createSocket("udp4"); s.send("x", 25000, "198.51.100.1", () => s.close()); }, 700)`);
-  await answered;
+  const answering = `const s = require("node:dgram").createSocket("udp4").on("message", (m, from) => s.send("y", from.port, from.address, () => process.exit())); s.bind(7000, () => console.log("ready")); setTimeout(() => process.exit(1), ${patience})`;
+  const [program, ...before] = net.enter("camera");
+  const server = spawn(program, [...before, process.execPath, "-e", answering], { stdio: ["ignore", "pipe", "inherit"] });
+  const answered = once(server, "close");
+  await once(server.stdout, "data");
+  await net.run("target", process.execPath, "-e", `const s = require("node:dgram").createSocket("udp4"); s.send("x", 25000, "198.51.100.1", () => s.close())`);
+  assert.deepEqual(await answered, [0, null]);
   assert.deepEqual(await senders(), [`${camera} 192.168.1.23 1`]);
 });
 
@@ -132,8 +139,10 @@ test("several mitigations of one packet all count it; a limit lets its rate thro
   for (const id of [17, 18]) assert.deepEqual(await counts(id), { dropped: 10, left: 0 });
   assert.deepEqual(await senders(19), [`${camera} 192.168.1.23 10`]);
   await watch([{ action: "limit", packetsPerSecond: 3 }]);
+  const began = performance.now();
   const passed = await net.send("camera", target4, 443, 50);
-  assert.ok(passed >= 3 && passed < 20, `${passed} passed`);
+  const most = 3 + 3 * (performance.now() - began) / 1000;
+  assert.ok(passed >= 3 && passed <= most, `${passed} passed, ${most} at most`);
 });
 
 test("records and counts survive renewals; the kernel forgets by itself", async () => {
@@ -142,6 +151,5 @@ test("records and counts survive renewals; the kernel forgets by itself", async 
   for (const timeout of [120, 120, 1]) await filter.replaceRules([rule({ mitigation: 99 })], { flows: [reported({ source: wan, timeout })], spared: nobodySpared });
   assert.deepEqual(await counts(), { dropped: 5, left: 0 });
   assert.deepEqual(await senders(), [`${camera} 192.168.1.23 5`]);
-  await new Promise((resolve) => setTimeout(resolve, 1500));
-  assert.equal(await net.send("laptop", target4, 443, 5), 5);
+  await until("it passes again", async () => await net.send("laptop", target4, 443, 5) === 5);
 });

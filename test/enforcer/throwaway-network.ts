@@ -46,7 +46,7 @@ export async function makeNetwork(tag: string): Promise<ThrowawayNetwork> {
   }
   return {
     enter, run, arrived,
-    reaches: (place, to, ...options) => run(place, "ping", "-n", "-c", "1", "-W", "0.3", ...options, to).then(() => true, () => false),
+    reaches: (place, to, ...options) => run(place, "ping", "-n", "-c", "1", "-W", "0.6", ...options, to).then(() => true, () => false),
     send: async (place, to, port, count) => {
       const before = await arrived();
       await run(place, process.execPath, "-e", senderScript, to, String(port), String(count));

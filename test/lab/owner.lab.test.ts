@@ -135,7 +135,7 @@ describe("while the owner has not answered", { timeout: suiteLimit, concurrency:
       const scope = await attack.reported();
       await scene.put(7, scope);
       await scene.observe(7);
-      await until("it is slowed down", async () => (await scene.ruleset()).includes("limit rate"));
+      await until("it is slowed down", async () => (await scene.ruleset()).includes("limit name"));
       const from = Date.now();
       await attack.sends(1_500);
       const perSecond = attack.since(from) / (Date.now() - from) * 1000;

@@ -103,7 +103,7 @@ test("an nft that was built without -i: noticed once, nothing is lost and nothin
 });
 
 test("one that does not answer when it starts is not trusted with anything", async () => {
-  const { nft, texts } = play("is deaf to", { timeout: 1_000 });
+  const { nft, texts } = play("is deaf to", { timeout: 4_000 });
   await nft.transact(["add table inet t"]);
   assert.deepEqual(texts(), ["f add table inet t\n"]);
 });
@@ -117,7 +117,7 @@ for (const [manner, failure] of [
   ["dies of", "died"], ["is silent on", "timed-out"], ["answers another line than", "timed-out"], ["talks without end on", "too-much-output"], ["mumbles on", "unreadable"],
 ] as const) {
   test(`one that ${manner} a transaction: it is not repeated, the caller hears that its fate is unknown, and the next goes to a new process`, async () => {
-    const { nft, texts, pids } = play(manner, { timeout: 1_000 });
+    const { nft, texts, pids } = play(manner, { timeout: 4_000 });
     await nft.transact(["good"]);
     await assert.rejects(nft.transact(["bad"]), failsWith(failure));
     await nft.transact(["good again"]);
@@ -146,7 +146,7 @@ test("a long transaction, and a list, have a process of their own", async () => 
 });
 
 test("a process is replaced after so many transactions, and ended when nobody needs it", async () => {
-  const { nft, told, pids } = play("is fine with", { mostTransactions: 3, idle: 50 });
+  const { nft, told, pids } = play("is fine with", { mostTransactions: 3, idle: 2_000 });
   for (let count = 0; count < 7; count += 1) await nft.transact([`add table inet t${String(count)}`]);
   assert.equal(told().length, 7);
   assert.equal(pids(), 3);
