@@ -48,7 +48,7 @@ describe("the page, in bad weather (a scripted daemon)", { skip: browserMissing(
       const began = Date.now();
       await further.click();
       await page.getByText("Lamp 70 is attacking a stranger").waitFor();
-      assert.ok(Date.now() - began < 2_000);
+      assert.ok(Date.now() - began < 10_000, `${Date.now() - began} ms`);
       await page.locator('[data-id="3"]').getByRole("button", { name: "Block it" }).click();
       await page.locator('[data-decided="3"]').waitFor();
     });

@@ -37,7 +37,7 @@ export async function dial(module: DtlsModule, where: Where, options: DialOption
       const line = `echo ${text}\n`;
       // GnuTLS' server echoes in pieces of 254 bytes.
       const heardIt = (): boolean => messages.join("").includes(line);
-      for (let tries = 0; tries < 20 && !heardIt(); tries++) {
+      for (let tries = 0; tries < 120 && !heardIt(); tries++) {
         assert.equal(channel.send(Buffer.from(line)), true, closings[0]?.text);
         await new Promise<void>((resolve) => {
           const later = setTimeout(resolve, 500);

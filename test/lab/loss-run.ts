@@ -12,6 +12,8 @@ export interface LossOptions {
   readonly sessions: number;
   /** Requests on each session, one after the other. */
   readonly rounds: number;
+  /** How many of them are waited for. Default: all. */
+  readonly enough?: number;
   /** How long sessions may take to come about. */
   readonly patienceMs: number;
   /** How long an answer may take. */
@@ -63,13 +65,13 @@ export async function runUnderLoss(options: LossOptions): Promise<LossResult> {
   }
 }
 
-/** Starts the daemon and waits until all its sessions are there, or patience is at an end. */
-async function dial(many: ManyUpstreams, { sessions, transport, patienceMs }: LossOptions): Promise<{ times: number[]; executions: () => Map<string, number> }> {
+/** Starts the daemon and waits until enough of its sessions are there, or patience is at an end. */
+async function dial(many: ManyUpstreams, { sessions, enough = sessions, transport, patienceMs }: LossOptions): Promise<{ times: number[]; executions: () => Map<string, number> }> {
   const daemon = many.start(Array.from({ length: sessions }, (_, at) => ({ name: `u${at}`, options: { host: addressOf(at), transport } })));
   await daemon.logged(/runs with/);
   const started = Date.now();
   const times = new Map<string, number>();
-  while (times.size < sessions && Date.now() - started < patienceMs) {
+  while (times.size < enough && Date.now() - started < patienceMs) {
     await new Promise((resolve) => setTimeout(resolve, 50));
     for (const line of daemon.log) {
       const name = /upstream (\w+): session with/.exec(line)?.[1];

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
+import { suiteLimit } from "../patience.ts";
 
 const source = fileURLToPath(new URL("../../src/", import.meta.url));
 /** Takes every descriptor that it may have, and then does what a daemon does in that state. */
@@ -22,7 +23,7 @@ const victim = `
 `;
 
 describe("a process that has no file descriptor left", () => {
-  it("hears that a tool could not be started, each time, and lives", { timeout: 60_000 }, async () => {
+  it("hears that a tool could not be started, each time, and lives", { timeout: suiteLimit }, async () => {
     const said = await new Promise<string>((resolve, reject) => {
       const args = ["--nofile=256:256", process.execPath, "--import", "tsx", "--input-type=module", "-e", victim];
       execFile("prlimit", args, (error, stdout, stderr) => { if (error) reject(new Error(`${error.message} ${stderr}`)); else resolve(stdout); });

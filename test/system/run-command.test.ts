@@ -36,12 +36,12 @@ describe("runCommand", () => {
   it("kills what takes too long", async () => {
     const start = performance.now();
     await assert.rejects(runCommand(node, script("setInterval(() => {}, 1000)"), { timeout: 200 }), failsFor("timeout", /longer than 200 ms/));
-    assert.ok(performance.now() - start < 2000);
+    assert.ok(performance.now() - start < 30_000);
   });
   it("kills what takes too long though its child holds the pipe", async () => {
     const start = performance.now();
-    await assert.rejects(runCommand("sh", ["-c", "sleep 3 & wait"], { timeout: 100 }), failsFor("timeout", /sh took/));
-    assert.ok(performance.now() - start < 2000);
+    await assert.rejects(runCommand("sh", ["-c", "sleep 60 & wait"], { timeout: 100 }), failsFor("timeout", /sh took/));
+    assert.ok(performance.now() - start < 30_000);
   });
   it("kills what prints too much, in lines or not", async () => {
     await assert.rejects(runCommand("yes", [], { mostOutput: 100_000 }), failsFor("output", /more than 100000 bytes/));

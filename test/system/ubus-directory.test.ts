@@ -92,7 +92,7 @@ suite("the home by the services of OpenWrt", () => {
     const began = performance.now();
     await directory.refresh();
     const took = performance.now() - began;
-    assert.ok(took > 400 && took < 2_000, `${took} ms`);
+    assert.ok(took > 400 && took < 10_000, `${took} ms`);
     assert.equal(directory.wifi(phone), 'Wi-Fi "home"');
     for (const stop of stops) stop();
   });
