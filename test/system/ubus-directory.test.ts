@@ -1,9 +1,14 @@
 import assert from "node:assert/strict";
 import { after, before, suite, test } from "node:test";
+import { formatIpPrefix } from "../../src/model/ip-prefix.ts";
+import { checkScope } from "../../src/policy/check-scope.ts";
 import { openHomeDirectory } from "../../src/system/home-directory.ts";
+import { openHomeNetwork } from "../../src/system/home-network.ts";
 import { openUbusDirectory, type UbusDirectory } from "../../src/system/ubus-directory.ts";
 import type { UbusTable } from "../../src/ubus/blobmsg.ts";
 import { openUbus, type Ubus } from "../../src/ubus/open-ubus.ts";
+import { asking, type Words } from "../nat-lookup/asking.ts";
+import { autoPolicy } from "../policy/samples.ts";
 import { socketPath, startUbusd } from "../ubus/start-ubusd.ts";
 import type { TestUbusd } from "../ubus/ubusd.ts";
 import { until } from "../until.ts";
@@ -84,6 +89,19 @@ suite("the home by the services of OpenWrt", () => {
     await directory.refresh();
     assert.equal(directory.wifi(phone), null, "Wi-Fi was switched off");
     assert.equal(calls.length, 6);
+  });
+
+  test("an address that homes share, as netifd's map protocol describes it: ours, with our ports", async () => {
+    const nat = ["1024-1039", "2048-2063"].map((ports) => ({ type: "nat", target: "SNAT", family: "inet", proto: "udp", connlimit_ports: true, snat_ip: "203.0.113.64", snat_port: ports }));
+    const stop = await serve("network.interface", { dump: { interface: [{ interface: "wan6_4", up: true, proto: "map", l3_device: "map-wan6_4", device: "map-wan6_4", route: [], data: { zone: "wan", firewall: nat } }] } });
+    const directory = open();
+    await directory.refresh();
+    const home = await openHomeNetwork({ tables: playTables(), configured: () => ({ wan: ["wan"], lan: ["br-lan"] }), sourceScope: () => [], shared: () => directory.shared() }).addresses();
+    assert.ok(home.outside.map(formatIpPrefix).includes("203.0.113.64/32"), "MAP-T leaves it on no device");
+    const verdict = (words: Words): unknown => checkScope(asking({ from: "203.0.113.64", ...words }), home, autoPolicy);
+    assert.equal(verdict({ fromPorts: "2050" }), undefined);
+    for (const words of [{}, { fromPorts: "3000" }]) assert.ok(verdict(words), JSON.stringify(words));
+    stop();
   });
 
   test("a service that never answers holds up neither the question nor the others", async () => {
