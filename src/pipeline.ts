@@ -9,6 +9,7 @@ import type { Clock, Milliseconds } from "./model/time.ts";
 import { isSpecific } from "./enforcer/rules-for.ts";
 import { createIdentify } from "./identify.ts";
 import { keepTrack } from "./keep-track.ts";
+import { createLookAgain } from "./look-again.ts";
 import { createLookup } from "./look-up.ts";
 import type { Finding } from "./nat-lookup/find-devices.ts";
 import { admitRequest, sameScope } from "./policy/admit-request.ts";
@@ -114,6 +115,7 @@ export function createPipeline(initial: PipelineSettings, store: Store, ports: P
         if (read.attackStatus !== null) log("info", `mitigation ${admitted.mitigation.id}: the upstream says that ${read.attackStatus === 1 ? "the target is still under attack" : "the attack is mitigated"}`);
         await apply(admitted.mitigation.id, { is: "refreshed", lifetime: admitted.lifetime });
         // One that nobody was found for is on watch: it costs no lookup more.
+        if (read.attackStatus === 1 && admitted.mitigation.devices.length > 0) lookAgain(admitted.mitigation.id);
         return { is: "refreshed", mitigation: store.get(admitted.mitigation.id) ?? admitted.mitigation };
       }
       case "new": {
@@ -204,6 +206,10 @@ export function createPipeline(initial: PipelineSettings, store: Store, ports: P
     },
   });
   const identify = createIdentify({ clock, log, filter: ports.filter, flows: ports.flows, store, schedule, lookup: home, decideAbout, apply });
+
+  const lookAgain = createLookAgain({
+    schedule, store, log, filter: ports.filter, lookup: home.lookup, decideAbout, count: () => rules.count(), apply, joined: (devices) => { identify.remember(devices); },
+  });
 
   const scheduleDeadline = (id: MitigationId): void => {
     const mitigation = store.get(id);

@@ -1,6 +1,6 @@
 import type { Device } from "../model/device.ts";
 import { parseIpAddress, prefixContains } from "../model/ip-prefix.ts";
-import type { Action } from "../model/mitigation.ts";
+import type { Action, Mitigation } from "../model/mitigation.ts";
 import type { DevicePolicy, Policy } from "../model/policy.ts";
 import { gentleAction } from "./spare-bystanders.ts";
 
@@ -23,6 +23,13 @@ export function decide(devices: readonly Device[], policy: Policy, managing: Rea
   const ask = allowed.some((device) => device.certainty === "ambiguous" || (policyOf(device, policy)?.policy ?? policy.consent) === "ask");
   const nobodyYet = allowed.length === 0 && policy.consent === "ask";
   return { is: ask || nobodyYet ? "ask" : "act", action: mildestAction(allowed, policy, managing), devices: allowed };
+}
+
+const strength: readonly Action[] = ["observe", "limit", "block", "quarantine"];
+
+/** Whether further devices may be held by a mitigation in force: nobody has to be asked, and what it does is no more than may be done to them. */
+export function mayJoin({ action }: Pick<Mitigation, "action">, decision: Decision): boolean {
+  return decision.is === "observe" ? action === "observe" : decision.is === "act" && strength.indexOf(decision.action) >= strength.indexOf(action);
 }
 
 /** Whether the owner wants the device never to be touched. */

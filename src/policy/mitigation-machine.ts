@@ -5,7 +5,7 @@ import type { Policy } from "../model/policy.ts";
 import { conflictCause } from "../model/refusal.ts";
 import { expiresAt, type Instant, type Seconds } from "../model/time.ts";
 import type { Decision } from "./decide.ts";
-import { escalatedAction, proveEffect, watchTraffic } from "./proof-of-effect.ts";
+import { dropsStandStill, escalatedAction, onceMoreAfter, proveEffect, watchTraffic } from "./proof-of-effect.ts";
 import { canTakeBack } from "./refused-by-owner.ts";
 
 /** What can happen to a mitigation. */
@@ -17,6 +17,8 @@ export type MitigationEvent =
   /** Devices that the owner, from now on, wants never to be touched. */
   | { readonly is: "spared"; readonly devices: readonly Device[] }
   | { readonly is: "denied" | "released" | "withdrawn" | "overridden" | "enforced" | "time" }
+  /** The upstream says so (RFC 9132 §4.4.3), and no further device was found. */
+  | { readonly is: "still-attacked" }
   | { readonly is: "refreshed"; /** Null = as before. */ readonly lifetime: Seconds | null }
   | { readonly is: "counted"; readonly dropped: DropCount; /** Reported traffic that left all the same. */ readonly left?: DropCount };
 
@@ -58,6 +60,7 @@ export function step(mitigation: Mitigation, event: MitigationEvent, policy: Pol
     case "withdrawn": return withdrawn(mitigation, now);
     case "overridden": return end(mitigation, "overridden", status.withdrawnByServer, now); // §4.4.1.3: automatically deleted
     case "refreshed": return refreshed(mitigation, event.lifetime, now);
+    case "still-attacked": return stillAttacked(mitigation, policy, now);
     case "enforced": return enforced(mitigation, now);
     case "counted": return proved(counted(mitigation, event.dropped, now), event.left, policy, now);
     case "time": return timePassed(mitigation, policy, now);
@@ -193,6 +196,18 @@ function proved({ mitigation, effects }: Step, left: DropCount | undefined, poli
     case "exceeded": return { mitigation: { ...known, status: status.exceeded }, effects: ["notify-upstream", "tell-owner"] };
     case "tight": return { mitigation: { ...known, status: status.mitigated }, effects: ["notify-upstream", "tell-owner"] };
   }
+}
+
+/** Nothing is dropped while the target says that it is attacked: what is in force may not reach the attack, as flows in an offload. */
+function stillAttacked(mitigation: Mitigation, policy: Policy, now: Instant): Step {
+  if (!dropsStandStill(mitigation, now)) return unchanged(mitigation);
+  const { leak } = mitigation;
+  if (leak && now - leak.since < onceMoreAfter) return unchanged(mitigation);
+  const action = escalatedAction(mitigation, policy);
+  return {
+    mitigation: { ...mitigation, action, ...leak ? { leak: { ...leak, isEscalated: true, since: now } } : {} },
+    effects: action === mitigation.action ? ["enforce", "cut-flows"] : ["enforce", "cut-flows", "remember"],
+  };
 }
 
 function timePassed(mitigation: Mitigation, policy: Policy, now: Instant): Step {

@@ -6,9 +6,11 @@ import { isShared } from "./spare-bystanders.ts";
 /** Packets under way when rules change still leave: what is counted so soon after proves nothing. */
 const settling: Milliseconds = 1_000;
 /** A flow that an offload took in a moment without rules stays there until it is ended. */
-const onceMoreAfter: Milliseconds = 30_000;
+export const onceMoreAfter: Milliseconds = 30_000;
 /** Without a packet for so long, it no longer leaks. */
 const tightAfter: Milliseconds = 10_000;
+/** An attack that is stopped here is counted all the time; counters are read every five seconds. */
+const stillAfter: Milliseconds = 15_000;
 
 export interface Proof {
   readonly leak: Leak;
@@ -36,6 +38,12 @@ export function proveEffect(mitigation: Mitigation, left: DropCount, now: Instan
   if (!leak.isEscalated) return { leak: { ...leaking, isEscalated: true, since: now }, verdict: "escalate" };
   if (!leak.isExceeded) return { leak: { ...leaking, isExceeded: true }, verdict: "exceeded" };
   return now - leak.since < onceMoreAfter ? { leak: leaking, verdict: "none" } : { leak: { ...leaking, since: now }, verdict: "again" };
+}
+
+/** Whether a block or a quarantine is in force and stops nothing. */
+export function dropsStandStill({ state, action, startedAt, lastDropAt }: Mitigation, now: Instant): boolean {
+  if (state !== "active" || startedAt === null || (action !== "block" && action !== "quarantine")) return false;
+  return now - (lastDropAt ?? startedAt) >= stillAfter;
 }
 
 /**

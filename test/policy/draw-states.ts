@@ -46,6 +46,7 @@ const happenings: readonly Happening[] = [
   { title: "upstream withdraws", event: { is: "withdrawn" } },
   { title: "upstream replaces it", event: { is: "overridden" } },
   { title: "upstream refreshes it", event: { is: "refreshed", lifetime: 3600 } },
+  { title: "upstream is still under attack (drops stand still)", event: { is: "still-attacked" }, after: 60 },
   { title: "packet filter has taken the rules", event: { is: "enforced" } },
   { title: "more packets were dropped", event: { is: "counted", dropped: { packets: 200, bytes: 12_000 } } },
   { title: "no more packets were dropped", event: { is: "counted", dropped: { packets: 0, bytes: 0 } } },
