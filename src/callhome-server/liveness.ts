@@ -9,6 +9,8 @@ export interface Liveness {
   readonly peerHeartbeatAt: Instant;
   /** When ours is due. */
   readonly heartbeatAt: Instant;
+  /** When ours last went out; null = none has. */
+  readonly spokenAt: Instant | null;
   /** Until then the peer's silence is not held against it: parameters that held before allowed it. */
   readonly graceUntil: Instant;
 }
@@ -46,9 +48,12 @@ export function paceOf({ heartbeatInterval, missingHbAllowed }: Pick<ChannelPara
     : { by: "heartbeat", interval: heartbeatInterval * 1000, span: missingHbAllowed * heartbeatInterval * 1000 };
 }
 
-/** A new session: the first heartbeat goes out at once, so that the upstream sees a live peer. */
+/**
+ * A new session: the first heartbeat goes out at once, so that the upstream sees a live peer, and the second 15 s later. Linux' NAT forgets a
+ * flow of UDP after 30 s unless something is sent on it more than 2 s after its beginning, then after 120 s; a handshake is over sooner.
+ */
 export function startLiveness(now: Instant): Liveness {
-  return { heardAt: now, peerHeartbeatAt: now, heartbeatAt: now, graceUntil: now };
+  return { heardAt: now, peerHeartbeatAt: now, heartbeatAt: now, spokenAt: null, graceUntil: now };
 }
 
 export function stepLiveness(liveness: Liveness, event: LivenessEvent, pace: Pace, now: Instant): LivenessStep {
@@ -58,7 +63,7 @@ export function stepLiveness(liveness: Liveness, event: LivenessEvent, pace: Pac
     case "peer-heartbeat": {
       const heard = { ...liveness, heardAt: now, peerHeartbeatAt: now };
       // §4.7: a peer that misses our heartbeats gets one right behind its own, while the path is known to be open.
-      const early = event.hearsUs || by === "ping" ? heard.heartbeatAt : Math.min(heard.heartbeatAt, Math.max(now, heard.heartbeatAt - interval + leastGap));
+      const early = event.hearsUs || by === "ping" ? heard.heartbeatAt : Math.min(heard.heartbeatAt, Math.max(now, (heard.spokenAt ?? now - leastGap) + leastGap));
       return { liveness: { ...heard, heartbeatAt: early }, effect: { is: "none" } };
     }
     case "tick": {
@@ -66,7 +71,7 @@ export function stepLiveness(liveness: Liveness, event: LivenessEvent, pace: Pac
       if (now >= deadAt(liveness, pace)) return { liveness, effect: { is: "disconnected" } };
       if (now < liveness.heartbeatAt) return { liveness, effect: { is: "none" } };
       return {
-        liveness: { ...liveness, heartbeatAt: now + interval },
+        liveness: { ...liveness, heartbeatAt: now + (liveness.spokenAt === null ? Math.min(interval, leastGap) : interval), spokenAt: now },
         effect: by === "ping" ? { is: "ping" } : { is: "heartbeat", peerHbStatus: now - liveness.peerHeartbeatAt <= 2 * interval },
       };
     }
@@ -81,7 +86,7 @@ export function stepLiveness(liveness: Liveness, event: LivenessEvent, pace: Pac
 export function changePace(liveness: Liveness, from: Pace, to: Pace, now: Instant): Liveness {
   if (from.by === to.by && from.interval === to.interval && from.span === to.span) return liveness;
   return {
-    heardAt: liveness.heardAt, peerHeartbeatAt: now,
+    ...liveness, peerHeartbeatAt: now,
     heartbeatAt: Math.min(liveness.heartbeatAt, now + to.interval),
     graceUntil: Math.min(deadAt(liveness, from), now + to.span),
   };
