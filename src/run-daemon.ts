@@ -143,7 +143,7 @@ export async function runDaemon(version: string, dtls: DtlsModule, first: Loaded
         host: config.host, port: config.port, serverName: config.serverName, credentials, clock: steadyClock,
         transports: config.transport === "auto" ? ["udp", "tcp"] : [config.transport],
         localAddresses: () => config.bindDevice === null ? undefined : addressesOf(config.bindDevice),
-        ready: resumed.opened,
+        ready: resumed.opened, inside: async () => (await network.addresses()).inside,
       }),
       random: Math.random, randomBytes, log,
     },

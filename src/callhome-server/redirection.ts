@@ -1,3 +1,4 @@
+import { addressScope, parseIpAddress, prefixContains, type IpPrefix } from "../model/ip-prefix.ts";
 import type { Instant } from "../model/time.ts";
 import type { Redirection } from "./dots/dots-service.ts";
 
@@ -44,7 +45,40 @@ export function followRedirection(where: Whereabouts, to: Redirection, now: Inst
   return { ...where, alternate: { ...to, until: ttl === forever ? null : now + ttl * 1000 } };
 }
 
+/** Refuses addresses that must not be dialled, as far as the peer's own, `192.0.2.1:4647` or `[2001:db8::1]:4647`, shows; who dials knows more. */
+export function refuseAddresses({ client, addresses }: Redirection, peer: string): { readonly refused: string } | undefined {
+  const own = parseIpAddress(peer.replace(/:\d+$/, "").replace(/^\[(.*)\]$/, "$1"));
+  const given = [client, ...addresses].flatMap((text) => parseIpAddress(text) ?? []);
+  return given.every((address) => isAllowedAlternate(address, own, [])) ? undefined : { refused: "an address of the alternate is not one of the internet" };
+}
+
 /** Whether the alternate's time is over; not while an attack is being mitigated (RFC 9132 §4.6). */
 export function isOver(where: Whereabouts, mitigating: boolean, now: Instant): boolean {
   return where.alternate !== null && where.alternate.until !== null && where.alternate.until <= now && !mitigating;
+}
+
+/** Whether a name can be an alternate's (RFC 9066 §5.2.2, a domain name): not one that a resolver may take for this router, for the LAN, or for an address in disguise. */
+export function isPublicName(name: string): boolean {
+  const labels = name.toLowerCase().replace(/\.$/, "").split(".");
+  const last = labels.at(-1) ?? "";
+  return labels.length > 1 && !/^(0x[0-9a-f]*|\d+)$/.test(last) && !["localhost", "localdomain", "local", "lan", "home", "internal", "intranet", "arpa"].includes(last);
+}
+
+/**
+ * Whether an alternate may be dialled at this address: at one of the internet, or of the same kind as the configured host's, `own`; at none of the
+ * home's, unless the configured host is there too. A provider must not make the router knock at its own doors.
+ */
+export function isAllowedAlternate(address: IpPrefix, own: IpPrefix | undefined, inside: readonly IpPrefix[]): boolean {
+  const isInside = (of: IpPrefix): boolean => inside.some((prefix) => prefixContains(prefix, of));
+  if (isInside(address) && !(own && isInside(own))) return false;
+  const kind = kindOf(address);
+  return kind === "unicast" || (own !== undefined && kind === kindOf(own));
+}
+
+const nat64 = parseIpAddress("64:ff9b::");
+
+/** ipaddr.js' name for it; of an IPv4 address that is embedded for NAT64 (RFC 6052), that one's. */
+function kindOf(address: IpPrefix): string {
+  const isEmbedded = nat64 !== undefined && prefixContains({ ...nat64, length: 96 }, address);
+  return addressScope(isEmbedded ? { family: 4, bits: address.bits & 0xffff_ffffn, length: 32 } : address);
 }

@@ -3,7 +3,7 @@ import type { Clock, Instant } from "../model/time.ts";
 import { dialDelay, noHistory, NothingSent, orderedAtOnce, orderedDialFrom, type DialHistory } from "./backoff.ts";
 import type { MitigationService } from "./dots/dots-service.ts";
 import { anyPath, longestAllowed, shortenPath } from "./path-limit.ts";
-import { atHome, followRedirection, isOver, noteSpoken, noteUnreachable, type Whereabouts } from "./redirection.ts";
+import { atHome, followRedirection, isOver, noteSpoken, noteUnreachable, refuseAddresses, type Whereabouts } from "./redirection.ts";
 import { openSession, type Session } from "./session.ts";
 import { errorText } from "../text/error-text.ts";
 
@@ -207,7 +207,7 @@ export function startUpstream(options: UpstreamOptions, ports: UpstreamPorts, mi
         },
         redirect: (redirection) => {
           // We spoke with this one until now, and not only when its session began: its own return is a loop too.
-          const next = followRedirection(noteSpoken(where, to.host, clock.now()), redirection, clock.now());
+          const next = refuseAddresses(redirection, channel.peer) ?? followRedirection(noteSpoken(where, to.host, clock.now()), redirection, clock.now());
           if ("refused" in next) {
             ports.log("warn", `upstream ${options.name}: ${next.refused}`);
             return next.refused;

@@ -57,13 +57,14 @@ export const socketPath: ValueParser<string> = (text) => {
 /** A socket that may be left out: `none`, as `uci commit` drops options with an empty value from the file. */
 export const optionalSocketPath: ValueParser<string | null> = (text) => (text === "none" ? { value: null } : socketPath(text));
 
-/** A DNS host name or an IP address. */
+/** A DNS host name or an IP address. The dot at the end of a name is for resolvers: no certificate has it, and SNI must not (RFC 6066 §3). */
 export const host: ValueParser<string> = (text) => {
   if (parseIpAddress(text)) return { value: text };
-  const labels = text.replace(/\.$/, "").split(".");
+  const name = text.replace(/\.$/, "");
+  const labels = name.split(".");
   const isName = text.length <= 253 && labels.every((label) => /^[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?$/.test(label))
     && !/^\d+$/.test(labels.at(-1) ?? ""); // a name that ends in a number is a mistyped IPv4 address (RFC 1123 section 2.1)
-  return isName ? { value: text } : { problem: "is not a host, expected a name such as dots.isp.example or an IP address" };
+  return isName ? { value: name } : { problem: "is not a host, expected a name such as dots.isp.example or an IP address" };
 };
 
 /** dev_valid_name() of the kernel: 1 to 15 bytes, no slash, colon or space. */

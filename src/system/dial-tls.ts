@@ -1,3 +1,4 @@
+import { constants } from "node:crypto";
 import { checkServerIdentity, connect, type ConnectionOptions } from "node:tls";
 import { isIP } from "node:net";
 import type { Channel, ChannelEvents } from "../callhome-server/upstream.ts";
@@ -62,6 +63,7 @@ export function dialTls(
       ...(target.session ? { session: target.session } : {}),
       minVersion: "TLSv1.2",
       rejectUnauthorized: true, // whatever the environment says
+      secureOptions: constants.SSL_OP_NO_RENEGOTIATION, // a peer asks for handshakes as often as it likes, each costs milliseconds (RFC 9325 §3.5)
       ALPNProtocols: ["coap"], // RFC 8323 §8.2
       ...authentication(target),
     });

@@ -1,10 +1,12 @@
 import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
 import { NothingSent } from "../callhome-server/backoff.ts";
+import { isAllowedAlternate } from "../callhome-server/redirection.ts";
 import { attemptDelay, candidateKey, orderCandidates, raceCandidates, type Candidate, type LastWinner, type Transport } from "../callhome-server/happy-eyeballs.ts";
 import type { Channel, ChannelEvents, Dial } from "../callhome-server/upstream.ts";
 import type { DtlsModule } from "../dtls/dtls-module.ts";
 import type { DtlsCredentials } from "../dtls/dtls-session.ts";
+import { parseIpAddress, type IpPrefix } from "../model/ip-prefix.ts";
 import type { Clock, Instant } from "../model/time.ts";
 import { errorText } from "../text/error-text.ts";
 import { DialError, dialDtls } from "./dial-dtls.ts";
@@ -22,6 +24,8 @@ export interface DialSettings {
   /** No session begins before. A handshake over UDP does, since what is lost meanwhile is sent again. */
   readonly ready?: Promise<void>;
   readonly clock: Clock;
+  /** The networks inside the home: an alternate that a provider names is not dialled there. */
+  readonly inside?: () => Promise<readonly IpPrefix[]>;
 }
 
 /**
@@ -42,6 +46,8 @@ export function openDial(module: DtlsModule, settings: DialSettings): Dial {
   const dtlsSessions = new Map<string, Uint8Array>();
   const tlsSessions = new Map<string, Buffer>();
   const winners = new Map<string, LastWinner>();
+  /** Where the configured host was last found. */
+  let home: string | undefined;
   const failed = new Map<string, Instant>();
 
   const dialUdp = async (address: string, serverName: string, localAddress: string | undefined, events: ChannelEvents, signal: AbortSignal): Promise<Channel> => {
@@ -89,11 +95,24 @@ export function openDial(module: DtlsModule, settings: DialSettings): Dial {
     remember(failed, candidateKey(candidate), clock.now());
   };
 
+  /** Of an alternate: whatever its name resolves to. */
+  const allowed = async (addresses: readonly Address[]): Promise<Address[]> => {
+    const own = home === undefined ? undefined : parseIpAddress(home);
+    const inside = await settings.inside?.() ?? [];
+    const rest = addresses.filter(({ address }) => {
+      const parsed = parseIpAddress(address);
+      return parsed !== undefined && isAllowedAlternate(parsed, own, inside);
+    });
+    if (rest.length === 0) throw new Error("the alternate's addresses are not of the internet");
+    return rest;
+  };
+
   return async (to, events, { signal, mitigating, udpOnly = false }) => {
     const transports = settings.transports.filter((transport) => !udpOnly || transport === "udp");
     if (transports.length === 0) throw new Error("only TCP is configured");
     const serverName = to.host === settings.host ? settings.serverName : to.host;
-    const addresses = await resolve(to.addresses.length > 0 ? to.addresses : [to.host]);
+    const resolved = await resolve(to.addresses.length > 0 ? to.addresses : [to.host]);
+    const addresses = to.host === settings.host ? resolved : await allowed(resolved);
     const local = settings.localAddresses();
     const from = (family: 4 | 6): string | undefined => local?.find((each) => each.family === family)?.address;
     const reachable = addresses.filter(({ family }) => local === undefined || from(family) !== undefined);
@@ -108,7 +127,8 @@ export function openDial(module: DtlsModule, settings: DialSettings): Dial {
       dial, discard: (channel) => { channel.close(); }, delay: mitigating ? attemptDelay.mitigating : attemptDelay.idle, clock, signal,
     });
     failed.delete(candidateKey(winner));
-    winners.set(to.host, { candidate: winner, at: clock.now() });
+    remember(winners, to.host, { candidate: winner, at: clock.now() });
+    if (to.host === settings.host) home = winner.address;
     return result;
   };
 }
@@ -134,7 +154,9 @@ function isWorthAnotherPort(error: DialError): boolean {
   return failure.reason === "alert" || failure.reason === "malformed" || (failure.reason === "bad-credentials" && failure.alert !== undefined);
 }
 
-async function resolve(hosts: readonly string[]): Promise<{ address: string; family: 4 | 6 }[]> {
+interface Address { readonly address: string; readonly family: 4 | 6 }
+
+async function resolve(hosts: readonly string[]): Promise<Address[]> {
   const all = await Promise.all(hosts.map(async (host) => {
     const family = isIP(host);
     if (family !== 0) return [{ address: host, family }];

@@ -1,3 +1,4 @@
+import { constants } from "node:crypto";
 import { lookup } from "node:dns/promises";
 import { connect, isIP, type Socket } from "node:net";
 import { attemptDelay, orderCandidates, raceCandidates } from "../callhome-server/happy-eyeballs.ts";
@@ -47,11 +48,11 @@ async function connectTcp({ host, port }: StreamTarget, clock: Clock, signal: Ab
 
 async function beginTls(tls: typeof import("node:tls"), socket: Socket, host: string, ca: string | undefined, signal: AbortSignal): Promise<Socket> {
   const secured = tls.connect({
-    socket, host, ...(isIP(host) === 0 ? { servername: host } : {}), ...(ca === undefined ? {} : { ca }), minVersion: "TLSv1.2",
+    socket, host, ...(isIP(host) === 0 ? { servername: host.replace(/\.$/, "") } : {}), ...(ca === undefined ? {} : { ca }), minVersion: "TLSv1.2",
     rejectUnauthorized: true, // whatever the environment says
+    secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
   });
   await settle(secured, "secureConnect", signal);
-  secured.disableRenegotiation();
   return secured;
 }
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { atHome, followRedirection, isOver, noteSpoken, type Whereabouts } from "../../src/callhome-server/redirection.ts";
+import { atHome, followRedirection, isAllowedAlternate, isOver, isPublicName, noteSpoken, refuseAddresses, type Whereabouts } from "../../src/callhome-server/redirection.ts";
+import { parseIpAddress, parseIpPrefix } from "../../src/model/ip-prefix.ts";
 import { start } from "../fake-clock.ts";
 
 const to = (client: string, ttl: number | null = 600): { client: string; addresses: string[]; ttl: number | null } => ({ client, addresses: [], ttl });
@@ -43,4 +44,38 @@ test("a ttl of 0 is refused: it would be over before we are there", () => {
 
 test("an alternate may redirect further", () => {
   assert.equal(follow(follow(atHome, "one.example"), "two.example").alternate?.client, "two.example");
+});
+
+test("an alternate's name is one of the internet", () => {
+  for (const name of ["alt.example", "ALT.Example.", "xn--bcher-kva.example", "a.b.c.example", "1.example"]) assert.ok(isPublicName(name), name);
+  for (const name of ["localhost", "localhost.", "a.localhost", "router", "router.lan", "nas.local", "0x7f000001", "2130706433", "0x7f.1", "127.1", "1.2.3.0x4", "printer.home.arpa", "x.internal", "a.localdomain", ""]) {
+    assert.ok(!isPublicName(name), name);
+  }
+});
+
+const inside = ["192.168.1.0/24", "2001:db8:1::/64"].flatMap((text) => parseIpPrefix(text) ?? []);
+const alternates: readonly [address: string, own: string | undefined, isAllowed: boolean][] = [
+  ["8.8.8.8", undefined, true], ["2606:4700::1", undefined, true], ["8.8.8.8", "10.1.2.3", true], ["64:ff9b::808:808", undefined, true],
+  ["127.0.0.1", undefined, false], ["::1", undefined, false], ["::ffff:127.0.0.1", undefined, false], ["64:ff9b::7f00:1", undefined, false], ["64:ff9b::c0a8:101", "2606:4700::1", false],
+  ["192.168.1.1", undefined, false], ["10.0.0.1", "8.8.8.8", false], ["fd00::1", "2606:4700::1", false], ["169.254.1.1", "8.8.8.8", false], ["fe80::1", "2606:4700::1", false],
+  ["224.0.0.1", "8.8.8.8", false], ["0.0.0.0", "8.8.8.8", false], ["255.255.255.255", "8.8.8.8", false], ["240.0.0.1", "8.8.8.8", false], ["100.64.0.1", "8.8.8.8", false],
+  // A provider inside its own network, and a lab.
+  ["10.9.9.9", "10.1.2.3", true], ["100.64.0.9", "100.64.0.1", true], ["203.0.113.2", "203.0.113.1", true], ["127.0.0.2", "127.0.0.1", true],
+  // The home's own, whatever they look like, unless the provider is there.
+  ["192.168.1.9", "10.1.2.3", false], ["2001:db8:1::9", "2001:db8:9::1", false], ["192.168.1.9", "192.168.1.2", true],
+];
+for (const [address, own, isAllowed] of alternates) {
+  test(`an alternate at ${address}, the configured host at ${own ?? "an address that is not known"}: ${isAllowed ? "dialled" : "not dialled"}`, () => {
+    const parsed = parseIpAddress(address);
+    assert.ok(parsed);
+    assert.equal(isAllowedAlternate(parsed, own === undefined ? undefined : parseIpAddress(own), inside), isAllowed);
+  });
+}
+
+test("addresses that come with a redirection are judged beside the peer's own", () => {
+  const given = (...addresses: string[]): Parameters<typeof refuseAddresses>[0] => ({ client: "alt.example", addresses, ttl: null });
+  assert.equal(refuseAddresses(given("8.8.8.8", "2606:4700::1"), "9.9.9.9:4647"), undefined);
+  assert.equal(refuseAddresses(given("2001:db8::2"), "[2001:db8::1]:4647"), undefined);
+  assert.ok(refuseAddresses(given("8.8.8.8", "127.0.0.1"), "9.9.9.9:4647"));
+  assert.ok(refuseAddresses({ ...given(), client: "192.168.1.1" }, "[2606:4700::1]:4647"));
 });

@@ -43,6 +43,11 @@ describe("configuration", () => {
     });
   });
 
+  it("leaves out the dot at the end of a name, which no certificate has", () => {
+    const [upstream] = accept(`${isp.replace("dots.isp.example", "dots.isp.example.")}\toption server_name 'other.example.'\n`).config.upstreams;
+    assert.deepEqual([upstream?.host, upstream?.serverName], ["dots.isp.example", "other.example"]);
+  });
+
   it("reads every option", () => {
     const { config, warnings } = accept(`
 config globals 'globals'

@@ -111,6 +111,20 @@ test("a peer of TLS 1.3 that says nothing after the handshake is a peer all the 
   channel.close();
 }, ""));
 
+test("TLS 1.2: a peer that asks for another handshake, again and again, gets none; the session goes on", () => withServer({ ...certificateServer(), maxVersion: "TLSv1.2" }, async (server, sockets) => {
+  const { channel, received, closings } = await dial(server, certificate());
+  const [peer] = sockets;
+  assert.ok(peer);
+  let renegotiated = 0;
+  for (let at = 0; at < 100 && !peer.destroyed; at++) {
+    peer.renegotiate({}, (error) => { if (!error) renegotiated++; });
+    channel.send(Buffer.from("."));
+    await until("an answer, or the end", () => received().length > "hello ".length + at || closings.length > 0);
+  }
+  assert.equal(renegotiated, 0);
+  channel.close();
+}));
+
 const refusals: readonly (readonly [string, () => TlsOptions, () => DtlsCredentials, RegExp, string?])[] = [
   ["a foreign authority", () => ({ ...certificateServer(), ...shown(foreign.issue({ name: "stranger" })) }), certificate, /no certificate authority in ca_file has signed it/],
   ["another name", () => certificateServer(), certificate, /it is for another name/, "other.example"],

@@ -237,6 +237,9 @@ const redirects: readonly [what: string, body: object, code: CoapCode][] = [
   ["a name with spaces", { 32773: "alt example" }, "4.00"],
   ["a name with a label of 64", { 32773: `${"a".repeat(64)}.example` }, "4.00"],
   ["a path", { 32773: "../../etc" }, "4.00"],
+  ["this router", { 32773: "localhost" }, "4.00"],
+  ["a name of the LAN", { 32773: "nas.lan" }, "4.00"],
+  ["an address in disguise", { 32773: "0x7f000001" }, "4.00"],
   ["an address that is none", { 32773: "alt.example", 32774: ["2001:db8::/64"] }, "4.00"],
   ["alt-server, which call home forbids", { 47: "alt.example" }, "4.00"],
 ];

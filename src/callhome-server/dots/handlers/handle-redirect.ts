@@ -2,6 +2,7 @@ import { BodyError } from "../../cbor/decode-cbor.ts";
 import { readBody } from "../../cbor/schema.ts";
 import { diagnosticResponse, type CoapRequest, type CoapResponse } from "../../coap/request.ts";
 import { parseIpAddress } from "../../../model/ip-prefix.ts";
+import { isPublicName } from "../../redirection.ts";
 import type { DotsService } from "../dots-service.ts";
 import { RedirectBody } from "../messages.ts";
 
@@ -11,9 +12,9 @@ const domainName = /^[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?(\.[a-z0-9_]([a-z0-9_-]
 export function putRedirect(service: DotsService, request: CoapRequest): CoapResponse {
   try {
     const { altChClient, altChClientRecord = [], ttl } = readBody(RedirectBody, request.payload).redirectedSignal;
-    if (!domainName.test(altChClient)) return diagnosticResponse("4.00", "alt-ch-client: not a domain name");
+    if (!domainName.test(altChClient) || !(parseIpAddress(altChClient) ?? isPublicName(altChClient))) return diagnosticResponse("4.00", "alt-ch-client: not a domain name of the internet");
     if (!altChClientRecord.every((address) => parseIpAddress(address))) return diagnosticResponse("4.00", "alt-ch-client-record: not an IP address");
-    const refused = service.redirect({ client: altChClient, addresses: altChClientRecord, ttl: ttl ?? null });
+    const refused = service.redirect({ client: altChClient.replace(/\.$/, ""), addresses: altChClientRecord, ttl: ttl ?? null });
     return refused === undefined ? { code: "2.01" } : diagnosticResponse("4.00", refused);
   } catch (error) {
     if (error instanceof BodyError) return diagnosticResponse("4.00", error.message);
