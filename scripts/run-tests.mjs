@@ -69,11 +69,17 @@ async function compile(tests) {
   return [...grouped.keys()].map((name) => `${folder}/${name}.mjs`);
 }
 
+/** Its exit code. What Node prints ends with `# tests`, `# pass` and `# fail` where nobody looks at a terminal. */
 function run(programs) {
   const atOnce = kind === "lab" ? Number(process.env.LABS_AT_ONCE ?? 1) : availableParallelism();
-  const reporter = process.env.TEST_REPORTER === undefined ? [] : [`--test-reporter=${process.env.TEST_REPORTER}`];
-  const child = spawn(process.execPath, ["--enable-source-maps", "--test", `--test-concurrency=${atOnce}`, ...reporter, ...programs], { stdio: "inherit" });
-  return new Promise((done) => child.once("exit", (code) => { done(code ?? 1); }));
+  const reporter = process.env.TEST_REPORTER ?? (process.stdout.isTTY ? "spec" : "tap");
+  const dots = `${folder}/dots`;
+  const reporters = [`--test-reporter=${reporter}`, "--test-reporter-destination=stdout", "--test-reporter=dot", `--test-reporter-destination=${dots}`];
+  const child = spawn(process.execPath, ["--enable-source-maps", "--test", `--test-concurrency=${atOnce}`, ...reporters, ...programs], { stdio: "inherit" });
+  return new Promise((done) => child.once("exit", (code) => {
+    if (!readFileSync(dots, "utf8").includes(".")) fail("no test has passed");
+    done(code ?? 1);
+  }));
 }
 
 /** Of runs that were killed. */

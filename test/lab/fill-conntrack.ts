@@ -1,5 +1,6 @@
 import { unlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { patience } from "../patience.ts";
 import { labAddresses } from "./lab-topology.ts";
 import { expectSuccess, type Namespace } from "./namespace.ts";
 
@@ -12,7 +13,7 @@ export async function fillConntrack(router: Namespace, folder: string, first: nu
   const entries = Array.from({ length: count }, (_, at) => entry(first + at));
   await writeFile(file, entries.join(""));
   const before = await conntrackCount(router);
-  await expectSuccess("conntrack -R", router.run("conntrack", ["-R", file], { timeoutMs: 30_000 }));
+  await expectSuccess("conntrack -R", router.run("conntrack", ["-R", file], { timeoutMs: 5 * patience }));
   await unlink(file);
   const added = (await conntrackCount(router)) - before;
   // The router's own flows may end meanwhile.

@@ -121,7 +121,7 @@ function playRounds(globals: Readonly<Record<string, string>>, leastCalls: numbe
   });
 }
 
-describe("the daemon is killed before and after each of its steps", { timeout: suiteLimit }, () => {
+describe("the daemon is killed before and after each of its steps", { timeout: suiteLimit, concurrency: 3 }, () => {
   for (const action of ["block", "quarantine"]) it(`of a request for a ${action}: it comes or stays when the daemon is back, and goes when it is withdrawn`, () =>
     playRounds({ action }, 3, async ({ scene, attack, tools, fate, mid }) => {
       const scope = await attack.reported();
