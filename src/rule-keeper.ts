@@ -6,12 +6,16 @@ import type { Policy } from "./model/policy.ts";
 import type { Clock, Milliseconds } from "./model/time.ts";
 import type { Log, PacketFilter } from "./ports.ts";
 import type { Schedule } from "./schedule.ts";
+import { shareRuns } from "./share-runs.ts";
 import type { Store } from "./store.ts";
 import { errorText } from "./text/error-text.ts";
 
 /** Keeps in the kernel what the mitigations need, and counts what it does there. */
 export interface RuleKeeper {
-  /** Makes the packet filter hold what all mitigations together need; without need, only `evenIfNothing` writes. Never rejects. */
+  /**
+   * Makes the packet filter hold what all mitigations together need; without need, only `evenIfNothing` writes. Resolves once a transaction
+   * that began after the call has ended: however many ask meanwhile, it is one more for all of them. Never rejects.
+   */
   enforce(how?: { readonly evenIfNothing: boolean }): Promise<void>;
   /** Reads the counters now. Never rejects. */
   count(): Promise<void>;
@@ -48,26 +52,43 @@ export function createRuleKeeper({ clock, log, filter, schedule, store, policy }
   let failed: string | undefined;
   let holding = false;
 
-  const needed = (): { rules: ReturnType<typeof rulesFor>; reported: ReturnType<typeof reportedFor>; any: boolean } => {
+  interface Needed { readonly rules: ReturnType<typeof rulesFor>; readonly reported: ReturnType<typeof reportedFor>; readonly any: boolean }
+  const needed = (): Needed => {
     const rules = rulesFor(store.all(), policy(), clock.now());
     const reported = reportedFor(store.all(), policy(), clock.now());
     return { rules, reported, any: rules.length > 0 || reported.flows.length > 0 };
   };
 
+  let isWanted = false;
+  /** One transaction, of the state of then; `told` once everybody has heard of it. */
+  const transaction = shareRuns(async (): Promise<{ readonly told?: Promise<void> }> => {
+    const wanted = needed();
+    if (!wanted.any && !holding && !isWanted) return {};
+    isWanted = false;
+    return await transact(wanted) ? { told: tell(wanted) } : {};
+  });
+
   const enforce: RuleKeeper["enforce"] = async ({ evenIfNothing } = { evenIfNothing: false }) => {
-    const { rules, reported, any } = needed();
-    if (!any && !holding && !evenIfNothing) return;
+    isWanted ||= evenIfNothing;
+    await (await transaction()).told;
+  };
+
+  const transact = async ({ rules, reported }: Needed): Promise<boolean> => {
     holding = true;
     try {
       await filter.replaceRules(rules, reported);
       failed = undefined;
+      return true;
     } catch (error) {
       const complaint = `blocking does not work: ${errorText(error)}`;
       if (complaint !== failed) log("error", complaint);
       failed = complaint;
       schedule.once("enforce", retryEnforcement, enforce);
-      return;
+      return false;
     }
+  };
+
+  const tell = async ({ rules, any }: Needed): Promise<void> => {
     events.quarantined(quarantinedDevices(rules));
     for (const id of new Set(rules.map((rule) => rule.mitigation))) await events.enforced(id);
     // Others may have asked for rules meanwhile.
@@ -94,9 +115,10 @@ export function createRuleKeeper({ clock, log, filter, schedule, store, policy }
     });
   };
 
+  const readCounters = shareRuns(() => filter.readCounters());
   const count = async (): Promise<void> => {
     try {
-      for (const [id, counted] of await filter.readCounters()) await events.counted(id, counted);
+      for (const [id, counted] of await readCounters()) await events.counted(id, counted);
     } catch (error) {
       log("warn", `drop counters were not read: ${errorText(error)}`);
     }

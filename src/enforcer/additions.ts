@@ -26,6 +26,7 @@ interface LaidRule {
 
 interface LaidElement {
   readonly element: Element;
+  /** Infinity: it stays. */
   readonly until: Instant;
 }
 
@@ -67,7 +68,7 @@ export function layDown(statements: readonly Statement[], at: Instant): Laid {
     } else if (statement.do === "add elements") {
       const set = elements.get(statement.set) ?? { into: statement, held: new Map<string, LaidElement>() };
       elements.set(statement.set, set);
-      for (const element of statement.elements) set.held.set(keyText(element.key), { element, until: at + (element.timeout ?? 0) * 1000 });
+      for (const element of statement.elements) set.held.set(keyText(element.key), { element, until: at + (element.timeout ?? Infinity) * 1000 });
     // Where a counter begins is of no interest once it is there.
     } else if (statement.do === "add counter") declared.set(`counter ${statement.name}`, statement);
     else if ("name" in statement && statement.do.startsWith("add ")) declared.set(renderStatement(statement), statement);

@@ -4,11 +4,12 @@ import { renderTransaction } from "../nftables/render-statement.ts";
 import type { TableNames } from "../nftables/read-json.ts";
 import type { Statement } from "../nftables/statement.ts";
 import type { Claim } from "./claim.ts";
-import { claimsOnce, exactKeysOnce } from "./once.ts";
+import { claimsOnce, exactKeysOnce, trafficText } from "./once.ts";
 import { layDeviceChains } from "./device-chains.ts";
 import { layHashMaps } from "./hash-maps.ts";
+import { createLists } from "./lists.ts";
 import { counterName, forwardChain, leftCounterName, limitName, table, wanChain, wanLimitName } from "./names.ts";
-import { findOverlapping } from "./overlap.ts";
+import { createComparison, findOverlapping } from "./overlap.ts";
 import type { ChainClaim, ExactClaim } from "./parts.ts";
 import { groupBy, selectorText } from "./parts.ts";
 import { isLaidByQuarantine, layQuarantine } from "./quarantine-chains.ts";
@@ -44,8 +45,9 @@ export function buildRuleset(
   const claims = rules.flatMap(claimsOnce);
   const { exact, others } = partClaims(claims);
   const hashMaps = layHashMaps(exact);
-  const chains = layDeviceChains(others);
-  const wan = layReportedChains(reported);
+  const lists = createLists(table);
+  const chains = layDeviceChains(others, lists);
+  const wan = layReportedChains(reported, lists);
   const quarantine = layQuarantine(rules, notice);
   const mitigations = [...new Set([...rules, ...watched].map(({ mitigation }) => mitigation))].sort((a, b) => a - b);
   const watchedIds = new Set(watched.map(({ mitigation }) => mitigation));
@@ -57,6 +59,7 @@ export function buildRuleset(
     ...chains.declared,
     ...quarantine.declared,
     ...wan.declared,
+    ...lists.declared(),
     { do: "add chain", table, name: forwardChain, base: { type: "filter", hook: "forward", priority: { base: "filter", offset: -5 }, policy: "accept" } },
     ...(watched.length > 0
       ? [{ do: "add chain", table, name: wanChain, base: { type: "filter", hook: "postrouting", priority: { base: "srcnat", offset: 10 }, policy: "accept" } } as const]
@@ -69,6 +72,8 @@ export function buildRuleset(
     { do: "flush table", table },
     ...flushAll(declared),
     ...deleteOthers(held, namesDeclared(declared)),
+    ...(lists.elements().length > 0 ? [{ comment: "What rules compare packets with." } as const] : []),
+    ...lists.elements(),
     ...(claims.length > 0 || watched.length > 0 ? [{ comment: "Each ends by itself, whatever becomes of the daemon." }] : []),
     ...hashMaps.elements,
     ...chains.elements,
@@ -95,22 +100,40 @@ export function namesDeclared(statements: readonly Statement[]): TableNames {
   return named;
 }
 
+/** Elements of hash maps that one mitigation may take, with all its devices; one that would need more takes rules, whose lists stand there once. */
+const mostKeys = 32;
+
 /** What is laid in hash maps, and what in chains; a quarantine that nobody shares is laid by `layQuarantine`. */
 export function partClaims(claims: readonly Claim[]): { exact: ExactClaim[]; others: ChainClaim[] } {
+  const blocked = claims.filter(({ allowed }) => allowed === null);
+  const shared = findShared(blocked);
+  const laid = blocked.filter((claim) => !isLaidByQuarantine(claim) || shared.has(claim));
+  const keyed = laid.map((claim) => ({ claim, keys: shared.has(claim) ? undefined : exactKeysOnce(claim) }));
+  const keysOf = new Map<MitigationId, number>();
+  for (const { claim: { mitigation }, keys } of keyed) keysOf.set(mitigation, (keysOf.get(mitigation) ?? 0) + (keys?.length ?? 0));
   const exact: ExactClaim[] = [];
   const others: ChainClaim[] = [];
-  for (const blocked of groupBy(claims.filter(({ allowed }) => allowed === null), selectorText).values()) {
-    const shared = blocked.length > 1 ? findOverlapping(blocked) : undefined;
-    for (const claim of blocked) {
-      if (isLaidByQuarantine(claim) && shared?.has(claim) !== true) continue;
-      // A hash map has one counter for a key, and the first drop ends a packet: what is shared must go elsewhere.
-      const keys = shared?.has(claim) === true ? undefined : exactKeysOnce(claim);
-      if (keys) exact.push({ claim, keys });
-      else others.push({ claim, shared: shared?.has(claim) === true });
-    }
+  for (const { claim, keys } of keyed) {
+    // A hash map has one counter for a key, and the first drop ends a packet: what is shared must go elsewhere.
+    if (keys && (keysOf.get(claim.mitigation) ?? 0) <= mostKeys) exact.push({ claim, keys });
+    else others.push({ claim, shared: shared.has(claim) });
   }
   for (const claim of claims) if (claim.allowed !== null) others.push({ claim, shared: false });
   return { exact, others };
+}
+
+function findShared(blocked: readonly Claim[]): ReadonlySet<Claim> {
+  const compare = createComparison();
+  // Devices that the same mitigations name are looked at once.
+  const known = new Map<string, ReadonlySet<number>>();
+  return new Set([...groupBy(blocked, selectorText).values()].flatMap((ofDevice) => {
+    if (ofDevice.length === 1) return [];
+    const key = ofDevice.map((claim) => `${claim.mitigation} ${claim.family} ${trafficText(claim)}`).join(";");
+    const overlapping = known.has(key) ? undefined : findOverlapping(ofDevice, compare);
+    const places = known.get(key) ?? new Set(ofDevice.flatMap((claim, at) => (overlapping?.has(claim) === true ? [at] : [])));
+    known.set(key, places);
+    return ofDevice.filter((_, at) => places.has(at));
+  }));
 }
 
 function declareCounters(id: MitigationId, from: FilterCount | undefined, isWatched: boolean): Statement[] {

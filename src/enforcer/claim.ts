@@ -61,9 +61,13 @@ export function claimsOf(rule: EnforcementRule): readonly Claim[] {
 
 function targetClaims(rule: EnforcementRule, timeout: Seconds): Claim[] {
   const allowed = rule.action === "limit" ? rule.packetsPerSecond : null;
+  // The same for all devices of a mitigation: worked out once.
+  const traffic = new Map(([4, 6] as const).map((family) => [family, {
+    prefixes: rule.target.prefixes.length === 0 ? [everywhere[family]] : disjointOnce(rule.target.prefixes)[family],
+    services: servicesOnce(rule.target, rule.icmpTypes)[family],
+  }]));
   return senders(rule).flatMap(({ selector, families }) => families.flatMap((family) => {
-    const prefixes = rule.target.prefixes.length === 0 ? [everywhere[family]] : disjointPrefixes(rule.target.prefixes, family);
-    const services = servicesOf(rule.target, rule.icmpTypes, family);
+    const { prefixes = [], services = [] } = traffic.get(family) ?? {};
     return prefixes.length === 0 || services.length === 0 ? [] : [{ mitigation: rule.mitigation, selector, family, prefixes, services, allowed, timeout }];
   }));
 }
@@ -112,6 +116,31 @@ export function servicesOf(
     { protocols: plain, ports: [], icmpTypes: [] },
   ].filter(({ protocols }) => protocols.length > 0).map((service) => ({ ...service, protocols: service.protocols.sort((a, b) => a - b) }));
 }
+
+/** As `servicesOf`, for both families; for as long as the target lives. */
+export function servicesOnce(target: AttackTarget, types: readonly NumberRange[], from: readonly NumberRange[] = noRanges): Readonly<Record<IpFamily, readonly Service[]>> {
+  const known = knownServices.get(target) ?? [];
+  const before = known.find((each) => each.types === types && each.from === from);
+  if (before) return before.services;
+  const services = { 4: servicesOf(target, types, 4, from), 6: servicesOf(target, types, 6, from) };
+  // As a rule has them, and as a report has them.
+  knownServices.set(target, [{ types, from, services }, ...known.slice(0, 3)]);
+  return services;
+}
+
+const noRanges: readonly NumberRange[] = [];
+const knownServices = new WeakMap<AttackTarget, readonly {
+  readonly types: readonly NumberRange[]; readonly from: readonly NumberRange[]; readonly services: Readonly<Record<IpFamily, readonly Service[]>>;
+}[]>();
+
+/** As `disjointPrefixes`, of both families; for as long as the list lives. */
+export function disjointOnce(prefixes: readonly IpPrefix[]): Readonly<Record<IpFamily, readonly IpPrefix[]>> {
+  const known = knownDisjoint.get(prefixes) ?? { 4: disjointPrefixes(prefixes, 4), 6: disjointPrefixes(prefixes, 6) };
+  knownDisjoint.set(prefixes, known);
+  return known;
+}
+
+const knownDisjoint = new WeakMap<readonly IpPrefix[], Readonly<Record<IpFamily, readonly IpPrefix[]>>>();
 
 /** Those of the family, without the ones that lie within another. */
 export function disjointPrefixes(prefixes: readonly IpPrefix[], family: IpFamily): IpPrefix[] {

@@ -1,32 +1,61 @@
-import { formatIpAddress, formatIpPrefix, isSingleAddress } from "../model/ip-prefix.ts";
-import type { NumberRange } from "../model/number-range.ts";
-import type { Expression, Field, Statement, Value } from "../nftables/statement.ts";
-import type { Claim, Service } from "./claim.ts";
+import type { Expression, Statement } from "../nftables/statement.ts";
+import type { Claim } from "./claim.ts";
+import { connected } from "./connected.ts";
 import { selectorField, selectorType, selectorValue } from "./exact-keys.ts";
+import type { Lists } from "./lists.ts";
+import { matchService, matchTarget } from "./match-traffic.ts";
 import { aliveSetName, counterName, deviceChainName, deviceMapName, forwardChain, limitName, selectorFamily, table } from "./names.ts";
+import { trafficText } from "./once.ts";
 import { groupBy, selectorText } from "./parts.ts";
 import type { ChainClaim, Parts } from "./parts.ts";
 
-/** A chain for each device, reached through a verdict map: other devices pay one look-up, however many rules there are. */
-export function layDeviceChains(claims: readonly ChainClaim[]): Parts {
-  const devices = [...groupBy(claims, ({ claim }) => selectorText(claim)).values()];
+/**
+ * A chain for each device, reached through a verdict map: other devices pay one look-up, however many rules there are. Devices of one
+ * mitigation share a chain: its rules stand there once, however many devices it has.
+ */
+export function layDeviceChains(claims: readonly ChainClaim[], lists: Lists): Parts {
+  const shared = connected(claims, ({ claim }) => [selectorText(claim), `${claim.mitigation} ${claim.selector.by}`]);
+  const chains = shared.map((members): DeviceChain => ({ name: chainNameOf(members), members, rules: oncePerMitigation(members) }));
+  const chainOf = new Map(chains.flatMap(({ name, members }) => members.map(({ claim }) => [selectorText(claim), name] as const)));
   return {
-    declared: [...declareSets(claims), ...devices.flatMap(([first]) => (first ? [addChain(first.claim)] : []))],
-    elements: [...aliveElements(claims), ...dispatchElements(claims)],
-    rules: [...devices.flatMap(deviceRules), ...dispatchRules(claims)],
+    declared: [...declareSets(claims), ...chains.map(({ name }): Statement => ({ do: "add chain", table, name }))],
+    elements: [...aliveElements(claims), ...dispatchElements(claims, chainOf)],
+    rules: [...chains.flatMap((chain) => deviceRules(chain, lists)), ...dispatchRules(claims)],
   };
+}
+
+interface DeviceChain {
+  readonly name: string;
+  readonly members: readonly ChainClaim[];
+  /** One for each kind of traffic of a mitigation, whichever of its devices it names. */
+  readonly rules: readonly ChainClaim[];
+}
+
+/** After the device that comes first, whatever their order. */
+function chainNameOf(members: readonly ChainClaim[]): string {
+  const names = members.map(({ claim }) => deviceChainName(claim.selector));
+  return names.reduce((first, name) => (name < first ? name : first));
+}
+
+function oncePerMitigation(members: readonly ChainClaim[]): ChainClaim[] {
+  const same = groupBy(members, ({ claim }) => `${claim.mitigation} ${claim.selector.by} ${claim.family} ${claim.allowed ?? "none"} ${trafficText(claim)}`);
+  return [...same.values()].flatMap(([first, ...others]) => (first ? [{ claim: first.claim, shared: first.shared || others.some(({ shared }) => shared) }] : []));
 }
 
 /**
  * First all that is shared is counted, for every mitigation that claims it, then it is dropped: each upstream hears
  * of its own drops, and when one mitigation ends the other holds. What is limited comes last; it is not blocked.
  */
-function deviceRules(claims: readonly ChainClaim[]): Statement[] {
-  const counting = claims.filter(({ shared }) => shared).flatMap(({ claim }) => ruleStatements(claim, [count(claim)]));
-  const dropping = claims.filter(({ claim }) => claim.allowed === null)
-    .flatMap(({ claim, shared }) => ruleStatements(claim, shared ? [{ verdict: "drop" }] : [count(claim), { verdict: "drop" }]));
-  const limiting = claims.flatMap(({ claim }) => (
-    claim.allowed === null ? [] : ruleStatements(claim, [{ object: "limit", name: limitName(claim.mitigation, claim.allowed) }, count(claim), { verdict: "drop" }])
+function deviceRules({ name, rules }: DeviceChain, lists: Lists): Statement[] {
+  const rulesOf = (claim: Claim, then: readonly Expression[]): Statement[] => claim.services.map((service) => ({
+    do: "add rule", table, chain: name,
+    rule: [stillAlive(claim), ...matchFamily(claim), ...matchTarget({ ...claim, lists }, claim.prefixes), ...matchService({ ...claim, lists }, service), ...then],
+  }));
+  const counting = rules.filter(({ shared }) => shared).flatMap(({ claim }) => rulesOf(claim, [count(claim)]));
+  const dropping = rules.filter(({ claim }) => claim.allowed === null)
+    .flatMap(({ claim, shared }) => rulesOf(claim, shared ? [{ verdict: "drop" }] : [count(claim), { verdict: "drop" }]));
+  const limiting = rules.flatMap(({ claim }) => (
+    claim.allowed === null ? [] : rulesOf(claim, [{ object: "limit", name: limitName(claim.mitigation, claim.allowed) }, count(claim), { verdict: "drop" }])
   ));
   return [...counting, ...dropping, ...limiting];
 }
@@ -35,42 +64,14 @@ function count({ mitigation }: Claim): Expression {
   return { object: "counter", name: counterName(mitigation) };
 }
 
-/** A rule for each kind of traffic that is claimed. */
-function ruleStatements(claim: Claim, then: readonly Expression[]): Statement[] {
-  return claim.services.map((service) => (
-    { do: "add rule", table, chain: deviceChainName(claim.selector), rule: [stillAlive(claim), ...matchTarget(claim), ...matchService(claim, service), ...then] }
-  ));
-}
-
 /** Rules have no timeouts, elements have: the rule holds while the kernel has the device in the mitigation's set. */
 function stillAlive({ mitigation, selector, family }: Claim): Expression {
   return { match: selectorField(selector.by, family), set: aliveSetName(mitigation, selector) };
 }
 
-function matchTarget({ selector, family, prefixes }: Claim): Expression[] {
-  if (prefixes.some(({ length }) => length === 0)) {
-    return selector.by === "mac" ? [{ match: "meta nfproto", values: [{ nfproto: `ipv${family}` }] }] : [];
-  }
-  return [{ match: family === 4 ? "ip daddr" : "ip6 daddr", values: prefixes.map((prefix) => ({ ip: isSingleAddress(prefix) ? formatIpAddress(prefix) : formatIpPrefix(prefix) })) }];
-}
-
-/** The steps of a rule that tell the service. */
-export function matchService({ family }: Pick<Claim, "family">, { protocols, ports, icmpTypes, sourcePorts = [] }: Service): Expression[] {
-  const restrict = (match: Field, values: readonly Value[]): Expression[] => (values.length > 0 ? [{ match, values }] : []);
-  return [
-    ...restrict("meta l4proto", protocols.map((number) => ({ number }))),
-    ...restrict("th sport", sourcePorts.map(rangeValue)),
-    ...restrict("th dport", ports.map(rangeValue)),
-    ...restrict(family === 4 ? "icmp type" : "icmpv6 type", icmpTypes.map(rangeValue)),
-  ];
-}
-
-function rangeValue({ lower, upper }: NumberRange): Value {
-  return lower === upper ? { number: lower } : { range: [lower, upper] };
-}
-
-function addChain({ selector }: Claim): Statement {
-  return { do: "add chain", table, name: deviceChainName(selector) };
+/** An Ethernet address alone says nothing of the family, nor does a target of everything. */
+function matchFamily({ selector, family, prefixes }: Claim): Expression[] {
+  return selector.by === "mac" && prefixes.some(({ length }) => length === 0) ? [{ match: "meta nfproto", values: [{ nfproto: `ipv${family}` }] }] : [];
 }
 
 function declareSets(claims: readonly ChainClaim[]): Statement[] {
@@ -92,11 +93,11 @@ function aliveElements(claims: readonly ChainClaim[]): Statement[] {
   }));
 }
 
-function dispatchElements(claims: readonly ChainClaim[]): Statement[] {
+function dispatchElements(claims: readonly ChainClaim[], chainOf: ReadonlyMap<string, string>): Statement[] {
   return [...groupBy(claims, ({ claim }) => deviceMapName(claim.selector))].map(([set, members]) => ({
     do: "add elements", table, set,
-    elements: longestLived(members).map(({ selector, timeout }) => (
-      { key: [selectorValue(selector)], timeout, value: { verdict: { jump: deviceChainName(selector) } } }
+    elements: longestLived(members).map((claim) => (
+      { key: [selectorValue(claim.selector)], timeout: claim.timeout, value: { verdict: { jump: chainOf.get(selectorText(claim)) ?? deviceChainName(claim.selector) } } }
     )),
   }));
 }

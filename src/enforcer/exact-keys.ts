@@ -12,7 +12,7 @@ export interface ExactKey {
   readonly key: readonly Value[];
 }
 
-/** A claim that would need more elements becomes a rule with intervals instead. */
+/** A claim that would need more elements is not worth looking at as such: `partClaims` takes fewer. */
 const mostKeys = 256;
 
 /** The hash keys that cover exactly what is claimed, or undefined where that takes prefixes, ranges or ICMP types. */

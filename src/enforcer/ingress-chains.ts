@@ -5,6 +5,7 @@ import type { Expression, Field, Statement } from "../nftables/statement.ts";
 import { declareLimits, partClaims } from "./build-ruleset.ts";
 import { layDeviceChains } from "./device-chains.ts";
 import { layHashMaps } from "./hash-maps.ts";
+import type { Lists } from "./lists.ts";
 import { counterName, forwardChain, netdevTable as table, quarantinedName, quarantineMapNames } from "./names.ts";
 import { claimsOnce } from "./once.ts";
 import { groupBy, type Parts } from "./parts.ts";
@@ -18,7 +19,7 @@ const priority = -150;
  * forward chain would do, with maps and chains of its own; what is dropped here never gets there, so it is counted once.
  * `ports`: where each MAC address was seen last. A device without one is left to the forward chain.
  */
-export function layIngress(rules: readonly EnforcementRule[], ports: ReadonlyMap<MacAddress, string>): Parts & { readonly mitigations: readonly MitigationId[] } {
+export function layIngress(rules: readonly EnforcementRule[], ports: ReadonlyMap<MacAddress, string>, lists: Lists): Parts & { readonly mitigations: readonly MitigationId[] } {
   const here = rulesAtPorts(rules, ports);
   // A target of everything, which policy refuses, has no key here.
   const claims = here.filter(({ action }) => action !== "quarantine").flatMap(claimsOnce).filter(({ prefixes }) => prefixes.every(({ length }) => length > 0));
@@ -27,7 +28,7 @@ export function layIngress(rules: readonly EnforcementRule[], ports: ReadonlyMap
   const devices = [...new Set(held.flatMap(({ selector }) => ports.get(selector.key) ?? []))].sort();
   const hooks = devices.map((device, at) => ({ chain: `ingress${at}`, device }));
   const { exact, others } = partClaims(claims);
-  const parts = [layHashMaps(exact), layDeviceChains(others), layQuarantined(quarantined)];
+  const parts = [layHashMaps(exact), layDeviceChains(others, lists), layQuarantined(quarantined)];
   return {
     mitigations: [...new Set(held.map(({ mitigation }) => mitigation))].sort((a, b) => a - b),
     declared: [

@@ -1,7 +1,6 @@
 import type { DropCount, MitigationId } from "../model/mitigation.ts";
 import type { FilterCount } from "../model/enforcement.ts";
 import type { IpFamily, IpPrefix } from "../model/ip-prefix.ts";
-import { formatIpAddress } from "../model/ip-prefix.ts";
 import type { Table } from "../nftables/statement.ts";
 import type { Claim, Selector } from "./claim.ts";
 import type { Shape } from "./exact-keys.ts";
@@ -39,13 +38,19 @@ export function witnessSetName(mitigation: MitigationId, family: IpFamily): stri
   return `seen${String(mitigation)}_${String(family)}`;
 }
 
+/** What a mitigation lists, where that is too long to stand in a rule. */
+export function listName(mitigation: MitigationId, list: "to" | "from" | "addresses" | "senders" | "ports" | "source_ports" | "protocols" | "port_protocols" | "types", family?: IpFamily): string {
+  return `${counterName(mitigation)}_${list}${family === undefined ? "" : String(family)}`;
+}
+
 /** From a reported target to its chain, for all targets of one prefix length. */
 export function reportedMapName({ family, length }: IpPrefix): string {
   return `reported${String(family)}_${String(length)}`;
 }
 
-export function reportedChainName(prefix: IpPrefix): string {
-  return `reported_${formatIpAddress(prefix).replaceAll(/[.:]/g, "_")}_${String(prefix.length)}`;
+/** Of mitigations that have targets in common: after the first of them, so that the name stays when others join. */
+export function reportedChainName(first: MitigationId, family: IpFamily): string {
+  return `reported${String(first)}_${String(family)}`;
 }
 
 /** From a quarantined device to its limits: new connections to the notice page, and packets to it. */
@@ -88,7 +93,7 @@ export function aliveSetName(mitigation: MitigationId, selector: Selector): stri
   return `${counterName(mitigation)}_by_${selectorKind(selector)}`;
 }
 
-/** The rules of one device. */
+/** The rules of one device, and of others that share a mitigation with it. */
 export function deviceChainName(selector: Selector): string {
   const key = selector.by === "mac" ? selector.key.replaceAll(":", "") : selector.key.replaceAll(/[.:]/g, "_");
   return `${selector.by === "destination" ? "to" : "device"}_${key}`;

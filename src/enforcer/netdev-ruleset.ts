@@ -4,6 +4,7 @@ import type { DropCount } from "../model/mitigation.ts";
 import type { BaseChain, Statement } from "../nftables/statement.ts";
 import { layEgress } from "./egress-chains.ts";
 import { layIngress } from "./ingress-chains.ts";
+import { createLists } from "./lists.ts";
 import { counterName, leftCounterName, netdevTable as table } from "./names.ts";
 
 /** The network cards of the home, as far as they concern what is held. */
@@ -23,9 +24,10 @@ export function buildNetdevRuleset(
   counted: ReadonlyMap<string, DropCount> = new Map(), refused: readonly BaseChain[] = [],
 ): readonly Statement[] {
   const gone = new Set(refused.map(({ hook, device }) => `${hook} ${device ?? ""}`));
-  const ingress = layIngress(rules, new Map([...ports].filter(([, port]) => !gone.has(`ingress ${port}`))));
+  const lists = createLists(table);
+  const ingress = layIngress(rules, new Map([...ports].filter(([, port]) => !gone.has(`ingress ${port}`))), lists);
   // What left by one card of two would not be what left.
-  const egress = layEgress(reported, wan.some((device) => gone.has(`egress ${device}`)) ? [] : wan);
+  const egress = layEgress(reported, wan.some((device) => gone.has(`egress ${device}`)) ? [] : wan, lists);
   const counters = [...ingress.mitigations.map(counterName), ...egress.mitigations.map(leftCounterName)];
   if (counters.length === 0) return [];
   return [
@@ -35,7 +37,8 @@ export function buildNetdevRuleset(
       const from = counted.get(name);
       return { do: "add counter", table, name, ...(from ? { packets: from.packets, bytes: from.bytes } : {}) };
     }),
-    ...ingress.declared, ...egress.declared,
+    ...ingress.declared, ...egress.declared, ...lists.declared(),
+    ...lists.elements(),
     ...ingress.elements, ...egress.elements,
     ...ingress.rules, ...egress.rules,
   ];

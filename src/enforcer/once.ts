@@ -1,4 +1,5 @@
 import type { EnforcementRule } from "../model/enforcement.ts";
+import { formatIpPrefix } from "../model/ip-prefix.ts";
 import type { AttackTarget } from "../model/mitigation-request.ts";
 import { renderValue } from "../nftables/render-value.ts";
 import type { Value } from "../nftables/statement.ts";
@@ -20,8 +21,8 @@ export function claimsOnce(rule: EnforcementRule): readonly Claim[] {
 }
 
 const knownClaims = new WeakMap<AttackTarget, readonly { readonly rule: EnforcementRule; readonly claims: readonly Claim[] }[]>();
-/** A mitigation rarely has more devices. */
-const mostOfOneTarget = 4;
+/** As many devices as a mitigation may have. */
+const mostOfOneTarget = 64;
 
 function isSame(a: EnforcementRule, b: EnforcementRule): boolean {
   const keys = Object.keys(a) as (keyof EnforcementRule)[];
@@ -31,10 +32,19 @@ function isSame(a: EnforcementRule, b: EnforcementRule): boolean {
 /** As `exactKeysOf`. */
 export const exactKeysOnce = once(exactKeysOf);
 
+/** What is claimed, as text, to compare claims by. */
+export function trafficText({ prefixes, services }: Claim): string {
+  return `${prefixesText(prefixes)} ${servicesText(services)}`;
+}
+
+const prefixesText = once((prefixes: Claim["prefixes"]): string => prefixes.map(formatIpPrefix).join(" "));
+const servicesText = once((services: Claim["services"]): string => JSON.stringify(services));
+
 /** A key as text, to compare keys by. */
 export const keyText = once((key: readonly Value[]): string => key.map(renderValue).join(" . "));
 
-function once<T extends object, R>(compute: (value: T) => R): (value: T) => R {
+/** The function, which works each value out once, for as long as the value lives. */
+export function once<T extends object, R>(compute: (value: T) => R): (value: T) => R {
   const known = new WeakMap<T, { readonly result: R }>();
   return (value) => {
     const before = known.get(value);

@@ -1,19 +1,22 @@
-import { addressLength, prefixesOverlap } from "../model/ip-prefix.ts";
+import { addressLength } from "../model/ip-prefix.ts";
 import type { IpPrefix } from "../model/ip-prefix.ts";
-import { rangesOverlap } from "../model/number-range.ts";
 import type { NumberRange } from "../model/number-range.ts";
 import type { Claim, Service } from "./claim.ts";
 
+/** Whether two claims of one family, whose prefixes overlap, share a packet; what was compared once is known. */
+export type Comparison = (a: Claim, b: Claim) => boolean;
+
 /** The claims, all of one selector, that share a packet with a claim of another mitigation. */
-export function findOverlapping(claims: readonly Claim[]): ReadonlySet<Claim> {
+export function findOverlapping(claims: readonly Claim[], compare: Comparison = createComparison()): ReadonlySet<Claim> {
   const byPrefix = new Map<string, Claim[]>();
   const lengths = new Set<number>();
   for (const claim of claims) {
     for (const prefix of claim.prefixes) {
       lengths.add(prefix.length);
-      const same = byPrefix.get(prefixKey(prefix, prefix.length));
+      const key = prefixKey(prefix, prefix.length);
+      const same = byPrefix.get(key);
       if (same) same.push(claim);
-      else byPrefix.set(prefixKey(prefix, prefix.length), [claim]);
+      else byPrefix.set(key, [claim]);
     }
   }
   // Of two prefixes that share an address one contains the other: only those that contain this one are looked at.
@@ -22,7 +25,8 @@ export function findOverlapping(claims: readonly Claim[]): ReadonlySet<Claim> {
     for (const prefix of claim.prefixes) {
       for (const length of lengths) {
         for (const other of (length <= prefix.length && byPrefix.get(prefixKey(prefix, length))) || []) {
-          if (other.mitigation !== claim.mitigation && claimsOverlap(claim, other)) overlapping.add(claim).add(other);
+          if (other.mitigation === claim.mitigation || (overlapping.has(claim) && overlapping.has(other))) continue;
+          if (compare(claim, other)) overlapping.add(claim).add(other);
         }
       }
     }
@@ -30,24 +34,38 @@ export function findOverlapping(claims: readonly Claim[]): ReadonlySet<Claim> {
   return overlapping;
 }
 
-function prefixKey({ family, bits }: IpPrefix, length: number): string {
+/** The prefix, cut to that length, as text. */
+export function prefixKey({ family, bits }: IpPrefix, length: number): string {
   return `${family} ${length} ${String(bits >> BigInt(addressLength(family) - length))}`;
 }
 
-function claimsOverlap(a: Claim, b: Claim): boolean {
-  return a.family === b.family && some(a.prefixes, b.prefixes, prefixesOverlap) && some(a.services, b.services, servicesOverlap);
+/** The devices of a mitigation share its services: two mitigations are compared once, not once for each pair of devices and prefixes. */
+export function createComparison(): Comparison {
+  const known = new Map<readonly Service[], Map<readonly Service[], boolean>>();
+  return ({ services: a }, { services: b }) => {
+    const ofA = known.get(a) ?? new Map<readonly Service[], boolean>();
+    known.set(a, ofA);
+    const before = ofA.get(b);
+    if (before !== undefined) return before;
+    const result = a.some((one) => b.some((other) => servicesOverlap(one, other)));
+    ofA.set(b, result);
+    return result;
+  };
 }
 
 function servicesOverlap(a: Service, b: Service): boolean {
-  return meet(a.protocols, b.protocols, (one, other) => one === other) && meet(a.ports, b.ports, rangesOverlap)
-    && meet<NumberRange>(a.icmpTypes, b.icmpTypes, rangesOverlap);
+  return (a.protocols.length === 0 || b.protocols.length === 0 || a.protocols.some((protocol) => b.protocols.includes(protocol)))
+    && rangesMeet(a.ports, b.ports) && rangesMeet(a.icmpTypes, b.icmpTypes);
 }
 
-/** As `some`, for lists that do not restrict when they are empty. */
-function meet<T>(as: readonly T[], bs: readonly T[], test: (a: T, b: T) => boolean): boolean {
-  return as.length === 0 || bs.length === 0 || some(as, bs, test);
-}
-
-function some<T>(as: readonly T[], bs: readonly T[], test: (a: T, b: T) => boolean): boolean {
-  return as.some((a) => bs.some((b) => test(a, b)));
+/** Of ranges that are sorted and disjoint, side by side; an empty list does not restrict. */
+function rangesMeet(as: readonly NumberRange[], bs: readonly NumberRange[]): boolean {
+  if (as.length === 0 || bs.length === 0) return true;
+  for (let a = 0, b = 0; ;) {
+    const [one, other] = [as[a], bs[b]];
+    if (!one || !other) return false;
+    if (one.lower <= other.upper && other.lower <= one.upper) return true;
+    if (one.upper < other.upper) a += 1;
+    else b += 1;
+  }
 }

@@ -1,11 +1,14 @@
 import type { ReportedFlows, ReportedTraffic, Spared } from "../model/enforcement.ts";
-import { addressLength, formatIpAddress, formatIpPrefix, isSingleAddress, prefixContains } from "../model/ip-prefix.ts";
+import { addressLength, formatIpAddress, formatIpPrefix } from "../model/ip-prefix.ts";
 import type { IpFamily, IpPrefix } from "../model/ip-prefix.ts";
 import type { Element, Expression, Field, KeyType, Statement } from "../nftables/statement.ts";
-import { checkTraffic, disjointPrefixes, everywhere, longestTimeout, servicesOf } from "./claim.ts";
+import { checkTraffic, disjointOnce, disjointPrefixes, everywhere, longestTimeout, servicesOnce } from "./claim.ts";
 import type { Service } from "./claim.ts";
-import { matchService } from "./device-chains.ts";
-import { counterName, leftCounterName, reportedChainName, reportedMapName, sparedSetNames, table, wanChain, wanLimitName, witnessSetName } from "./names.ts";
+import { connected } from "./connected.ts";
+import type { Lists } from "./lists.ts";
+import { matchService, matchTarget, prefixValues } from "./match-traffic.ts";
+import { counterName, leftCounterName, listName, reportedChainName, reportedMapName, sparedSetNames, table, wanChain, wanLimitName, witnessSetName } from "./names.ts";
+import { prefixKey } from "./overlap.ts";
 import { groupBy } from "./parts.ts";
 import type { Parts } from "./parts.ts";
 
@@ -37,26 +40,26 @@ export function reportedNow({ flows }: ReportedTraffic): readonly ReportedFlows[
  * and its conntrack entry, and already the addresses and ports that the ISP sees.
  *
  * The target's address is looked up, one hash look-up for each prefix length in use, longest first; only packets to a reported
- * target enter a chain, and only one: it holds all mitigations whose target contains it. Order in it: senders are recorded;
+ * target enter a chain, and only one: it holds all mitigations that have targets in common, each once. Order in it: senders are recorded;
  * what may be dropped is counted for every mitigation, then dropped; what is left has left the home, and is counted.
  */
-export function layReportedChains(reported: ReportedTraffic): Parts {
+export function layReportedChains(reported: ReportedTraffic, lists: Lists): Parts {
   const reports = reportedNow(reported).flatMap(reportsOf);
   const chains = chainsOf(reports);
+  const doors = chains.flatMap(doorsOf);
+  const maps = [...groupBy(doors, ({ prefix }) => reportedMapName(prefix))];
   const spared = layOutSpared(reported.spared, reports);
   return {
     declared: [
       ...spared.declared,
       ...reports.flatMap(declareWitness),
-      ...[...groupBy(chains, mapOf).values()].flatMap(([first]) => (first ? [declareMap(first)] : [])),
-      ...chains.map(({ prefix }): Statement => ({ do: "add chain", table, name: reportedChainName(prefix) })),
+      ...maps.flatMap(([, [first]]) => (first ? [declareMap(first.prefix)] : [])),
+      ...chains.map(({ name }): Statement => ({ do: "add chain", table, name })),
     ],
-    elements: [...spared.elements, ...[...groupBy(chains, mapOf)].map(([set, members]): Statement => ({
-      do: "add elements", table, set, elements: members.map(dispatchElement),
-    }))],
+    elements: [...spared.elements, ...maps.map(([set, members]): Statement => ({ do: "add elements", table, set, elements: members.map(dispatchElement) }))],
     rules: [
-      ...chains.flatMap((chain) => chainRules(chain, spared.tests)),
-      ...[...groupBy(chains, mapOf).values()].flatMap(([first]) => (first ? [dispatchRule(first.prefix)] : [])),
+      ...chains.flatMap((chain) => chainRules(chain, spared.tests, lists)),
+      ...maps.flatMap(([, [first]]) => (first ? [dispatchRule(first.prefix)] : [])),
     ],
   };
 }
@@ -66,42 +69,74 @@ export function reportsOf(flows: ReportedFlows): Report[] {
   checkTraffic({ ...flows, ports: [...target.ports, ...source.ports], icmpTypes: source.icmpTypes });
   const timeout = Math.min(Math.ceil(flows.timeout), longestTimeout);
   return ([4, 6] as const).flatMap((family) => {
-    const targets = target.prefixes.length === 0 ? [everywhere[family]] : disjointPrefixes(target.prefixes, family);
-    const sources = disjointPrefixes(source.prefixes, family);
-    const services = servicesOf(target, source.icmpTypes, family, source.ports);
+    const targets = target.prefixes.length === 0 ? [everywhere[family]] : disjointOnce(target.prefixes)[family];
+    const sources = disjointOnce(source.prefixes)[family];
+    const services = servicesOnce(target, source.icmpTypes, source.ports)[family];
     const isNone = flows.senders?.length === 0 || targets.length === 0 || services.length === 0 || (source.prefixes.length > 0 && sources.length === 0);
     return isNone ? [] : [{ flows, family, targets, sources, services, timeout }];
   });
 }
 
+/** Mitigations, of one family, that have targets in common, directly or by way of others: so each stands in one chain, and nowhere else. */
 export interface Chain {
-  readonly prefix: IpPrefix;
+  readonly name: string;
   readonly reports: readonly Report[];
 }
 
-/** Longest prefixes first. */
-export function chainsOf(reports: readonly Report[]): Chain[] {
-  const byTarget = groupBy(reports.flatMap((report) => report.targets.map((prefix) => ({ prefix, report }))), ({ prefix }) => formatIpPrefix(prefix));
-  const groups = [...byTarget.values()].flatMap(([first, ...more]) => (first ? [{ prefix: first.prefix, reports: [first, ...more].map(({ report }) => report) }] : []));
-  const wider = groups.filter(({ prefix }) => !isSingleAddress(prefix));
-  return groups
-    .map((group) => ({
-      prefix: group.prefix,
-      reports: [...group.reports, ...wider.filter((other) => other.prefix.length < group.prefix.length && prefixContains(other.prefix, group.prefix)).flatMap((other) => other.reports)],
-    }))
-    .sort((a, b) => a.prefix.family - b.prefix.family || b.prefix.length - a.prefix.length || (a.prefix.bits < b.prefix.bits ? -1 : 1));
+/** A target that leads into a chain; none of a chain's doors lies within another. */
+export interface Door {
+  readonly prefix: IpPrefix;
+  readonly chain: string;
+  readonly timeout: number;
 }
 
-function chainRules({ prefix, reports }: Chain, isNotSpared: (report: Report) => readonly Expression[]): Statement[] {
-  const rules = (matches: readonly (readonly Expression[])[], then: readonly Expression[]): Statement[] => (
-    matches.map((match) => ({ do: "add rule", table, chain: reportedChainName(prefix), rule: [...match, ...then] }))
+export function chainsOf(reports: readonly Report[]): Chain[] {
+  return ([4, 6] as const).flatMap((family) => {
+    const ofFamily = reports.filter((report) => report.family === family);
+    const targets = new Set(ofFamily.flatMap((report) => report.targets.map((prefix) => prefixKey(prefix, prefix.length))));
+    const lengths = [...new Set(ofFamily.flatMap((report) => report.targets.map(({ length }) => length)))];
+    // Of two targets that share an address one contains the other.
+    const keysOf = (report: Report): string[] => report.targets.flatMap((prefix) => (
+      lengths.filter((length) => length <= prefix.length).map((length) => prefixKey(prefix, length)).filter((key) => targets.has(key))
+    ));
+    return connected(ofFamily, keysOf).map((members): Chain => (
+      { name: reportedChainName(Math.min(...members.map(({ flows }) => flows.mitigation)), family), reports: members }
+    ));
+  });
+}
+
+/** Longest prefixes first. */
+export function doorsOf({ name, reports }: Chain): Door[] {
+  const [first] = reports;
+  if (!first) return [];
+  const prefixes = disjointPrefixes(reports.flatMap(({ targets }) => targets), first.family);
+  const lengths = [...new Set(prefixes.map(({ length }) => length))];
+  const timeouts = new Map<string, number>();
+  for (const { targets, timeout } of reports) {
+    for (const target of targets) {
+      for (const length of lengths.filter((each) => each <= target.length)) {
+        const key = prefixKey(target, length);
+        timeouts.set(key, Math.max(timeout, timeouts.get(key) ?? 0));
+      }
+    }
+  }
+  return prefixes
+    .map((prefix) => ({ prefix, chain: name, timeout: timeouts.get(prefixKey(prefix, prefix.length)) ?? first.timeout }))
+    .sort((a, b) => b.prefix.length - a.prefix.length || (a.prefix.bits < b.prefix.bits ? -1 : 1));
+}
+
+function chainRules({ name, reports }: Chain, isNotSpared: (report: Report) => readonly Expression[], lists: Lists): Statement[] {
+  const rules = (report: Report, matches: readonly (readonly Expression[])[], then: readonly Expression[]): Statement[] => (
+    matches.map((match) => ({ do: "add rule", table, chain: name, rule: [...matchReportedTarget(report, reports, lists), ...match, ...then] }))
   );
-  const asReported = (some: readonly Report[], then: (report: Report) => readonly Expression[]): Statement[] => some.flatMap((report) => rules(matchReported(report), then(report)));
+  const asReported = (some: readonly Report[], then: (report: Report) => readonly Expression[]): Statement[] => (
+    some.flatMap((report) => rules(report, matchReported(report, lists), then(report)))
+  );
   const fromAddresses = (direction: Direction, then: (report: Report) => readonly Expression[]): Statement[] => (
-    reports.flatMap((report) => rules(matchAddresses(report, direction), then(report)))
+    reports.flatMap((report) => rules(report, matchAddresses(report, direction, lists), then(report)))
   );
   const each = (some: readonly Report[], then: (report: Report) => readonly Expression[]): Statement[] => some.flatMap((report) => (
-    rules([...matchReported(report), ...directions.flatMap((direction) => matchAddresses(report, direction))], then(report))
+    rules(report, [...matchReported(report, lists), ...directions.flatMap((direction) => matchAddresses(report, direction, lists))], then(report))
   ));
   const dropping = reports.filter(({ flows }) => flows.action === "drop");
   const limiting = reports.filter(({ flows }) => flows.action === "limit");
@@ -122,28 +157,35 @@ function chainRules({ prefix, reports }: Chain, isNotSpared: (report: Report) =>
   ];
 }
 
-export function matchSource({ flows: { senders }, family, sources }: Report): Expression[] {
-  const values = sources.map((prefix) => ({ ip: isSingleAddress(prefix) ? formatIpAddress(prefix) : formatIpPrefix(prefix) }));
+/** Which of the chain's targets; where a report is alone there, the packet would not be here otherwise. */
+export function matchReportedTarget({ flows, family, targets }: Report, beside: readonly Report[], lists: Lists): readonly Expression[] {
+  return beside.length === 1 ? [] : matchTarget({ mitigation: flows.mitigation, family, lists }, targets);
+}
+
+export function matchSource({ flows: { mitigation, senders }, family, sources }: Report, lists: Lists): readonly Expression[] {
   return [
-    ...(senders === null ? [] : [{ match: "ether saddr", values: senders.map((mac) => ({ mac })) } as const]),
-    ...(values.length === 0 ? [] : [{ match: family === 4 ? "ip saddr" : "ip6 saddr", values } as const]),
+    ...lists.match(listName(mitigation, "senders"), "ether saddr", (senders ?? []).map((mac) => ({ mac }))),
+    ...lists.match(listName(mitigation, "from", family), family === 4 ? "ip saddr" : "ip6 saddr", prefixValues(sources)),
   ];
 }
 
 /** As the ISP sees them. */
-function matchReported(report: Report): Expression[][] {
-  return report.services.map((service) => [...matchSource(report), ...matchService(report, service)]);
+function matchReported(report: Report, lists: Lists): Expression[][] {
+  const { flows: { mitigation }, family } = report;
+  return report.services.map((service) => [...matchSource(report, lists), ...matchService({ mitigation, family, lists }, service)]);
 }
 
 /**
  * What leaves from an address of a device that is held, whoever's MAC address it bears and whatever port NAT has given it since:
  * a device that has changed its MAC address is not known by it.
  */
-function matchAddresses({ flows: { action, addresses }, family, services }: Report, direction: Direction): Expression[][] {
-  const own = addresses.filter((address) => address.includes(":") === (family === 6));
+function matchAddresses({ flows: { mitigation, action, addresses }, family, services }: Report, direction: Direction, lists: Lists): Expression[][] {
+  const own = [...new Set(addresses.filter((address) => address.includes(":") === (family === 6)))];
   if (own.length === 0 || action === "watch") return [];
   return services.map((service) => [
-    matchDirection(direction), { match: senderField(direction, family), values: own.map((ip) => ({ ip })) }, ...matchService({ family }, { ...service, sourcePorts: [] }),
+    matchDirection(direction),
+    ...lists.match(listName(mitigation, "addresses", family), senderField(direction, family), own.map((ip) => ({ ip }))),
+    ...matchService({ mitigation, family, lists }, { ...service, sourcePorts: [] }),
   ]);
 }
 
@@ -170,11 +212,7 @@ function declareWitness({ flows, family }: Report): Statement[] {
   }];
 }
 
-function mapOf({ prefix }: Chain): string {
-  return reportedMapName(prefix);
-}
-
-function declareMap({ prefix }: Chain): Statement {
+function declareMap(prefix: IpPrefix): Statement {
   return { do: "add map", table, name: reportedMapName(prefix), key: [mapType(prefix)], holds: "verdict", flags: ["timeout"] };
 }
 
@@ -182,11 +220,10 @@ export function mapType({ family, length }: IpPrefix): KeyType {
   return length === 0 ? "nf_proto" : family === 4 ? "ipv4_addr" : "ipv6_addr";
 }
 
-export function dispatchElement({ prefix, reports }: Chain): Element {
+export function dispatchElement({ prefix, chain, timeout }: Door): Element {
   return {
     key: [prefix.length === 0 ? { nfproto: `ipv${prefix.family}` } : { ip: formatIpAddress(prefix) }],
-    timeout: Math.max(...reports.map(({ timeout }) => timeout)),
-    value: { verdict: { goto: reportedChainName(prefix) } },
+    timeout, value: { verdict: { goto: chain } },
   };
 }
 

@@ -57,7 +57,7 @@ export function formatIpAddress(prefix: IpPrefix): string {
 /** Whether every address of `inner` lies in `outer`. */
 export function prefixContains(outer: IpPrefix, inner: IpPrefix): boolean {
   return outer.family === inner.family && outer.length <= inner.length
-    && prefixOf(inner.family, inner.bits, outer.length).bits === outer.bits;
+    && (outer.bits ^ inner.bits) >> BigInt(addressLength(outer.family) - outer.length) === 0n;
 }
 
 /** The prefix of this length that holds it; itself where it is as wide already. */

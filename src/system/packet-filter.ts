@@ -19,6 +19,7 @@ import type { Statement } from "../nftables/statement.ts";
 import type { PacketFilter } from "../ports.ts";
 import { guardTables } from "./guarded-table.ts";
 import { openOptionalTable } from "./optional-table.ts";
+import { createTurns } from "./turns.ts";
 
 type Counts = ReadonlyMap<MitigationId, FilterCount>;
 
@@ -30,7 +31,7 @@ export interface PacketFilterOptions extends Pick<SpawnOptions, "command"> {
 }
 
 /**
- * Enforcement in the kernel, by nft. Calls take effect one after the other; all methods reject with NftError.
+ * Enforcement in the kernel, by nft. Calls take effect one after the other, rules before what only reads; all methods reject with NftError.
  * `command`: as for `spawnNft`, for the process that watches over the tables.
  */
 export function openPacketFilter(nftables: Nftables = openNftables(), {
@@ -44,7 +45,9 @@ export function openPacketFilter(nftables: Nftables = openNftables(), {
   let counted: Counts = new Map();
   /** Whether a quarantined device can be led to the notice page: not by a kernel that refused to. */
   let notice = true;
-  let last: Promise<unknown> = Promise.resolve();
+  const turns = createTurns();
+  /** What the network cards are to hold; only the newest is of interest. */
+  let cardsWanted: (() => Promise<void>) | undefined;
   let disturbed: (() => void) | undefined;
   const guard = guardTables([table, bridgeTable, netdevTable], command ? { command } : {}, () => {
     held = laid = undefined;
@@ -58,11 +61,6 @@ export function openPacketFilter(nftables: Nftables = openNftables(), {
   const bridge = openOptionalTable(nftables, bridgeTable, runOwn, isEnforced);
   const netdev = openOptionalTable(nftables, netdevTable, runOwn, isEnforced);
 
-  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
-    const result = last.then(work);
-    last = result.catch(() => undefined); // who called hears of it; who calls next does not
-    return result;
-  };
   const countTraffic = async (): Promise<Counts> => {
     const counts = countsByMitigation(await nftables.listCounters(table));
     if ([...enforced ?? []].some((mitigation) => !counts.has(mitigation))) guard.raise();
@@ -115,12 +113,19 @@ export function openPacketFilter(nftables: Nftables = openNftables(), {
 
   return {
     replaceRules(rules, reported = nothingReported) {
-      const replaced = inTurn(() => replace(rules, reported));
-      // The rules hold by now: nobody waits for what is done at the network cards beside, but for the next call.
-      void inTurn(() => replaced.then(() => replaceAtCards(rules, reported), () => undefined));
-      return replaced;
+      return turns.take("at once", async () => {
+        await replace(rules, reported);
+        // The rules hold by now: nobody waits for what is done at the network cards beside.
+        const isWaiting = cardsWanted !== undefined;
+        cardsWanted = () => replaceAtCards(rules, reported);
+        if (!isWaiting) void turns.take("some time", async () => {
+          const work = cardsWanted;
+          cardsWanted = undefined;
+          await work?.();
+        });
+      });
     },
-    readCounters: () => inTurn(countTraffic),
+    readCounters: () => turns.take("soon", countTraffic),
     watch(changed) {
       disturbed = changed;
       return () => {
@@ -128,7 +133,7 @@ export function openPacketFilter(nftables: Nftables = openNftables(), {
         guard.stop();
       };
     },
-    readWitness: (mitigation) => inTurn(async () => {
+    readWitness: (mitigation) => turns.take("soon", async () => {
       const seen = [...await nftables.listSet(table, "set", witnessSetName(mitigation, 4)), ...await nftables.listSet(table, "set", witnessSetName(mitigation, 6))];
       return seen.map(({ key: [mac = "", address = ""], counter }): Witnessed => ({ mac, address, packets: counter?.packets ?? 0, bytes: counter?.bytes ?? 0 }));
     }),

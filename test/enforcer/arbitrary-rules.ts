@@ -30,9 +30,9 @@ export const arbitraryRule: fc.Arbitrary<EnforcementRule> = fc.record({
   mitigation: fc.oneof(fc.nat(4), fc.nat(2 ** 40)),
   action: fc.constantFrom("block" as const, "block" as const, "limit" as const, "quarantine" as const),
   target: fc.record({
-    prefixes: fc.array(fc.oneof(arbitraryPrefix({ min: 128 }), arbitraryPrefix({ min: 0 })), { maxLength: 4 }),
-    ports: fc.array(arbitraryRange(65535), { maxLength: 3 }),
-    protocols: fc.array(fc.oneof(fc.constantFrom(1, 6, 17, 58), fc.nat(255)), { maxLength: 4 }),
+    prefixes: fc.array(fc.oneof(arbitraryPrefix({ min: 128 }), arbitraryPrefix({ min: 0 })), { maxLength: 8 }),
+    ports: fc.array(arbitraryRange(65535), { maxLength: 16 }),
+    protocols: fc.array(fc.oneof(fc.constantFrom(1, 6, 17, 58), fc.nat(255)), { maxLength: 8 }),
     // Never rendered.
     fqdns: fc.array(fc.string(), { maxLength: 1 }),
     uris: fc.array(fc.string(), { maxLength: 1 }),

@@ -16,6 +16,8 @@ export interface GoldenCase {
 const onlyAddresses = { mac: null, addresses: ["192.168.1.23", "2001:db8:1::23"] };
 const bothFamilies = target(["198.51.100.9", "2001:db8:9::9"]);
 
+const longLists = target(["198.51.100.1", "198.51.100.2", "198.51.100.3", "198.51.100.4", "198.51.100.5", "203.0.113.0/25"], { ports: [port(80), port(443), port(1000, 2000), port(3000), port(4000), port(5000)], protocols: [6, 17] });
+
 export const goldenCases: readonly GoldenCase[] = [
   { file: "no-rules", title: "Nothing to enforce: no table", rules: [] },
   { file: "host-ipv4", title: "A camera, known by its MAC address, and one IPv4 host", rules: [rule()] },
@@ -32,6 +34,14 @@ export const goldenCases: readonly GoldenCase[] = [
   {
     file: "prefixes", title: "Prefixes, one within another",
     rules: [rule({ target: target(["198.51.100.0/24", "198.51.100.9", "203.0.113.0/25", "2001:db8:9::/48"]) })],
+  },
+  {
+    file: "lists", title: "Long lists stand in sets of their own, once for all rules and both devices of the mitigation",
+    rules: ["02:00:00:00:00:17", "02:00:00:00:00:18"].map((mac) => rule({ mac, target: longLists })),
+    reported: {
+      flows: [reported({ target: longLists, source: source(["203.0.113.7"], { ports: [port(40000, 40100), port(41000), port(42000), port(43000), port(44000), port(45000)] }) })],
+      spared: nothingReported.spared,
+    },
   },
   {
     file: "icmp-types", title: "ICMP and ICMPv6 types",

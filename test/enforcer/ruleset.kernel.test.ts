@@ -29,12 +29,15 @@ test("whatever the rules, nft takes what is rendered, after any others", async (
   }), { numRuns: 60 });
 });
 
-test("whatever the rules, the text is of harmless characters, and every element has a timeout", () => {
+test("whatever the rules, the text is of harmless characters, and every element that holds anybody has a timeout", () => {
   fc.assert(fc.property(someRules, (rules) => {
+    let isList = false;
     for (const line of renderRuleset(rules).split("\n")) {
       if (line.startsWith("#")) assert.match(line, /^# [A-Za-z ,.:;]+$/);
       else assert.match(line, /^[a-z0-9_ .:;,/{}@"-]*$/);
-      if (/^ {2}|^add element.*}$/.test(line)) assert.match(line, / timeout [1-9]\d*s/);
+      // What a mitigation lists holds nobody: without the element that leads a device there, no packet is compared with it.
+      if (line.startsWith("add element")) isList = / m\d+_(to4|to6|ports|port_protocols|protocols|types4|types6)(_\d+)? /.test(line);
+      if (!isList && /^ {2}|^add element.*}$/.test(line)) assert.match(line, / timeout [1-9]\d*s/);
     }
   }), { numRuns: 500 });
 });
