@@ -118,7 +118,7 @@ export function openPacketFilter(nftables: Nftables = openNftables(), {
         // The rules hold by now: nobody waits for what is done at the network cards beside.
         const isWaiting = cardsWanted !== undefined;
         cardsWanted = () => replaceAtCards(rules, reported);
-        if (!isWaiting) void turns.take("some time", async () => {
+        if (!isWaiting) void turns.take("soon", async () => {
           const work = cardsWanted;
           cardsWanted = undefined;
           await work?.();

@@ -4,9 +4,8 @@ export interface Turns {
   take<T>(urgency: Urgency, work: () => Promise<T>): Promise<T>;
 }
 
-export type Urgency = "at once" | "soon" | "some time";
+export type Urgency = "at once" | "soon";
 
-const order: readonly Urgency[] = ["at once", "soon", "some time"];
 /** Milliseconds. What has waited for so long is next, whatever is more urgent: a flood of the urgent must not keep the rest away. */
 const patience = 1_000;
 
@@ -23,7 +22,7 @@ export function createTurns(now: () => number = () => performance.now()): Turns 
   const next = (): Waiting | undefined => {
     const [oldest] = waiting;
     if (!oldest) return undefined;
-    const chosen = now() - oldest.since >= patience ? oldest : order.flatMap((urgency) => waiting.find((each) => each.urgency === urgency) ?? [])[0] ?? oldest;
+    const chosen = now() - oldest.since >= patience ? oldest : waiting.find(({ urgency }) => urgency === "at once") ?? oldest;
     waiting.splice(waiting.indexOf(chosen), 1);
     return chosen;
   };
