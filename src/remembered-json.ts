@@ -47,7 +47,7 @@ export function readRemembered(text: string): Recalled | { readonly problem: str
   return {
     remembered: {
       nextId: Math.max(nextId, ...mitigations.map(({ id }) => id + 1)), mitigations, devices,
-      // Since 0.2 an entry names the person; those before do not.
+      // Entries of old files do not name the person.
       history: history.map((entry) => ({ ...entry, who: (entry as Partial<HistoryEntry>).who ?? null, via: (entry as Partial<HistoryEntry>).via ?? null })),
     },
     lost,

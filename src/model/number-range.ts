@@ -17,11 +17,6 @@ export function rangesOverlap(a: NumberRange, b: NumberRange): boolean {
   return a.lower <= b.upper && b.lower <= a.upper;
 }
 
-/** `443` or `40000-40100`. */
-export function formatRange(range: NumberRange): string {
-  return range.lower === range.upper ? String(range.lower) : `${String(range.lower)}-${String(range.upper)}`;
-}
-
 /** Sorted, with ranges that touch or overlap joined. */
 export function mergeRanges(ranges: readonly NumberRange[]): NumberRange[] {
   const merged: NumberRange[] = [];

@@ -13,7 +13,7 @@ import {
 /** A control method, for every way in: control socket, command line, ubus, MQTT. */
 export interface Method {
   readonly help: string;
-  /** Whether it changes anything; what only reads may be open to more callers (rpcd ACL, issue 6). */
+  /** Whether it changes anything; what only reads may be open to more callers (rpcd ACL). */
   readonly changes: boolean;
   readonly params: Readonly<Record<string, Parameter<unknown>>>;
 }
