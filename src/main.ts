@@ -20,6 +20,8 @@ import { errorText } from "./text/error-text.ts";
 const exit = { fine: 0, failed: 1, wrong: 2 } as const;
 /** A lookup walks the whole connection table of a small router. */
 const callTimeout = 30_000; // milliseconds
+/** procd kills after 10 s. */
+const longestStop = 5_000; // milliseconds
 
 async function main(argv: readonly string[]): Promise<number> {
   const command = parseArguments(argv);
@@ -104,6 +106,8 @@ async function run(file: string): Promise<number> {
     };
     if (hangUp.early) hangUp.answer();
     await stopping;
+    // Whatever still keeps this process, procd is not to have to kill it.
+    setTimeout(() => { process.exit(exit.fine); }, longestStop).unref();
     await daemon.stop();
     log("info", "stopped; what is blocked stays so until its time is over");
     return exit.fine;

@@ -1,11 +1,12 @@
 import { randomBytes } from "node:crypto";
-import { startUpstream, type Upstream } from "./callhome-server/upstream.ts";
+import { startUpstream, type Upstream, type UpstreamStatus } from "./callhome-server/upstream.ts";
 import type { Config } from "./config/config.ts";
 import type { UpstreamConfig } from "./config/upstream-config.ts";
 import type { DtlsModule } from "./dtls/dtls-module.ts";
 import type { DtlsCredentials } from "./dtls/dtls-session.ts";
 import { lateQuarantines } from "./enforcer/quarantined-devices.ts";
 import { createGate } from "./gate.ts";
+import { lastInTurn } from "./in-turn.ts";
 import { openMemory } from "./memory.ts";
 import type { Mitigation } from "./model/mitigation.ts";
 import { historyOf, operatorActions } from "./operator-actions.ts";
@@ -217,8 +218,12 @@ export async function runDaemon(version: string, dtls: DtlsModule, first: Loaded
     }) };
   };
   openUbusObject();
+  let toldBy = "";
   const reopenNotifiers = async (): Promise<void> => {
+    const wanted = JSON.stringify(loaded.config.notify);
+    if (wanted === toldBy) return;
     await notifiers?.close();
+    toldBy = wanted;
     notifiers = openNotifiers(loaded.config.notify, {
       clock, log, answer, mitigations: () => store.all().map(describeMitigation),
       isConnected: () => [...upstreams.values()].some(({ upstream }) => upstream.status().state === "connected"),
@@ -229,23 +234,40 @@ export async function runDaemon(version: string, dtls: DtlsModule, first: Loaded
   onClockJump((by) => {
     log("warn", `the clock was put ${by > 0 ? "forward" : "back"} by ${Math.round(Math.abs(by) / 1000)} s`);
     pipeline.clockJumped(by);
-    notifiers?.retryNow(); // a certificate may be valid now
+    // A certificate may be valid now.
+    notifiers?.retryNow();
+    for (const { upstream } of upstreams.values()) if (isUpToTheClock(upstream.status())) upstream.reconnect();
   });
   await pipeline.resume();
   resumed.open();
   log("info", `dots-callhome ${version} runs with ${upstreams.size} upstream${upstreams.size === 1 ? "" : "s"}, consent '${loaded.config.consent}'`);
 
-  return {
-    async reload(next) {
-      const isToldOtherwise = JSON.stringify(next.config.notify) !== JSON.stringify(loaded.config.notify);
-      loaded = next;
-      if (isToldOtherwise) await reopenNotifiers();
-      await pipeline.reload(pipelineSettings(next.config));
-      openUpstreams();
-      openUbusObject();
+  const apply = async (next: LoadedConfig): Promise<void> => {
+    loaded = next;
+    await reopenNotifiers();
+    await pipeline.reload(pipelineSettings(next.config));
+    openUpstreams();
+    openUbusObject();
+  };
+  let isStopping = false;
+  const reload = lastInTurn(async (next: LoadedConfig) => {
+    if (isStopping) return;
+    const before = loaded;
+    try {
+      await apply(next);
       log("info", "configuration reloaded");
-    },
+    } catch (error) {
+      // The whole new one, or the whole old one.
+      await apply(before);
+      throw error;
+    }
+  });
+
+  return {
+    reload,
     async stop() {
+      isStopping = true;
+      await reload(loaded).catch(() => undefined); // until one that is under way is over
       for (const { upstream } of upstreams.values()) upstream.stop();
       pipeline.stop();
       tables.stop();
@@ -261,6 +283,11 @@ export async function runDaemon(version: string, dtls: DtlsModule, first: Loaded
       await control.close();
     },
   };
+}
+
+/** Whether it has no session since a certificate's dates and this router's clock did not agree. */
+function isUpToTheClock({ state, lastError }: UpstreamStatus): boolean {
+  return state !== "connected" && lastError !== null && lastError.includes("this router's clock is wrong");
 }
 
 function endedBy(mitigation: Mitigation): "admin" | "policy" | "upstream" | "time" {

@@ -227,6 +227,17 @@ test("reload: SIGHUP; a restart where the jail must change; nothing where the co
   assert.deepEqual(router.procd(), [["set"], ["reload-trigger", "dots-callhome", "dhcp"]]); // procd stops a service without instances
 });
 
+test("hotplug: when NTP has put the clock right, the daemon is asked something, so that it notices", async () => {
+  const router = routerWith();
+  router.write("usr/bin/dots-callhome.played", "#!/bin/ash\necho \"$@\" >>/called\n", 0o755);
+  const event = (action: string): string => `ACTION=${action} freq_drift_ppm=0 stratum=3 ash /etc/hotplug.d/ntp/90-dots-callhome; for i in 1 2 3 4 5; do [ -e /called ] && break; sleep 0.2; done; cat /called 2>/dev/null; rm -f /called`;
+  const quiet = await router.run(`mv /usr/bin/dots-callhome.played /usr/bin/dots-callhome; ${event("step")}`);
+  assert.deepEqual([quiet.stdout, quiet.stderr], ["", ""]);
+  await router.run(`node -e "require('net').createServer().listen('/var/run/dots-callhome.sock', () => process.kill(process.pid, 'SIGKILL'))"`);
+  assert.equal((await router.run(event("step"))).stdout, "status\n");
+  assert.equal((await router.run(event("periodic"))).stdout, "");
+});
+
 test("hotplug: a WAN that comes up is dialled through at once, others are not, and without a daemon it is quiet", async () => {
   const router = routerWith();
   router.write("usr/bin/dots-callhome.played", "#!/bin/ash\necho \"$@\" >>/called\n", 0o755);
