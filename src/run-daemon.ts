@@ -201,6 +201,7 @@ export async function runDaemon(version: string, dtls: DtlsModule, first: Loaded
     });
   // Not before: another daemon might have answered at the control socket.
   openUpstreams();
+  tables.onChange(() => { for (const { upstream } of upstreams.values()) upstream.networkChanged(); });
   // A dial sends its first datagram in the turn of the event loop in which its timer fires.
   await new Promise<void>((resolve) => { clock.after(0, () => { setImmediate(resolve); }); });
   underWay.open();

@@ -20,6 +20,8 @@ export interface Channel {
   readonly peer: string;
   /** For the log: version and cipher suite, and whether an earlier session was resumed. */
   readonly secured?: string;
+  /** Why the session cannot go on from here: its address or the way to the peer is gone. Undefined if nothing is wrong. */
+  readonly pathProblem?: () => Promise<string | undefined>;
   send(message: Uint8Array): void;
   close(): void;
 }
@@ -28,6 +30,8 @@ export interface ChannelEvents {
   message(bytes: Uint8Array): void;
   /** It ended, not by our close(). */
   closed(reason: string): void;
+  /** Something could not be sent, for a reason that lies on this side: whether the way is still there is to be looked at. */
+  unsendable?(): void;
 }
 
 /** Dials once, with all addresses and transports that are to be tried; rejects with an Error whose message says why not. */
@@ -45,6 +49,8 @@ export interface DialManner {
 const udpProbeInterval = 24 * 3_600_000;
 /** Messages that are kept for a session that is about to begin. */
 const mostEarly = 16;
+/** A WAN that comes up changes several things, one after the other. */
+const settlesAfter = 1_000;
 /** A session that ends before has not settled: the next attempt leaves more time each time. */
 const settledAfter = 60_000;
 
@@ -87,6 +93,8 @@ export interface Upstream {
   setMitigating(mitigating: boolean): void;
   /** Dials at once, as when the WAN has come up; three times in a row, then once a minute. */
   reconnect(): void;
+  /** An address or a route of this router has changed: a session that lost its way is dialled again, and one that is waited for, too. */
+  networkChanged(): void;
   stop(): void;
 }
 
@@ -106,6 +114,9 @@ export function startUpstream(options: UpstreamOptions, ports: UpstreamPorts, mi
   let interrupt: () => void = () => undefined;
   /** What is to happen to the live session later: its return from an alternate, the look for UDP. */
   let cancelPlans: () => void = () => undefined;
+  /** When the network changed last. */
+  let changedAt: Instant = -Infinity;
+  let cancelSettling: (() => void) | undefined;
   let stopped = false;
 
   const report = (): UpstreamStatus => ({ ...status, since: status.since + ports.wallTime() - clock.now() });
@@ -127,11 +138,15 @@ export function startUpstream(options: UpstreamOptions, ports: UpstreamPorts, mi
     const to = where.alternate ? { host: where.alternate.client, addresses: where.alternate.addresses } : { host: options.host, addresses: [] };
     const abort = new AbortController();
     interrupt = () => { abort.abort(); };
+    const began = clock.now();
     become({ state: "connecting" });
     try {
       await dialTo(to, abort.signal);
     } catch (error) {
-      if (!abort.signal.aborted) failed(to, errorText(error), error instanceof NothingSent);
+      if (abort.signal.aborted) return;
+      // Perhaps from an address that is gone.
+      if (changedAt > began) clock.after(0, reconnect);
+      failed(to, errorText(error), error instanceof NothingSent);
     }
   };
 
@@ -143,7 +158,7 @@ export function startUpstream(options: UpstreamOptions, ports: UpstreamPorts, mi
     let ended: (reason: string) => void = (reason) => { endedEarly = reason; };
     let endedEarly: string | undefined;
     const channel = await ports.dial(
-      to, { message: (bytes) => { deliver(bytes); }, closed: (reason) => { ended(reason); } }, { signal, mitigating, ...(udpOnly ? { udpOnly } : {}) },
+      to, { message: (bytes) => { deliver(bytes); }, closed: (reason) => { ended(reason); }, unsendable: () => { networkChanged(); } }, { signal, mitigating, ...(udpOnly ? { udpOnly } : {}) },
     );
     if (signal.aborted) {
       channel.close();
@@ -260,6 +275,41 @@ export function startUpstream(options: UpstreamOptions, ports: UpstreamPorts, mi
     dialLater();
   };
 
+  const reconnect = (): void => {
+    if (stopped) return;
+    const now = clock.now();
+    if ((ordered.at(-1) ?? now) > now) return; // it waits for its turn already
+    interrupt();
+    end();
+    path = anyPath;
+    suspectedGap = undefined;
+    history = noHistory;
+    become({ state: "connecting", transport: null, peer: null });
+    const from = orderedDialFrom(ordered, now);
+    ordered = [...ordered, from].slice(-orderedAtOnce);
+    dialLater(from - now);
+  };
+
+  const networkChanged = (): void => {
+    if (stopped) return;
+    if (live) {
+      void leaveLostPath(live);
+      return;
+    }
+    changedAt = clock.now();
+    cancelSettling ??= clock.after(settlesAfter, () => {
+      cancelSettling = undefined;
+      if (status.state === "backing-off") reconnect();
+    });
+  };
+  const leaveLostPath = async ({ session, channel }: NonNullable<typeof live>): Promise<void> => {
+    const problem = await channel.pathProblem?.().catch(() => undefined);
+    if (problem === undefined || live?.session !== session) return;
+    ports.log("warn", `upstream ${options.name}: session ended: ${problem}`);
+    become({ lastError: problem });
+    reconnect();
+  };
+
   dialLater();
   return {
     name: options.name,
@@ -270,22 +320,11 @@ export function startUpstream(options: UpstreamOptions, ports: UpstreamPorts, mi
       live?.session.setMitigating(next);
       returnHome();
     },
-    reconnect() {
-      if (stopped) return;
-      const now = clock.now();
-      if ((ordered.at(-1) ?? now) > now) return; // it waits for its turn already
-      interrupt();
-      end();
-      path = anyPath;
-      suspectedGap = undefined;
-      history = noHistory;
-      become({ state: "connecting", transport: null, peer: null });
-      const from = orderedDialFrom(ordered, now);
-      ordered = [...ordered, from].slice(-orderedAtOnce);
-      dialLater(from - now);
-    },
+    reconnect,
+    networkChanged,
     stop() {
       stopped = true;
+      cancelSettling?.();
       interrupt();
       end();
     },

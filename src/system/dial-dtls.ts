@@ -5,6 +5,7 @@ import type { DtlsFailureCause } from "../dtls/dtls-failure.ts";
 import type { DtlsModule } from "../dtls/dtls-module.ts";
 import { DtlsSession } from "../dtls/dtls-session.ts";
 import type { DtlsCredentials, DtlsEffect, DtlsHost } from "../dtls/dtls-session.ts";
+import { unsendable } from "./path-problem.ts";
 
 export interface DialTarget {
   /** An IP literal: names are resolved by the caller, which also chooses among the addresses. */
@@ -51,6 +52,8 @@ export interface Channel {
   /** "203.0.113.1:4647" or "[2001:db8::1]:4647" */
   readonly peer: string;
   readonly details: { readonly cipherSuite: string; readonly resumed: boolean; readonly connectionId: boolean };
+  /** The address that it sends from. */
+  readonly localAddress: string;
   /** The longest message that send() takes. */
   readonly maxMessageBytes: number;
   /** False: not sent, since it is longer than maxMessageBytes or the channel is closed. True says nothing about its arrival. */
@@ -64,6 +67,8 @@ export interface ChannelEvents {
   message(bytes: Uint8Array): void;
   /** Once, unless close() was called. */
   closed(failure: DialFailure): void;
+  /** A datagram of an open channel could not be sent, for a reason that lies on this side. */
+  unsendable?(): void;
 }
 
 export interface DialOptions {
@@ -140,6 +145,7 @@ export function dialDtls(
     // they end nothing; node's socket goes on receiving.
     function notice(error: NodeJS.ErrnoException | null): void {
       if (error?.code === "ECONNREFUSED") refused = true;
+      else if (at === "open" && unsendable.has(error?.code)) events.unsendable?.();
     }
 
     function explain(failure: DialFailure): DialFailure {
@@ -163,6 +169,7 @@ export function dialDtls(
         transport: "udp",
         peer: isIpv6 ? `[${target.address}]:${String(target.port)}` : `${target.address}:${String(target.port)}`,
         details: { cipherSuite: details.cipherSuite, resumed: details.resumed, connectionId: details.connectionId },
+        localAddress: socket.address().address,
         get maxMessageBytes() { return session.maxMessageBytes; },
         send(message) {
           if (at !== "open" || message.length > session.maxMessageBytes) return false;

@@ -17,6 +17,8 @@ export interface TlsTarget {
 }
 
 export interface TlsChannel extends Channel {
+  /** The address that it sends from. */
+  readonly localAddress: string;
   readonly details: { readonly protocol: string; readonly cipherSuite: string; readonly resumed: boolean };
 }
 
@@ -98,6 +100,7 @@ export function dialTls(
       resolve({
         transport: "tcp",
         peer: target.address.includes(":") ? `[${target.address}]:${String(target.port)}` : `${target.address}:${String(target.port)}`,
+        localAddress: socket.localAddress ?? "",
         details: { protocol: socket.getProtocol() ?? "", cipherSuite: socket.getCipher().name, resumed: isResumed() },
         send(bytes) {
           if (over) return;

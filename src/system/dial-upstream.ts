@@ -10,6 +10,7 @@ import { parseIpAddress, type IpPrefix } from "../model/ip-prefix.ts";
 import type { Clock, Instant } from "../model/time.ts";
 import { errorText } from "../text/error-text.ts";
 import { DialError, dialDtls } from "./dial-dtls.ts";
+import { pathProblem } from "./path-problem.ts";
 import { dialTls, TlsDialError, type TlsChannel } from "./dial-tls.ts";
 
 export interface DialSettings {
@@ -59,13 +60,13 @@ export function openDial(module: DtlsModule, settings: DialSettings): Dial {
       try {
         const channel = await dialDtls(
           module, { address, port, serverName, credentials, ...(resume ? { resume } : {}), ...(localAddress === undefined ? {} : { localAddress }), handshakeTimer },
-          { message: (bytes) => { events.message(bytes); }, closed: ({ text }) => { events.closed(text); } }, { signal },
+          { message: (bytes) => { events.message(bytes); }, closed: ({ text }) => { events.closed(text); }, unsendable: () => { events.unsendable?.(); } }, { signal },
         );
         const saved = channel.saveSession();
         if (saved) remember(dtlsSessions, key, saved);
         await settings.ready;
         const { cipherSuite, resumed } = channel.details;
-        return Object.assign(channel, { secured: describe("DTLSv1.2", cipherSuite, resumed) });
+        return Object.assign(channel, { secured: describe("DTLSv1.2", cipherSuite, resumed) , pathProblem: () => pathProblem({ local: channel.localAddress, peer: address, port, isBound: localAddress !== undefined }) });
       } catch (error) {
         if (attempt >= attemptsPerAddress || !(error instanceof DialError) || !isWorthAnotherPort(error)) throw error;
       }
@@ -87,7 +88,7 @@ export function openDial(module: DtlsModule, settings: DialSettings): Dial {
       throw error;
     });
     const { protocol, cipherSuite, resumed } = channel.details;
-    return Object.assign(channel, { secured: describe(protocol, cipherSuite, resumed) });
+    return Object.assign(channel, { secured: describe(protocol, cipherSuite, resumed) , pathProblem: () => pathProblem({ local: channel.localAddress, peer: address, port, isBound: localAddress !== undefined }) });
   };
 
   /** RFC 9132 §4.3: the outcome of each attempt is cached. */

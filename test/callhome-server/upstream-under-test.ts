@@ -11,6 +11,8 @@ export interface Attempt {
   readonly events: ChannelEvents;
   /** What the daemon sent on the channel, as codes; heartbeats are 0.03. */
   readonly sent: string[];
+  /** What the channel answers when its way is looked at. */
+  problem: string | undefined;
   isClosed(): boolean;
   connect(transport?: Channel["transport"]): Promise<void>;
   fail(why?: string, error?: Error): Promise<void>;
@@ -42,13 +44,14 @@ export function upstreamUnderTest(): UpstreamUnderTest {
       dial: (to, events, how) => new Promise((resolve, reject) => {
         let closed = false;
         const sent: string[] = [];
-        attempts.push({
-          to, how, events, sent, isClosed: () => closed,
+        const attempt: Attempt = {
+          problem: undefined, to, how, events, sent, isClosed: () => closed,
           connect(transport = "udp") {
             resolve({
               transport, peer: `${to.host}:4647`,
               send: (message) => { sent.push(transport === "udp" ? decoded(message).code : "stream"); },
               close: () => { closed = true; },
+              pathProblem: () => Promise.resolve(attempt.problem),
             });
             return settle();
           },
@@ -56,7 +59,8 @@ export function upstreamUnderTest(): UpstreamUnderTest {
             reject(error);
             return settle();
           },
-        });
+        };
+        attempts.push(attempt);
       }),
     },
     service, ({ state }) => { states.push(state); },

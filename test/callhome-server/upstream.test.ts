@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { describe, it, test } from "node:test";
 import { settle } from "../fake-clock.ts";
 import { NothingSent } from "../../src/callhome-server/backoff.ts";
 import { pending } from "../policy/samples.ts";
@@ -337,4 +337,78 @@ test("an outage teaches nothing of NATs; a session that is dead after its first 
     forgotten.last().events.message(bytes("50450001"));
   }
   assert.equal(await mayHave(forgotten, 30), true, "an hour later, on the same session");
+});
+
+describe("a change of the network", () => {
+  it("ends and dials again at once a session that has lost its way, and no other", async () => {
+    const { upstream, clock, attempts, states, last } = upstreamUnderTest();
+    await clock.advance(0);
+    await last().connect();
+    upstream.networkChanged();
+    await clock.advance(0);
+    assert.equal(attempts.length, 1);
+    last().problem = "the address that it was dialled from is gone";
+    upstream.networkChanged();
+    await clock.advance(0);
+    assert.deepEqual([attempts.length, states.at(-1), upstream.status().lastError], [2, "connecting", "the address that it was dialled from is gone"]);
+    await last().connect();
+    assert.deepEqual([states.at(-1), upstream.status().lastError], ["connected", null]);
+  });
+
+  it("is looked at too when something could not be sent", async () => {
+    const { clock, attempts, last } = upstreamUnderTest();
+    await clock.advance(0);
+    await last().connect();
+    last().problem = "there is no way to the provider any more (ENETUNREACH)";
+    last().events.unsendable?.();
+    await clock.advance(0);
+    assert.equal(attempts.length, 2);
+  });
+
+  it("ends a wait, a second after the first of several changes", async () => {
+    const { upstream, clock, attempts, last } = upstreamUnderTest();
+    await clock.advance(0);
+    await last().fail();
+    for (let change = 0; change < 5; change += 1) upstream.networkChanged();
+    await clock.advance(999);
+    assert.equal(attempts.length, 1);
+    await clock.advance(1);
+    assert.equal(attempts.length, 2);
+  });
+
+  it("an attempt that it fell into is followed by another at once", async () => {
+    const { upstream, clock, attempts, last } = upstreamUnderTest();
+    await clock.advance(10);
+    upstream.networkChanged();
+    await clock.advance(20_000);
+    assert.equal(attempts.length, 1, "it may succeed");
+    await last().fail();
+    await clock.advance(0);
+    assert.equal(attempts.length, 2);
+    await last().fail();
+    await clock.advance(10_000);
+    assert.equal(attempts.length, 2, "once");
+  });
+
+  it("a link that flaps is not followed without end", async () => {
+    const { upstream, clock, attempts, last } = upstreamUnderTest();
+    await clock.advance(0);
+    for (let flap = 0; flap < 60; flap += 1) {
+      await last().fail();
+      upstream.networkChanged();
+      await clock.advance(2_000);
+    }
+    assert.ok(attempts.length <= 8, `${attempts.length} attempts in two minutes`);
+  });
+
+  it("nothing comes after the end", async () => {
+    const { upstream, clock, attempts, last } = upstreamUnderTest();
+    await clock.advance(0);
+    await last().fail();
+    upstream.networkChanged();
+    upstream.stop();
+    upstream.networkChanged();
+    await clock.advance(3_600_000);
+    assert.deepEqual([attempts.length, clock.waiting()], [1, 0]);
+  });
 });

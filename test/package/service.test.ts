@@ -138,7 +138,7 @@ test("in a jail: it asks the name servers of today, wherever netifd's file has g
   await router.run("echo 'nameserver 192.0.2.54' >/tmp/new; mv /tmp/new /tmp/resolv.conf; ACTION=ifup INTERFACE=wan DEVICE=wan ash /etc/hotplug.d/iface/90-dots-callhome");
   assert.equal(readFileSync(copy, "utf8"), "nameserver 192.0.2.53\n", "no daemon, nothing to do");
   await router.run(`node -e "require('net').createServer().listen('/var/run/dots-callhome/control.sock', () => process.kill(process.pid, 'SIGKILL'))"
-    ACTION=ifup INTERFACE=wan DEVICE=wan ash /etc/hotplug.d/iface/90-dots-callhome`);
+    ACTION=ifupdate INTERFACE=wan DEVICE=wan ash /etc/hotplug.d/iface/90-dots-callhome`);
   assert.equal(readFileSync(copy, "utf8"), "nameserver 192.0.2.54\n");
   assert.equal(statSync(copy).ino, ino, "the jail shows the inode");
 });
@@ -247,7 +247,7 @@ test("hotplug: a WAN that comes up is dialled through at once, others are not, a
   assert.deepEqual([quiet.stdout, quiet.stderr, router.log()], ["", "", []]);
   await router.run(`node -e "require('net').createServer().listen('/var/run/dots-callhome.sock', () => process.kill(process.pid, 'SIGKILL'))"`);
   assert.equal((await router.run(event("pppoe-wan"))).stdout, "reconnect\n");
-  assert.equal((await router.run(event("pppoe-wan", "ifdown"))).stdout, "");
+  for (const action of ["ifdown", "ifupdate"]) assert.equal((await router.run(event("pppoe-wan", action))).stdout, "", action);
   assert.equal((await router.run(event("eth9"))).stdout, "");
   assert.match(router.log().join("\n"), /daemon\.info wan \(pppoe-wan\) is up[^]*daemon\.warn wan uses eth9, but list wan_device .* names pppoe-wan/);
 });
