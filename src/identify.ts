@@ -1,5 +1,6 @@
 import type { Device } from "./model/device.ts";
 import type { Flow } from "./model/flow.ts";
+import type { AttackTarget } from "./model/mitigation-request.ts";
 import type { Mitigation, MitigationId } from "./model/mitigation.ts";
 import { questionAbout } from "./model/question.ts";
 import type { Clock, Milliseconds } from "./model/time.ts";
@@ -22,7 +23,7 @@ export interface IdentifyParts {
   readonly store: Store;
   readonly schedule: Schedule;
   readonly lookup: HomeLookup;
-  readonly decideAbout: (devices: readonly Device[]) => Promise<Decision>;
+  readonly decideAbout: (devices: readonly Device[], target: AttackTarget) => Promise<Decision>;
   readonly apply: (id: MitigationId, event: MitigationEvent) => Promise<unknown>;
 }
 
@@ -66,7 +67,7 @@ export function createIdentify({ clock, log, filter, flows, store, schedule, loo
     remember(devices);
     log("info", `mitigation ${id}: ${devices.length === 0 ? "no device found yet" : devices.map((device) => `${device.name ?? "unnamed device"} (${device.mac ?? device.addresses.join(", ")}), ${device.certainty}`).join("; ")}`);
     const [question] = questionAbout(devices, store.all());
-    const decision = await decideAbout(devices);
+    const decision = await decideAbout(devices, mitigation.request.target);
     await apply(id, { is: "found", devices, decision, deadline: question?.deadline ?? null });
     const remembered = rememberedDecision(store.get(id) ?? mitigation, store.all(), clock.now());
     if (remembered) await apply(id, remembered);

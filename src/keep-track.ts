@@ -1,4 +1,5 @@
 import type { Device } from "./model/device.ts";
+import type { AttackTarget } from "./model/mitigation-request.ts";
 import type { MitigationId } from "./model/mitigation.ts";
 import { isSpecific, renewEvery } from "./enforcer/rules-for.ts";
 import type { KnownNow } from "./look-up.ts";
@@ -13,7 +14,7 @@ export interface KeepTrackParts {
   readonly filter: Pick<PacketFilter, "readWitness">;
   readonly store: Store;
   readonly homeNow: () => Promise<KnownNow>;
-  readonly decideAbout: (devices: readonly Device[]) => Promise<Decision>;
+  readonly decideAbout: (devices: readonly Device[], target: AttackTarget) => Promise<Decision>;
 }
 
 type Followed = Extract<MitigationEvent, { readonly is: "followed" }>;
@@ -28,7 +29,7 @@ export async function keepTrack({ clock, filter, store, homeNow, decideAbout }: 
     const isGoingOn = mitigation.lastDropAt !== null && clock.now() - mitigation.lastDropAt < renewEvery * 1000;
     const witnessed = isGoingOn && isSpecific(mitigation.request) ? await filter.readWitness(mitigation.id).catch(() => []) : [];
     const { devices, changed } = followDevices(mitigation.devices, witnessed, home);
-    const decision = changed.length > 0 ? await decideAbout(changed) : undefined;
+    const decision = changed.length > 0 ? await decideAbout(changed, mitigation.request.target) : undefined;
     // Who approved that this traffic is stopped has been asked.
     const may = decision?.is === "act" || (decision?.is === "ask" && mitigation.decidedBy === "admin");
     const all = [...devices, ...(may ? decision.devices : [])];

@@ -1,16 +1,17 @@
 import type { Clock, Milliseconds } from "./model/time.ts";
+import { ownersWordIn, readOwnersWord, withOwnersWord, writeOwnersWord, type OwnersWord } from "./owners-word-json.ts";
 import type { Log, PacketFilter } from "./ports.ts";
 import { readRemembered, writeRemembered } from "./remembered-json.ts";
 import { createStore, nothingRemembered, type Remembered, type Store } from "./store.ts";
 import type { StateFile } from "./system/state-file.ts";
 import { errorText } from "./text/error-text.ts";
 
-/** The store, and the file that outlives it. */
+/** The store, and the files that outlive it. */
 export interface Memory {
   readonly store: Store;
   /** Ids never come back, not even those that only the kernel still knows: to be awaited before one is given out. */
   learnIds(): Promise<void>;
-  /** The file is this daemon's alone from now on. Writes it, so that a disk that takes nothing is known before a decision depends on it. */
+  /** The files are this daemon's alone from now on. Writes them, so that a disk that takes nothing is known before a decision depends on it. */
   begin(): void;
   /** Something changed that should outlive the daemon; written at once, unless much was written of late: flash wears. */
   save(): void;
@@ -21,6 +22,13 @@ export interface Memory {
   warnings(): readonly string[];
 }
 
+export interface MemoryFiles {
+  /** Requests, devices and history; a copy of the owner's word. */
+  readonly state: StateFile;
+  /** The owner's word, which counts. */
+  readonly owner: StateFile;
+}
+
 /**
  * Flash wears, and an upstream may send many requests: after a burst of so many writes that nobody decided on, one in
  * `refill` at most. Decisions are always written.
@@ -29,36 +37,29 @@ const burst = 20;
 const refill: Milliseconds = 30_000;
 
 /** Takes up what was saved. A file that cannot be used is kept aside, and said. */
-export function openMemory(file: StateFile, { clock, log, filter }: { clock: Clock; log: Log; filter: Pick<PacketFilter, "readCounters"> }): Memory {
+export function openMemory(files: MemoryFiles, { clock, log, filter }: { clock: Clock; log: Log; filter: Pick<PacketFilter, "readCounters"> }): Memory {
   const warnings: string[] = [];
   const complain = (message: string): void => {
     warnings.push(message);
     log("warn", message);
   };
-  const recalled = recall(file, complain);
-  let written: string | undefined;
-  let problem: string | undefined;
+  const recalled = recall(files, complain);
+  const kept = { owner: keepWritten(files.owner, log), state: keepWritten(files.state, log) };
   let tokens = burst;
   let filledAt = clock.now();
   let cancel: (() => void) | undefined;
   let stopPromising: (() => void) | undefined;
 
-  const write = (): void => {
+  const writeState = (): void => {
     cancel?.();
     cancel = undefined;
-    const next = writeRemembered(store.snapshot());
-    if (next === written) return;
-    try {
-      file.write(next);
-      written = next;
-      if (problem !== undefined) log("info", `${file.path} can be written again`);
-      problem = undefined;
-    } catch (error) {
-      // The daemon goes on in memory: a full disk is no reason to let an attack go on.
-      const now = `decisions are kept in memory only and lost at a restart: ${file.path} cannot be written (${errorText(error)})`;
-      if (now !== problem) log("error", now);
-      problem = now;
-    }
+    kept.state.write(writeRemembered(store.snapshot()));
+  };
+  // The owner's word comes first, and is never put off: no upstream can cause a write of it.
+  const writeWord = (): void => { kept.owner.write(writeOwnersWord(ownersWordIn(store.snapshot()))); };
+  const write = (): void => {
+    writeWord();
+    writeState();
   };
   const store = createStore(recalled, (when) => {
     if (when === "now") write();
@@ -76,6 +77,7 @@ export function openMemory(file: StateFile, { clock, log, filter }: { clock: Clo
     },
     begin: () => { store.promiseIds(); },
     save() {
+      writeWord();
       const now = clock.now();
       const elapsed = now - filledAt;
       // The wall clock of a router jumps.
@@ -85,8 +87,8 @@ export function openMemory(file: StateFile, { clock, log, filter }: { clock: Clo
       }
       if (tokens > 0) {
         tokens--;
-        write();
-      } else cancel ??= clock.after(refill, write);
+        writeState();
+      } else cancel ??= clock.after(refill, writeState);
     },
     saveNow: write,
     close() {
@@ -94,22 +96,73 @@ export function openMemory(file: StateFile, { clock, log, filter }: { clock: Clo
       store.releaseIds();
       write();
     },
-    warnings: () => problem === undefined ? warnings : [...warnings, problem],
+    warnings: () => [...warnings, ...[kept.owner.problem(), kept.state.problem()].filter((problem) => problem !== undefined)],
   };
 }
 
-function recall(file: StateFile, complain: (message: string) => void): Remembered {
-  try {
-    const text = file.read();
-    if (text === undefined) return nothingRemembered;
+/** Writes what differs from what was written last; a disk that takes nothing is said once, and when it is over. */
+function keepWritten(file: StateFile, log: Log): { write(text: string): void; problem(): string | undefined } {
+  let written: string | undefined;
+  let problem: string | undefined;
+  return {
+    write(text) {
+      if (text === written) return;
+      try {
+        file.write(text);
+        written = text;
+        if (problem !== undefined) log("info", `${file.path} can be written again`);
+        problem = undefined;
+      } catch (error) {
+        // The daemon goes on in memory: a full disk is no reason to let an attack go on.
+        const now = `decisions are kept in memory only and lost at a restart: ${file.path} cannot be written (${errorText(error)})`;
+        if (now !== problem) log("error", now);
+        problem = now;
+      }
+    },
+    problem: () => problem,
+  };
+}
+
+/** What was saved; the owner's word from its own file, and where that is not there or damaged, from the copy in the other. */
+function recall({ state, owner }: MemoryFiles, complain: (message: string) => void): Remembered {
+  const remembered = recallFile<Remembered>(state, (text) => {
     const read = readRemembered(text);
-    if ("problem" in read) complain(`${file.path} ${read.problem}: it is kept as ${file.setAside()}, and the daemon starts without its memory`);
-    else {
-      if (read.lost.length > 0) complain(`${file.path} is damaged: ${read.lost.join(", ")} cannot be used; it is kept as ${file.setAside()}, and the rest is used`);
-      return read.remembered;
+    return "problem" in read ? read : { value: read.remembered, lost: read.lost };
+  }, { otherwise: "the daemon starts without its memory of requests", inPart: "the rest is used" }, complain) ?? nothingRemembered;
+  const word = recallFile<OwnersWord>(owner, (text) => {
+    const read = readOwnersWord(text);
+    return "problem" in read ? read : { value: read.word, lost: read.lost };
+  }, {
+    otherwise: `what you decided about devices is taken from the copy in ${state.path}: check it with dots-callhome devices`,
+    inPart: "the rest of what you decided about devices is used: check it with dots-callhome devices",
+  }, complain);
+  return word === undefined ? remembered : withOwnersWord(remembered, word);
+}
+
+type ReadText<T> = (text: string) => { readonly value: T; readonly lost: readonly string[] } | { readonly problem: string };
+
+/** Undefined if there is none, or none that can be used: then it is kept aside, and nothing is ever written over it. */
+function recallFile<T>(file: StateFile, read: ReadText<T>, then: { readonly otherwise: string; readonly inPart: string }, complain: (message: string) => void): T | undefined {
+  const keepAside = (): string => {
+    try {
+      return `it is kept as ${file.setAside()}`;
+    } catch (error) {
+      return `it stays as it is, and nothing can be saved (${errorText(error)})`;
     }
+  };
+  let text: string | undefined;
+  try {
+    text = file.read();
   } catch (error) {
-    complain(`${file.path} cannot be read, the daemon starts without its memory: ${errorText(error)}`);
+    complain(`${file.path} cannot be read (${errorText(error)}): ${keepAside()}, and ${then.otherwise}`);
+    return undefined;
   }
-  return nothingRemembered;
+  if (text === undefined) return undefined;
+  const found = read(text);
+  if ("problem" in found) {
+    complain(`${file.path} ${found.problem}: ${keepAside()}, and ${then.otherwise}`);
+    return undefined;
+  }
+  if (found.lost.length > 0) complain(`${file.path} is damaged: ${found.lost.join(", ")} cannot be used; ${keepAside()}, and ${then.inPart}`);
+  return found.value;
 }

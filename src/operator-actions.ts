@@ -1,7 +1,7 @@
 import type { UpstreamStatus } from "./callhome-server/upstream.ts";
 import type { MacAddress } from "./model/device.ts";
 import { formatIpPrefix } from "./model/ip-prefix.ts";
-import type { Mitigation, MitigationId } from "./model/mitigation.ts";
+import { isRequested, type Mitigation, type MitigationId } from "./model/mitigation.ts";
 import { isAbout, questionAbout } from "./model/question.ts";
 import type { Clock, Instant } from "./model/time.ts";
 import type { Caller } from "./operator/caller.ts";
@@ -15,10 +15,11 @@ import type { Pipeline } from "./pipeline.ts";
 import { checkScope } from "./policy/check-scope.ts";
 import type { Decision } from "./policy/decide.ts";
 import type { MitigationEvent } from "./policy/mitigation-machine.ts";
-import { canTakeBack } from "./policy/refused-by-owner.ts";
+import { scopesOverlap } from "./policy/admit-request.ts";
+import { canBlockAfterAll, canTakeBack } from "./policy/refused-by-owner.ts";
 import type { HomeNetwork } from "./ports.ts";
 import { TooManyLookups } from "./share-lookups.ts";
-import { effectivePolicy, type RememberedDevice, type Store } from "./store.ts";
+import { effectivePolicy, mostPolicies, type RememberedDevice, type Store } from "./store.ts";
 
 export interface OperatorSurroundings {
   readonly version: string;
@@ -40,14 +41,14 @@ type OwnerDecision = Extract<MitigationEvent, { readonly is: "approved" }> | { r
 
 /** In which states a decision can be made, and what a late or second one hears. Releasing what was denied takes that back. */
 const decidable: Readonly<Record<OwnerDecision["is"], { readonly from: readonly Mitigation["state"][]; readonly otherwise: string }>> = {
-  approved: { from: ["pending"], otherwise: "only a pending one can be approved" },
+  approved: { from: ["pending"], otherwise: "only a pending one can be approved, or one that nobody answered, or whose denial was taken back, while the upstream still asks" },
   denied: { from: ["pending"], otherwise: "only a pending one can be denied, an active one is released" },
   released: { from: ["active", "terminating"], otherwise: "there is nothing to release" },
 };
 
 /** The control methods, on the running daemon. */
 export function operatorActions(pipeline: Pipeline, store: Store, around: OperatorSurroundings): OperatorActions {
-  const policyNow = (): ReturnType<typeof effectivePolicy> => effectivePolicy(pipeline.settings().policy, store.devices());
+  const policyNow = (): ReturnType<typeof effectivePolicy> => effectivePolicy(pipeline.settings().policy, store, around.clock.now());
 
   /** Resolves when the decision is saved, if it can be. */
   const decideOn = async (id: MitigationId, event: OwnerDecision, caller: Caller): Promise<DecidedView | Failed> => {
@@ -55,7 +56,10 @@ export function operatorActions(pipeline: Pipeline, store: Store, around: Operat
     if (!before) return fail("not-found", `there is no mitigation ${id}`);
     const { from, otherwise } = decidable[event.is];
     const isTakenBack = (each: Mitigation): boolean => event.is === "released" && canTakeBack(each, around.clock.now());
-    const canBe = (each: Mitigation): boolean => from.includes(each.state) || isTakenBack(each);
+    const isBlockedAfterAll = (each: Mitigation): boolean => event.is === "approved" && canBlockAfterAll(each, around.clock.now()) && newerOf(each, store.all()) === undefined;
+    const canBe = (each: Mitigation): boolean => from.includes(each.state) || isTakenBack(each) || isBlockedAfterAll(each);
+    const newer = event.is === "approved" && before.state === "ended" ? newerOf(before, store.all()) : undefined;
+    if (newer) return fail("wrong-state", `mitigation ${id} is ended, and mitigation ${newer.id} asks for the same now: decide on that one`);
     if (!canBe(before)) return fail("wrong-state", `mitigation ${id} is ${before.state}${before.outcome ? ` (${before.outcome})` : ""}: ${otherwise}`);
     // The answer to a question is one to all requests that ask it. The first of them goes last, so that it stays the question until then.
     const same = before.state === "pending" ? questionAbout(before.devices, store.all())
@@ -69,6 +73,8 @@ export function operatorActions(pipeline: Pipeline, store: Store, around: Operat
       store.record(historyOf(after, event.is, "admin", around.clock.now(), caller));
       if (each.id !== id) also.push(each.id);
     }
+    // The no is about the device and the target: what other requests do to them ends too.
+    if (event.is !== "approved") await pipeline.policyChanged();
     around.rememberNow();
     const after = describeMitigation(store.get(id) ?? before);
     return also.length === 0 ? after : { ...after, also: also.reverse() };
@@ -102,6 +108,9 @@ export function operatorActions(pipeline: Pipeline, store: Store, around: Operat
       const device = store.devices().find((each) => each.mac === mac);
       if (!device) return fail("not-found", `no request ever named ${mac}; a device can also be given a policy in the configuration`);
       const changed = { ...device, policy };
+      if (device.policy === null && store.devices().filter((each) => each.policy !== null).length >= mostPolicies) {
+        return fail("wrong-state", `there are policies for ${mostPolicies} devices already; the configuration takes more`);
+      }
       store.rememberDevice(changed);
       store.record({
         at: around.clock.now(), event: "policy", by: "admin", who, via, mitigation: null, upstream: null, outcome: null, action: null,
@@ -123,7 +132,7 @@ export function operatorActions(pipeline: Pipeline, store: Store, around: Operat
       const { devices, routerItself, witnesses, why } = finding;
       const refused = refusal && "diagnostic" in refusal ? [`refuse the request: ${refusal.diagnostic}`] : undefined;
       const targets = asked.target.prefixes.map(formatIpPrefix).join(", ");
-      return describeLookup({ devices, routerItself, witnesses, why, would: refused ?? wouldDo(await pipeline.decideAbout(devices), targets) });
+      return describeLookup({ devices, routerItself, witnesses, why, would: refused ?? wouldDo(await pipeline.decideAbout(devices, asked.target), targets) });
     },
     reconnect({ upstream }) {
       const upstreams = around.reconnect(upstream);
@@ -143,6 +152,12 @@ function wouldDo(decision: Decision, targets: string): string[] {
       case "act": return `${decision.action} ${who} -> ${targets} at once`;
     }
   });
+}
+
+/** What its client asks for instead now, or again. */
+function newerOf({ id, request }: Mitigation, all: readonly Mitigation[]): Mitigation | undefined {
+  return all.find((each) => each.id > id && isRequested(each) && each.request.upstream === request.upstream && each.request.cuid === request.cuid
+    && (each.request.mid === request.mid || scopesOverlap(each.request, request)));
 }
 
 /** A line of history about a mitigation; with the caller where it was a person. */

@@ -1,6 +1,6 @@
 import type { Admission, MitigationService } from "./callhome-server/dots/dots-service.ts";
 import type { Device, MacAddress } from "./model/device.ts";
-import type { AttackFlows, MitigationRequest } from "./model/mitigation-request.ts";
+import type { AttackFlows, AttackTarget, MitigationRequest } from "./model/mitigation-request.ts";
 import { isRequested, type Mitigation, type MitigationId } from "./model/mitigation.ts";
 import type { Policy } from "./model/policy.ts";
 import { shiftMitigation } from "./model/shift-mitigation.ts";
@@ -19,6 +19,8 @@ import { decide, isProtected, type Decision } from "./policy/decide.ts";
 import { inheritedDecision } from "./policy/inherited-decision.ts";
 import { newMitigation, nextDeadline, step, type Effect, type MitigationEvent } from "./policy/mitigation-machine.ts";
 import { checkCost } from "./policy/request-cost.ts";
+import { nosTo, saidOfTarget, shiftNos, withNos, withoutNosTo, type SaidOfTarget } from "./policy/owners-nos.ts";
+import { isRefused } from "./policy/refused-by-owner.ts";
 import { leakWarning } from "./policy/proof-of-effect.ts";
 import { sparingInfrastructure } from "./policy/spare-bystanders.ts";
 import type { FlowTable, HomeDirectory, HomeNetwork, Log, NoticePage, PacketFilter, WirelessClients } from "./ports.ts";
@@ -59,9 +61,9 @@ export interface Pipeline extends MitigationService {
   /** A step of the owner's: `approved`, `denied`, `released`; undefined if there is no such mitigation. */
   decideByOwner(id: MitigationId, event: MitigationEvent): Promise<Mitigation | undefined>;
   lookup(asked: AttackFlows): Promise<Finding>;
-  /** What may be done to these devices now. */
-  readonly decideAbout: (devices: readonly Device[]) => Promise<Decision>;
-  /** The owner has said something else about a device: who is never to be touched any more is let go. */
+  /** What may be done now to these devices, so that they do not send to this target. */
+  readonly decideAbout: (devices: readonly Device[], target: AttackTarget) => Promise<Decision>;
+  /** The owner has said something else about a device: what is not to be touched any more is let go. */
   policyChanged(): Promise<void>;
   /** Takes up what was remembered: makes the kernel hold it again and starts its timers. */
   resume(): Promise<void>;
@@ -84,7 +86,7 @@ const shownAfterEnd: Milliseconds = 60_000;
 export function createPipeline(initial: PipelineSettings, store: Store, ports: PipelinePorts, events: PipelineEvents): Pipeline {
   const { clock, log } = ports;
   let settings = initial;
-  const policy = (): Policy => effectivePolicy(settings.policy, store.devices());
+  const policy = (): Policy => effectivePolicy(settings.policy, store, clock.now());
   const schedule = createSchedule(clock, (error) => { log("error", `internal: ${errorText(error)}`); });
 
   const home = createLookup(ports, () => settings.ownerNames);
@@ -102,7 +104,7 @@ export function createPipeline(initial: PipelineSettings, store: Store, ports: P
     if (tooMuch) return refusedForCost(read.asked.upstream, tooMuch);
     const refusal = checkScope(read.asked, await ports.network.addresses(), policy());
     if (refusal) return { is: "refused", refusal };
-    if (wasRejected(read.asked) && await isStillRejected(read.asked)) {
+    if (mayBeRejected(read.asked) && await isRejected(read.asked)) {
       return { is: "refused", refusal: { code: "4.09", conflict: { cause: conflictCause.legitimateTraffic } } };
     }
     // From here to its place in the store nothing is awaited: two of the same mid must not both be new.
@@ -122,7 +124,7 @@ export function createPipeline(initial: PipelineSettings, store: Store, ports: P
         const fresh = newMitigation(store.newId(), { ...read.asked, lifetime: read.lifetime ?? admitted.lifetime }, admitted.lifetime, policy(), clock.now());
         store.put(fresh);
         // What needs no consent is dropped where it leaves the home from the first moment; who sends it is found out meanwhile.
-        if (policy().consent === "auto" && isSpecific(fresh.request)) await apply(fresh.id, { is: "found", devices: [], decision: decide([], policy()) });
+        if (policy().consent === "auto" && isSpecific(fresh.request) && !saidOf(fresh.request.target).any) await apply(fresh.id, { is: "found", devices: [], decision: decide([], policy()) });
         await identify.asked(fresh.id);
         const inherited = inheritedDecision(store.get(fresh.id) ?? fresh, admitted.overrides);
         if (inherited) await apply(fresh.id, inherited);
@@ -147,17 +149,21 @@ export function createPipeline(initial: PipelineSettings, store: Store, ports: P
     }
   };
 
-  /** Rejected before, for a device that is not to be touched ... */
-  const wasRejected = (asked: AttackFlows): boolean => store.all().some((each) => each.outcome === "rejected" && sameScope(each.request, asked));
-  /** ... and it would be again: then nobody is told a second time. */
-  const isStillRejected = async (asked: Omit<MitigationRequest, "lifetime">): Promise<boolean> => {
-    const { devices } = await home.lookup(asked, { upstream: asked.upstream });
-    return devices.length > 0 && (await decideAbout(devices)).is === "reject";
+  const saidOf = (target: AttackTarget): SaidOfTarget => saidOfTarget(store.nos(), target, clock.now());
+
+  /** Rejected before, for a device that is not to be touched, or the owner wants some device left alone when it sends there ... */
+  const mayBeRejected = (asked: AttackFlows): boolean => saidOf(asked.target).any
+    || store.all().some((each) => each.outcome === "rejected" && sameScope(each.request, asked));
+  /** ... and it is this device: then nobody is asked, or told a second time. */
+  const isRejected = async (asked: Omit<MitigationRequest, "lifetime">): Promise<boolean> => {
+    // Too busy to look now: it is admitted, watched for only, and turned down when it is known whose it is.
+    const { devices } = await home.lookup(asked, { upstream: asked.upstream }).catch(() => ({ devices: [] }));
+    return devices.length > 0 && (await decideAbout(devices, asked.target)).is === "reject";
   };
 
-  const decideAbout: Pipeline["decideAbout"] = async (devices) => {
+  const decideAbout: Pipeline["decideAbout"] = async (devices, target) => {
     const [infrastructure, managing] = await Promise.all([ports.network.infrastructure(), ports.managing?.()]);
-    return decide(devices, sparingInfrastructure(policy(), infrastructure), managing);
+    return decide(devices, sparingInfrastructure(policy(), infrastructure), managing, saidOf(target));
   };
 
   const followDevices = async (): Promise<void> => {
@@ -191,6 +197,8 @@ export function createPipeline(initial: PipelineSettings, store: Store, ports: P
     "notify-upstream": (mitigation) => { events.notifyUpstream(mitigation); },
     "tell-owner": (mitigation, event) => { events.tellOwner(mitigation, event.is); },
     remember: () => { events.remember(); },
+    "keep-no": (mitigation) => { store.keepNos(withNos(store.nos(), nosTo(mitigation, clock.now()), clock.now())); },
+    "lift-no": (mitigation) => { store.keepNos(withoutNosTo(store.nos(), mitigation)); },
   };
 
   const rules = createRuleKeeper({ clock, log, filter: ports.filter, schedule, store, policy }, {
@@ -220,8 +228,10 @@ export function createPipeline(initial: PipelineSettings, store: Store, ports: P
   };
 
   const policyChanged: Pipeline["policyChanged"] = async () => {
-    for (const { id, devices, state } of store.all()) {
-      const untouchable = state === "ended" ? [] : devices.filter((device) => isProtected(device, policy()));
+    for (const { id, devices, state, request: { target } } of store.all()) {
+      if (state === "ended") continue;
+      const { isRefused } = saidOf(target);
+      const untouchable = devices.filter((device) => isProtected(device, policy()) || isRefused(device));
       if (untouchable.length > 0) await apply(id, { is: "spared", devices: untouchable });
     }
   };
@@ -236,7 +246,8 @@ export function createPipeline(initial: PipelineSettings, store: Store, ports: P
     mitigationsOf: (upstream, cuid) => store.all().filter((each) => each.request.upstream === upstream && each.request.cuid === cuid
       && (each.endedAt === undefined || clock.now() - each.endedAt < shownAfterEnd)),
     withdraw(upstream, cuid, mid) {
-      const asked = store.all().find((each) => isRequested(each) && each.request.upstream === upstream && each.request.cuid === cuid && each.request.mid === mid);
+      const its = store.all().filter(({ request: each }) => each.upstream === upstream && each.cuid === cuid && each.mid === mid);
+      const asked = its.find(isRequested) ?? its.findLast((each) => isRefused(each, clock.now()));
       if (asked) apply(asked.id, { is: "withdrawn" }).catch((error: unknown) => { log("error", `internal: ${errorText(error)}`); });
     },
     decideByOwner: apply,
@@ -247,6 +258,7 @@ export function createPipeline(initial: PipelineSettings, store: Store, ports: P
         if (mitigation.requestedAt <= before) store.put(shiftMitigation(mitigation, by));
         scheduleDeadline(mitigation.id);
       }
+      store.keepNos(shiftNos(store.nos(), by, before));
       events.remember();
     },
     async resume() {

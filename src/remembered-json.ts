@@ -1,6 +1,10 @@
-import { formatIpPrefix, parseIpPrefix, type IpPrefix } from "./model/ip-prefix.ts";
 import type { Mitigation } from "./model/mitigation.ts";
+import type { OwnersNo } from "./model/owners-no.ts";
 import type { HistoryEntry } from "./operator/describe-history.ts";
+import { isOwnersNo as isSoundNo } from "./owners-word-json.ts";
+import { nosTo, withNos } from "./policy/owners-nos.ts";
+import { isOwnersNo } from "./policy/refused-by-owner.ts";
+import { isCount, isListOf, isOneOf, isPrefix, isRange, isRecord, isText, isTextOrNull, readJson, writeJson } from "./saved-json.ts";
 import type { Remembered, RememberedDevice } from "./store.ts";
 
 /** Raised when an older daemon could not read what a newer one writes. */
@@ -8,7 +12,7 @@ const format = 1;
 
 /** What the daemon remembers, as the text of its state file. */
 export function writeRemembered(remembered: Remembered): string {
-  return `${JSON.stringify({ format, ...remembered }, (_key, value: unknown) => isPrefix(value) ? { prefix: formatIpPrefix(value) } : value)}\n`;
+  return writeJson(format, remembered);
 }
 
 export interface Recalled {
@@ -19,24 +23,15 @@ export interface Recalled {
 
 /** Reads the text of a state file; in words why not where nothing of it can be used, or where it is of another format. */
 export function readRemembered(text: string): Recalled | { readonly problem: string } {
-  let value: unknown;
-  try {
-    value = JSON.parse(text, (_key, each: unknown) => {
-      const written = isRecord(each) && Object.keys(each).length === 1 && typeof each["prefix"] === "string" ? parseIpPrefix(each["prefix"]) : undefined;
-      return written ?? each;
-    });
-  } catch {
-    return { problem: "is damaged (not complete JSON)" };
-  }
-  if (!isRecord(value) || typeof value["format"] !== "number") return { problem: "is damaged (it names no format)" };
-  if (value["format"] > format) return { problem: `was written by a newer version (format ${value["format"]}, this one reads ${format})` };
-  if (value["format"] < format) return { problem: `was written by a version that is too old (format ${value["format"]}, this one reads ${format})` };
-  const { nextId } = value;
+  const read = readJson(text, format);
+  if ("problem" in read) return read;
+  const { values } = read;
+  const { nextId } = values;
   // Without it an id could come back.
   if (typeof nextId !== "number" || !Number.isSafeInteger(nextId) || nextId < 1) return { problem: "is damaged (no valid nextId)" };
   const lost: string[] = [];
   const soundOf = <T>(name: string, isSound: (item: unknown) => item is T): readonly T[] | undefined => {
-    const list = value[name];
+    const list = values[name];
     if (!Array.isArray(list)) return undefined;
     const sound = list.filter(isSound);
     if (sound.length < list.length) lost.push(`${list.length - sound.length} of its ${name}`);
@@ -44,9 +39,12 @@ export function readRemembered(text: string): Recalled | { readonly problem: str
   };
   const [mitigations, devices, history] = [soundOf("mitigations", isMitigation), soundOf("devices", isDevice), soundOf("history", isHistoryEntry)];
   if (!mitigations || !devices || !history) return { problem: "is damaged (a list is missing)" };
+  // In old files the owner's no is part of the mitigation that it was said to.
+  const nos = "nos" in values ? soundOf("nos", isSoundNo) ?? [] : mitigations.filter((each) => isOwnersNo(each) && each.isTakenBack !== true)
+    .reduce<readonly OwnersNo[]>((known, each) => withNos(known, nosTo(each, each.endedAt ?? each.requestedAt), each.requestedAt), []);
   return {
     remembered: {
-      nextId: Math.max(nextId, ...mitigations.map(({ id }) => id + 1)), mitigations, devices,
+      nextId: Math.max(nextId, ...mitigations.map(({ id }) => id + 1)), mitigations, devices, nos,
       // Entries of old files do not name the person.
       history: history.map((entry) => ({ ...entry, who: (entry as Partial<HistoryEntry>).who ?? null, via: (entry as Partial<HistoryEntry>).via ?? null })),
     },
@@ -78,42 +76,10 @@ function isFoundDevice(value: unknown): boolean {
 
 function isDevice(value: unknown): value is RememberedDevice {
   return isRecord(value) && isText(value["mac"]) && isTextOrNull(value["name"]) && isListOf(value["addresses"], isText)
-    && isCount(value["requests"]) && isCount(value["lastRequestAt"]) && (value["policy"] === null || isOneOf(value["policy"], ["ask", "auto", "never"]));
+    && isCount(value["requests"]) && (value["lastRequestAt"] === null || isCount(value["lastRequestAt"])) && (value["policy"] === null || isOneOf(value["policy"], ["ask", "auto", "never"]));
 }
 
 function isHistoryEntry(value: unknown): value is HistoryEntry {
   return isRecord(value) && isCount(value["at"]) && isText(value["event"]) && isText(value["by"]) && isText(value["reason"])
     && isListOf(value["devices"], isRecord) && isListOf(value["target"], isText) && (value["dropped"] === null || isRecord(value["dropped"]));
-}
-
-function isListOf(value: unknown, isItem: (item: unknown) => boolean): boolean {
-  return Array.isArray(value) && value.every((item) => isItem(item));
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function isText(value: unknown): value is string {
-  return typeof value === "string";
-}
-
-function isTextOrNull(value: unknown): boolean {
-  return value === null || typeof value === "string";
-}
-
-function isCount(value: unknown): value is number {
-  return typeof value === "number" && Number.isFinite(value) && value >= 0;
-}
-
-function isOneOf(value: unknown, words: readonly string[]): boolean {
-  return typeof value === "string" && words.includes(value);
-}
-
-function isRange(value: unknown): boolean {
-  return isRecord(value) && isCount(value["lower"]) && isCount(value["upper"]);
-}
-
-function isPrefix(value: unknown): value is IpPrefix {
-  return isRecord(value) && typeof value["bits"] === "bigint";
 }

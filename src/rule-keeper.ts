@@ -4,6 +4,7 @@ import type { FilterCount, QuarantinedDevice } from "./model/enforcement.ts";
 import type { Mitigation, MitigationId } from "./model/mitigation.ts";
 import type { Policy } from "./model/policy.ts";
 import type { Clock, Milliseconds } from "./model/time.ts";
+import { saidOfTarget } from "./policy/owners-nos.ts";
 import type { Log, PacketFilter } from "./ports.ts";
 import type { Schedule } from "./schedule.ts";
 import { shareRuns } from "./share-runs.ts";
@@ -55,7 +56,7 @@ export function createRuleKeeper({ clock, log, filter, schedule, store, policy }
   interface Needed { readonly rules: ReturnType<typeof rulesFor>; readonly reported: ReturnType<typeof reportedFor>; readonly any: boolean }
   const needed = (): Needed => {
     const rules = rulesFor(store.all(), policy(), clock.now());
-    const reported = reportedFor(store.all(), policy(), clock.now());
+    const reported = reportedFor(store.all(), policy(), clock.now(), (target) => saidOfTarget(store.nos(), target, clock.now()).any);
     return { rules, reported, any: rules.length > 0 || reported.flows.length > 0 };
   };
 

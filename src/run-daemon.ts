@@ -87,7 +87,7 @@ export async function runDaemon(version: string, dtls: DtlsModule, first: Loaded
   const filter = openPacketFilter(openNftables(interactiveNft()), {
     bridgePorts: () => tables.ports(), wanDevices: async () => (await network.devices()).wan,
   });
-  const memory = openMemory(openStateFile(first.config.stateDir), { clock, log, filter });
+  const memory = openMemory({ state: openStateFile(first.config.stateDir, "state.json"), owner: openStateFile(first.config.stateDir, "owner.json") }, { clock, log, filter });
   const { store } = memory;
 
   const desk = createNewsDesk(store.all());

@@ -1,8 +1,11 @@
 import type { MacAddress } from "./model/device.ts";
 import type { Mitigation, MitigationId } from "./model/mitigation.ts";
+import type { OwnersNo } from "./model/owners-no.ts";
 import type { DevicePolicy, Policy } from "./model/policy.ts";
 import type { Instant } from "./model/time.ts";
 import type { HistoryEntry } from "./operator/describe-history.ts";
+import { holds } from "./policy/owners-nos.ts";
+import { isOwnersNo } from "./policy/refused-by-owner.ts";
 
 /** A device that a request once named. */
 export interface RememberedDevice {
@@ -11,7 +14,8 @@ export interface RememberedDevice {
   readonly addresses: readonly string[];
   readonly port: string | null;
   readonly requests: number;
-  readonly lastRequestAt: Instant;
+  /** Null where all that is known of it is the admin's policy. */
+  readonly lastRequestAt: Instant | null;
   /** What the admin said by a command; null = nothing. */
   readonly policy: DevicePolicy["policy"];
 }
@@ -22,14 +26,19 @@ export interface Remembered {
   readonly mitigations: readonly Mitigation[];
   readonly devices: readonly RememberedDevice[];
   readonly history: readonly HistoryEntry[];
+  readonly nos: readonly OwnersNo[];
 }
 
-export const nothingRemembered: Remembered = { nextId: 1, mitigations: [], devices: [], history: [] };
+export const nothingRemembered: Remembered = { nextId: 1, mitigations: [], devices: [], history: [], nos: [] };
 
-/** Ended mitigations, history entries and devices that are kept; the oldest go first. */
+/** Ended mitigations, history entries and devices that are kept; the oldest go first. Those that the owner ended have a room of their own. */
 const mostEnded = 64;
 const mostHistory = 200;
 const mostDevices = 128;
+/** Devices that the admin may say something about by a command. */
+export const mostPolicies = 1024;
+/** What is kept of a device's addresses, and of a target in the history. */
+const mostAddresses = 8;
 
 /** The daemon's memory while it runs. */
 export interface Store {
@@ -47,6 +56,9 @@ export interface Store {
   rememberDevice(device: RememberedDevice): void;
   history(): readonly HistoryEntry[];
   record(entry: HistoryEntry): void;
+  /** What the owner has said no to. */
+  nos(): readonly OwnersNo[];
+  keepNos(nos: readonly OwnersNo[]): void;
   snapshot(): Remembered;
 }
 
@@ -64,6 +76,7 @@ export function createStore(from: Remembered, promise: (when: "now" | "soon") =>
   const mitigations = new Map(from.mitigations.map((each) => [each.id, each]));
   const devices = new Map(from.devices.map((each) => [each.mac, each]));
   const history = [...from.history];
+  let { nos } = from;
   return {
     all: () => [...mitigations.values()],
     get: (id) => mitigations.get(id),
@@ -71,7 +84,9 @@ export function createStore(from: Remembered, promise: (when: "now" | "soon") =>
       if (mitigation.state === "ended") mitigations.delete(mitigation.id); // so that those that have ended stand in the order of their ends
       mitigations.set(mitigation.id, mitigation);
       const ended = [...mitigations.values()].filter((each) => each.state === "ended");
-      for (const { id } of ended.slice(0, Math.max(0, ended.length - mostEnded))) mitigations.delete(id);
+      for (const room of [ended.filter(isOwnersNo), ended.filter((each) => !isOwnersNo(each))]) {
+        for (const { id } of room.slice(0, Math.max(0, room.length - mostEnded))) mitigations.delete(id);
+      }
     },
     newId() {
       const id = nextId++;
@@ -88,7 +103,7 @@ export function createStore(from: Remembered, promise: (when: "now" | "soon") =>
     devices: () => [...devices.values()],
     rememberDevice(device) {
       devices.delete(device.mac); // the order is that of the last request
-      devices.set(device.mac, device);
+      devices.set(device.mac, { ...device, addresses: device.addresses.slice(0, mostAddresses) });
       for (const mac of devices.keys()) {
         if (devices.size <= mostDevices) break;
         if (devices.get(mac)?.policy === null) devices.delete(mac);
@@ -100,22 +115,32 @@ export function createStore(from: Remembered, promise: (when: "now" | "soon") =>
       const isEnding = entry.event === "denied" || entry.event === "released";
       const end = isEnding ? history.findLastIndex((each) => each.event === "ended" && each.mitigation === entry.mitigation) : -1;
       if (end >= 0) history.splice(end, 1);
-      history.push(entry);
+      const { target } = entry;
+      history.push(target.length <= mostAddresses ? entry : { ...entry, target: [...target.slice(0, mostAddresses - 1), `and ${target.length - mostAddresses + 1} more`] });
       history.splice(0, Math.max(0, history.length - mostHistory));
     },
-    snapshot: () => ({ nextId: Math.max(nextId, promised), mitigations: [...mitigations.values()], devices: [...devices.values()], history: [...history] }),
+    nos: () => nos,
+    keepNos(now) { nos = now; },
+    snapshot: () => ({ nextId: Math.max(nextId, promised), mitigations: [...mitigations.values()], devices: [...devices.values()], history: [...history], nos }),
   };
 }
 
-/** The configured policy with what the admin has said of devices since, which wins. */
-export function effectivePolicy(policy: Policy, devices: readonly RememberedDevice[]): Policy {
-  const said = devices.filter((device) => device.policy !== null);
-  const configured = (mac: MacAddress): DevicePolicy | undefined => policy.devices.find((each) => each.mac === mac);
+/**
+ * The configured policy with what the admin has said of devices since, which wins. While the owner wants a device left alone at some
+ * target, a quarantine would keep it from there too: unasked, it is a block of the target alone.
+ */
+export function effectivePolicy(policy: Policy, { devices, nos }: Pick<Store, "devices" | "nos">, now: Instant): Policy {
+  const said = new Map(devices().map(({ mac, policy: word }) => [mac, word]));
+  const macs = new Set([...policy.devices.map(({ mac }) => mac), ...said.keys()]);
+  const leftAlone = new Set(nos().filter((no) => holds(no, now)).flatMap(({ mac }) => mac ?? []));
   return {
     ...policy,
-    devices: [
-      ...said.map((device) => ({ mac: device.mac, policy: device.policy, action: configured(device.mac)?.action ?? null })),
-      ...policy.devices.filter((each) => !said.some((device) => device.mac === each.mac)),
-    ],
+    devices: [...new Set([...macs, ...leftAlone])].flatMap((mac): DevicePolicy[] => {
+      const configured = policy.devices.find((each) => each.mac === mac);
+      const action = configured?.action ?? null;
+      const gentle = leftAlone.has(mac) && (action ?? policy.action) === "quarantine" ? "block" : action;
+      const word = said.get(mac) ?? configured?.policy ?? null;
+      return word === null && gentle === null ? [] : [{ mac, policy: word, action: gentle }];
+    }),
   };
 }

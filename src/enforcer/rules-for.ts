@@ -1,7 +1,7 @@
 import type { MacAddress } from "../model/device.ts";
 import { isSingleAddress } from "../model/ip-prefix.ts";
 import { portProtocols } from "../model/ip-protocol.ts";
-import type { AttackFlows } from "../model/mitigation-request.ts";
+import type { AttackFlows, AttackTarget } from "../model/mitigation-request.ts";
 import { mergeRanges } from "../model/number-range.ts";
 import type { EnforcementRule, ReportedFlows, ReportedTraffic } from "../model/enforcement.ts";
 import type { Mitigation } from "../model/mitigation.ts";
@@ -31,13 +31,17 @@ export function rulesFor(mitigations: readonly Mitigation[], policy: Pick<Policy
 
 /**
  * What the packet filter has to look for where traffic leaves the home. A mitigation that may act has what was reported dropped
- * there, whether or not its device is known; one that may not, and has no device yet, has the senders recorded.
+ * there, whether or not its device is known; one that may not, and has no device yet, has the senders recorded. `leavesSomeAlone`: whether
+ * the owner wants some device left alone when it sends to the target. Nothing is dropped there of senders that are not known.
  */
-export function reportedFor(mitigations: readonly Mitigation[], policy: Pick<Policy, "limitRate" | "neverBlock" | "devices">, now: Instant): ReportedTraffic {
+export function reportedFor(
+  mitigations: readonly Mitigation[], policy: Pick<Policy, "limitRate" | "neverBlock" | "devices">, now: Instant, leavesSomeAlone: (target: AttackTarget) => boolean = () => false,
+): ReportedTraffic {
   const flows = mitigations.flatMap((mitigation): ReportedFlows[] => {
     const { target, source } = mitigation.request;
-    const action = reportedAction(mitigation);
-    const senders = isSpecific(mitigation.request) ? null : sendersOf(mitigation);
+    const isCareful = leavesSomeAlone(target);
+    const action = isCareful && mitigation.devices.length === 0 && mitigation.state !== "ended" ? "watch" : reportedAction(mitigation);
+    const senders = isSpecific(mitigation.request) && !isCareful ? null : sendersOf(mitigation);
     return action === undefined || senders?.length === 0 ? [] : [{
       mitigation: mitigation.id, target, source, action, packetsPerSecond: policy.limitRate,
       // Once devices are known, whoever had to be asked has been.

@@ -6,7 +6,7 @@ import { conflictCause } from "../model/refusal.ts";
 import { expiresAt, type Instant, type Seconds } from "../model/time.ts";
 import type { Decision } from "./decide.ts";
 import { dropsStandStill, escalatedAction, onceMoreAfter, proveEffect, watchTraffic } from "./proof-of-effect.ts";
-import { canTakeBack } from "./refused-by-owner.ts";
+import { canBlockAfterAll, canTakeBack, isAskedFor, isRefused } from "./refused-by-owner.ts";
 
 /** What can happen to a mitigation. */
 export type MitigationEvent =
@@ -28,6 +28,8 @@ export type Effect =
   | "cut-flows" // end the flows under way between device and target
   | "notify-upstream"
   | "tell-owner"
+  | "keep-no" // the owner's no to its devices and target holds from now on
+  | "lift-no" // ... and no longer
   | "remember"; // write to saved state and history
 
 export interface Step {
@@ -49,12 +51,12 @@ export function newMitigation(id: MitigationId, request: MitigationRequest, gran
 
 /** One step: what becomes of the mitigation, and what is to be done. An event that does not apply changes nothing. */
 export function step(mitigation: Mitigation, event: MitigationEvent, policy: Policy, now: Instant): Step {
-  if (mitigation.state === "ended") return event.is === "released" ? takenBack(mitigation, now) : unchanged(mitigation);
+  if (mitigation.state === "ended") return afterEnd(mitigation, event, now);
   switch (event.is) {
     case "found": return found(mitigation, event.devices, event.decision, event.deadline ?? null, policy, now);
-    case "approved": return mitigation.state === "pending" ? approved(mitigation, event.action, event.seconds, now) : unchanged(mitigation);
-    case "denied": return mitigation.state === "pending" ? refusedByOwner({ ...mitigation, decidedBy: "admin" }, "denied", now) : unchanged(mitigation);
-    case "released": return mitigation.state === "pending" ? unchanged(mitigation) : refusedByOwner({ ...mitigation, decidedBy: "admin" }, "released", now);
+    case "approved": return mitigation.state === "pending" ? byOwner("lift-no", approved(mitigation, event.action, event.seconds, now)) : unchanged(mitigation);
+    case "denied": return mitigation.state === "pending" ? byOwner("keep-no", refusedByOwner({ ...mitigation, decidedBy: "admin" }, "denied", now)) : unchanged(mitigation);
+    case "released": return mitigation.state === "pending" ? unchanged(mitigation) : byOwner("keep-no", refusedByOwner({ ...mitigation, decidedBy: "admin" }, "released", now));
     case "followed": return followed(mitigation, event.devices);
     case "spared": return spared(mitigation, event.devices, now);
     case "withdrawn": return withdrawn(mitigation, now);
@@ -113,9 +115,30 @@ function approved(mitigation: Mitigation, action: Action | null, seconds: Second
   };
 }
 
+/** The owner's word comes before all that follows from it. */
+function byOwner(word: Effect, { mitigation, effects }: Step): Step {
+  return { mitigation, effects: [word, ...effects] };
+}
+
+/** What was denied, or not answered in time, can still be taken back or allowed, while the upstream asks for it. */
+function afterEnd(mitigation: Mitigation, event: MitigationEvent, now: Instant): Step {
+  switch (event.is) {
+    case "released": return takenBack(mitigation, now);
+    case "approved": {
+      if (!canBlockAfterAll(mitigation, now)) return unchanged(mitigation);
+      const { endedAt, isTakenBack, leak, ...rest } = mitigation;
+      const again: Mitigation = { ...rest, outcome: null, status: status.inProgress, startedAt: null, dropped: { packets: 0, bytes: 0 }, lastDropAt: null, conflict: null };
+      return byOwner("lift-no", approved(again, event.action, event.seconds, now));
+    }
+    // Not asked for any more; what the owner said holds on.
+    case "withdrawn": return isRefused(mitigation, now) && isAskedFor(mitigation, now) ? { mitigation: { ...mitigation, expiresAt: now }, effects: ["remember"] } : unchanged(mitigation);
+    default: return unchanged(mitigation);
+  }
+}
+
 /** For the upstream it has ended, and stays so: but it may ask again. */
 function takenBack(mitigation: Mitigation, now: Instant): Step {
-  return canTakeBack(mitigation, now) ? { mitigation: { ...mitigation, isTakenBack: true }, effects: ["remember"] } : unchanged(mitigation);
+  return canTakeBack(mitigation, now) ? { mitigation: { ...mitigation, isTakenBack: true }, effects: ["lift-no", "remember"] } : unchanged(mitigation);
 }
 
 /** RFC 9066 §5.3.1: the owner holds the traffic for legitimate, and the upstream hears so. */

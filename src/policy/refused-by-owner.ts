@@ -1,13 +1,43 @@
 import type { Mitigation } from "../model/mitigation.ts";
-import type { Instant } from "../model/time.ts";
+import type { Instant, Milliseconds } from "../model/time.ts";
 
-/** The owner said no, or nothing in time, and the request that they said it to would still be running; nor have they taken it back. */
+/** A no holds for so long at least: a request of one second must not make it vanish. */
+export const shortestNo: Milliseconds = 3_600_000;
+
+/** A no that was said then holds for as long as the request would have run, and an hour at least; null = until it is taken back. */
+export function noHoldsUntil({ expiresAt }: Pick<Mitigation, "expiresAt">, saidAt: Instant): Instant | null {
+  return expiresAt === null ? null : Math.max(expiresAt, saidAt + shortestNo);
+}
+
+/** The owner said no, or nothing in time, and that still holds; nor have they taken it back. */
 export function isRefused(mitigation: Mitigation, now: Instant): boolean {
-  return mitigation.state === "ended" && (mitigation.outcome === "denied" || mitigation.outcome === "released")
-    && mitigation.isTakenBack !== true && (mitigation.expiresAt === null || mitigation.expiresAt > now);
+  if (mitigation.state !== "ended" || (mitigation.outcome !== "denied" && mitigation.outcome !== "released") || mitigation.isTakenBack === true) return false;
+  const until = mitigation.endedAt === undefined ? mitigation.expiresAt : noHoldsUntil(mitigation, mitigation.endedAt);
+  return until === null || until > now;
 }
 
 /** Whether the owner can still take back that they denied it, or that they came too late. */
 export function canTakeBack(mitigation: Mitigation, now: Instant): boolean {
   return mitigation.outcome === "denied" && isRefused(mitigation, now);
+}
+
+/** Whether it ended by the owner's own word, not because nobody answered or their time for it was over. */
+export function isOwnersNo(mitigation: Mitigation): boolean {
+  return mitigation.state === "ended" && mitigation.decidedBy === "admin" && (mitigation.outcome === "denied" || mitigation.outcome === "released")
+    && (mitigation.allowedUntil === null || mitigation.endedAt === undefined || mitigation.endedAt < mitigation.allowedUntil);
+}
+
+/**
+ * Whether approving it blocks at once, though it has ended: its upstream still asks for it. A denial has to be taken back before: of two
+ * people who answer at the same time, a no is not overruled by chance.
+ */
+export function canBlockAfterAll(mitigation: Mitigation, now: Instant): boolean {
+  const { outcome, decidedBy, isTakenBack, devices } = mitigation;
+  const isOpen = outcome === "denied" ? decidedBy !== "admin" || isTakenBack === true : isOwnersNo(mitigation);
+  return isOpen && mitigation.state === "ended" && devices.length > 0 && isAskedFor(mitigation, now);
+}
+
+/** It has been turned down, and its upstream has not withdrawn it. */
+export function isAskedFor({ expiresAt }: Mitigation, now: Instant): boolean {
+  return expiresAt === null || expiresAt > now;
 }

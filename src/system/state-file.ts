@@ -1,7 +1,7 @@
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-/** A file that is replaced whole or not at all. */
+/** A file that is replaced whole or not at all. One that could neither be read nor set aside is never written over. */
 export interface StateFile {
   readonly path: string;
   /** Undefined if there is none yet; throws if it cannot be read. */
@@ -12,24 +12,30 @@ export interface StateFile {
   setAside(): string;
 }
 
-/** A larger file is none of ours; reading it would take the router's memory. */
-const largest = 16 * 1024 * 1024; // bytes
+/** A larger file is none of ours; reading it would take the router's memory. Nothing larger is written. */
+const largest = 4 * 1024 * 1024; // bytes
 const mostKeptAside = 5;
 
-export function openStateFile(folder: string): StateFile {
-  const path = join(folder, "state.json");
+export function openStateFile(folder: string, name: string): StateFile {
+  const path = join(folder, name);
+  let isInTheWay = false;
   return {
     path,
     read() {
       try {
-        if (statSync(path).size > largest) throw new Error(`it is larger than ${largest} bytes`);
+        const found = statSync(path);
+        if (!found.isFile()) throw new Error("it is no file");
+        if (found.size > largest) throw new Error(`it is larger than ${largest} bytes`);
         return readFileSync(path, "utf8");
       } catch (error) {
         if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+        isInTheWay = true;
         throw error;
       }
     },
     write(text) {
+      if (isInTheWay) throw new Error("what stands there could not be read, nor set aside");
+      if (Buffer.byteLength(text) > largest) throw new Error(`it would be larger than ${largest} bytes`);
       mkdirSync(folder, { recursive: true, mode: 0o700 });
       const draft = `${path}.new`;
       try {
@@ -47,7 +53,9 @@ export function openStateFile(folder: string): StateFile {
     setAside() {
       const names = Array.from({ length: mostKeptAside }, (_, at) => `${path}.kept-${at + 1}`);
       const aside = names.find((name) => !existsSync(name)) ?? `${path}.kept-${mostKeptAside}`;
+      isInTheWay = true;
       renameSync(path, aside);
+      isInTheWay = false;
       return aside;
     },
   };

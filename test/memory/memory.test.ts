@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, s
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, suite, test } from "node:test";
-import { openMemory, type Memory } from "../../src/memory.ts";
+import { openMemory, type Memory, type MemoryFiles } from "../../src/memory.ts";
 import type { Clock } from "../../src/model/time.ts";
 import { readRemembered, writeRemembered } from "../../src/remembered-json.ts";
 import { openStateFile } from "../../src/system/state-file.ts";
@@ -21,12 +21,13 @@ const clock: Clock = {
     return () => { timers = timers.filter((each) => each !== timer); };
   },
 };
+const filesIn = (where: string): MemoryFiles => ({ state: openStateFile(where, "state.json"), owner: openStateFile(where, "owner.json") });
 const file = (): string => join(folder, "state.json");
 const saved = (): { nextId: number; mitigations: { id: number }[] } => JSON.parse(readFileSync(file(), "utf8")) as never;
 
 async function open(counted: readonly number[] = []): Promise<Memory> {
   const filter = { readCounters: () => Promise.resolve(new Map(counted.map((id) => [id, { packets: 1, bytes: 1 }]))) };
-  const memory = openMemory(openStateFile(folder), { clock, filter, log: (level, message) => logged.push(`${level}: ${message}`) });
+  const memory = openMemory(filesIn(folder), { clock, filter, log: (level, message) => logged.push(`${level}: ${message}`) });
   await memory.learnIds();
   return memory;
 }
@@ -135,7 +136,7 @@ suite("memory", () => {
   ];
   for (const [what, content, warning] of damages) {
     test(`a file that is ${what} is kept aside, said, and the daemon starts`, async () => {
-      const good = writeRemembered({ nextId: 18, mitigations: [sampleMitigation], devices: [], history: [] });
+      const good = writeRemembered({ nextId: 18, mitigations: [sampleMitigation], devices: [], history: [], nos: [] });
       const bad = typeof content === "string" ? content : content(good);
       assert.notEqual(bad, good);
       writeFileSync(file(), bad);
@@ -160,7 +161,7 @@ suite("memory", () => {
   });
 
   test("a history of before the person was recorded is read", () => {
-    const good = writeRemembered({ nextId: 1, mitigations: [], devices: [], history: [] });
+    const good = writeRemembered({ nextId: 1, mitigations: [], devices: [], history: [], nos: [] });
     const entry = { at: 1, event: "policy", by: "admin", mitigation: null, upstream: null, outcome: null, action: null, devices: [], target: [], dropped: null, reason: "x" };
     const read = readRemembered(good.replace('"history":[]', `"history":[${JSON.stringify(entry)}]`));
     assert.ok(!("problem" in read));
@@ -189,7 +190,7 @@ suite("memory", () => {
 
   test("a folder that cannot be made is said", () => {
     writeFileSync(join(folder, "file"), "");
-    const memory = openMemory(openStateFile(join(folder, "file/state")), { clock, filter: { readCounters: () => Promise.resolve(new Map()) }, log: (level, message) => logged.push(`${level}: ${message}`) });
+    const memory = openMemory(filesIn(join(folder, "file/state")), { clock, filter: { readCounters: () => Promise.resolve(new Map()) }, log: (level, message) => logged.push(`${level}: ${message}`) });
     memory.store.newId();
     assert.match(logged.join("\n"), /ENOTDIR/);
   });

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import type { Mitigation } from "../../src/model/mitigation.ts";
+import { nosTo } from "../../src/policy/owners-nos.ts";
 import { readRemembered, writeRemembered } from "../../src/remembered-json.ts";
 import { createStore, nothingRemembered, type Remembered } from "../../src/store.ts";
 import { start } from "../fake-clock.ts";
@@ -22,6 +24,7 @@ const mitigation = fc.record({
     request: { ...request, target: { ...request.target, fqdns } },
   };
 });
+const denied: Mitigation = { ...pending, state: "ended", outcome: "denied", decidedBy: "admin" };
 const remembered: fc.Arbitrary<Remembered> = fc.record({
   nextId: fc.integer({ min: 1_000_001, max: 2_000_000 }),
   mitigations: fc.uniqueArray(mitigation, { maxLength: 4, selector: ({ id }) => id }),
@@ -34,6 +37,7 @@ const remembered: fc.Arbitrary<Remembered> = fc.record({
     mitigation: maybe(fc.nat(99)), upstream: maybe(text), outcome: fc.constantFrom("denied", null), action: fc.constantFrom("block", null), target: fc.array(text, { maxLength: 2 }), reason: text,
     devices: fc.array(fc.record({ mac: maybe(text), name: maybe(text) }, some), { maxLength: 2 }), dropped: fc.constantFrom(null, { packets: 1, bytes: 2 }),
   }, some), { maxLength: 3 }),
+  nos: fc.array(fc.constantFrom(...nosTo(denied, start), ...nosTo({ ...denied, devices: [], expiresAt: null }, start)), { maxLength: 3 }),
 }, some);
 
 test("what is written is read back, whatever it says", () => {
@@ -50,7 +54,7 @@ test("it is one line of JSON, and a store begins from it", () => {
   assert.deepEqual([store.get(17), store.newId()], [dropping, 18]);
 });
 
-const written = writeRemembered({ nextId: 18, mitigations: [dropping, pending], devices: [], history: [] });
+const written = writeRemembered({ nextId: 18, mitigations: [dropping, pending], devices: [], history: [], nos: [] });
 
 test("a file that was cut anywhere is said to be damaged", () => {
   for (let length = 0; length < written.length - 1; length++) assert.ok("problem" in readRemembered(written.slice(0, length)), String(length));

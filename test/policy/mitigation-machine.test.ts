@@ -4,6 +4,7 @@ import fc from "fast-check";
 import type { Mitigation } from "../../src/model/mitigation.ts";
 import type { Policy } from "../../src/model/policy.ts";
 import { newMitigation, nextDeadline, step, type Effect, type MitigationEvent } from "../../src/policy/mitigation-machine.ts";
+import { canBlockAfterAll } from "../../src/policy/refused-by-owner.ts";
 import { start } from "../fake-clock.ts";
 import {
   active, askPolicy, autoPolicy, camera, dropping, ended, enforced, laptop, observing, pending, requested, stopped, terminating, unattributed, watching,
@@ -30,7 +31,7 @@ const events = {
 const moments: Partial<Record<keyof typeof events, number>> = { minute: 66, twoMinutes: 120, quarter: 900, half: 1800, hour: 3600 };
 
 /** What is to be done, a letter each, in this order. */
-const letters: Readonly<Record<Effect, string>> = { enforce: "E", "cut-flows": "C", "notify-upstream": "N", "tell-owner": "T", remember: "R" };
+const letters: Readonly<Record<Effect, string>> = { enforce: "E", "cut-flows": "C", "notify-upstream": "N", "tell-owner": "T", remember: "R", "keep-no": "K", "lift-no": "L" };
 
 /**
  * Every situation with every event, policy 'ask' with on_timeout 'deny': state, status, outcome, effects. What is not listed
@@ -40,40 +41,40 @@ const endings = { overridden: "ended 7 overridden ENTR" } as const;
 const table: Readonly<Record<Situation, Partial<Record<keyof typeof events, string>>>> = {
   watching: {
     ...endings, nobody: "pending 1 - ER", reject: "ended 7 rejected ENTR", observe: "active 1 - ETR", act: "active 1 - ECTR", ask: "pending 1 - ETR",
-    approved: "active 1 - ECNTR", denied: "ended 7 denied ENTR", withdrawn: "ended 6 withdrawn ENTR", refreshed: "pending 1 - R", counted: "pending 1 - ", hour: "ended 6 unattributed ENTR",
+    approved: "active 1 - LECNTR", denied: "ended 7 denied KENTR", withdrawn: "ended 6 withdrawn ENTR", refreshed: "pending 1 - R", counted: "pending 1 - ", hour: "ended 6 unattributed ENTR",
   },
   pending: {
     ...endings, nobody: "pending 1 - ER", reject: "ended 7 rejected ENTR", observe: "active 1 - ETR", act: "active 1 - ECTR", ask: "pending 1 - ETR",
-    approved: "active 1 - ECNTR", denied: "ended 7 denied ENTR", withdrawn: "ended 6 withdrawn ENTR", refreshed: "pending 1 - R", counted: "pending 1 - ",
+    approved: "active 1 - LECNTR", denied: "ended 7 denied KENTR", withdrawn: "ended 6 withdrawn ENTR", refreshed: "pending 1 - R", counted: "pending 1 - ",
     quarter: "ended 7 denied ENTR", half: "ended 7 denied ENTR", hour: "ended 6 expired ENTR",
   },
   unattributed: {
     ...endings, nobody: "active 1 - ER", reject: "ended 7 rejected ENTR", observe: "active 1 - ETR", act: "active 1 - ECTR", ask: "pending 1 - ETR",
-    released: "ended 7 released ENTR", withdrawn: "ended 6 withdrawn ENTR", refreshed: "active 1 - ER", counted: "active 2 - NT", hour: "ended 6 unattributed ENTR",
+    released: "ended 7 released KENTR", withdrawn: "ended 6 withdrawn ENTR", refreshed: "active 1 - ER", counted: "active 2 - NT", hour: "ended 6 unattributed ENTR",
   },
   observing: {
-    ...endings, released: "ended 7 released ENTR", withdrawn: "ended 6 withdrawn ENTR", refreshed: "active 1 - R", counted: "active 1 - ", hour: "ended 6 expired ENTR",
+    ...endings, released: "ended 7 released KENTR", withdrawn: "ended 6 withdrawn ENTR", refreshed: "active 1 - R", counted: "active 1 - ", hour: "ended 6 expired ENTR",
   },
   active: {
-    ...endings, released: "ended 7 released ENTR", withdrawn: "ended 6 withdrawn ENTR", refreshed: "active 1 - ER", enforced: "active 1 - ", counted: "active 2 - NT", hour: "ended 6 expired ENTR",
+    ...endings, released: "ended 7 released KENTR", withdrawn: "ended 6 withdrawn ENTR", refreshed: "active 1 - ER", enforced: "active 1 - ", counted: "active 2 - NT", hour: "ended 6 expired ENTR",
   },
   enforced: {
-    ...endings, released: "ended 7 released ENTR", withdrawn: "terminating 5 - ENR", refreshed: "active 1 - ER", counted: "active 2 - NT",
+    ...endings, released: "ended 7 released KENTR", withdrawn: "terminating 5 - ENR", refreshed: "active 1 - ER", counted: "active 2 - NT",
     minute: "active 3 - N", twoMinutes: "active 3 - N", quarter: "active 3 - N", half: "active 3 - N", hour: "ended 6 expired ENTR",
   },
   dropping: {
-    ...endings, released: "ended 7 released ENTR", withdrawn: "terminating 5 - ENR", refreshed: "active 2 - ER", counted: "active 2 - ",
+    ...endings, released: "ended 7 released KENTR", withdrawn: "terminating 5 - ENR", refreshed: "active 2 - ER", counted: "active 2 - ",
     minute: "active 3 - N", twoMinutes: "active 3 - N", quarter: "active 3 - N", half: "active 3 - N", hour: "ended 6 expired ENTR",
   },
   stopped: {
-    ...endings, released: "ended 7 released ENTR", withdrawn: "terminating 5 - ENR", refreshed: "active 3 - ER", counted: "active 2 - NT", hour: "ended 6 expired ENTR",
+    ...endings, released: "ended 7 released KENTR", withdrawn: "terminating 5 - ENR", refreshed: "active 3 - ER", counted: "active 2 - NT", hour: "ended 6 expired ENTR",
   },
   byAdmin: {
-    ...endings, released: "ended 7 released ENTR", withdrawn: "terminating 5 - ENR", refreshed: "active 2 - ER", counted: "active 2 - ",
+    ...endings, released: "ended 7 released KENTR", withdrawn: "terminating 5 - ENR", refreshed: "active 2 - ER", counted: "active 2 - ",
     minute: "active 3 - N", twoMinutes: "active 3 - N", quarter: "active 3 - N", half: "ended 7 released ENTR", hour: "ended 6 expired ENTR",
   },
   terminating: {
-    ...endings, released: "ended 7 released ENTR", refreshed: "active 2 - ENR", counted: "terminating 5 - ",
+    ...endings, released: "ended 7 released KENTR", refreshed: "active 2 - ENR", counted: "terminating 5 - ",
     twoMinutes: "ended 6 withdrawn ENTR", quarter: "ended 6 withdrawn ENTR", half: "ended 6 withdrawn ENTR", hour: "ended 6 withdrawn ENTR",
   },
   ended: {},
@@ -168,7 +169,7 @@ const anyEvent = fc.constantFrom<MitigationEvent[]>(...Object.values(events));
 const anyPolicy = fc.record({ onTimeout: fc.constantFrom("deny", "block"), whilePending: fc.constantFrom("none", "limit"), consent: fc.constantFrom("ask", "auto") }, { noNullPrototype: true })
   .map((words) => ({ ...askPolicy, ...words }));
 
-test("whatever happens: what is ended stays so; a deadline that is due is never due again; a lifetime that is over ends it", () => {
+test("whatever happens: what is ended stays so, unless the owner allows it after all; a deadline that is due is never due again; a lifetime that is over ends it", () => {
   const history = fc.array(fc.tuple(anyEvent, fc.integer({ min: 0, max: 400_000 })), { maxLength: 30 });
   fc.assert(fc.property(anyPolicy, history, (policy, happenings) => {
     let mitigation = newMitigation(1, requested(), 3600, policy, start);
@@ -176,8 +177,9 @@ test("whatever happens: what is ended stays so; a deadline that is due is never 
     for (const [event, later] of happenings) {
       now += later;
       const next = step(mitigation, event, policy, now).mitigation;
-      // That the owner takes a denial back is noted, and changes nothing else.
-      if (mitigation.state === "ended") assert.deepEqual({ ...next, isTakenBack: null }, { ...mitigation, isTakenBack: null });
+      // Only that the owner takes a denial back is noted, and that the upstream withdraws it. And the owner may allow it after all.
+      if (mitigation.state === "ended" && event.is === "approved" && next !== mitigation) assert.equal(canBlockAfterAll(mitigation, now), true);
+      else if (mitigation.state === "ended") assert.deepEqual({ ...next, isTakenBack: null, expiresAt: null }, { ...mitigation, isTakenBack: null, expiresAt: null });
       mitigation = next;
       for (let due = nextDeadline(mitigation, policy), turns = 0; due !== null && due <= now; due = nextDeadline(mitigation, policy), turns++) {
         mitigation = step(mitigation, { is: "time" }, policy, now).mitigation;
