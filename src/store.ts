@@ -5,6 +5,7 @@ import type { DevicePolicy, Policy } from "./model/policy.ts";
 import type { Instant } from "./model/time.ts";
 import type { HistoryEntry } from "./operator/describe-history.ts";
 import { holds } from "./policy/owners-nos.ts";
+import { costOf } from "./policy/request-cost.ts";
 import { isOwnersNo } from "./policy/refused-by-owner.ts";
 
 /** A device that a request once named. */
@@ -33,6 +34,7 @@ export const nothingRemembered: Remembered = { nextId: 1, mitigations: [], devic
 
 /** Ended mitigations, history entries and devices that are kept; the oldest go first. Those that the owner ended have a room of their own. */
 const mostEnded = 64;
+const mostEndedBytes = 128 * 1024; // of what their upstreams sent, as it is saved
 const mostHistory = 200;
 const mostDevices = 128;
 /** Devices that the admin may say something about by a command. */
@@ -85,7 +87,11 @@ export function createStore(from: Remembered, promise: (when: "now" | "soon") =>
       mitigations.set(mitigation.id, mitigation);
       const ended = [...mitigations.values()].filter((each) => each.state === "ended");
       for (const room of [ended.filter(isOwnersNo), ended.filter((each) => !isOwnersNo(each))]) {
-        for (const { id } of room.slice(0, Math.max(0, room.length - mostEnded))) mitigations.delete(id);
+        let bytes = 0;
+        for (const [at, { id, request }] of room.reverse().entries()) {
+          bytes += sizeOf(request);
+          if (at >= mostEnded || (at > 0 && bytes > mostEndedBytes)) mitigations.delete(id);
+        }
       }
     },
     newId() {
@@ -123,6 +129,12 @@ export function createStore(from: Remembered, promise: (when: "now" | "soon") =>
     keepNos(now) { nos = now; },
     snapshot: () => ({ nextId: Math.max(nextId, promised), mitigations: [...mitigations.values()], devices: [...devices.values()], history: [...history], nos }),
   };
+}
+
+/** About what the lists and names of a request take in the file. */
+function sizeOf(request: Mitigation["request"]): number {
+  const { entries, textBytes } = costOf(request);
+  return entries * 60 + textBytes;
 }
 
 /**

@@ -8,6 +8,7 @@ import { test } from "node:test";
 import { setTimeout as wait } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { readOwnersWord } from "../../src/owners-word-json.ts";
 import { readRemembered } from "../../src/remembered-json.ts";
 import { suiteLimit } from "../patience.ts";
 
@@ -56,8 +57,11 @@ test(`memory survives kill -9 at ${kills} random instants`, { timeout: suiteLimi
       assert.deepEqual(lost, []);
       if (lastDecided === 0) continue;
       assert.equal(read.mitigations.find(({ id }) => id === lastDecided)?.outcome, "denied", `decision on ${lastDecided} was acknowledged and is lost`);
+      const owner = readOwnersWord(readFileSync(join(state, "owner.json"), "utf8"));
+      assert.ok(!("problem" in owner) && owner.lost.length === 0, "problem" in owner ? owner.problem : "");
+      assert.ok(owner.word.nos.some(({ saidAt }) => saidAt === lastDecided), `the owner's no to ${lastDecided} was acknowledged and is lost`);
       assert.ok(read.history.some(({ mitigation }) => mitigation === lastDecided));
-      assert.ok(read.mitigations.filter((each) => each.state === "ended").length <= 64 && read.history.length <= 200, "what is kept is bounded");
+      assert.ok(read.mitigations.filter((each) => each.state === "ended").length <= 128 && read.history.length <= 200, "what is kept is bounded");
     }
   } finally {
     rmSync(folder, { recursive: true, force: true });

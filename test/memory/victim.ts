@@ -24,6 +24,7 @@ for (;;) {
     at: clock.now(), event: "denied", by: "admin", who: "root", via: "cli", mitigation: id, upstream: "isp", outcome: "denied", action: "block",
     devices: [], target: [], dropped: null, reason: "the admin says that it is not an attack",
   });
+  store.keepNos([...store.nos().slice(-4), { mac: "02:00:00:00:0a:01", addresses: [], target: { prefixes: sampleMitigation.request.target.prefixes, ports: [], protocols: [] }, saidAt: id, until: null }]);
   memory.saveNow();
   say(`decided ${id}`);
   await new Promise(setImmediate);

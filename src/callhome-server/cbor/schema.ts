@@ -86,28 +86,44 @@ export function integer(lowest: number, highest: number): Codec<number> {
   };
 }
 
+/**
+ * Visible characters only: no control character (C0, DEL, C1), none that is not shown or turns the direction of others (Cf: bidi
+ * overrides, zero-width ones), no line separator, no half of a surrogate pair.
+ */
+export function isVisible(value: string): boolean {
+  return !/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u.test(value);
+}
+
 export function text(longest: number): Codec<string> {
   return {
     read(value, name) {
       if (typeof value !== "string" || value.length === 0 || value.length > longest) {
         throw new BodyError(`${name}: text of 1 to ${String(longest)} characters expected`);
       }
+      if (!isVisible(value)) throw new BodyError(`${name}: a control or invisible character`);
       return value;
     },
     write: (value) => value,
   };
 }
 
-/** A text for people to read, which decides nothing: what is longer is cut. */
-export function textUpTo(longest: number): Codec<string> {
-  const whole = text(Infinity);
+/** inet:domain-name, inet:uri (RFC 6991): printable ASCII without a space; other names are written as A-labels, others in a URI with %. */
+export function asciiText(longest: number): Codec<string> {
+  const { read, write } = text(longest);
   return {
-    ...whole,
     read(value, name) {
-      const read = whole.read(value, name);
-      return read.length <= longest ? read : read.slice(0, longest).replace(/[\uD800-\uDBFF]$/, ""); // not amid a character
+      const ascii = read(value, name);
+      if (!/^[\x21-\x7e]+$/.test(ascii)) throw new BodyError(`${name}: printable ASCII without spaces expected (RFC 6991)`);
+      return ascii;
     },
+    write,
   };
+}
+
+/** A text for people to read, which decides nothing: what is longer is cut. */
+export function asciiUpTo(longest: number): Codec<string> {
+  const { read, write } = asciiText(Infinity);
+  return { read: (value, name) => read(value, name).slice(0, longest), write };
 }
 
 export const boolean: Codec<boolean> = {

@@ -1,4 +1,4 @@
-import { boolean, cborMap, decimal, integer, ipPrefix, list, optional, required, text, textUpTo } from "../cbor/schema.ts";
+import { asciiText, asciiUpTo, boolean, cborMap, decimal, integer, ipPrefix, list, optional, required, text } from "../cbor/schema.ts";
 
 /** The messages of the signal channel: keys of RFC 9132 §6 (table 5) and RFC 9066 §6.2, as IANA assigned them. */
 
@@ -14,8 +14,8 @@ const targetFields = {
   targetPrefix: optional(6, list(ipPrefix)),
   targetPortRange: optional(7, list(PortRange)),
   targetProtocol: optional(10, list(integer(0, 255))),
-  targetFqdn: optional(11, list(text(253), 16)),
-  targetUri: optional(12, list(textUpTo(512), 16)),
+  targetFqdn: optional(11, list(asciiText(253), 16)),
+  targetUri: optional(12, list(asciiUpTo(512), 16)),
 };
 
 const scopeFields = {
@@ -96,8 +96,8 @@ export const HeartbeatBody = cborMap({
 /** RFC 9066 §5.2.2. */
 export const RedirectBody = cborMap({
   redirectedSignal: required(46, cborMap({
-    altChClient: required(32773, text(253)),
-    altChClientRecord: optional(32774, list(text(45), 16)),
+    altChClient: required(32773, asciiText(253)),
+    altChClientRecord: optional(32774, list(asciiText(45), 16)),
     ttl: optional(32775, uint32),
   })),
 });

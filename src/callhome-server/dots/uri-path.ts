@@ -1,3 +1,5 @@
+import { isVisible } from "../cbor/schema.ts";
+
 /** Where a request goes: the operation and its Uri-Path parameters (RFC 9132 §4.2, §4.4.1). */
 export interface DotsPath {
   readonly operation: "mitigate" | "config" | "hb" | "redirect";
@@ -39,6 +41,7 @@ function readParameters(operation: DotsPath["operation"], expected: readonly Par
     if (value === "") return { wrong: `empty Uri-Path parameter '${name}'` };
     if (name === "cuid") {
       if (value.length > 128) return { wrong: "cuid too long" };
+      if (!isVisible(value)) return { wrong: "cuid with a control or invisible character" };
       values.cuid = value;
     } else {
       const number = /^(0|[1-9]\d{0,9})$/.test(value) ? Number(value) : NaN;
