@@ -126,8 +126,12 @@ function afterEnd(mitigation: Mitigation, event: MitigationEvent, now: Instant):
     case "released": return takenBack(mitigation, now);
     case "approved": {
       if (!canBlockAfterAll(mitigation, now)) return unchanged(mitigation);
-      const { endedAt, isTakenBack, leak, ...rest } = mitigation;
-      const again: Mitigation = { ...rest, outcome: null, status: status.inProgress, startedAt: null, dropped: { packets: 0, bytes: 0 }, lastDropAt: null, conflict: null };
+      const again: { -readonly [Field in keyof Mitigation]: Mitigation[Field] } = {
+        ...mitigation, outcome: null, status: status.inProgress, startedAt: null, dropped: { packets: 0, bytes: 0 }, lastDropAt: null, conflict: null,
+      };
+      delete again.endedAt;
+      delete again.isTakenBack;
+      delete again.leak;
       return byOwner("lift-no", approved(again, event.action, event.seconds, now));
     }
     // Not asked for any more; what the owner said holds on.

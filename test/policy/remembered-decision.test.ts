@@ -5,7 +5,7 @@ import { questionAbout } from "../../src/model/question.ts";
 import { rememberedDecision } from "../../src/policy/remembered-decision.ts";
 import { step } from "../../src/policy/mitigation-machine.ts";
 import { start } from "../fake-clock.ts";
-import { active, askPolicy, camera, laptop, pending, unknownDevice, watching } from "./samples.ts";
+import { active, askPolicy, camera, laptop, pending, watching } from "./samples.ts";
 
 const hour = 3_600_000;
 const again: Mitigation = { ...pending, id: 18 };

@@ -109,21 +109,21 @@ export function text(longest: number): Codec<string> {
 
 /** inet:domain-name, inet:uri (RFC 6991): printable ASCII without a space; other names are written as A-labels, others in a URI with %. */
 export function asciiText(longest: number): Codec<string> {
-  const { read, write } = text(longest);
+  const visible = text(longest);
   return {
+    ...visible,
     read(value, name) {
-      const ascii = read(value, name);
+      const ascii = visible.read(value, name);
       if (!/^[\x21-\x7e]+$/.test(ascii)) throw new BodyError(`${name}: printable ASCII without spaces expected (RFC 6991)`);
       return ascii;
     },
-    write,
   };
 }
 
 /** A text for people to read, which decides nothing: what is longer is cut. */
 export function asciiUpTo(longest: number): Codec<string> {
-  const { read, write } = asciiText(Infinity);
-  return { read: (value, name) => read(value, name).slice(0, longest), write };
+  const whole = asciiText(Infinity);
+  return { ...whole, read: (value, name) => whole.read(value, name).slice(0, longest) };
 }
 
 export const boolean: Codec<boolean> = {
