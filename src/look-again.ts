@@ -1,4 +1,5 @@
 import type { Device } from "./model/device.ts";
+import type { AttackTarget } from "./model/mitigation-request.ts";
 import { isRequested, type Mitigation, type MitigationId } from "./model/mitigation.ts";
 import type { Milliseconds } from "./model/time.ts";
 import type { Lookup } from "./look-up.ts";
@@ -15,7 +16,7 @@ export interface LookAgainParts {
   readonly log: Log;
   readonly filter: Pick<PacketFilter, "readWitness">;
   readonly lookup: Lookup;
-  readonly decideAbout: (devices: readonly Device[]) => Promise<Decision>;
+  readonly decideAbout: (devices: readonly Device[], target: AttackTarget) => Promise<Decision>;
   /** Reads the drop counters now. Never rejects. */
   readonly count: () => Promise<void>;
   readonly apply: (id: MitigationId, event: MitigationEvent) => Promise<unknown>;
@@ -52,10 +53,10 @@ export function createLookAgain({ schedule, store, log, filter, lookup, decideAb
     if (state === "pending") {
       const all = [...devices, ...others];
       joined(others);
-      await apply(id, { is: "found", devices: all, decision: await decideAbout(all) });
+      await apply(id, { is: "found", devices: all, decision: await decideAbout(all, mitigation.request.target) });
       return true;
     }
-    const decision = await decideAbout(others);
+    const decision = await decideAbout(others, mitigation.request.target);
     const names = others.map((device) => `${device.name ?? "unnamed device"} (${device.mac ?? device.addresses.join(", ")})`).join("; ");
     if (!mayJoin(mitigation, decision)) {
       log("info", `mitigation ${id}: ${names} takes part too, and is left alone: the owner's rules want a question or a milder measure, which takes a request of its own`);
