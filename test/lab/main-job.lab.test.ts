@@ -4,7 +4,7 @@ import type { LookupView } from "../../src/operator/describe-lookup.ts";
 import type { MitigationView } from "../../src/operator/describe-mitigation.ts";
 import type { StatusView } from "../../src/operator/describe-status.ts";
 import { suiteLimit } from "../patience.ts";
-import { until } from "../until.ts";
+import { eventually, until } from "../until.ts";
 import { labAddresses } from "./lab.ts";
 import { cuid, playScene, type Scene } from "./scene.ts";
 import { startAttack, startTransfer, type AttackOptions, type Transfer } from "./scene-attack.ts";
@@ -55,8 +55,12 @@ describe("the main job", { timeout: suiteLimit, concurrency: 3 }, () => {
           await attack.stops(500);
           const stopped = Date.now();
 
-          const list = await daemon.json("list") as MitigationView[];
-          assertContract(list[0], { beforePut, scope, ports, seen });
+          // The counters of its flows are read in the background.
+          const shown = await eventually("the device's packets are known", async () => {
+            const [mitigation] = await daemon.json("list") as MitigationView[];
+            return (mitigation?.devices[0]?.evidence.packets ?? 1) > 0 ? mitigation : undefined;
+          });
+          assertContract(shown, { beforePut, scope, ports, seen });
           const { status, upstreams } = await sessionOf(scene);
           assert.deepEqual(status.mitigations, { pending: 0, active: 1, terminating: 0, ended: 0 });
           assert.deepEqual(upstreams, { name: "isp", state: "connected", transport: "udp", peer: `${isp.v4}:4647`, last_error: null, sessions: 1 });
