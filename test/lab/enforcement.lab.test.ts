@@ -154,7 +154,7 @@ describe("the daemon is killed", { timeout: suiteLimit }, () => {
         const held = await scene.ruleset() !== "";
         const from = Date.now();
         scene.startDaemon();
-        await scene.daemon.logged(/session with/);
+        await scene.daemon.logged(/: session with/);
         const known = (await scene.daemon.json("list") as MitigationView[]).some(({ state }) => state !== "ended");
         // What it has remembered it holds without being asked again; what it has not, it asks for no more.
         if (known) await attack.stops(300);

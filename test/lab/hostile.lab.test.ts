@@ -100,7 +100,7 @@ for (const library of ["openssl", "gnutls"] as const)
         }
         assert.equal(peer.events.filter(({ event }) => event === "session").length, 0);
         peer.send({ do: "loss", value: "0%" });
-        await daemon.logged(/session with/, 3 * patience);
+        await daemon.logged(/: session with/, 3 * patience);
         assert.equal((await peer.ask({ do: "heartbeat", "peer-hb-status": true })).code, "2.04");
         await assertOneSession(scene, 1);
         assert.deepEqual(daemon.log.filter((line) => /^error:|internal/.test(line)), []);

@@ -26,7 +26,7 @@ for (const transport of ["udp", "tcp"] as const)
       many = await createManyUpstreams();
       peer = await startPeer(many.lab.isp, { library: "openssl", listen: "203.0.113.1:4647", arguments: ["--transport", transport, "--psk", `${labPsk.identity}:${labPsk.key}`] });
       daemon = many.start([{ name: "go_dots", options: { transport } }], { source_scope: "10.100.0.0/24" });
-      await daemon.logged(/session with/);
+      await daemon.logged(/: session with/);
     });
     after(() => many.destroy());
     const request = (command: object): ReturnType<Peer["ask"]> => peer.ask({ do: "request", ...command });

@@ -62,7 +62,7 @@ async function inLab(play: (eyeballs: Eyeballs) => Promise<void>): Promise<void>
 }
 
 async function sessionWay(daemon: Daemon, n: number): Promise<Way> {
-  const line = await eventually(`session ${n}`, () => daemon.log.filter((each) => each.includes("session with"))[n - 1]);
+  const line = await eventually(`session ${n}`, () => daemon.log.filter((each) => each.includes(": session with"))[n - 1]);
   return `${line.includes(" over tcp") ? "tcp" : "udp"} ${line.includes("[") ? 6 : 4}`;
 }
 

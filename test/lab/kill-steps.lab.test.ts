@@ -85,7 +85,7 @@ async function restartIfKilled(scene: Scene, tools: Tools, isDone: () => Promise
   // A tool that had read its fate by then may still meet it.
   if (outcome === "survived" && await scene.daemon.json("list").then(() => true, () => false)) return "survived";
   scene.startDaemon({ path: tools.folder });
-  await scene.daemon.logged(/session with/);
+  await scene.daemon.logged(/: session with/);
   return "killed";
 }
 
@@ -102,7 +102,7 @@ function playRounds(globals: Readonly<Record<string, string>>, leastCalls: numbe
   return playScene({ globals: { ...globals, terminating_period: "0" }, without: ["daemon"] }, async (scene) => {
     const tools = makeTools(scene);
     scene.startDaemon({ path: tools.folder });
-    await scene.daemon.logged(/session with/);
+    await scene.daemon.logged(/: session with/);
     const attack = await startAttack(scene.lab);
     let mid = 0;
     const calls = await killAtEach(tools, async (fate) => {

@@ -26,7 +26,7 @@ async function withUbus(scene: Scene, use: (ubus: Ubus, told: [string, Mitigatio
   ubus.subscribe("dots-callhome", (type, data) => { told.push([type, data as unknown as MitigationView]); });
   try {
     scene.startDaemon({ globals: { consent: "ask", ubus_socket: path } });
-    await scene.daemon.logged(/session with/);
+    await scene.daemon.logged(/: session with/);
     await until("the object is there", async () => ubus.isConnected && (await ubus.lookup("dots-callhome")).length === 1);
     await use(ubus, told, ubusd);
   } finally {
@@ -55,7 +55,7 @@ describe("the owner, over ubus", { timeout: suiteLimit, concurrency: 2 }, () => 
       try {
         await until("published", async () => services.isConnected && (await services.lookup("hostapd.wlan0")).length === 1);
         scene.startDaemon({ globals: { consent: "ask", ubus_socket: path, lan_device: "", wan_device: "" } });
-        await scene.daemon.logged(/session with/);
+        await scene.daemon.logged(/: session with/);
         const attack = await startAttack(scene.lab);
         await scene.put(7, await attack.reported());
         assert.deepEqual((await list(scene)).map(({ state, devices }) => [state, devices[0]?.mac, devices[0]?.port]), [["pending", camera.mac, 'Wi-Fi "home"']]);
@@ -171,7 +171,7 @@ describe("while the owner has not answered", { timeout: suiteLimit, concurrency:
         scene.daemon.signal("SIGKILL");
         await scene.daemon.ended;
         scene.startDaemon();
-        await scene.daemon.logged(/session with/);
+        await scene.daemon.logged(/: session with/);
       };
       await restart();
       assert.deepEqual((await list(scene)).map(({ id, state }) => [id, state]), [[1, "pending"]]);

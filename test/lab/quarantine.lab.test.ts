@@ -85,7 +85,7 @@ describe("the notice page", { timeout: suiteLimit }, () => {
       scene.daemon.signal("SIGKILL");
       await scene.daemon.ended;
       scene.startDaemon();
-      await scene.daemon.logged(/session with/);
+      await scene.daemon.logged(/: session with/);
       await until("after a restart it is there again", async () => await get(lab.camera, lan.v4) === cutOff);
 
       assert.equal((await scene.daemon.cli("release", "1")).code, 0);
@@ -120,7 +120,7 @@ describe("the notice page", { timeout: suiteLimit }, () => {
       const holder = scene.lab.router.spawn(process.execPath, ["-e", `require("node:net").createServer().listen(${port}, "0.0.0.0", () => console.log("up"))`], { stdio: ["ignore", "pipe", "ignore"] });
       await new Promise((resolve) => holder.stdout?.once("data", resolve));
       scene.startDaemon();
-      await scene.daemon.logged(/session with/);
+      await scene.daemon.logged(/: session with/);
       const attack = await quarantine(scene);
       const warnings = await eventually("it is said", async () => {
         const status = await scene.daemon.json("status") as { warnings: string[] };
@@ -142,7 +142,7 @@ describe("Wi-Fi (hostapd is played, on a small ubusd of ours)", { timeout: suite
       try {
         await until("published", async () => services.isConnected && (await services.lookup("hostapd.phy0-ap0")).length === 1);
         scene.startDaemon({ globals: { ...quarantining, ubus_socket: path } });
-        await scene.daemon.logged(/session with/);
+        await scene.daemon.logged(/: session with/);
         await scene.daemon.logged(/ubus: connected/);
         assert.ok(home.join(camera.mac) && home.join(laptop.mac));
         const attack = await quarantine(scene);
@@ -160,7 +160,7 @@ describe("Wi-Fi (hostapd is played, on a small ubusd of ours)", { timeout: suite
         await scene.daemon.ended;
         home.calls.length = 0;
         scene.startDaemon({ globals: { ...quarantining, ubus_socket: path } });
-        await scene.daemon.logged(/session with/);
+        await scene.daemon.logged(/: session with/);
         await until("the ban is armed anew", () => home.calls.length > 0);
         assert.equal(home.join(camera.mac), false);
 

@@ -32,7 +32,7 @@ describe("a daemon that is killed while it blocks", { timeout: suiteLimit, concu
 
         // The next one finds what is over, says so, and leaves nothing behind.
         const daemon = scene.startDaemon();
-        await daemon.logged(/session with/);
+        await daemon.logged(/: session with/);
         const [mitigation] = await daemon.json("list") as MitigationView[];
         assert.deepEqual([mitigation?.id, mitigation?.state, mitigation?.outcome], [1, "ended", "expired"]);
         await attack.arrives();

@@ -49,7 +49,7 @@ export async function playScene(options: SceneOptions, play: (scene: Scene) => P
     if (!options.without?.includes("peer")) await scene.startPeer();
     if (!options.without?.includes("daemon")) {
       scene.startDaemon();
-      if (peers.length > 0) await scene.daemon.logged(/session with/);
+      if (peers.length > 0) await scene.daemon.logged(/: session with/);
     }
     await play(scene);
     const found = peers.flatMap((peer) => findPrivate(peer.events));

@@ -19,7 +19,7 @@ const gently = { rate: 200, ports: "40000-40003" } as const;
 function play(options: SceneOptions, act: (scene: Scene) => Promise<void>): Promise<void> {
   return playScene({ ...options, without: ["daemon"] }, async (scene) => {
     await switchOffloadingOn(scene.lab);
-    await scene.startDaemon().logged(/session with/);
+    await scene.startDaemon().logged(/: session with/);
     await act(scene);
   });
 }

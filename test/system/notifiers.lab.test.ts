@@ -49,7 +49,7 @@ describe("messages of the running daemon", { timeout: suiteLimit }, () => {
       const heard = run<{ topic: string; payload: string }>(scene, phone);
       const daemon = scene.startDaemon();
       await daemon.logged(/notify home: connected/);
-      await daemon.logged(/session with/);
+      await daemon.logged(/: session with/);
       const attack = await startAttack(scene.lab, { rate: 300 });
       assert.equal((await scene.put(1, await attack.reported())).code, "2.01");
       await heard.until("the mitigation to be active", ({ topic, payload }) => topic === "dots-callhome/mitigation/1" && (JSON.parse(payload) as MitigationView).state === "active");
