@@ -25,6 +25,8 @@ export interface IdentifyParts {
   readonly lookup: HomeLookup;
   readonly decideAbout: (devices: readonly Device[], target: AttackTarget) => Promise<Decision>;
   readonly apply: (id: MitigationId, event: MitigationEvent) => Promise<unknown>;
+  /** Evidence came after the mitigation was saved. */
+  readonly save: () => void;
 }
 
 export interface Identify {
@@ -44,7 +46,7 @@ const watchAfter: readonly Milliseconds[] = [5_000, 10_000, 20_000, 40_000, 60_0
 /** Packets of a sender that nobody can name: how soon the kernel's record is read again. */
 const readWitnessEvery: Milliseconds = 5_000;
 
-export function createIdentify({ clock, log, filter, flows, store, schedule, lookup, decideAbout, apply }: IdentifyParts): Identify {
+export function createIdentify({ clock, log, filter, flows, store, schedule, lookup, decideAbout, apply, save }: IdentifyParts): Identify {
   const witnessReadAt = new Map<MitigationId, number>();
 
   const identify = async (id: MitigationId, attempt: number, readsWitness: boolean): Promise<void> => {
@@ -85,7 +87,9 @@ export function createIdentify({ clock, log, filter, flows, store, schedule, loo
   };
   const addEvidence = (id: MitigationId, weighed: readonly Device[]): void => {
     const now = store.get(id);
-    if (now) store.put({ ...now, devices: withCounters(now.devices, weighed) });
+    if (!now) return;
+    store.put({ ...now, devices: withCounters(now.devices, weighed) });
+    save();
   };
   const cut = async ({ id, devices, action, request }: Mitigation): Promise<void> => {
     // All of a quarantined device's: an offloaded flow to elsewhere would go on past the rules.

@@ -213,7 +213,7 @@ export function createPipeline(initial: PipelineSettings, store: Store, ports: P
       await identify.counted(id, dropped.packets + (left?.packets ?? 0));
     },
   });
-  const identify = createIdentify({ clock, log, filter: ports.filter, flows: ports.flows, store, schedule, lookup: home, decideAbout, apply });
+  const identify = createIdentify({ clock, log, filter: ports.filter, flows: ports.flows, store, schedule, lookup: home, decideAbout, apply, save: () => { events.remember(); } });
 
   const lookAgain = createLookAgain({
     schedule, store, log, filter: ports.filter, lookup: home.lookup, decideAbout, count: () => rules.count(), apply, joined: (devices) => { identify.remember(devices); },
