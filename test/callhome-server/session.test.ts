@@ -286,10 +286,10 @@ test("a service that fails: 5.03, the failure is reported, and the session goes 
 });
 
 test("a redirection is handed on; its refusal is a 4.00", async () => {
-  const body = { payload: bytes("a1182ea119800569616c742e6c6f63616c") };
+  const body = { payload: bytes("a1182ea119800569616c742e612e6e6574") };
   const followed = sessionUnderTest();
   await followed.say("0.03", ".well-known/dots/redirect", body);
-  assert.deepEqual([followed.answers().map(({ code }) => code), followed.redirected], [["2.01"], [{ client: "alt.local", addresses: [], ttl: null }]]);
+  assert.deepEqual([followed.answers().map(({ code }) => code), followed.redirected], [["2.01"], [{ client: "alt.a.net", addresses: [], ttl: null }]]);
   const refused = sessionUnderTest({ refuseRedirect: "loop" });
   await refused.say("0.03", ".well-known/dots/redirect", body);
   assert.deepEqual(refused.answers().map(({ code, payload }) => [code, text(payload)]), [["4.00", "loop"]]);
