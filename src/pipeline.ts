@@ -14,6 +14,7 @@ import { createLookup } from "./look-up.ts";
 import type { Finding } from "./nat-lookup/find-devices.ts";
 import { admitRequest, sameScope } from "./policy/admit-request.ts";
 import { checkScope } from "./policy/check-scope.ts";
+import { otherWan, unknownWay, whyOtherWan, type CameOver } from "./policy/other-wan.ts";
 import { conflictBetweenUpstreams, isSameConflict } from "./policy/conflict-between-upstreams.ts";
 import { decide, isProtected, type Decision } from "./policy/decide.ts";
 import { inheritedDecision } from "./policy/inherited-decision.ts";
@@ -40,6 +41,8 @@ export interface PipelinePorts {
   readonly notice?: NoticePage;
   /** Addresses that manage this router now. */
   readonly managing?: () => Promise<ReadonlySet<string>>;
+  /** What is known of the session of an upstream. */
+  readonly cameOver?: (upstream: string) => CameOver;
   readonly log: Log;
 }
 
@@ -93,17 +96,22 @@ export function createPipeline(initial: PipelineSettings, store: Store, ports: P
 
   const refusals = createRefusalNotes({ clock, log });
   /** Of a request that asks for more than it may: the owner hears of it. */
-  const refusedForCost = (upstream: string, refusal: Refusal): Admission => {
-    refusals.note(upstream, refusal);
+  const refusedAndTold = (upstream: string, refusal: Refusal, why?: string): Admission => {
+    refusals.note(upstream, refusal, why);
     return { is: "refused", refusal };
   };
 
   const request: Pipeline["request"] = async (read, ifMatch) => {
     // First, so that it costs its parsing only.
     const tooMuch = checkCost(read.asked);
-    if (tooMuch) return refusedForCost(read.asked.upstream, tooMuch);
-    const refusal = checkScope(read.asked, await ports.network.addresses(), policy());
-    if (refusal) return { is: "refused", refusal };
+    if (tooMuch) return refusedAndTold(read.asked.upstream, tooMuch);
+    const addresses = await ports.network.addresses();
+    const over = ports.cameOver?.(read.asked.upstream) ?? unknownWay;
+    const refusal = checkScope(read.asked, addresses, policy(), over);
+    if (refusal) {
+      const other = otherWan(read.asked, addresses, over);
+      return refusedAndTold(read.asked.upstream, refusal, other === undefined ? undefined : whyOtherWan(other, over));
+    }
     if (mayBeRejected(read.asked) && await isRejected(read.asked)) {
       return { is: "refused", refusal: { code: "4.09", conflict: { cause: conflictCause.legitimateTraffic } } };
     }
@@ -111,7 +119,7 @@ export function createPipeline(initial: PipelineSettings, store: Store, ports: P
     const admitted = admitRequest(read.asked, read.lifetime, ifMatch, store.all(), policy(), clock.now());
     switch (admitted.is) {
       case "ignored": return admitted;
-      case "refused": return admitted.refusal.code === "5.03" ? refusedForCost(read.asked.upstream, admitted.refusal) : admitted;
+      case "refused": return admitted.refusal.code === "5.03" ? refusedAndTold(read.asked.upstream, admitted.refusal) : admitted;
       case "refresh": {
         // RFC 9132 §4.4.3: how the target fares, which nobody here can see.
         if (read.attackStatus !== null) log("info", `mitigation ${admitted.mitigation.id}: the upstream says that ${read.attackStatus === 1 ? "the target is still under attack" : "the attack is mitigated"}`);

@@ -4,7 +4,8 @@ import type { Log } from "./ports.ts";
 
 /** What is refused since an upstream asks for more than it may: the owner hears of it, however often it happens. */
 export interface RefusalNotes {
-  note(upstream: string, refusal: Refusal): void;
+  /** `why`: in words for the owner, if the upstream hears less. */
+  note(upstream: string, refusal: Refusal, why?: string): void;
   /** One for each upstream, for as long as it is news. */
   warnings(): readonly string[];
 }
@@ -26,14 +27,14 @@ export function createRefusalNotes({ clock, log }: { readonly clock: Clock; read
     return note && Math.abs(clock.now() - note.at) < newsFor ? note : undefined;
   };
   return {
-    note(upstream, refusal) {
+    note(upstream, refusal, why = "diagnostic" in refusal ? refusal.diagnostic : "") {
       if (!("diagnostic" in refusal)) return;
       const now = clock.now();
       const before = known(upstream);
       const count = (before?.count ?? 0) + 1;
       const isLogged = before === undefined || Math.abs(now - before.loggedAt) >= logEvery;
-      if (isLogged) log("warn", `upstream ${upstream} asks for more than it may: refused (${refusal.code} ${refusal.diagnostic}), ${count} in the last hour`);
-      notes.set(upstream, { count, why: refusal.diagnostic, at: now, loggedAt: isLogged ? now : before.loggedAt });
+      if (isLogged) log("warn", `upstream ${upstream} asks for more than it may: refused (${refusal.code}: ${why}), ${count} in the last hour`);
+      notes.set(upstream, { count, why, at: now, loggedAt: isLogged ? now : before.loggedAt });
     },
     warnings: () => [...notes.keys()].flatMap((upstream) => {
       const note = known(upstream);

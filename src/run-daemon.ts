@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { cameOver } from "./came-over.ts";
 import { startUpstream, type Upstream, type UpstreamStatus } from "./callhome-server/upstream.ts";
 import type { Config } from "./config/config.ts";
 import type { UpstreamConfig } from "./config/upstream-config.ts";
@@ -17,6 +18,7 @@ import { dispatch, type Reply } from "./operator/dispatch.ts";
 import { createQuietRules } from "./operator/notification-quiet.ts";
 import { createNewsDesk, type OwnerNews } from "./operator/owner-news.ts";
 import { createPipeline } from "./pipeline.ts";
+import { unknownWay, type CameOver } from "./policy/other-wan.ts";
 import type { Log } from "./ports.ts";
 import { pipelineSettings } from "./read-settings.ts";
 import { checkTools } from "./system/check-tools.ts";
@@ -42,6 +44,7 @@ import { readManagementSessions } from "./system/management-sessions.ts";
 import { openNotifiers, type Notifiers } from "./system/open-notifiers.ts";
 import { openPacketFilter } from "./system/packet-filter.ts";
 import { runCommand, type RunCommand } from "./system/run-command.ts";
+import { readResolvers } from "./system/read-resolvers.ts";
 import { openStateFile } from "./system/state-file.ts";
 import { onClockJump, steadyClock, systemClock as clock } from "./system/system-clock.ts";
 import { openUbusDirectory } from "./system/ubus-directory.ts";
@@ -82,7 +85,9 @@ export async function runDaemon(version: string, dtls: DtlsModule, first: Loaded
   const hints = openUbusDirectory(() => onUbus?.object.ubus, steadyClock);
   const tables = followHome({ run, follow: followCommand, clock: steadyClock, log });
   const sides = { configured: () => ({ wan: loaded.config.wanDevices, lan: loaded.config.lanDevices }), netifd: () => hints.devices() };
-  const network = openHomeNetwork({ tables, ...sides, sourceScope: () => loaded.config.sourceScope, shared: () => hints.shared() });
+  const network = openHomeNetwork({
+    tables, ...sides, sourceScope: () => loaded.config.sourceScope, shared: () => hints.shared(), resolvers: () => readResolvers(),
+  });
   const devices = watchDevices({ tables, ...sides, clock, log });
   const filter = openPacketFilter(openNftables(interactiveNft()), {
     bridgePorts: () => tables.ports(), wanDevices: async () => (await network.devices()).wan,
@@ -117,9 +122,13 @@ export async function runDaemon(version: string, dtls: DtlsModule, first: Loaded
     visitors: openVisitors({ network, lanDevices: async () => (await network.devices()).lan, neighbours: () => directory.neighbours(), clock: steadyClock }),
     language: () => loaded.config.notify[0]?.language ?? "en", log,
   });
+  const wayOf = (name: string): CameOver => {
+    const status = upstreams.get(name)?.upstream.status();
+    return status ? cameOver(status, loaded.config.upstreams.find((config) => config.name === name)?.bindDevice ?? null) : unknownWay;
+  };
   const pipeline = createPipeline(
     pipelineSettings(first.config), store,
-    { clock, log, filter, network, managing: () => readManagementSessions(), flows, directory, wireless, notice },
+    { clock, log, filter, network, cameOver: (name) => wayOf(name), managing: () => readManagementSessions(), flows, directory, wireless, notice },
     {
       notifyUpstream(mitigation) {
         upstreams.get(mitigation.request.upstream)?.upstream.mitigationChanged(mitigation);

@@ -18,6 +18,8 @@ export interface DialAddress {
 export interface Channel {
   readonly transport: "udp" | "tcp";
   readonly peer: string;
+  /** Our address that it was dialled from. */
+  readonly localAddress?: string;
   /** For the log: version and cipher suite, and whether an earlier session was resumed. */
   readonly secured?: string;
   /** Why the session cannot go on from here: its address or the way to the peer is gone. Undefined if nothing is wrong. */
@@ -78,6 +80,8 @@ export interface UpstreamStatus {
   readonly state: "connected" | "connecting" | "backing-off";
   readonly transport: "udp" | "tcp" | null;
   readonly peer: string | null;
+  /** Our address that the session was dialled from. */
+  readonly local: string | null;
   /** Since when it is in this state. */
   readonly since: Instant;
   readonly lastError: string | null;
@@ -100,7 +104,7 @@ export interface Upstream {
 
 export function startUpstream(options: UpstreamOptions, ports: UpstreamPorts, mitigations: MitigationService, changed: (status: UpstreamStatus) => void): Upstream {
   const { clock } = ports;
-  let status: UpstreamStatus = { state: "connecting", transport: null, peer: null, since: clock.now(), lastError: null, sessions: 0 };
+  let status: UpstreamStatus = { state: "connecting", transport: null, peer: null, local: null, since: clock.now(), lastError: null, sessions: 0 };
   let live: { readonly session: Session; readonly channel: Channel } | undefined;
   let where: Whereabouts = atHome;
   let history: DialHistory = noHistory;
@@ -128,7 +132,7 @@ export function startUpstream(options: UpstreamOptions, ports: UpstreamPorts, mi
 
   const dialLater = (delay = dialDelay(history, ports.random())): void => {
     if (stopped) return;
-    if (delay > 0) become({ state: "backing-off", transport: null, peer: null });
+    if (delay > 0) become({ state: "backing-off", transport: null, peer: null, local: null });
     if (delay > 0) ports.log("info", `upstream ${options.name}: next attempt in ${Math.ceil(delay / 1000)} s`);
     interrupt = clock.after(delay, () => void dialNow());
   };
@@ -240,7 +244,7 @@ export function startUpstream(options: UpstreamOptions, ports: UpstreamPorts, mi
     where = noteSpoken(where, to.host, clock.now());
     cancelPlans = plan(to, channel.transport);
     history = { ...history, failures: 0, unsent: 0, hadSession: true, atOnce: false };
-    become({ state: "connected", transport: channel.transport, peer: channel.peer, lastError: null, sessions: status.sessions + 1 });
+    become({ state: "connected", transport: channel.transport, peer: channel.peer, local: channel.localAddress ?? null, lastError: null, sessions: status.sessions + 1 });
     ports.log("info", `upstream ${options.name}: session with ${channel.peer} over ${channel.transport}${channel.secured === undefined ? "" : ` (${channel.secured})`}`);
     return session;
   };
@@ -250,7 +254,7 @@ export function startUpstream(options: UpstreamOptions, ports: UpstreamPorts, mi
     end();
     const settled = clock.now() - status.since >= settledAfter;
     history = atOnce ? { ...noHistory, hadSession: true, atOnce } : { ...history, unsettled: settled ? 0 : (history.unsettled ?? 0) + 1 };
-    become({ state: "connecting", transport: null, peer: null, lastError: reason });
+    become({ state: "connecting", transport: null, peer: null, local: null, lastError: reason });
     ports.log("warn", `upstream ${options.name}: session ended: ${reason}`);
     dialLater();
   };
@@ -284,7 +288,7 @@ export function startUpstream(options: UpstreamOptions, ports: UpstreamPorts, mi
     path = anyPath;
     suspectedGap = undefined;
     history = noHistory;
-    become({ state: "connecting", transport: null, peer: null });
+    become({ state: "connecting", transport: null, peer: null, local: null });
     const from = orderedDialFrom(ordered, now);
     ordered = [...ordered, from].slice(-orderedAtOnce);
     dialLater(from - now);

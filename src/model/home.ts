@@ -14,6 +14,8 @@ export interface HomeAddresses {
   readonly shared?: readonly SharedAddress[];
   /** By WAN device, what of `outside` is its own. */
   readonly wans: readonly Wan[];
+  /** Name servers that the router or its resolver asks. */
+  readonly resolvers: readonly IpPrefix[];
 }
 
 /** An IPv4 address that the provider gives to several homes, each with ports of its own (MAP-E, MAP-T, lw4o6: RFC 9066 §5.3.2). */
@@ -25,7 +27,7 @@ export interface SharedAddress {
 
 export interface Wan {
   readonly device: string;
-  /** Its addresses, and its IPv6 networks. */
+  /** Its addresses, its IPv6 networks, and the prefixes that its default routes are for (netifd makes one for each delegated prefix). */
   readonly prefixes: readonly IpPrefix[];
   /** Where its default routes lead; link-local ones included. */
   readonly gateways: readonly IpPrefix[];

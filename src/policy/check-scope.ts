@@ -1,25 +1,20 @@
-import type { SharedAddress } from "../model/home.ts";
+import type { HomeAddresses, SharedAddress } from "../model/home.ts";
 import { prefixContains, prefixesOverlap, widenTo, type IpPrefix } from "../model/ip-prefix.ts";
 import type { AttackFlows, AttackSource } from "../model/mitigation-request.ts";
 import { rangesOverlap } from "../model/number-range.ts";
 import type { Policy } from "../model/policy.ts";
 import { badRequest, type Refusal } from "../model/refusal.ts";
-
-/** Which prefixes are this home's: seen from outside, and inside the LAN. */
-export interface HomeScope {
-  readonly outside: readonly IpPrefix[];
-  readonly inside: readonly IpPrefix[];
-  readonly shared?: readonly SharedAddress[];
-}
+import { checkTargets } from "./check-targets.ts";
+import { otherWan, unknownWay, type CameOver } from "./other-wan.ts";
 
 /**
  * Whether an upstream may speak about these sources and targets at all (RFC 9066 §5.3.1: the source-prefix MUST be within
  * our scope; §8: internal addresses only where the owner allows them). The texts tell an upstream nothing about the LAN.
  */
-export function checkScope(asked: AttackFlows, home: HomeScope, policy: Policy): Refusal | undefined {
+export function checkScope(asked: AttackFlows, home: HomeAddresses, policy: Policy, over: CameOver = unknownWay): Refusal | undefined {
   const ours = policy.allowInternalSources ? [...home.outside, ...home.inside] : home.outside;
-  if (!asked.source.prefixes.every((prefix) => ours.some((own) => prefixContains(own, prefix)))) return badRequest("source-prefix is not ours");
-  return checkShared(asked.source, home.shared ?? []) ?? checkWidth(asked.target.prefixes, policy);
+  if (!asked.source.prefixes.every((prefix) => ours.some((own) => prefixContains(own, prefix))) || otherWan(asked, home, over) !== undefined) return badRequest("source-prefix is not ours");
+  return checkShared(asked.source, home.shared ?? []) ?? checkWidth(asked.target.prefixes, policy) ?? checkTargets(asked.target.prefixes, home, over);
 }
 
 /** RFC 9066 §5.3.2: of an address that homes share, "the identification … MUST also rely on source port numbers". */

@@ -1,6 +1,6 @@
 import type { MacAddress } from "../model/device.ts";
 import type { HomeAddresses, Infrastructure, Neighbour, SharedAddress, Wan } from "../model/home.ts";
-import { isGlobal, isLinkLocal, parseIpAddress, type IpPrefix } from "../model/ip-prefix.ts";
+import { isGlobal, isLinkLocal, parseIpAddress, parseIpPrefix, type IpPrefix } from "../model/ip-prefix.ts";
 import type { HomeNetwork } from "../ports.ts";
 import type { HomeTables } from "./follow-home.ts";
 import { chooseDevices, type HomeDevices, type NetifdDevices } from "./home-devices.ts";
@@ -12,6 +12,8 @@ export interface HomeNetworkOptions {
   readonly configured: () => HomeDevices;
   /** `source_scope`: further prefixes that are ours. */
   readonly sourceScope: () => readonly IpPrefix[];
+  /** Name servers in use. */
+  readonly resolvers?: () => readonly IpPrefix[];
   /** What netifd has said, where there is one. */
   readonly netifd?: () => NetifdDevices | undefined;
   /** Addresses that other homes have too; MAP-T leaves them on no device. */
@@ -24,7 +26,7 @@ export interface OpenedHomeNetwork extends HomeNetwork {
 }
 
 /** The addresses and prefixes of this home, as the kernel has them now. */
-export function openHomeNetwork({ tables, configured, sourceScope, netifd = () => undefined, shared = () => [] }: HomeNetworkOptions): OpenedHomeNetwork {
+export function openHomeNetwork({ tables, configured, sourceScope, resolvers = () => [], netifd = () => undefined, shared = () => [] }: HomeNetworkOptions): OpenedHomeNetwork {
   const devicesOf = (ip: IpState): HomeDevices => chooseDevices(ip, configured(), netifd());
   return {
     devices: async () => devicesOf(await tables.ip()),
@@ -39,6 +41,7 @@ export function openHomeNetwork({ tables, configured, sourceScope, netifd = () =
         router: distinct(ip.links.flatMap(({ addresses }) => addresses).map(({ address }) => address)),
         inside: distinct(lan.flatMap(({ addresses }) => addresses).map(({ network }) => network).filter((network) => !isLinkLocal(network))),
         wans,
+        resolvers: resolvers(),
       } satisfies HomeAddresses;
     },
     async infrastructure() {
@@ -56,10 +59,11 @@ export function openHomeNetwork({ tables, configured, sourceScope, netifd = () =
 }
 
 function describeWan(link: Link, { defaultRoutes }: IpState): Wan {
+  const routes = defaultRoutes.filter(({ device }) => device === link.name);
   return {
     device: link.name,
-    prefixes: distinct([...link.addresses.map(({ address }) => address).filter(isGlobal), ...globalNetworks6(link)]),
-    gateways: distinct(defaultRoutes.filter(({ device }) => device === link.name).flatMap(gatewayOf)),
+    prefixes: distinct([...link.addresses.map(({ address }) => address).filter(isGlobal), ...globalNetworks6(link), ...routes.flatMap(({ from }) => parseIpPrefix(from ?? "") ?? [])]),
+    gateways: distinct(routes.flatMap(gatewayOf)),
   };
 }
 

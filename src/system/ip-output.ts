@@ -22,6 +22,8 @@ export interface DefaultRoute {
   readonly device: string;
   /** Null: straight into the device. */
   readonly gateway: string | null;
+  /** It is for packets from this prefix: one that the ISP has delegated over this device. Null: for any, or IPv4. */
+  readonly from: string | null;
 }
 
 /** The router's devices with their addresses, and where they lead. */
@@ -84,18 +86,22 @@ function readAddress(entry: unknown): Link["addresses"] {
 
 /** One over several WANs lists them as next hops; the gateway of the other family is a `via`. */
 function readDefaultRoute(route: unknown): DefaultRoute[] {
+  const source = text(route, "from");
+  const from = ownPrefix6(source) ? source : null;
   return [route, ...items(field(route, "nexthops"))].flatMap((hop): DefaultRoute[] => {
     const device = text(hop, "dev");
-    return device === null ? [] : [{ device, gateway: text(hop, "gateway") ?? text(field(hop, "via"), "host") }];
+    return device === null ? [] : [{ device, gateway: text(hop, "gateway") ?? text(field(hop, "via"), "host"), from }];
   });
 }
 
 /** netifd holds the prefixes that the ISP delegated in `unreachable` routes, so that unused parts of them go nowhere. */
 function readDelegations(json: unknown): IpPrefix[] {
-  return items(json).flatMap((route) => {
-    const prefix = parseIpPrefix(text(route, "dst") ?? "");
-    return prefix?.family === 6 && prefix.length >= shortestDelegation && isGlobal(prefix) ? [prefix] : [];
-  });
+  return items(json).flatMap((route) => ownPrefix6(text(route, "dst")) ?? []);
+}
+
+function ownPrefix6(written: string | null): IpPrefix | null {
+  const prefix = parseIpPrefix(written ?? "");
+  return prefix?.family === 6 && prefix.length >= shortestDelegation && isGlobal(prefix) ? prefix : null;
 }
 
 function text(json: unknown, name: string): string | null {

@@ -10,7 +10,7 @@ import { asking, macs, prefixes, recordedBorders, type Words } from "./asking.ts
 const began = Date.parse("2026-11-21T20:00:00Z");
 const minute = 60_000;
 const line = emptyFlowLine();
-const home = { ...recordedBorders, outside: prefixes("203.0.113.7 2001:db8:1::/64"), wans: [] };
+const home = { ...recordedBorders, outside: prefixes("203.0.113.7 2001:db8:1::/64"), wans: [], resolvers: [] };
 const names = new Map([[macs.camera, "camera"], [macs.laptop, "laptop"]]);
 
 interface Told {

@@ -1,9 +1,11 @@
 import type { Admission } from "../../src/callhome-server/dots/dots-service.ts";
 import type { EnforcementRule, FilterCount, ReportedTraffic, Witnessed } from "../../src/model/enforcement.ts";
 import type { Flow } from "../../src/model/flow.ts";
+import type { Wan } from "../../src/model/home.ts";
 import type { Mitigation, MitigationId } from "../../src/model/mitigation.ts";
 import type { Policy } from "../../src/model/policy.ts";
 import { createPipeline, type Pipeline } from "../../src/pipeline.ts";
+import { unknownWay, type CameOver } from "../../src/policy/other-wan.ts";
 import type { WirelessClients } from "../../src/ports.ts";
 import { createStore, nothingRemembered, type Remembered, type Store } from "../../src/store.ts";
 import { fakeClock, type FakeClock } from "../fake-clock.ts";
@@ -40,6 +42,9 @@ export interface FakeHome {
   readonly log: string[];
   /** Ports that fail, as long as they are set. */
   readonly broken: { filter?: string; flows?: string; network?: string };
+  wans: Wan[];
+  /** The way that requests come: by upstream. */
+  readonly ways: Map<string, CameOver>;
   /** Somebody else has changed the rules. */
   disturb(): void;
   ask(words?: Words, ifMatch?: boolean, lifetime?: number | null): Promise<Admission>;
@@ -104,6 +109,7 @@ export function fakeHome(policy: Partial<Policy> = {}, { from = nothingRemembere
           return Promise.resolve([]);
         },
       },
+      cameOver: (upstream) => home.ways.get(upstream) ?? unknownWay,
       directory: {
         neighbours: () => Promise.resolve([...home.neighbours].map(([address, mac]) => ({ address, mac, device: "br-lan" }))),
         names: () => Promise.resolve(new Map([[laptop.mac ?? "", "Laptop"]])),
@@ -113,7 +119,7 @@ export function fakeHome(policy: Partial<Policy> = {}, { from = nothingRemembere
         async addresses() {
           await Promise.resolve();
           fails(home.broken.network);
-          return { outside: prefixes("203.0.113.7"), router: prefixes("203.0.113.7 192.168.1.1"), inside: prefixes("192.168.1.0/24"), wans: [] };
+          return { outside: prefixes("203.0.113.7"), router: prefixes("203.0.113.7 192.168.1.1"), inside: prefixes("192.168.1.0/24"), wans: home.wans, resolvers: [] };
         },
         infrastructure: () => Promise.resolve({ macs: [], prefixes: prefixes("203.0.113.7 192.168.1.1") }),
       },
@@ -125,7 +131,7 @@ export function fakeHome(policy: Partial<Policy> = {}, { from = nothingRemembere
     },
   );
   const home: FakeHome = {
-    pipeline, store, clock, flows, transactions, neighbours: new Map([[cameraAddress, cameraMac], [laptopAddress, laptopMac]]), counts: new Map(), witnessed: [], cuts: [], lookups: 0, putOff: [], noticed: [], owner: [], log: [], broken: {},
+    pipeline, store, clock, flows, transactions, neighbours: new Map([[cameraAddress, cameraMac], [laptopAddress, laptopMac]]), counts: new Map(), witnessed: [], cuts: [], lookups: 0, putOff: [], noticed: [], owner: [], log: [], broken: {}, wans: [], ways: new Map(),
     rules: lastRules,
     reported: () => reported,
     held: () => lastRules().map(({ mitigation, action, mac, target }) => `${mitigation} ${action} ${mac ?? "?"} ${target.prefixes.length}`).sort(),

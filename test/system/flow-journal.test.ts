@@ -6,7 +6,7 @@ import type { FollowCommand, FollowEnd, FollowListeners } from "../../src/system
 import { fakeClock, type FakeClock } from "../fake-clock.ts";
 import { asking, macs, prefixes, recordedBorders } from "../nat-lookup/asking.ts";
 
-const home: HomeAddresses = { ...recordedBorders, outside: prefixes("203.0.113.7"), wans: [] };
+const home: HomeAddresses = { ...recordedBorders, outside: prefixes("203.0.113.7"), wans: [], resolvers: [] };
 const asked = asking({ fromPorts: "14000-14100", toPorts: "443", protocols: [17] });
 
 function flow(event: "NEW" | "DESTROY" | "", port: number, { from = "192.168.1.21", more = "" } = {}): string {

@@ -10,7 +10,7 @@ const link = (name: string, addresses: string, more: Partial<Link> = {}): Link =
   addresses: addresses.split(" ").filter((text) => text !== "").map((text) => ({ address: prefix(text.replace(/\/.*/, "")), network: prefix(text) })),
 });
 const lan = link("br-lan", "192.168.1.1/24", { kind: "bridge" });
-const via = (...devices: readonly string[]): DefaultRoute[] => devices.map((device) => ({ device, gateway: "192.0.2.1" }));
+const via = (...devices: readonly string[]): DefaultRoute[] => devices.map((device) => ({ device, gateway: "192.0.2.1", from: null }));
 const home = (defaults: readonly string[], ...links: readonly Link[]): IpState => ({ links: [lan, ...links], defaultRoutes: via(...defaults), delegations: [] });
 const netifd = (wan: readonly string[], tunnels: readonly string[] = []): NetifdDevices => ({ wan, lan: ["br-lan"], tunnels, isFresh: true });
 

@@ -29,6 +29,14 @@ describe("openHomeNetwork", () => {
     const only = { "ip -j -4 route show default": JSON.stringify([{ dst: "default", gateway: "192.168.1.254", dev: "br-lan" }]), "ip -j -6 route show default": "[]" };
     assert.deepEqual(guessDevices(await playTables(play(only)).ip()), { wan: ["br-lan"], lan: [] }, "an access point: its lan is its way out");
   });
+  it("knows which WAN a delegated prefix came by, from the route that netifd makes for it, and the name servers", async () => {
+    const routes = JSON.stringify([{ dst: "default", from: "2001:db8:1::/56", gateway: "fe80::9", dev: "wan" }, { dst: "default", from: "fd00::/48", gateway: "fe80::8", dev: "wan" }]);
+    const tables = playTables(play({ "ip -j -6 route show default": routes }));
+    const { wans, resolvers } = await openHomeNetwork({ tables, configured: () => ({ wan: ["wan"], lan: ["br-lan"] }), sourceScope: () => [], resolvers: () => prefixes("9.9.9.9") }).addresses();
+    assert.ok(wans[0]?.prefixes.map(formatIpPrefix).includes("2001:db8:1::/56"));
+    assert.ok(!wans[0]?.prefixes.map(formatIpPrefix).includes("fd00::/48"));
+    assert.deepEqual(resolvers.map(formatIpPrefix), ["9.9.9.9/32"]);
+  });
   it("counts a private WAN address, no ULA and no link-local one as outside", async () => {
     const link = (name: string, ...local: [string, number][]): unknown => ({ ifname: name, addr_info: local.map(([text, prefixlen]) => ({ local: text, prefixlen })) });
     const { outside, inside } = await addresses({

@@ -14,7 +14,7 @@ function home(other: Partial<VisitorsParts> = {}): { asked: string[]; newcomers:
   const visitors = openVisitors({
     network: { addresses: () => {
       asked.push("addresses");
-      return Promise.resolve({ outside: prefixes("203.0.113.7 2001:db8:1::/64"), router: [], inside: prefixes("192.168.1.0/24 2001:db8:1::/64 fd00::/64"), wans: [] });
+      return Promise.resolve({ outside: prefixes("203.0.113.7 2001:db8:1::/64"), router: [], inside: prefixes("192.168.1.0/24 2001:db8:1::/64 fd00::/64"), wans: [], resolvers: [] });
     } },
     lanDevices: () => Promise.resolve(["br-lan", "guest"]),
     neighbours: () => {
