@@ -1,5 +1,6 @@
-import { prefixContains, prefixesOverlap, type IpPrefix } from "../model/ip-prefix.ts";
+import { formatIpPrefix, prefixContains, prefixesOverlap, type IpPrefix } from "../model/ip-prefix.ts";
 import type { Mitigation } from "../model/mitigation.ts";
+import type { MitigationRequest } from "../model/mitigation-request.ts";
 import { conflictCause, type Conflict } from "../model/refusal.ts";
 import { scopesOverlap } from "./admit-request.ts";
 
@@ -10,11 +11,25 @@ import { scopesOverlap } from "./admit-request.ts";
  * in part or whole, is in the scope that it is told.
  */
 export function conflictBetweenUpstreams(mitigation: Mitigation, all: readonly Mitigation[]): Conflict | null {
-  const others = all.filter((each) => each.state !== "ended" && each.request.upstream !== mitigation.request.upstream && scopesOverlap(each.request, mitigation.request));
-  if (others.length === 0) return null;
-  const common = mitigation.request.target.prefixes.flatMap((own) => others.flatMap((other) => commonPart(own, other.request.target.prefixes)));
-  return { cause: conflictCause.overlappingTargets, status: 2, targets: common.filter((prefix, at) => common.findIndex((each) => isSame(each, prefix)) === at) };
+  const { request } = mitigation;
+  const others = all.filter((each) => each.state !== "ended" && each.request.upstream !== request.upstream);
+  const common = new Map<string, IpPrefix>();
+  for (const other of others) for (const [key, prefix] of commonOnce(request, other.request)) common.set(key, prefix);
+  return common.size === 0 ? null : { cause: conflictCause.overlappingTargets, status: 2, targets: [...common.values()] };
 }
+
+/** Of `own` targets, what is also in the other's, with a text to know it by. Each pair of requests is compared once: all pairs are looked at whenever a mitigation comes or goes. */
+function commonOnce(own: MitigationRequest, other: MitigationRequest): readonly Common[] {
+  const ofOwn = known.get(own) ?? new WeakMap<MitigationRequest, readonly Common[]>();
+  known.set(own, ofOwn);
+  const common = ofOwn.get(other) ?? (scopesOverlap(own, other) ? own.target.prefixes.flatMap((prefix) => commonPart(prefix, other.target.prefixes)) : [])
+    .map((prefix): Common => [formatIpPrefix(prefix), prefix]);
+  ofOwn.set(other, common);
+  return common;
+}
+
+type Common = readonly [key: string, prefix: IpPrefix];
+const known = new WeakMap<MitigationRequest, WeakMap<MitigationRequest, readonly Common[]>>();
 
 function commonPart(own: IpPrefix, others: readonly IpPrefix[]): IpPrefix[] {
   return others.filter((other) => prefixesOverlap(own, other)).map((other) => prefixContains(own, other) ? other : own);
