@@ -75,6 +75,8 @@ export interface Pipeline extends MitigationService {
   settings(): PipelineSettings;
   /** The wall clock was put forward by so many milliseconds: spans that were begun by the old time keep what remains of them. */
   clockJumped(by: Milliseconds): void;
+  /** Lays the rules again, as what they depend on beside the mitigations has changed. */
+  relay(): Promise<void>;
   /** Why something that should be in force is not; for `status`. */
   warnings(): readonly string[];
   /** Stops timers; what the kernel holds stays until its timeouts. */
@@ -288,6 +290,7 @@ export function createPipeline(initial: PipelineSettings, store: Store, ports: P
       await rules.enforce();
       for (const { id } of store.all()) scheduleDeadline(id);
     },
+    relay: () => rules.enforce(),
     stop() {
       rules.stop();
       schedule.stop();

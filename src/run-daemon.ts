@@ -90,7 +90,7 @@ export async function runDaemon(version: string, dtls: DtlsModule, first: Loaded
   });
   const devices = watchDevices({ tables, ...sides, clock, log });
   const filter = openPacketFilter(openNftables(interactiveNft()), {
-    bridgePorts: () => tables.ports(), wanDevices: async () => (await network.devices()).wan,
+    isNoticeOpen: () => notice.isOpen(), bridgePorts: () => tables.ports(), wanDevices: async () => (await network.devices()).wan,
   });
   const memory = openMemory({ state: openStateFile(first.config.stateDir, "state.json"), owner: openStateFile(first.config.stateDir, "owner.json") }, { clock, log, filter });
   const { store } = memory;
@@ -120,7 +120,7 @@ export async function runDaemon(version: string, dtls: DtlsModule, first: Loaded
   const wireless = openHostapdClients(() => onUbus?.object.ubus, { clock: steadyClock, log, letGo: () => lateQuarantines(store.all(), clock.now()) });
   const notice = openNoticePage({
     visitors: openVisitors({ network, lanDevices: async () => (await network.devices()).lan, neighbours: () => directory.neighbours(), clock: steadyClock }),
-    language: () => loaded.config.notify[0]?.language ?? "en", log,
+    language: () => loaded.config.notify[0]?.language ?? "en", log, changed: () => { void pipeline.relay(); },
   });
   const wayOf = (name: string): CameOver => {
     const status = upstreams.get(name)?.upstream.status();
@@ -279,6 +279,9 @@ export async function runDaemon(version: string, dtls: DtlsModule, first: Loaded
       isStopping = true;
       await reload(loaded).catch(() => undefined); // until one that is under way is over
       for (const { upstream } of upstreams.values()) upstream.stop();
+      const leadsToPage = notice.isOpen();
+      await notice.close();
+      if (leadsToPage) await pipeline.relay(); // without it: nobody is led to a port where nobody listens
       pipeline.stop();
       tables.stop();
       devices.stop();
@@ -289,7 +292,6 @@ export async function runDaemon(version: string, dtls: DtlsModule, first: Loaded
       onUbus?.object.close();
       quiet.stop();
       await notifiers?.close();
-      await notice.close();
       await control.close();
     },
   };

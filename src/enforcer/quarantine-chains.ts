@@ -7,8 +7,11 @@ import { bridgeTable, counterName, forwardChain, inputChain, noticeChain, notice
 import { claimsOnce } from "./once.ts";
 import { groupBy, type Parts } from "./parts.ts";
 
-/** Where the router tells a quarantined device's user why nothing works. */
-export const noticePort = 8047;
+/**
+ * Where the router tells a quarantined device's user why nothing works. Below 1024, so that no other program of the router can take it while the
+ * daemon is dead and the redirect is not yet over, and hear what the device's browser sends; below 512, where the C library looks for no port.
+ */
+export const noticePort = 299;
 /** Plain HTTP: where phones and computers ask whether there is a captive portal. */
 export const webPort = 80;
 

@@ -16,19 +16,26 @@ export interface NoticePageParts {
   /** For readers whose browser asks for none that there is. */
   readonly language: () => Language;
   readonly log: Log;
+  /** It has begun or ceased to listen. */
+  readonly changed?: () => void;
   readonly port?: number;
 }
 
 export interface OpenNoticePage extends NoticePage {
   /** Why there is no page though there should be; for `status`. */
   warnings(): readonly string[];
+  isOpen(): boolean;
   /** Ends listening, and all connections. */
   close(): Promise<void>;
 }
 
+/** Stands for all who are not in the neighbour table yet. */
+const nobodyKnows = "nobody knows";
+
 /** A device that was hijacked may well attack the page that says so. */
 export const noticeLimits = {
   connections: 16,
+  /** Of one device, whatever its addresses; those of whom nobody knows the device yet count as one. */
   connectionsOfOne: 4,
   /** New ones in a second; a browser makes two or three. */
   aSecond: 50,
@@ -48,7 +55,7 @@ export const noticeLimits = {
  * It listens on all addresses, as those of the LAN come and go with the provider's IPv6 prefix, and answers who comes from a LAN device's
  * network only: a WAN without a firewall gets not a byte.
  */
-export function openNoticePage({ visitors, language, log, port = noticePort }: NoticePageParts): OpenNoticePage {
+export function openNoticePage({ visitors, language, log, changed = () => undefined, port = noticePort }: NoticePageParts): OpenNoticePage {
   let cutOff: readonly QuarantinedDevice[] = [];
   let server: Server | undefined;
   let problem: string | undefined;
@@ -61,22 +68,36 @@ export function openNoticePage({ visitors, language, log, port = noticePort }: N
 
   const isCutOff = ({ address, macs }: Visitor): boolean => cutOff.some(({ mac, addresses }) => (mac !== null && macs.includes(mac)) || addresses.includes(address));
 
+  const countOf = (who: string): number => [...open.values()].filter((each) => each === who).length;
+  /** Who holds most, and for longest, makes room: a request takes milliseconds, who holds a connection open does not ask for anything. */
+  const makeRoom = (): void => {
+    const most = Math.max(...[...open.values()].map(countOf));
+    // Never by resetAndDestroy: behind an answer that is just being closed, Node 20 leaves its socket open for good.
+    [...open].find(([, who]) => countOf(who) === most)?.[0].destroy();
+  };
+
   const welcome = (socket: Socket): void => {
     const from = socket.remoteAddress ?? "";
+    const who = visitors.seenAs(from) ?? nobodyKnows;
     socket.on("error", () => undefined);
-    if (isTooOften(from) || [...open.values()].filter((each) => each === from).length >= noticeLimits.connectionsOfOne) {
+    if (isTooOften(who) || countOf(who) >= noticeLimits.connectionsOfOne) {
       socket.destroy();
       return;
     }
-    // Who has been here longest makes room: a request takes milliseconds, who holds a connection open does not ask for anything.
-    // Never by resetAndDestroy: behind an answer that is just being closed, Node 20 leaves its socket open for good.
-    if (open.size >= noticeLimits.connections) [...open.keys()][0]?.destroy();
-    open.set(socket, from);
+    if (open.size >= noticeLimits.connections) makeRoom();
+    open.set(socket, who);
     const end = setTimeout(() => { socket.destroy(); }, noticeLimits.life);
     socket.once("close", () => {
       clearTimeout(end);
       open.delete(socket);
     });
+    // A device may have any number of addresses, but few MAC addresses: as soon as that is known it is what counts.
+    if (who === nobodyKnows) visitors.identify(from).then(() => {
+      const known = visitors.seenAs(from);
+      if (known === undefined || !open.has(socket)) return;
+      if (countOf(known) >= noticeLimits.connectionsOfOne) socket.destroy();
+      else open.set(socket, known);
+    }, () => undefined);
   };
 
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
@@ -124,6 +145,7 @@ export function openNoticePage({ visitors, language, log, port = noticePort }: N
 
   const settle = async (): Promise<void> => {
     const isWanted = cutOff.length > 0 && !isClosed;
+    const wasOpen = server !== undefined;
     if (!isWanted) {
       problem = undefined;
       await stopListening();
@@ -138,6 +160,7 @@ export function openNoticePage({ visitors, language, log, port = noticePort }: N
         problem = complaint;
       }
     }
+    if (wasOpen !== (server !== undefined)) changed();
   };
   const settleInTurn = (): Promise<void> => {
     turn = turn.then(settle);
@@ -150,6 +173,7 @@ export function openNoticePage({ visitors, language, log, port = noticePort }: N
       void settleInTurn();
     },
     warnings: () => (problem === undefined ? [] : [problem]),
+    isOpen: () => server !== undefined && !isClosed,
     close() {
       isClosed = true;
       return settleInTurn();
@@ -187,7 +211,7 @@ function bound(request: IncomingMessage): void {
   });
 }
 
-/** Whether there have been too many this second, in all or from one address. */
+/** Whether there have been too many this second, in all or of one. */
 function createRate(most: number, mostOfOne: number): (from: string) => boolean {
   let second = -1;
   let all = 0;

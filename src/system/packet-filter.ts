@@ -26,6 +26,8 @@ type Counts = ReadonlyMap<MitigationId, FilterCount>;
 export interface PacketFilterOptions extends Pick<SpawnOptions, "command"> {
   /** Where the home's traffic leaves; without them, what left is counted a step before the network card. */
   readonly wanDevices?: () => Promise<readonly string[]>;
+  /** Whether the notice page listens: else nobody is led to it. */
+  readonly isNoticeOpen?: () => boolean;
   /** The bridge port that each device is on; a device without one is held in the forward chain alone. */
   readonly bridgePorts?: () => Promise<ReadonlyMap<MacAddress, string>>;
 }
@@ -35,7 +37,7 @@ export interface PacketFilterOptions extends Pick<SpawnOptions, "command"> {
  * `command`: as for `spawnNft`, for the process that watches over the tables.
  */
 export function openPacketFilter(nftables: Nftables = openNftables(), {
-  command, wanDevices = () => Promise.resolve([]), bridgePorts = () => Promise.resolve(new Map()),
+  command, isNoticeOpen = () => true, wanDevices = () => Promise.resolve([]), bridgePorts = () => Promise.resolve(new Map()),
 }: PacketFilterOptions = {}): PacketFilter {
   /** Mitigations that the kernel is to hold something for; undefined until that is said: an earlier run may have left anything. */
   let enforced: ReadonlySet<MitigationId> | undefined;
@@ -81,7 +83,7 @@ export function openPacketFilter(nftables: Nftables = openNftables(), {
     if (disturbed) guard.holds(needed.size > 0);
     counted = new Map([...counted].filter(([mitigation]) => needed.has(mitigation)));
     const before = held ?? (await nftables.listNames(table)) ?? nothingHeld;
-    let statements = buildRuleset(rules, before, counted, reported, notice);
+    let statements = buildRuleset(rules, before, counted, reported, notice && isNoticeOpen());
     // Where nobody watches over the table it may have changed by the next time: then it is written whole.
     const next = disturbed && needed.size > 0 ? layDown(statements, performance.now()) : undefined;
     const step = laid && next && (additionsTo(laid, next) ?? changesTo(laid, next));
@@ -93,7 +95,7 @@ export function openPacketFilter(nftables: Nftables = openNftables(), {
       // The table is not as we left it: flushed, or edited by hand. Begin again, with what was counted.
       await countTraffic();
       const applyAnew = (): Promise<void> => {
-        statements = buildRuleset(rules, nothingHeld, counted, reported, notice);
+        statements = buildRuleset(rules, nothingHeld, counted, reported, notice && isNoticeOpen());
         return apply([{ do: "add table", table }, { do: "delete table", table }, ...statements], next && layDown(statements, next.at));
       };
       await applyAnew().catch((again: unknown) => {

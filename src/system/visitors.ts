@@ -15,6 +15,8 @@ export interface Visitor {
 export interface Visitors {
   /** Undefined for who does not come from the home's own networks, or if that cannot be known. Never rejects. */
   identify(remoteAddress: string): Promise<Visitor | undefined>;
+  /** The device behind an address, at once, by what the neighbour table said last; undefined if that did not know. */
+  seenAs(remoteAddress: string): MacAddress | undefined;
 }
 
 export interface VisitorsParts {
@@ -34,8 +36,18 @@ export function openVisitors({ network, lanDevices, neighbours, clock }: Visitor
     return { inside, devices };
   });
   const home = (): ReturnType<typeof readHome> => readHome(keptFor.home);
-  const table = keep(clock, () => neighbours().catch(() => []));
+  let seen: readonly Neighbour[] = [];
+  const table = keep(clock, async () => {
+    seen = await neighbours().catch(() => []);
+    return seen;
+  });
   return {
+    seenAs(remoteAddress) {
+      const [text = "", zone] = remoteAddress.split("%");
+      const address = parseIpAddress(text);
+      const written = address && formatIpAddress(address);
+      return seen.find((entry) => entry.address === written && (zone === undefined || entry.device === zone))?.mac;
+    },
     async identify(remoteAddress) {
       const [text = "", zone] = remoteAddress.split("%");
       const address = parseIpAddress(text);

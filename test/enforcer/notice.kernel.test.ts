@@ -93,6 +93,19 @@ test("packets to the notice page are bounded too", async () => {
   assert.ok(await dropped() > 300, `${await dropped()} dropped`);
 });
 
+test("only while the page listens is anybody led to it", async () => {
+  let isOpen = false;
+  filter = openPacketFilter(nftables(), { isNoticeOpen: () => isOpen });
+  await filter.replaceRules([quarantined]);
+  assert.equal(await browse("camera", "http://198.51.100.9/"), "nothing");
+  isOpen = true;
+  await filter.replaceRules([quarantined]);
+  assert.equal(await browse("camera", "http://198.51.100.9/"), "why nothing works");
+  isOpen = false;
+  await filter.replaceRules([quarantined]);
+  assert.equal(await browse("camera", "http://198.51.100.9/"), "nothing");
+});
+
 test("without the device's MAC address, and after the quarantine has become a block, nobody is led anywhere", async () => {
   filter = openPacketFilter(nftables());
   await filter.replaceRules([{ ...quarantined, mac: null }]);

@@ -13,7 +13,7 @@ import { playScene, type Scene } from "./scene.ts";
 import { startAttack } from "./scene-attack.ts";
 
 const { camera, laptop, lan, target, wan } = labAddresses;
-const port = 8047;
+const port = 299;
 const quarantining = { action: "quarantine", terminating_period: "0" };
 
 /** Asks for a page and prints the status and the heading; or the error. */

@@ -21,7 +21,7 @@ const start = `ip link set lo up
 (cd /etc/uci-defaults && ash ./90-dots-callhome)
 ash /etc/rc.common /etc/init.d/dots-callhome start
 command=$(sed -n 's/^param\tcommand\t//p' /procd/message | tr '\t' ' ')
-caps=-all,+net_admin
+caps=-all,+net_admin,+net_bind_service
 setpriv --reuid 32768 --regid 32768 --clear-groups --bounding-set $caps --inh-caps $caps --ambient-caps $caps --no-new-privs $command 2>/daemon.log &
 echo $! >/procd/pid
 for i in $(seq 300); do [ -S /var/run/dots-callhome.sock ] && break; sleep 0.1; done
@@ -42,7 +42,7 @@ test("check accepts the configuration as it is shipped", async () => {
   assert.deepEqual([code, stdout], [0, "/etc/config/dots-callhome: fine, 0 upstreams\n"], stderr);
 });
 
-test("the daemon runs as its own user with CAP_NET_ADMIN alone; root speaks to it at the default path too", async () => {
+test("the daemon runs as its own user with two capabilities; root speaks to it at the default path too", async () => {
   const router = installed();
   const out = await whileRunning(router, `
     dots-callhome status --json
@@ -52,7 +52,7 @@ test("the daemon runs as its own user with CAP_NET_ADMIN alone; root speaks to i
     kill -HUP $(cat /procd/pid); for i in $(seq 100); do grep -q reloaded /daemon.log && break; sleep 0.1; done`);
   assert.match(out, /"name": ?"isp"/);
   assert.match(out, /\{"id":1,"result":\{"devices":\[\]\}\}/);
-  assert.match(out, /Uid:\t32768\t[^]*CapEff:\t0000000000001000\nCapBnd:\t0000000000001000\nNoNewPrivs:\t1\n600 32768\n/);
+  assert.match(out, /Uid:\t32768\t[^]*CapEff:\t0000000000001400\nCapBnd:\t0000000000001400\nNoNewPrivs:\t1\n600 32768\n/);
   assert.match(out, /configuration reloaded[^]*stopped/);
   assert.doesNotMatch(out, /error:/);
   assert.ok(!existsSync(join(router.root, "tmp/run/dots-callhome/control.sock")));

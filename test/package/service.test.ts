@@ -85,7 +85,7 @@ test("a configuration with errors does not start, and the log names file, line a
   assert.match(log, /daemon\.err not started/);
 });
 
-test("in a jail: its own user, CAP_NET_ADMIN alone, what it needs and no more", async () => {
+test("in a jail: its own user, two capabilities, what it needs and no more", async () => {
   const router = routerWith({ jail: true, provider: { psk_file: "/etc/keys/isp.psk" } });
   router.write("etc/keys/isp.psk", "a key that nobody else has\n", 0o600);
   assert.equal((await router.run(`${setUp}; ${init("start")}`)).code, 0);
@@ -99,7 +99,7 @@ test("in a jail: its own user, CAP_NET_ADMIN alone, what it needs and no more", 
   assert.deepEqual(param("capabilities"), ["/etc/capabilities/dots-callhome.json"]);
   const capabilities = JSON.parse(router.read("etc/capabilities/dots-callhome.json")) as Record<string, string[]>;
   assert.deepEqual(Object.keys(capabilities).sort(), ["ambient", "bounding", "effective", "inheritable", "permitted"]);
-  for (const set of Object.values(capabilities)) assert.deepEqual(set, ["CAP_NET_ADMIN"]);
+  for (const set of Object.values(capabilities)) assert.deepEqual(set, ["CAP_NET_ADMIN", "CAP_NET_BIND_SERVICE"]);
   assert.deepEqual(message.find(([kind]) => kind === "jail"), ["jail", "dots-callhome", "procfs", "requirejail"]);
   assert.deepEqual(message.find(([kind]) => kind === "read-write"), ["read-write", "/etc/dots-callhome", "/var/run/dots-callhome"]);
   const shown = message.find(([kind]) => kind === "read-only") ?? [];

@@ -10,12 +10,16 @@ import { suiteLimit } from "../patience.ts";
 import { until } from "../until.ts";
 import { ask, dial, freePort } from "./notice-client.ts";
 
-/** On loopback, 127.0.0.1 is the camera, 127.0.1.x a device with many addresses, 127.0.9.9 the world. */
+/** On loopback, 127.0.0.1 is the camera, 127.0.1.x are devices of which one that is cut off is said to be, 127.0.2.x are one device, 127.0.3.x are not known yet, 127.0.9.9 is the world. */
 const camera: QuarantinedDevice = { mac: "02:00:00:00:0a:01", addresses: ["127.0.0.1"], timeout: 600 };
 const macsOf = (address: string): string[] => (address.startsWith("127.0.1.") ? ["02:00:00:00:0a:02"] : address === "127.0.0.3" ? ["02:00:00:00:0a:03"] : []);
 const visitors = { identify: (remote: string) => {
   const address = remote.replace("::ffff:", "");
   return Promise.resolve(address === "127.0.9.9" ? undefined : { address, macs: macsOf(address) });
+}, seenAs: (remote: string) => {
+  const address = remote.replace("::ffff:", "");
+  if (address.startsWith("127.0.3.")) return undefined;
+  return address.startsWith("127.0.2.") ? "02:00:00:00:0a:04" : `the device at ${address}`;
 } };
 
 let page: OpenNoticePage;
@@ -135,6 +139,21 @@ describe("the notice page", { timeout: suiteLimit }, () => {
     await shown(camera);
     assert.deepEqual([page.warnings(), logged.length], [[], 1]);
   });
+
+  it("says when it begins and ceases to listen, and that it is open only meanwhile", async () => {
+    const changes: boolean[] = [];
+    const other = openNoticePage({ visitors, language: () => "en", log: () => undefined, port: await freePort(), changed: () => { changes.push(other.isOpen()); } });
+    other.show([camera]);
+    assert.equal(other.isOpen(), false);
+    await until("it is open", () => other.isOpen());
+    other.show([camera]);
+    other.show([]);
+    await until("it is closed", () => changes.length === 2);
+    other.show([camera]);
+    await until("it is open again", () => changes.length === 3);
+    await other.close();
+    assert.deepEqual(changes, [true, false, true, false]);
+  });
 });
 
 describe("the notice page, attacked", { timeout: suiteLimit }, () => {
@@ -162,6 +181,17 @@ describe("the notice page, attacked", { timeout: suiteLimit }, () => {
     await untilAtLast("the page is there", isThere);
     for (const { socket } of [...one, ...others]) socket.destroy();
   });
+
+  for (const [what, range] of [["one device with two hundred addresses", "127.0.2"], ["two hundred that nobody knows yet", "127.0.3"]] as const) {
+    it(`${what}: four connections, and the page is there for others at once`, async () => {
+      await shown(camera);
+      const held = Array.from({ length: 200 }, (_, at) => dial(port, `${range}.${1 + at}`, "GET "));
+      const isOpen = ({ socket }: (typeof held)[number]): boolean => !socket.destroyed && !socket.connecting;
+      await untilAtLast("four are left", () => held.filter(isOpen).length <= noticeLimits.connectionsOfOne && held.every(({ socket }) => !socket.connecting));
+      assert.equal((await ask(port, { from: "127.0.0.1" })).status, 200);
+      for (const { socket } of held) socket.destroy();
+    });
+  }
 
   it("huge headers, bodies without end, thousands of requests at once, and rubbish", async () => {
     await shown(camera);

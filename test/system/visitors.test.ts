@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { openVisitors, type Visitor, type VisitorsParts } from "../../src/system/visitors.ts";
+import { openVisitors, type Visitor, type Visitors, type VisitorsParts } from "../../src/system/visitors.ts";
 import { fakeClock } from "../fake-clock.ts";
 import { prefixes } from "../nat-lookup/asking.ts";
 
 const mac = "02:00:00:00:0a:01";
 const entry = (address: string, of = mac, device = "br-lan"): { address: string; mac: string; device: string } => ({ address, mac: of, device });
 
-function home(other: Partial<VisitorsParts> = {}): { asked: string[]; newcomers: string[]; pass: (span: number) => Promise<void>; identify: (from: string) => Promise<Visitor | undefined> } {
+function home(other: Partial<VisitorsParts> = {}): { asked: string[]; newcomers: string[]; pass: (span: number) => Promise<void>; identify: (from: string) => Promise<Visitor | undefined>; seenAs: Visitors["seenAs"] } {
   const clock = fakeClock();
   const newcomers: string[] = [];
   const asked: string[] = [];
@@ -28,7 +28,7 @@ function home(other: Partial<VisitorsParts> = {}): { asked: string[]; newcomers:
     ...other,
   });
   return {
-    asked, newcomers, pass: (span) => clock.advance(span),
+    asked, newcomers, seenAs: (from) => visitors.seenAs(from), pass: (span) => clock.advance(span),
     async identify(from) {
       const known = visitors.identify(from);
       await clock.advance(500);
@@ -73,6 +73,14 @@ describe("who is at the other end of a connection", () => {
     assert.deepEqual(asked, ["addresses", "neighbours", "neighbours"]);
     await Promise.all(Array.from({ length: 1_000 }, (_, at) => identify(`192.168.1.${100 + at % 50}`)));
     assert.ok(asked.length <= 5, asked.join());
+  });
+
+  it("whose an address is can be asked at once, as far as the table was read", async () => {
+    const { identify, seenAs } = home();
+    assert.equal(seenAs("192.168.1.23"), undefined);
+    await identify("192.168.1.23");
+    assert.deepEqual([seenAs("::ffff:192.168.1.23"), seenAs("2001:db8:1::23"), seenAs("fe80::23%br-lan"), seenAs("fe80::23%guest"), seenAs("192.168.1.77"), seenAs("nonsense")],
+      [mac, mac, mac, "02:00:00:00:0a:09", undefined, undefined]);
   });
 
   it("nobody is of the home if its networks are not known; somebody still is if the neighbours are not", async () => {
