@@ -46,7 +46,9 @@ const mostUnsent = 256 * 1024;
 const aead = ["CHACHA20-POLY1305", "AES128-CCM", "AES256-CCM", "AES128-GCM-SHA256", "AES256-GCM-SHA384"];
 const tls13 = ["TLS_CHACHA20_POLY1305_SHA256", "TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_AES_128_CCM_SHA256"];
 const pskSuites = [...tls13, "ECDHE-PSK-CHACHA20-POLY1305", ...aead.map((suite) => `PSK-${suite}`)].join(":");
-const certificateSuites = [...tls13, ...aead.flatMap((suite) => [`ECDHE-ECDSA-${suite}`, ...(suite.includes("CCM") ? [] : [`ECDHE-RSA-${suite}`])])].join(":");
+const certificateSuites = [...tls13, ...aead.flatMap((suite) => [`ECDHE-ECDSA-${suite}`, ...(suite.includes("CCM") ? [] : [`ECDHE-RSA-${suite}`])]),
+  "@SECLEVEL=2", // as over DTLS: no RSA key below 2048 bits, no SHA-1 signature; Node's own level takes 1024
+].join(":");
 
 /** Connects over TCP and makes a TLS 1.2 or 1.3 handshake (RFC 8323 §8). Rejects with a TlsDialError. */
 export function dialTls(
@@ -159,6 +161,9 @@ function authentication({ credentials, serverName }: TlsTarget): ConnectionOptio
 
 const certificateInstead = "the peer answers with a certificate where the pre-shared key is expected";
 
+/** All that a handshake failure says. With TLS 1.3 a key that comes without a hash is for SHA-256 (RFC 8446 §4.2.11): a server that insists on SHA-384 finds nothing in common. */
+const noPskSuite = "the peer refuses our pre-shared key, or offers no cipher suite that we accept: with TLS 1.3 the key is for SHA-256 (TLS_AES_128_GCM_SHA256, TLS_CHACHA20_POLY1305_SHA256)";
+
 /** Of connect(), before a SYN leaves. */
 const localErrors: ReadonlySet<string> = new Set(["ENETUNREACH", "ENETDOWN", "EADDRNOTAVAIL", "EINVAL", "EACCES", "EPERM"]);
 
@@ -193,6 +198,8 @@ const certificateProblem = /^(CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|ERR_TLS_
 function explain(error: Error, credentials: DtlsCredentials["is"]): string {
   const code = "code" in error ? String(error.code) : "";
   if (credentials === "psk" && certificateProblem.test(code)) return certificateInstead;
+  if (credentials === "psk" && code.endsWith("_ALERT_HANDSHAKE_FAILURE")) return noPskSuite;
   const reason = "reason" in error && typeof error.reason === "string" ? error.reason : error.message.split("\n", 1)[0] ?? "";
-  return causes[code] ?? (code === "" ? error.message : `${reason} (${code})`);
+  // OpenSSL 3.2 and later (Node 24) have renamed their oldest alerts.
+  return causes[code.replace("ERR_SSL_SSL/TLS_", "ERR_SSL_SSLV3_")] ?? (code === "" ? error.message : `${reason} (${code})`);
 }

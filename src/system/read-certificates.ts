@@ -28,9 +28,11 @@ export function readCertificates(
   if (!cert.value.leaf.checkPrivateKey(key.value.key)) {
     return { problem: `${files.keyFile}: is not the key of the certificate in ${files.certFile}; its certificate must be the first one there` };
   }
+  // mbedTLS knows RSA-PSS signatures, but no keys that are for nothing else (id-RSASSA-PSS, RFC 4055).
+  const pss = key.value.key.asymmetricKeyType === "rsa-pss" ? [`${files.keyFile}: an RSA-PSS key works over TCP only; for UDP (DTLS) ask for a certificate with an ECDSA or RSA key`] : [];
   return {
     value: { ca: ca.value.pem, cert: cert.value.pem, key: key.value.pem },
-    warnings: [...ca.warnings, ...cert.warnings],
+    warnings: [...ca.warnings, ...cert.warnings, ...pss],
   };
 }
 

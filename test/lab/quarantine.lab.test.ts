@@ -43,7 +43,7 @@ const notCutOff = `200 ${noticeWords.en.notCutOff}`;
 /** Connections of the page that the daemon has accepted, by the kernel's own table: those that still wait have no inode. */
 function accepted(pid: number): number {
   return readFileSync(`/proc/${pid}/net/tcp6`, "utf8").split("\n").map((line) => line.trim().split(/\s+/))
-    .filter(([, local = "", , state, , , , , , inode]) => local.endsWith(`:${port.toString(16).toUpperCase()}`) && state === "01" && inode !== "0").length;
+    .filter(([, local = "", , state, , , , , , inode]) => local.endsWith(`:${port.toString(16).toUpperCase().padStart(4, "0")}`) && state === "01" && inode !== "0").length;
 }
 const residentMegabytes = (pid: number): number => Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) / 1024;
 
