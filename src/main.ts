@@ -2,13 +2,14 @@ import { readFileSync } from "node:fs";
 import manifest from "../package.json" with { type: "json" };
 import { parseArguments, type CallCommand } from "./cli/parse-arguments.ts";
 import { render } from "./cli/render.ts";
-import { findControlSocket, readConfig } from "./config/config.ts";
+import { complainOfGlobals, findControlSocket, readConfig } from "./config/config.ts";
 import { formatConfigError } from "./config/read-section.ts";
 import { compileDtls, type DtlsModule } from "./dtls/dtls-module.ts";
 import type { DtlsCredentials } from "./dtls/dtls-session.ts";
 import { escapeLines } from "./operator/escape-text.ts";
 import { runDaemon, type LoadedConfig } from "./run-daemon.ts";
 import { absentDevices } from "./system/absent-devices.ts";
+import { checkPaths } from "./system/check-paths.ts";
 import { callDaemon } from "./system/control-client.ts";
 import { ControlSocketError } from "./system/control-socket.ts";
 import { openLog, type LogLevel } from "./system/log.ts";
@@ -46,7 +47,7 @@ function load(file: string): LoadedConfig | { readonly problems: readonly string
   const reading = readConfig(text, file);
   if ("errors" in reading) return { problems: reading.errors.map(formatConfigError) };
   const warnings = [...reading.warnings];
-  const problems: string[] = [];
+  const problems = checkPaths(reading.config).map(({ option, message }) => complainOfGlobals(text, file, option, message));
   const credentials = new Map<string, DtlsCredentials>();
   for (const { name, auth } of reading.config.upstreams) {
     if (auth.is === "psk") {

@@ -1,7 +1,7 @@
 import type { MacAddress } from "../model/device.ts";
 import { didYouMean } from "./closest-name.ts";
 import { deviceOptions, globalsOptions, notifyOptions, upstreamOptions, type ValuesOf } from "./options.ts";
-import { Findings, formatConfigError, lineOf, readSection, type ConfigError } from "./read-section.ts";
+import { Findings, formatConfigError, lineOf, readSection, titleOf, type ConfigError } from "./read-section.ts";
 import { readUpstream, type UpstreamConfig } from "./upstream-config.ts";
 import { parseUci, type UciSection } from "./uci-syntax.ts";
 
@@ -75,6 +75,13 @@ export function findControlSocket(text: string): string {
   const parsed = parseUci(text);
   const globals = "sections" in parsed ? parsed.sections.find(({ type }) => type === "globals") : undefined;
   return globals ? readSection(globals, { path: globalsOptions.controlSocket }, new Findings("")).path : globalsOptions.controlSocket.fallback;
+}
+
+/** A complaint about an option of the globals that only the router's disk can show; `text` and `file` are as for readConfig. */
+export function complainOfGlobals(text: string, file: string, option: string, message: string): string {
+  const parsed = parseUci(text);
+  const section = "sections" in parsed ? parsed.sections.find(({ type }) => type === "globals") : undefined;
+  return formatConfigError({ file, line: section ? lineOf(section, option) : 1, section: section ? titleOf(section) : null, option, message });
 }
 
 function readGlobals(sections: readonly UciSection[], findings: Findings): GlobalsConfig {
