@@ -3,6 +3,8 @@ import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { setTimeout } from "node:timers/promises";
 import type { StatusView } from "../../src/operator/describe-status.ts";
+import { callDaemon } from "../../src/system/control-client.ts";
+import { systemClock } from "../../src/system/system-clock.ts";
 import { patience, suiteLimit } from "../patience.ts";
 import { labAddresses } from "./lab.ts";
 import { playScene, type Scene } from "./scene.ts";
@@ -33,12 +35,15 @@ describe("when there is no session to be had", { timeout: suiteLimit, concurrenc
         assert.equal(scene.peer.events.filter(({ event }) => event === "session").length, 0);
       }));
 
-    it(`has a session soon after the upstream has come up (${library})`, () =>
+    it(`tries again after a minute (RFC 9132 §4.7), or at once when the owner says so (${library})`, () =>
       playScene({ library, without: ["peer", "daemon"] }, async (scene) => {
         const daemon = scene.startDaemon();
         assert.match(await daemon.logged(/no session with/, 2 * patience), /203\.0\.113\.1.*nobody listens/);
         await assertTriesAgain(scene, /nobody listens/);
+        const [, wait] = /next attempt in (\d+) s/.exec(await daemon.logged(/next attempt in \d+ s/)) ?? [];
+        assert.ok(Number(wait) >= 60 && Number(wait) <= 90, `in ${wait} s`);
         const peer = await scene.startPeer();
+        await callDaemon(`${scene.lab.files.folder}/control.sock`, "reconnect", {}, { clock: systemClock, timeout: patience });
         await peer.until("a session", ({ event, is }) => event === "session" && is === "up", { timeoutMs: 3 * patience });
         const [upstream] = (await daemon.json("status") as StatusView).upstreams;
         assert.deepEqual([upstream?.state, upstream?.sessions, upstream?.last_error], ["connected", 1, null]);
