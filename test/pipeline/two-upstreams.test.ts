@@ -38,3 +38,11 @@ test("a target that no block may touch: the home's own router, its LAN, the upst
   }
   assert.deepEqual([home.store.all(), home.held(), home.reported()], [[], [], undefined]);
 });
+
+test("the very mid of another upstream's request is free, for the same target too, and for another", async () => {
+  const home = fakeHome({}, { flows: [attack(cameraAddress), attack(cameraAddress, 40_001, "198.51.100.10")] });
+  assert.equal((await home.ask({ upstream: "b", mid: 7, to: "198.51.100.10", fromPorts: "40001" })).is, "created");
+  assert.equal((await home.ask({ upstream: "a", mid: 7 })).is, "created");
+  assert.equal((await home.ask({ upstream: "c", mid: 6 })).is, "created", "a lower mid for what another asks under a higher one");
+  assert.ok(home.store.all().every(({ state }) => state === "active"), "and none replaces another");
+});

@@ -114,3 +114,14 @@ for (const [a, b, expected] of overlaps) {
     assert.deepEqual([scopesOverlap(requested(a), requested(b)), scopesOverlap(requested(b), requested(a))], [expected, expected]);
   });
 }
+
+test("a refresh repeats names and URIs too, in any order (§4.4.1.3)", () => {
+  const named = (fqdns: readonly string[], uris: readonly string[]): ReturnType<typeof requested> => {
+    const request = requested();
+    return { ...request, target: { ...request.target, fqdns, uris } };
+  };
+  const before: Mitigation = { ...active, request: named(["a.example", "b.example"], ["https://a.example"]) };
+  const again = (fqdns: readonly string[], uris: readonly string[]): string => admitRequest(named(fqdns, uris), 3600, false, [before], autoPolicy, start).is;
+  assert.equal(again(["b.example", "a.example"], ["https://a.example"]), "refresh");
+  for (const [fqdns, uris] of [[["a.example"], ["https://a.example"]], [["a.example", "b.example"], ["https://b.example"]], [[], []]] as const) assert.equal(again(fqdns, uris), "refused");
+});

@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { CoapResponse } from "../../../src/callhome-server/coap/request.ts";
 import { optionNumber, uintOption } from "../../../src/callhome-server/coap/options.ts";
-import type { CoapCode } from "../../../src/callhome-server/coap/message.ts";
+import { encodeDatagram, type CoapCode } from "../../../src/callhome-server/coap/message.ts";
 import { dropping, ended, pending, requested, terminating } from "../../policy/samples.ts";
-import { bytes, cbor, leastScope, mitigation, plain, request, text, type Words } from "../wire.ts";
+import { bytes, cbor, decoded, leastScope, mitigation, plain, request, text, type Words } from "../wire.ts";
 import { fakeService, type FakeService } from "./fake-service.ts";
 
 const dots = ".well-known/dots";
@@ -135,6 +135,12 @@ test("GET mitigate: one, all, none, of another client, of another upstream", asy
   assert.deepEqual(await mids(mine), [56, 60]);
   assert.deepEqual(await mids(`${mine}/mid=60`), [60]);
   for (const path of [`${mine}/mid=61`, `${dots}/mitigate/cuid=else`]) assert.equal(await mids(path), "4.04");
+});
+
+test("without Content-Format a body is read as DOTS (§9 knows 4.15 only where the option is used)", async () => {
+  const { options, ...message } = decoded(request("0.03", `${mine}/mid=56`, { payload: mitigation(leastScope) }));
+  const bare = encodeDatagram({ ...message, options: options.filter(({ number }) => number !== optionNumber.contentFormat) });
+  assert.equal((await fakeService().serve(bare))?.code, "2.01");
 });
 
 test("GET mitigate: of a mid that came twice the latest, and nothing that was overridden (§4.4.1.3)", async () => {
