@@ -1,3 +1,4 @@
+import { actionOn } from "./model/acting.ts";
 import type { Device } from "./model/device.ts";
 import type { Flow } from "./model/flow.ts";
 import type { AttackTarget } from "./model/mitigation-request.ts";
@@ -8,6 +9,7 @@ import type { HomeLookup } from "./look-up.ts";
 import { withCounters } from "./nat-lookup/with-counters.ts";
 import type { Decision } from "./policy/decide.ts";
 import type { MitigationEvent } from "./policy/mitigation-machine.ts";
+import { inheritedCertainty } from "./policy/inherited-decision.ts";
 import { rememberedDecision } from "./policy/remembered-decision.ts";
 import type { FlowTable, Log, PacketFilter } from "./ports.ts";
 import { isNameless } from "./rule-keeper.ts";
@@ -30,8 +32,8 @@ export interface IdentifyParts {
 }
 
 export interface Identify {
-  /** A new request: which devices are it, and what may be done to them. Nobody found: it stays on watch until its lifetime ends. */
-  asked(id: MitigationId): Promise<void>;
+  /** A new request: which devices are it, and what may be done to them. `replaced`: requests whose place it takes. Nobody found: it stays on watch until its lifetime ends. */
+  asked(id: MitigationId, replaced?: readonly Mitigation[]): Promise<void>;
   /** One that nobody was found for before. */
   again(id: MitigationId): void;
   /** Reported packets were counted in all: where nobody is named yet, the kernel has recorded who sent them. */
@@ -49,14 +51,15 @@ const readWitnessEvery: Milliseconds = 5_000;
 export function createIdentify({ clock, log, filter, flows, store, schedule, lookup, decideAbout, apply, save }: IdentifyParts): Identify {
   const witnessReadAt = new Map<MitigationId, number>();
 
-  const identify = async (id: MitigationId, attempt: number, readsWitness: boolean): Promise<void> => {
+  const identify = async (id: MitigationId, attempt: number, readsWitness: boolean, replaced: readonly Mitigation[] = []): Promise<void> => {
     const asked = store.get(id)?.request;
     if (!asked) return;
     const witnessed = readsWitness ? await filter.readWitness(id).catch(() => []) : [];
-    const { devices } = await lookup.lookup(asked, { witnessed, isOnWatch: attempt > 0, upstream: asked.upstream }).catch((error: unknown) => {
+    const finding = await lookup.lookup(asked, { witnessed, isOnWatch: attempt > 0, upstream: asked.upstream }).catch((error: unknown) => {
       log("warn", `mitigation ${id}: no device could be looked for: ${errorText(error)}`);
       return { devices: [] };
     });
+    const devices = inheritedCertainty(finding.devices, replaced);
     const mitigation = store.get(id);
     if (!mitigation || mitigation.state === "ended" || mitigation.state === "terminating") return;
     // Another look may have named them meanwhile.
@@ -91,9 +94,17 @@ export function createIdentify({ clock, log, filter, flows, store, schedule, loo
     store.put({ ...now, devices: withCounters(now.devices, weighed) });
     save();
   };
-  const cut = async ({ id, devices, action, request }: Mitigation): Promise<void> => {
+  const cut = async (mitigation: Mitigation): Promise<void> => {
+    const { id, devices, request } = mitigation;
     // All of a quarantined device's: an offloaded flow to elsewhere would go on past the rules.
-    const ended: readonly Flow[] = await flows.cut(devices.flatMap(({ addresses }) => addresses), action === "quarantine" ? [] : request.target.prefixes);
+    const isQuarantined = (device: Device): boolean => actionOn(mitigation, device) === "quarantine";
+    const quarantined = devices.filter(isQuarantined).flatMap(({ addresses }) => addresses);
+    // Under an address that it has forged, those to the target.
+    const others = [...devices.filter((device) => !isQuarantined(device)).flatMap(({ addresses }) => addresses), ...devices.flatMap(({ insteadOf }) => insteadOf?.address ?? [])];
+    const ended: readonly Flow[] = [
+      ...quarantined.length > 0 ? await flows.cut(quarantined, []) : [],
+      ...others.length > 0 ? await flows.cut(others, request.target.prefixes) : [],
+    ];
     if (ended.length > 0) addEvidence(id, await lookup.devicesOf(request, ended));
   };
   const remember: Identify["remember"] = (devices) => {
@@ -105,7 +116,7 @@ export function createIdentify({ clock, log, filter, flows, store, schedule, loo
   };
 
   return {
-    asked: (id) => identify(id, 0, false),
+    asked: (id, replaced) => identify(id, 0, false, replaced),
     again(id) { schedule.once(`watch ${id}`, 0, () => identify(id, 0, false)); },
     async counted(id, packets) {
       const mitigation = store.get(id);

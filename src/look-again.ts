@@ -77,6 +77,8 @@ export function createLookAgain({ schedule, store, log, filter, lookup, decideAb
   };
 }
 
-function isAmong({ mac, addresses }: Device, known: readonly Device[]): boolean {
+/** Also the one whose address is forged: connection tracking goes on to name it. */
+function isAmong({ mac, addresses, certainty }: Device, known: readonly Device[]): boolean {
+  if (certainty !== "exact" && known.some(({ insteadOf }) => insteadOf !== undefined && insteadOf.mac === mac)) return true;
   return known.some((each) => (mac === null ? addresses.some((address) => each.addresses.includes(address)) : each.mac === mac));
 }

@@ -4,6 +4,7 @@ import type { Flow, LookupDepth } from "./model/flow.ts";
 import type { AttackFlows } from "./model/mitigation-request.ts";
 import type { Clock } from "./model/time.ts";
 import { findDevices, type Finding, type KnownHome } from "./nat-lookup/find-devices.ts";
+import { createNameBook } from "./nat-lookup/name-book.ts";
 import { withWitness } from "./nat-lookup/witnessed-devices.ts";
 import type { FlowTable, HomeDirectory, HomeNetwork, Log } from "./ports.ts";
 import { shareLookups } from "./share-lookups.ts";
@@ -39,11 +40,19 @@ export interface HomeLookup {
 }
 
 /** The home at this moment, but for its flows. */
-export type KnownNow = Pick<KnownHome, "borders" | "neighbours" | "names" | "ownerNames">;
+export type KnownNow = Pick<KnownHome, "borders" | "neighbours" | "names" | "ownerNames" | "titleOf">;
 
-/** Asks everybody who may know which devices the reported flows are, all at once, and joins what they say. */
-export function createLookup(ports: LookupPorts, ownerNames: () => ReadonlyMap<MacAddress, string>): HomeLookup {
+/** A device that was named before, and how. */
+export type NamedDevice = Pick<Device, "name"> & { readonly mac: MacAddress };
+
+/**
+ * Asks everybody who may know which devices the reported flows are, all at once, and joins what they say. `named`: devices of earlier
+ * requests, whose names no other device gets unmarked.
+ */
+export function createLookup(ports: LookupPorts, ownerNames: () => ReadonlyMap<MacAddress, string>, named: readonly NamedDevice[] = []): HomeLookup {
   const { clock, flows, directory, network, log } = ports;
+  const book = createNameBook((mac) => directory.vendor?.(mac) ?? null);
+  book.learn(named.flatMap(({ mac, name }) => (name === null ? [] : [[mac, name] as const])));
   /** Without them a device is known by its address only, which is better than not at all. */
   const neighboursOrNone = (): ReturnType<HomeDirectory["neighbours"]> => directory.neighbours().catch((error: unknown) => {
     log("warn", `whose addresses are is not known: ${errorText(error)}`);
@@ -51,7 +60,10 @@ export function createLookup(ports: LookupPorts, ownerNames: () => ReadonlyMap<M
   });
   const homeNow = async (): Promise<KnownNow> => {
     const [borders, neighbours, names] = await Promise.all([network.addresses(), neighboursOrNone(), directory.names()]);
-    return { borders, neighbours, names, ownerNames: ownerNames() };
+    book.learn(names);
+    const owners = ownerNames();
+    const titleOf = (mac: MacAddress, name: string): string | null => book.titleOf(mac, name, owners);
+    return { borders, neighbours, names, ownerNames: owners, titleOf };
   };
   const lookup: Lookup = async (asked, { witnessed = [], depth = "quick" } = {}) => {
     const [known, seen] = await Promise.all([homeNow(), flows.matching(asked, depth)]);

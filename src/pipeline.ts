@@ -6,7 +6,7 @@ import type { Policy } from "./model/policy.ts";
 import { shiftMitigation } from "./model/shift-mitigation.ts";
 import { conflictCause, type Refusal } from "./model/refusal.ts";
 import type { Clock, Milliseconds } from "./model/time.ts";
-import { isSpecific } from "./enforcer/rules-for.ts";
+import { isLookedFor, isSpecific, lookedForAtFirst } from "./enforcer/rules-for.ts";
 import { createIdentify } from "./identify.ts";
 import { keepTrack } from "./keep-track.ts";
 import { createLookAgain } from "./look-again.ts";
@@ -30,6 +30,7 @@ import { createRuleKeeper } from "./rule-keeper.ts";
 import { createSchedule } from "./schedule.ts";
 import { effectivePolicy, type Store } from "./store.ts";
 import { errorText } from "./text/error-text.ts";
+import { createSenderWatch } from "./watch-senders.ts";
 
 export interface PipelinePorts {
   readonly clock: Clock;
@@ -94,7 +95,7 @@ export function createPipeline(initial: PipelineSettings, store: Store, ports: P
   const policy = (): Policy => effectivePolicy(settings.policy, store, clock.now());
   const schedule = createSchedule(clock, (error) => { log("error", `internal: ${errorText(error)}`); });
 
-  const home = createLookup(ports, () => settings.ownerNames);
+  const home = createLookup(ports, () => settings.ownerNames, store.devices());
 
   const refusals = createRefusalNotes({ clock, log });
   /** Of a request that asks for more than it may: the owner hears of it. */
@@ -135,7 +136,7 @@ export function createPipeline(initial: PipelineSettings, store: Store, ports: P
         store.put(fresh);
         // What needs no consent is dropped where it leaves the home from the first moment; who sends it is found out meanwhile.
         if (policy().consent === "auto" && isSpecific(fresh.request) && !saidOf(fresh.request.target).any) await apply(fresh.id, { is: "found", devices: [], decision: decide([], policy()) });
-        await identify.asked(fresh.id);
+        await identify.asked(fresh.id, admitted.overrides);
         const inherited = inheritedDecision(store.get(fresh.id) ?? fresh, admitted.overrides);
         if (inherited) await apply(fresh.id, inherited);
         const decided = store.get(fresh.id) ?? fresh;
@@ -197,6 +198,9 @@ export function createPipeline(initial: PipelineSettings, store: Store, ports: P
     if (mitigation.state === "ended" && before.state !== "ended") noteConflicts();
     for (const effect of effects) await perform[effect](mitigation, event);
     scheduleDeadline(id);
+    if (event.is === "found" && mitigation.devices.some((device) => isLookedFor(mitigation, device, clock.now()))) {
+      schedule.once(`looked for ${id}`, lookedForAtFirst, () => (store.get(id)?.devices.some(({ certainty }) => certainty !== "exact") ? rules.enforce() : undefined));
+    }
     return store.get(id);
   };
 
@@ -221,8 +225,10 @@ export function createPipeline(initial: PipelineSettings, store: Store, ports: P
     async counted(id, { left, ...dropped }) {
       await apply(id, { is: "counted", dropped, ...(left ? { left } : {}) });
       await identify.counted(id, dropped.packets + (left?.packets ?? 0));
+      await senders.counted(id, dropped.packets + (left?.packets ?? 0));
     },
   });
+  const senders = createSenderWatch({ clock, log, filter: ports.filter, directory: ports.directory, store, homeNow: home.homeNow, decideAbout, apply, remember: (devices) => { identify.remember(devices); } });
   const identify = createIdentify({ clock, log, filter: ports.filter, flows: ports.flows, store, schedule, lookup: home, decideAbout, apply, save: () => { events.remember(); } });
 
   const lookAgain = createLookAgain({

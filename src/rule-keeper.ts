@@ -89,9 +89,11 @@ export function createRuleKeeper({ clock, log, filter, schedule, store, policy }
     }
   };
 
-  const tell = async ({ rules, any }: Needed): Promise<void> => {
+  const tell = async ({ rules, reported, any }: Needed): Promise<void> => {
     events.quarantined(quarantinedDevices(rules));
-    for (const id of new Set(rules.map((rule) => rule.mitigation))) await events.enforced(id);
+    // Also what is held where it leaves the home alone, as its device is not certain yet.
+    const acting = reported.flows.filter(({ action }) => action !== "watch");
+    for (const id of new Set([...rules, ...acting].map(({ mitigation }) => mitigation))) await events.enforced(id);
     // Others may have asked for rules meanwhile.
     if (!any && !needed().any) {
       holding = false;

@@ -15,7 +15,8 @@ import type { Caller } from "./operator/caller.ts";
 import { describeMitigation } from "./operator/describe-mitigation.ts";
 import { describeUpstream } from "./operator/describe-status.ts";
 import { dispatch, type Reply } from "./operator/dispatch.ts";
-import { createQuietRules } from "./operator/notification-quiet.ts";
+import { createMessageBudget } from "./operator/message-budget.ts";
+import { createQuietRules, subjectOf } from "./operator/notification-quiet.ts";
 import { createNewsDesk, type OwnerNews } from "./operator/owner-news.ts";
 import { createPipeline } from "./pipeline.ts";
 import { unknownWay, type CameOver } from "./policy/other-wan.ts";
@@ -100,10 +101,13 @@ export async function runDaemon(version: string, dtls: DtlsModule, first: Loaded
   const quiet = createQuietRules({
     clock, known: store.all().filter(({ state, devices }) => state !== "ended" && devices.length > 0).map(({ id }) => id),
     consent: () => ({ timeout: loaded.config.consentTimeoutSeconds, onTimeout: loaded.config.onTimeout }),
+    latest: (id) => { const mitigation = store.get(id); return mitigation && describeMitigation(mitigation); },
     announce: (announcement) => { notifiers?.announce(announcement); },
   });
+  /** Programs take more than people; but an upstream may not make them work as often as it likes. */
+  const onUbusBudget = createMessageBudget({ each: 60, all: 600, within: 3_600_000 }, clock);
   const tell = (news: OwnerNews): void => {
-    onUbus?.object.tell(news);
+    if (news.event === "upstream" || onUbusBudget.take(subjectOf(news.about))) onUbus?.object.tell(news);
     quiet.hear(news);
     notifiers?.sync();
   };

@@ -3,7 +3,7 @@ import type { MitigationView } from "../operator/describe-mitigation.ts";
 import type { DecidedView } from "../operator/methods.ts";
 import type { Instant } from "../model/time.ts";
 import { alignColumns } from "./table.ts";
-import { formatAgo, formatCount, formatUntil, nameDevices, nameTarget } from "./words.ts";
+import { formatAgo, formatCount, formatUntil, nameDevice, nameDevices, nameTarget } from "./words.ts";
 
 /** `list` and `pending`; `state` is what was asked for, null = all. */
 export function renderMitigations(mitigations: readonly MitigationView[], state: string | null, now: Instant): string[] {
@@ -14,7 +14,7 @@ export function renderMitigations(mitigations: readonly MitigationView[], state:
   const rows = mitigations.map((mitigation) => [
     String(mitigation.id),
     mitigation.outcome === null ? mitigation.state : `${mitigation.state} (${mitigation.outcome})`,
-    mitigation.action,
+    mitigation.acts_as === undefined ? mitigation.action : `${mitigation.acts_as} (${mitigation.action} once its packets are seen)`,
     nameDevices(mitigation.devices),
     nameTarget(mitigation.target),
     formatAgo(mitigation.requested_at, now),
@@ -24,8 +24,17 @@ export function renderMitigations(mitigations: readonly MitigationView[], state:
   const waiting = mitigations.filter((mitigation) => mitigation.state === "pending");
   return [
     ...alignColumns([["ID", "STATE", "ACTION", "DEVICE", "TARGET", "ASKED", "ENDS", "PACKETS STOPPED"], ...rows]),
+    ...mitigations.filter(({ state }) => state !== "ended").flatMap((mitigation) => explainForged(mitigation).map((line) => `${mitigation.id}: ${line}`)),
     ...(waiting.length === 0 ? [] : ["", ...askFor(waiting)]),
   ];
+}
+
+/** Why it is another device than the one that was named at first. */
+function explainForged({ devices }: MitigationView): string[] {
+  return devices.flatMap((device) => {
+    const { instead_of: before } = device;
+    return before === undefined ? [] : [`The packets carry the address ${escapeText(before.address)} of ${nameDevice(before)}, but come from ${nameDevice(device)}.`];
+  });
 }
 
 /** What can be answered, and how. */

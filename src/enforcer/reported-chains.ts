@@ -72,7 +72,7 @@ export function reportsOf(flows: ReportedFlows): Report[] {
     const targets = target.prefixes.length === 0 ? [everywhere[family]] : disjointOnce(target.prefixes)[family];
     const sources = disjointOnce(source.prefixes)[family];
     const services = servicesOnce(target, source.icmpTypes, source.ports)[family];
-    const isNone = flows.senders?.length === 0 || targets.length === 0 || services.length === 0 || (source.prefixes.length > 0 && sources.length === 0);
+    const isNone = (flows.senders?.length === 0 && flows.addresses.length === 0) || targets.length === 0 || services.length === 0 || (source.prefixes.length > 0 && sources.length === 0);
     return isNone ? [] : [{ flows, family, targets, sources, services, timeout }];
   });
 }
@@ -171,7 +171,9 @@ export function matchSource({ flows: { mitigation, senders }, family, sources }:
 
 /** As the ISP sees them. */
 function matchReported(report: Report, lists: Lists): Expression[][] {
-  const { flows: { mitigation }, family } = report;
+  const { flows: { mitigation, senders }, family } = report;
+  // Of devices without a MAC address only their addresses are known.
+  if (senders?.length === 0) return [];
   return report.services.map((service) => [...matchSource(report, lists), ...matchService({ mitigation, family, lists }, service)]);
 }
 

@@ -1,4 +1,5 @@
-import type { MacAddress } from "../model/device.ts";
+import { actionOn } from "../model/acting.ts";
+import type { Device, MacAddress } from "../model/device.ts";
 import { isSingleAddress } from "../model/ip-prefix.ts";
 import { portProtocols } from "../model/ip-protocol.ts";
 import type { AttackFlows, AttackTarget } from "../model/mitigation-request.ts";
@@ -6,7 +7,7 @@ import { mergeRanges } from "../model/number-range.ts";
 import type { EnforcementRule, ReportedFlows, ReportedTraffic } from "../model/enforcement.ts";
 import type { Mitigation } from "../model/mitigation.ts";
 import type { Policy } from "../model/policy.ts";
-import type { Instant, Seconds } from "../model/time.ts";
+import type { Instant, Milliseconds, Seconds } from "../model/time.ts";
 
 /**
  * No rule stays in the kernel for longer than this unless the daemon renews it: the dead-man switch. Long enough for an
@@ -16,14 +17,26 @@ export const longestTimeout: Seconds = 600;
 /** How often rules are renewed while there are any. */
 export const renewEvery: Seconds = 240;
 
+/**
+ * So long after it was named, a device that is known by its address alone has its packets held where they leave the home only: there
+ * the kernel sees whose they are. A rule on the device comes first on their way, and nobody would see them any more.
+ */
+export const lookedForAtFirst: Milliseconds = 2_000;
+
+/** Whether a device has no rule of its own yet, as the first packets are to show that it is the sender. */
+export function isLookedFor({ state, decidedBy, namedAt }: Mitigation, { mac, certainty }: Device, now: Instant): boolean {
+  return state === "active" && decidedBy === "policy" && mac !== null && certainty !== "exact"
+    && namedAt !== undefined && now >= namedAt && now < namedAt + lookedForAtFirst;
+}
+
 /** What the packet filter has to hold for these mitigations: one rule a device. */
 export function rulesFor(mitigations: readonly Mitigation[], policy: Pick<Policy, "limitRate" | "whilePending">, now: Instant): EnforcementRule[] {
   return mitigations.flatMap((mitigation) => {
     const action = actionNow(mitigation, policy);
     if (action === undefined) return [];
     const { target, source } = mitigation.request;
-    return mitigation.devices.map((device) => ({
-      mitigation: mitigation.id, action, mac: device.mac, addresses: device.addresses, target, icmpTypes: source.icmpTypes,
+    return mitigation.devices.filter((device) => !isLookedFor(mitigation, device, now)).map((device) => ({
+      mitigation: mitigation.id, action: action === "quarantine" && actionOn(mitigation, device) === "block" ? "block" as const : action, mac: device.mac, addresses: device.addresses, target, icmpTypes: source.icmpTypes,
       packetsPerSecond: policy.limitRate, timeout: timeoutOf(mitigation, now),
     }));
   });
@@ -31,7 +44,7 @@ export function rulesFor(mitigations: readonly Mitigation[], policy: Pick<Policy
 
 /**
  * What the packet filter has to look for where traffic leaves the home. A mitigation that may act has what was reported dropped
- * there, whether or not its device is known; one that may not, and has no device yet, has the senders recorded. `leavesSomeAlone`: whether
+ * there, whether or not its device is known; one that may not has the senders recorded, whoever was named until now. `leavesSomeAlone`: whether
  * the owner wants some device left alone when it sends to the target. Nothing is dropped there of senders that are not known.
  */
 export function reportedFor(
@@ -41,12 +54,14 @@ export function reportedFor(
     const { target, source } = mitigation.request;
     const isCareful = leavesSomeAlone(target);
     const action = isCareful && mitigation.devices.length === 0 && mitigation.state !== "ended" ? "watch" : reportedAction(mitigation);
-    const senders = isSpecific(mitigation.request) && !isCareful ? null : sendersOf(mitigation);
-    return action === undefined || senders?.length === 0 ? [] : [{
+    // Who was named by an address alone may be the wrong one: whoever sends it is looked at.
+    const senders = action === "watch" || (isSpecific(mitigation.request) && !isCareful) ? null : sendersOf(mitigation);
+    const addresses = mitigation.devices.flatMap((device) => device.addresses);
+    return action === undefined || (senders?.length === 0 && (isCareful || addresses.length === 0)) ? [] : [{
       mitigation: mitigation.id, target, source, action, packetsPerSecond: policy.limitRate,
       // Once devices are known, whoever had to be asked has been.
       sparesUnasked: mitigation.decidedBy !== "admin" && mitigation.devices.length === 0,
-      senders, addresses: mitigation.devices.flatMap((device) => device.addresses), timeout: timeoutOf(mitigation, now),
+      senders, addresses, timeout: timeoutOf(mitigation, now),
     }];
   });
   const macsOf = (wanted: "never" | "ask"): string[] => policy.devices.filter((device) => device.policy === wanted).map(({ mac }) => mac);
@@ -78,9 +93,9 @@ function sendersOf({ devices }: Mitigation): MacAddress[] | null {
   return devices.length === 0 ? null : devices.flatMap(({ mac }) => mac ?? []);
 }
 
-function reportedAction({ state, action, devices }: Mitigation): ReportedFlows["action"] | undefined {
+function reportedAction({ state, action }: Mitigation): ReportedFlows["action"] | undefined {
   if (state === "ended") return undefined;
-  if (state === "pending") return devices.length === 0 ? "watch" : undefined;
+  if (state === "pending") return "watch";
   if (action === "observe") return "watch";
   return action === "limit" ? "limit" : "drop";
 }

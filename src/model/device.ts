@@ -3,6 +3,10 @@ import type { Instant } from "./time.ts";
 /** A MAC address, lower case, `aa:bb:cc:dd:ee:ff`. */
 export type MacAddress = string;
 
+/**
+ * `exact`: the kernel saw the device's MAC address on the reported packets. `likely`: connection tracking and the neighbour table
+ * name it alone, by an address, which can be forged. `ambiguous`: they name several.
+ */
 export type Certainty = "exact" | "likely" | "ambiguous";
 
 /** What was seen of a device's part in the reported attack. */
@@ -25,6 +29,17 @@ export interface Device {
   readonly port: string | null;
   readonly certainty: Certainty;
   readonly evidence: Evidence;
+  /** It was named in place of another device, whose address its packets carry; absent where nothing was forged. */
+  readonly insteadOf?: NamedBefore;
+}
+
+/** A device that was named by its address alone, until the packets showed another sender. */
+export interface NamedBefore {
+  readonly mac: MacAddress | null;
+  /** Hostile text. */
+  readonly name: string | null;
+  /** The address that the packets carry. */
+  readonly address: string;
 }
 
 /** Lower case with colons, or undefined if the text is not a MAC address. */

@@ -39,7 +39,7 @@ export interface ReportedFlows extends AttackFlows {
   readonly packetsPerSecond: number;
   /** Devices that the owner wants to be asked about are spared too: nobody has been asked. */
   readonly sparesUnasked: boolean;
-  /** Only what these devices send; null: whoever sends it. */
+  /** Only what these devices send, none of them where only `addresses` are known; null: whoever sends it. */
   readonly senders: readonly MacAddress[] | null;
   /** Of devices that are held: all that they send to the target is dropped here too, under whatever MAC address. */
   readonly addresses: readonly string[];

@@ -62,6 +62,8 @@ export interface Mitigation {
   /** The next active-but-terminating period; doubles when it is cut short by a new request (RFC 9132 §4.4.4). */
   readonly terminatingPeriod: Seconds;
   readonly devices: readonly Device[];
+  /** When it began to act on these devices without anybody being asked; absent before, and where somebody was. */
+  readonly namedAt?: Instant;
   readonly dropped: DropCount;
   /** When `dropped` last grew; null before the first drop. */
   readonly lastDropAt: Instant | null;

@@ -112,11 +112,9 @@ function explainIdentity(suspect: Suspect, book: NeighbourBook): string {
 function explainCertainty(suspect: Suspect, device: Device): string {
   const distinctions = [...new Set(suspect.matches.flatMap((match) => match.toldApartBy))].map((by) => whatToldApart[by]);
   const told = distinctions.length > 0 ? distinctions.join(", ") : "the request gives nothing that tells devices apart";
-  switch (device.certainty) {
-    case "exact": return `exact: ${told}`;
-    case "likely": return distinctions.length > 0 && suspect.mac === null ? `likely: ${told}, but its MAC address is not known` : `likely: ${told}, but no other device matches`;
-    case "ambiguous": return `ambiguous: ${told}, and several devices match`;
-  }
+  if (device.certainty === "ambiguous") return `ambiguous: ${told}, and several devices match`;
+  if (distinctions.length === 0) return `likely: ${told}, but no other device matches`;
+  return suspect.mac === null ? `likely: ${told}, but its MAC address is not known` : `likely: ${told}; that it is this device is certain once its MAC address is seen on such packets`;
 }
 
 /** `192.168.1.23, outside 203.0.113.7:14406 to 198.51.100.9:443, protocol 17`. */

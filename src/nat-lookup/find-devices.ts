@@ -28,6 +28,8 @@ export interface KnownHome {
   readonly names: ReadonlyMap<MacAddress, string>;
   /** Names by MAC address as the owner gave them: they win. */
   readonly ownerNames: ReadonlyMap<MacAddress, string>;
+  /** How a name that a device gave itself is shown; without it, as it is. */
+  readonly titleOf?: (mac: MacAddress, name: string) => string | null;
   /** Who made a device, for its owner to recognise it by. */
   readonly vendorOf?: (mac: MacAddress) => string | null;
   /** The moment of the question; without it, it is not said when a device was last seen. */
@@ -55,9 +57,9 @@ export interface Finding {
  * Answers: the upstream saw this source and target; which devices of the home were it? A device is a MAC address where one is
  * known, whatever addresses it has in IPv4 and IPv6, or else a single address.
  *
- * Certainty: `exact`, something reported singles the device out (source ports, ICMP identifier or type, an address that is its
- * own) and one MAC address stands behind it; `likely`, nothing singles it out but it alone matches, or its MAC address is not known;
- * `ambiguous`, several match and nothing reported tells them apart.
+ * Certainty: `likely`, something reported singles the device out (source ports, ICMP identifier, an address that is its own), or it
+ * alone matches; `ambiguous`, several match and nothing reported tells them apart. Never `exact`: that takes its MAC address, seen on
+ * the packets themselves (join-witness).
  */
 export function findDevices(asked: AttackFlows, flows: readonly Flow[], home: KnownHome): Finding {
   const match = flowMatcher(asked, home.borders);
@@ -92,10 +94,9 @@ export function findDevices(asked: AttackFlows, flows: readonly Flow[], home: Kn
 function describe(suspect: Suspect, certainty: Certainty, home: KnownHome, book: NeighbourBook): Device {
   const { mac, matches } = suspect;
   const nameThen = matches.find(({ sighting }) => sighting?.name != null)?.sighting?.name;
-  const name = mac === null ? undefined : home.ownerNames.get(mac) ?? home.names.get(mac) ?? nameThen ?? undefined;
   return {
     mac,
-    name: name === undefined ? null : cleanName(name),
+    name: mac === null ? null : shownName(mac, home, nameThen ?? undefined),
     addresses: ownAddresses(mac, [...suspect.addresses], book),
     port: null,
     certainty,
@@ -108,6 +109,14 @@ function describe(suspect: Suspect, certainty: Certainty, home: KnownHome, book:
       lastSeen: home.now === undefined || matches.length === 0 ? null : lastSeen(suspect, home.now),
     },
   };
+}
+
+/** The owner's name of a device, as it is; else what it calls itself, or called itself then. */
+export function shownName(mac: MacAddress, { ownerNames, names, titleOf }: Pick<KnownHome, "ownerNames" | "names" | "titleOf">, nameThen?: string): string | null {
+  const given = ownerNames.get(mac);
+  if (given !== undefined) return cleanName(given);
+  const own = names.get(mac) ?? nameThen;
+  return own === undefined ? null : titleOf ? titleOf(mac, own) : cleanName(own);
 }
 
 /** Addresses that a device was seen with, and those that it has now; one that has gone to another device since is no longer one to act on. */

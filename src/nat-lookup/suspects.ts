@@ -44,10 +44,10 @@ export function isToldApart(found: DeviceMatch): boolean {
   return found.toldApartBy.some((by) => by !== "icmp-type");
 }
 
-/** How certain it is that the report means this device, where `rivals` suspects match by nothing that is their own. */
+/**
+ * How certain it is that the report means this device, where `rivals` suspects match by nothing that is their own. Never exact: a flow
+ * names an address, and any device can send from the address of another.
+ */
 export function certaintyOf(suspect: Suspect, rivals: number): Certainty {
-  const certain = suspect.mac === null ? "likely" : "exact";
-  if (suspect.matches.some(isToldApart)) return certain;
-  if (rivals > 1) return "ambiguous";
-  return suspect.matches.some((found) => found.toldApartBy.length > 0) ? certain : "likely";
+  return rivals > 1 && !suspect.matches.some(isToldApart) ? "ambiguous" : "likely";
 }

@@ -2,33 +2,32 @@ import { parseMac } from "../model/device.ts";
 import type { Device, MacAddress } from "../model/device.ts";
 import type { Witnessed } from "../model/enforcement.ts";
 import { parseIpAddress, prefixContains } from "../model/ip-prefix.ts";
-import { cleanName } from "./clean-name.ts";
-import type { Finding, KnownHome } from "./find-devices.ts";
+import { shownName, type Finding, type KnownHome } from "./find-devices.ts";
 import { neighbourBook } from "./neighbour-book.ts";
 
 /**
- * A finding, with what the packets themselves said: at the last hook before the wire the kernel recorded the sender's MAC
- * address of packets that matched the report. That is exact, whatever source address they bore; what conntrack only made
- * likely or ambiguous gives way to it.
+ * A finding for a request that nobody was named for, with what the packets themselves said: at the last hook before the wire the
+ * kernel recorded the sender's MAC address of packets that matched the report. That is exact, whatever source address they bore; what
+ * conntrack makes likely or ambiguous gives way to it.
  */
 export function withWitness(finding: Finding, witnessed: readonly Witnessed[], home: KnownHome): Finding {
   const seen = witnessedDevices(witnessed, home);
   if (seen.length === 0) return finding;
-  const alsoExact = finding.devices.filter((device) => device.certainty === "exact" && !seen.some(({ mac }) => mac === device.mac));
   const why = seen.flatMap(({ mac, evidence }) => [`the kernel saw ${mac ?? ""} send ${evidence.packets} of the reported packets`, ...explainSpoofing(mac, witnessed, home)]);
-  return { ...finding, devices: [...seen, ...alsoExact], witnesses: ["kernel", ...finding.witnesses], why: [...why, ...finding.why] };
+  return { ...finding, devices: seen, witnesses: ["kernel", ...finding.witnesses], why: [...why, ...finding.why] };
 }
 
 /** The senders, one device a MAC address, most packets first. */
-export function witnessedDevices(witnessed: readonly Witnessed[], home: Pick<KnownHome, "neighbours" | "names" | "ownerNames" | "borders">): Device[] {
+export function witnessedDevices(witnessed: readonly Witnessed[], home: Pick<KnownHome, "neighbours" | "names" | "ownerNames" | "titleOf" | "borders">): Device[] {
   const book = neighbourBook(home.neighbours);
   const macs = [...new Set(witnessed.flatMap(({ mac }) => parseMac(mac) ?? []))];
   return macs.map((mac): Device => {
     const own = witnessed.filter((each) => parseMac(each.mac) === mac);
-    const name = home.ownerNames.get(mac) ?? home.names.get(mac);
-    const addresses = new Set([...own.filter(({ address }) => isOfTheHome(address, home)).map(({ address }) => address), ...book.addressesOf(mac)]);
+    // An address of another device, that this one has forged, is none to act on.
+    const isOwn = (address: string): boolean => isOfTheHome(address, home) && (book.macOf(address) ?? mac) === mac;
+    const addresses = new Set([...own.map(({ address }) => address).filter(isOwn), ...book.addressesOf(mac)]);
     return {
-      mac, name: name === undefined ? null : cleanName(name), port: null, certainty: "exact",
+      mac, name: shownName(mac, home), port: null, certainty: "exact",
       addresses: [...addresses].filter((address) => !address.startsWith("fe80:")).slice(0, 16),
       evidence: {
         flows: own.length, firstSeen: null, lastSeen: null,

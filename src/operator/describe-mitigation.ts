@@ -1,3 +1,4 @@
+import { waitsForProof } from "../model/acting.ts";
 import type { Certainty, Device } from "../model/device.ts";
 import { formatIpPrefix, type IpPrefix } from "../model/ip-prefix.ts";
 import type { Action, Mitigation, MitigationState, Outcome } from "../model/mitigation.ts";
@@ -19,6 +20,8 @@ export interface MitigationView {
   /** Status code that the upstream sees (RFC 9132 §4.4.2). */
   readonly status: number;
   readonly action: Action;
+  /** What is done to a device that only its address names until its packets are seen; absent where that is the action itself. */
+  readonly acts_as?: "block";
   readonly requested_at: string;
   /** When it ends if nothing else happens: of its lifetime and the admin's `--for`, what ends first. Null = indefinite. */
   readonly expires_at: string | null;
@@ -45,6 +48,8 @@ export interface FoundDeviceView {
   readonly addresses: readonly string[];
   readonly port: string | null;
   readonly certainty: Certainty;
+  /** The device that was named at first: the packets carry its address, but come from this one. Absent where nothing was forged. */
+  readonly instead_of?: { readonly mac: string | null; readonly name: string | null; readonly address: string };
   readonly evidence: {
     readonly flows: number;
     readonly packets: number;
@@ -66,6 +71,7 @@ export function describeMitigation(mitigation: Mitigation): MitigationView {
     outcome: mitigation.outcome,
     status: mitigation.status,
     action: mitigation.action,
+    ...(waitsForProof(mitigation) ? { acts_as: "block" } : {}),
     requested_at: formatTime(mitigation.requestedAt),
     expires_at: formatTimeOrNull(earlier(mitigation.expiresAt, mitigation.allowedUntil)),
     target: {
@@ -86,13 +92,14 @@ export function describeMitigation(mitigation: Mitigation): MitigationView {
 }
 
 export function describeFoundDevice(device: Device): FoundDeviceView {
-  const { evidence } = device;
+  const { evidence, insteadOf } = device;
   return {
     mac: device.mac,
     name: device.name,
     addresses: [...device.addresses],
     port: device.port,
     certainty: device.certainty,
+    ...(insteadOf ? { instead_of: { mac: insteadOf.mac, name: insteadOf.name, address: insteadOf.address } } : {}),
     evidence: {
       flows: evidence.flows,
       packets: evidence.packets,

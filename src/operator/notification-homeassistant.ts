@@ -47,6 +47,13 @@ export function announceAnswers(prefix: string, mitigation: MitigationView, lang
   });
 }
 
+/** The mitigation that a button's topic belongs to; undefined for any other topic. */
+export function answerOf(prefix: string, topic: string): number | undefined {
+  const start = `homeassistant/button/${nodeOf(prefix)}/`;
+  const id = topic.startsWith(start) ? /^(\d{1,15})_(?:approve|deny)\/config$/.exec(topic.slice(start.length))?.[1] : undefined;
+  return id === undefined ? undefined : Number(id);
+}
+
 function nodeOf(prefix: string): string {
   return prefix.replace(/[^A-Za-z0-9_-]/g, "_");
 }

@@ -6,6 +6,8 @@ import { notificationWords, type Language, type NotificationWords } from "./noti
 /** Something that the owner is told once. */
 export type Announcement =
   | { readonly event: "request" | "blocked" | "ended"; readonly about: MitigationView }
+  /** Of further requests about these devices, that were not told one by one. */
+  | { readonly event: "more"; readonly about: MitigationView; readonly requests: number }
   | { readonly event: "reminder"; readonly about: MitigationView; readonly secondsLeft: number; readonly onTimeout: "deny" | "block" }
   | { readonly event: "upstream_down" | "upstream_up"; readonly about: UpstreamView };
 
@@ -40,11 +42,15 @@ export function composeNotification(announcement: Announcement, language: Langua
         title: fillIn(isDown ? words.providerDown : words.providerUp, fill), text: isDown ? words.providerDownText : "",
       };
     }
+    case "more": {
+      const fill = { device: namesOf(announcement.about, words), requests: String(announcement.requests) };
+      return { event, key: `more-${announcement.about.id}`, title: fillIn(words.more, fill), text: words.moreText, actions: [], asks: false };
+    }
     default: return { event, key: `mitigation-${announcement.about.id}`, ...aboutMitigation(announcement, words) };
   }
 }
 
-function aboutMitigation(announcement: Exclude<Announcement, { readonly about: UpstreamView }>, words: NotificationWords): Pick<Notification, "title" | "text" | "actions" | "asks"> {
+function aboutMitigation(announcement: Exclude<Announcement, { readonly about: UpstreamView } | { readonly event: "more" }>, words: NotificationWords): Pick<Notification, "title" | "text" | "actions" | "asks"> {
   const { about } = announcement;
   const fill = { device: namesOf(about, words), target: targetOf(about) };
   const answers: readonly NotificationAction[] = [{ does: "approve", label: words.approve }, { does: "deny", label: words.deny }];
@@ -52,14 +58,21 @@ function aboutMitigation(announcement: Exclude<Announcement, { readonly about: U
   switch (announcement.event) {
     case "request": {
       const title = fillIn(about.devices.some(({ certainty }) => certainty === "likely") ? words.requestProbably : words.request, fill);
-      return about.state === "pending" ? { title, text: words.plea, actions: answers, asks: true } : { title, text: words.onlyWatched, actions: [], asks: false };
+      const isForged = whyAnother(about, words);
+      const text = [...isForged, about.state === "pending" ? words.plea : words.onlyWatched].join(" ");
+      return about.state === "pending" ? { title, text, actions: answers, asks: true } : { title, text, actions: [], asks: false };
     }
     case "reminder": {
       const minutes = String(Math.max(1, Math.round(announcement.secondsLeft / 60)));
       return { title: fillIn(words.reminder, fill), text: fillIn(words.reminderText[announcement.onTimeout], { minutes }), actions: answers, asks: true };
     }
-    case "blocked":
-      return { title: fillIn(words.blocked[about.action === "observe" ? "block" : about.action], fill), text: words.blockedText, actions: undo, asks: false };
+    case "blocked": {
+      // What is not in force yet is not said to be.
+      if (about.devices.length === 0) return { title: fillIn(words.notFoundYet, fill), text: words.notFoundYetText, actions: undo, asks: false };
+      const now = about.acts_as ?? (about.action === "observe" ? "block" : about.action);
+      const text = [...whyAnother(about, words), ...(about.acts_as === undefined ? [] : [words.untilSeen]), words.blockedText].join(" ");
+      return { title: fillIn(words.blocked[now], fill), text, actions: undo, asks: false };
+    }
     case "ended": {
       const { outcome, dropped } = about;
       const ending = outcome === null || outcome === "overridden" || outcome === "rejected" || outcome === "unattributed" ? "withdrawn" : outcome;
@@ -74,6 +87,12 @@ function namesOf({ devices }: MitigationView, words: NotificationWords): string 
   if (second === undefined) return first;
   if (names.length > 2) return `${first} +${names.length - 1}`;
   return devices.some(({ certainty }) => certainty === "ambiguous") ? fillIn(words.or, { device: first, other: second }) : `${first}, ${second}`;
+}
+
+/** Why it is another device than the one whose address the packets carry. */
+function whyAnother({ devices }: MitigationView, words: NotificationWords): string[] {
+  const [forged] = devices.flatMap(({ name, mac, instead_of: before }) => (before ? [{ device: name ?? mac, other: before.name ?? before.address }] : []));
+  return forged === undefined ? [] : [fillIn(words.forged, { device: excerpt(forged.device ?? words.someDevice, longestName), other: excerpt(forged.other, longestName) })];
 }
 
 function targetOf({ target }: MitigationView): string {

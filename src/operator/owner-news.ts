@@ -1,3 +1,4 @@
+import { waitsForProof } from "../model/acting.ts";
 import type { Mitigation, MitigationId } from "../model/mitigation.ts";
 import { questionAbout } from "../model/question.ts";
 import { describeMitigation, type MitigationView } from "./describe-mitigation.ts";
@@ -20,16 +21,17 @@ const mostRemembered = 1024;
 
 /** `known` are mitigations of an earlier run: what holds of them already is no news. */
 export function createNewsDesk(known: Iterable<Mitigation>): NewsDesk {
-  const told = new Map<MitigationId, Set<OwnerNews["event"]>>();
-  const isNew = (id: MitigationId, event: OwnerNews["event"]): boolean => {
+  const told = new Map<MitigationId, Set<string>>();
+  const isNew = (mitigation: Mitigation, event: OwnerNews["event"]): boolean => {
+    const { id } = mitigation;
     const events = told.get(id) ?? new Set();
     told.set(id, events);
     if (told.size > mostRemembered) for (const oldest of told.keys()) { told.delete(oldest); break; }
-    return events.size !== events.add(event).size;
+    return events.size !== events.add(`${event} ${event === "ended" ? "" : correctionOf(mitigation)}`).size;
   };
   for (const mitigation of known) {
     const event = eventOf(mitigation);
-    if (event) isNew(mitigation.id, event);
+    if (event) isNew(mitigation, event);
   }
   return {
     newsOf(changed, all) {
@@ -37,11 +39,16 @@ export function createNewsDesk(known: Iterable<Mitigation>): NewsDesk {
       return [changed, ...next].flatMap((mitigation): OwnerNews[] => {
         const event = eventOf(mitigation);
         const isFolded = event === "request" && mitigation.state === "pending" && questionAbout(mitigation.devices, all)[0]?.id !== mitigation.id;
-        if (!event || isFolded || !isNew(mitigation.id, event)) return [];
+        if (!event || isFolded || !isNew(mitigation, event)) return [];
         return [{ event, about: describeMitigation(mitigation) }];
       });
     },
   };
+}
+
+/** What makes it news again: another device than was told, or a quarantine that has only blocked until now. */
+function correctionOf(mitigation: Mitigation): string {
+  return [...mitigation.devices.flatMap(({ mac, insteadOf }) => (insteadOf ? [mac] : [])), ...(waitsForProof(mitigation) ? ["waits"] : [])].join(" ");
 }
 
 /** Nothing is called blocked that the packet filter has not taken: it may be broken. */

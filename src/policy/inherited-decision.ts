@@ -1,4 +1,5 @@
 import { prefixContains } from "../model/ip-prefix.ts";
+import type { Device } from "../model/device.ts";
 import type { AttackTarget } from "../model/mitigation-request.ts";
 import type { Mitigation } from "../model/mitigation.ts";
 import type { MitigationEvent } from "./mitigation-machine.ts";
@@ -13,6 +14,16 @@ export function inheritedDecision(mitigation: Mitigation, replaced: readonly Mit
   if (!allowed) return undefined;
   const seconds = allowed.allowedUntil === null ? null : Math.max(1, Math.ceil((allowed.allowedUntil - mitigation.requestedAt) / 1000));
   return { is: "approved", action: allowed.action, seconds };
+}
+
+/**
+ * A device whose packets were seen for a request that this one replaces need not be seen again: what overlaps is the same traffic.
+ * Devices as they were found for the new request.
+ */
+export function inheritedCertainty(devices: readonly Device[], replaced: readonly Mitigation[]): readonly Device[] {
+  const isSeen = ({ mac, addresses }: Device): boolean => replaced.some((earlier) => earlier.devices.some((known) => (
+    known.mac === mac && known.certainty === "exact" && known.addresses.some((address) => addresses.includes(address)))));
+  return devices.map((device) => (device.mac !== null && isSeen(device) ? { ...device, certainty: "exact" } : device));
 }
 
 /** Whether `later` concerns no other device and no other target. */

@@ -1,3 +1,4 @@
+import { actionOn } from "../model/acting.ts";
 import type { Device } from "../model/device.ts";
 import type { MitigationRequest } from "../model/mitigation-request.ts";
 import { mitigationStatus as status, type Action, type DropCount, type Mitigation, type MitigationId, type Outcome } from "../model/mitigation.ts";
@@ -14,6 +15,8 @@ export type MitigationEvent =
   | { readonly is: "approved"; readonly action: Action | null; /** Null = as long as the request lives. */ readonly seconds: Seconds | null }
   /** All of its devices, with their addresses of now. */
   | { readonly is: "followed"; readonly devices: readonly Device[] }
+  /** The packets have shown who sends them: all of its devices, those that were named wrongly, and what may be done now. */
+  | { readonly is: "witnessed"; readonly devices: readonly Device[]; readonly cleared: readonly Device[]; readonly decision: Decision }
   /** Devices that the owner, from now on, wants never to be touched. */
   | { readonly is: "spared"; readonly devices: readonly Device[] }
   | { readonly is: "denied" | "released" | "withdrawn" | "overridden" | "enforced" | "time" }
@@ -58,6 +61,7 @@ export function step(mitigation: Mitigation, event: MitigationEvent, policy: Pol
     case "denied": return mitigation.state === "pending" ? byOwner("keep-no", refusedByOwner({ ...mitigation, decidedBy: "admin" }, "denied", now)) : unchanged(mitigation);
     case "released": return mitigation.state === "pending" ? unchanged(mitigation) : byOwner("keep-no", refusedByOwner({ ...mitigation, decidedBy: "admin" }, "released", now));
     case "followed": return followed(mitigation, event.devices);
+    case "witnessed": return witnessed(mitigation, event, policy, now);
     case "spared": return spared(mitigation, event.devices, now);
     case "withdrawn": return withdrawn(mitigation, now);
     case "overridden": return end(mitigation, "overridden", status.withdrawnByServer, now); // §4.4.1.3: automatically deleted
@@ -93,7 +97,7 @@ function found(mitigation: Mitigation, devices: readonly Device[], decision: Dec
       mitigation: { ...known, state: "active", action: "observe", decidedBy: "policy", deadline: null }, effects: ["enforce", "tell-owner", "remember"],
     };
     case "act": return {
-      mitigation: { ...known, state: "active", action: decision.action, decidedBy: "policy", deadline: null }, effects: acting,
+      mitigation: { ...known, state: "active", action: decision.action, decidedBy: "policy", deadline: null, ...(devices.length > 0 ? { namedAt: now } : {}) }, effects: acting,
     };
     case "ask": {
       // The owner can only be asked about a device: until one is found, the request stays on watch.
@@ -154,6 +158,29 @@ function refusedByOwner(mitigation: Mitigation, outcome: "denied" | "released", 
 function followed(mitigation: Mitigation, devices: readonly Device[]): Step {
   if (!isEnforced(mitigation)) return unchanged(mitigation);
   return { mitigation: { ...mitigation, devices }, effects: devices.length > mitigation.devices.length ? ["enforce", "cut-flows", "tell-owner", "remember"] : ["enforce"] };
+}
+
+/**
+ * The packets bear the MAC address of the device that was named, or of another one, which takes its place. What the owner approved is
+ * that this traffic is stopped: another device than the one they saw is blocked for it, and not cut off from everything.
+ */
+function witnessed(mitigation: Mitigation, { devices, cleared, decision }: Extract<MitigationEvent, { is: "witnessed" }>, policy: Policy, now: Instant): Step {
+  if (mitigation.state !== "pending" && mitigation.state !== "active") return unchanged(mitigation);
+  const known: Mitigation = { ...mitigation, devices: decision.devices };
+  const heldAs = (each: Mitigation): string => JSON.stringify(each.devices.map((device) => [device.mac, actionOn(each, device)]).sort());
+  /** Where it is only more certain than before, there is nothing to tell. */
+  const held = (next: Mitigation): Step => ({ mitigation: next, effects: heldAs(next) === heldAs(mitigation) && next.state === mitigation.state ? ["enforce", "remember"] : ["enforce", "cut-flows", "tell-owner", "remember"] });
+  if (decision.is === "reject") return end({ ...known, conflict: { cause: conflictCause.legitimateTraffic } }, "rejected", status.withdrawnByServer, now);
+  if (decision.is === "observe") return { mitigation: { ...known, devices }, effects: cleared.length > 0 ? ["tell-owner", "remember"] : ["remember"] };
+  if (mitigation.state === "active" && mitigation.decidedBy === "admin") {
+    return held({ ...known, action: cleared.length > 0 && mitigation.action === "quarantine" ? "block" : mitigation.action });
+  }
+  if (decision.is === "act") return held({ ...known, state: "active", action: decision.action, decidedBy: "policy", deadline: null });
+  // Nobody was asked about the device that it is now.
+  const deadline = mitigation.deadline ?? now + policy.consentTimeoutSeconds * 1000;
+  const waiting: Mitigation = { ...known, state: "pending", status: status.inProgress, decidedBy: null, action: decision.action, deadline };
+  if (mitigation.state === "pending") return { mitigation: waiting, effects: heldAs(waiting) === heldAs(mitigation) ? ["remember"] : ["enforce", "tell-owner", "remember"] };
+  return { mitigation: waiting, effects: ["enforce", "notify-upstream", "tell-owner", "remember"] };
 }
 
 /** A mitigation that only observes touches nobody. Without a device that may be touched, it is as if it had never been admitted. */

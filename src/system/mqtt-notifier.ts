@@ -1,7 +1,7 @@
 import type { Caller } from "../operator/caller.ts";
 import type { MitigationView } from "../operator/describe-mitigation.ts";
 import type { Reply } from "../operator/dispatch.ts";
-import { announceAnswers, announceSensors, describeState } from "../operator/notification-homeassistant.ts";
+import { announceAnswers, answerOf, announceSensors, describeState } from "../operator/notification-homeassistant.ts";
 import { errorText } from "../text/error-text.ts";
 import { MqttDialError, mqttLimits, openMqttConnection, type MqttConnection, type MqttDial, type MqttMessage } from "./mqtt-connection.ts";
 import { createMqttDenials } from "./mqtt-denials.ts";
@@ -89,7 +89,7 @@ export function openMqtt(target: MqttTarget, around: MqttSurroundings): MqttNoti
       messages.push({ topic: `${prefix}/mitigation/${id}`, payload: isOver ? "" : JSON.stringify(mitigation), retain: true });
     }
     for (const topic of published.keys()) {
-      const id = topic.startsWith(`${prefix}/mitigation/`) ? Number(topic.slice(prefix.length + 12)) : NaN;
+      const id = topic.startsWith(`${prefix}/mitigation/`) ? Number(topic.slice(prefix.length + 12)) : answerOf(prefix, topic) ?? NaN;
       if (!Number.isNaN(id) && !living.has(id)) messages.push({ topic, payload: "", retain: true });
     }
     for (const id of endedAt.keys()) if (!living.has(id)) endedAt.delete(id);

@@ -19,7 +19,7 @@ export function openNtfy(target: NotifierTarget, around: NotifierSurroundings): 
 }
 
 const tags: Readonly<Record<Notification["event"], string>> = {
-  request: "warning", reminder: "hourglass", blocked: "shield", ended: "white_check_mark", upstream_down: "electric_plug", upstream_up: "electric_plug",
+  request: "warning", reminder: "hourglass", blocked: "shield", ended: "white_check_mark", more: "repeat", upstream_down: "electric_plug", upstream_up: "electric_plug",
 };
 
 function authorization({ username, password }: NotifierTarget): Record<string, string> {

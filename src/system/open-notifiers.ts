@@ -26,7 +26,7 @@ export function openNotifiers(configs: readonly NotifyConfig[], around: MqttSurr
   const opened = configs.map((config) => ({ config, notifier: open(config, around) }));
   return {
     announce(announcement) {
-      const event = announcement.event === "reminder" ? "request" : announcement.event;
+      const event = announcement.event === "reminder" || announcement.event === "more" ? "request" : announcement.event;
       for (const { config, notifier } of opened) {
         if (config.events.includes(event)) notifier.add({ announcement, notification: composeNotification(announcement, config.language) });
       }

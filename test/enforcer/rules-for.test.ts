@@ -20,7 +20,8 @@ const reported = (one: Mitigation): unknown => {
 const nobody: readonly Device[] = [];
 const cases: readonly (readonly [string, Mitigation, unknown])[] = [
   ["asked, nobody found: watched", mitigation({ state: "pending", devices: nobody }), ["watch", null, true]],
-  ["asked, somebody found: nothing", mitigation({ state: "pending" }), undefined],
+  ["asked, somebody found: watched, whoever sends it", mitigation({ state: "pending" }), ["watch", null, false]],
+  ["asked, somebody found, without ports: watched, whoever sends it", mitigation({ state: "pending" }, { source: source(["203.0.113.7"], { ports: [] }) }), ["watch", null, false]],
   ["automatic, nobody found: dropped, but for those to be asked", mitigation({ devices: nobody }), ["drop", null, true]],
   ["approved, nobody found: dropped", mitigation({ devices: nobody, decidedBy: "admin" }), ["drop", null, false]],
   ["found, with its ports: dropped, whoever sends it", mitigation(), ["drop", null, false]],
@@ -29,7 +30,7 @@ const cases: readonly (readonly [string, Mitigation, unknown])[] = [
   ["found, ICMP: of its device only", mitigation({}, { target: target(["198.51.100.9"], { protocols: [1] }) }), ["drop", [camera], false]],
   ["found, a host's own IPv6 address: whoever sends it", mitigation({}, { source: source(["2001:db8::1"], { ports: [] }) }), ["drop", null, false]],
   ["found, an IPv6 prefix: of its device only", mitigation({}, { source: source(["2001:db8::/64"], { ports: [] }) }), ["drop", [camera], false]],
-  ["found, without ports or MAC address: nothing", mitigation({ devices: [{ ...device, mac: null }] }, { source: source(["203.0.113.7"], { ports: [] }) }), undefined],
+  ["found, without ports or MAC address: of its address only", mitigation({ devices: [{ ...device, mac: null }] }, { source: source(["203.0.113.7"], { ports: [] }) }), ["drop", [], false]],
   ["observed: watched", mitigation({ action: "observe" }), ["watch", null, false]],
   ["limited", mitigation({ action: "limit" }), ["limit", null, false]],
   ["quarantined: dropped", mitigation({ action: "quarantine" }), ["drop", null, false]],
@@ -50,4 +51,19 @@ test("a pending mitigation is limited only if the owner wants that", () => {
   const pending = mitigation({ state: "pending", deadline: 900_000 });
   assert.deepEqual(rulesFor([pending], policy, 0), []);
   assert.deepEqual(rulesFor([pending], { ...policy, whilePending: "limit" }, 0).map(({ action, timeout }) => [action, timeout]), [["limit", 60]]);
+});
+
+test("a device that its address alone names has no rule of its own for two seconds: what it sends is held where it leaves, and seen there", () => {
+  const [likely, admins] = [mitigation({ namedAt: 0, devices: [{ ...device, certainty: "likely" }] }), mitigation({ namedAt: 0, decidedBy: "admin", devices: [{ ...device, certainty: "likely" }] })];
+  assert.deepEqual([rulesFor([likely], policy, 0).length, rulesFor([likely], policy, 2_000).length], [0, 1]);
+  assert.deepEqual([rulesFor([mitigation()], policy, 0).length, rulesFor([admins], policy, 0).length], [1, 1], "certain, or approved");
+  assert.equal(rulesFor([mitigation({ namedAt: 0, devices: [{ ...device, mac: null, certainty: "likely" }] })], policy, 0).length, 1, "known by its address, it is held by that");
+});
+
+test("a quarantine that nobody was asked about only blocks a device that its address alone names", () => {
+  const actions = (decidedBy: Mitigation["decidedBy"]): unknown => rulesFor(
+    [mitigation({ action: "quarantine", decidedBy, devices: [device, { ...device, mac: "02:00:00:00:00:18", certainty: "likely" }] })], policy, 2_000,
+  ).map(({ action }) => action);
+  assert.deepEqual(actions("policy"), ["quarantine", "block"]);
+  assert.deepEqual(actions("admin"), ["quarantine", "quarantine"]);
 });

@@ -25,7 +25,7 @@ describe("who it was, by the daemon", { timeout: suiteLimit, skip: missing.lengt
       const [lower, upper] = [Math.min(...ports.split(/[ -]/).map(Number)), Math.max(...ports.split(/[ -]/).map(Number))];
       const words = ["--source", `${wan.v4}/32`, "--source-port", `${lower}-${upper}`, "--target", `${target.v4}/32`, "--target-port", "4470", "--protocol", "17"];
       const found = await daemon.json("lookup", ...words) as LookupView;
-      assert.deepEqual([found.devices.map(({ mac, certainty }) => [mac, certainty]), found.witnesses], [[[camera.mac, "exact"]], ["journal"]]);
+      assert.deepEqual([found.devices.map(({ mac, certainty }) => [mac, certainty]), found.witnesses], [[[camera.mac, "likely"]], ["journal"]]);
       assert.ok(found.devices[0]?.evidence.first_seen && found.devices[0].evidence.last_seen);
       const text = (await daemon.cli("lookup", ...words)).stdout;
       assert.match(text, /journal: 10 flows, all ended since, of 192\.168\.1\.23/);

@@ -4,6 +4,7 @@ import { startAttack, startTransfer, type Attack, type Transfer } from "./scene-
 import { findPrivate } from "./scene-privacy.ts";
 import { playScene, type Scene } from "./scene.ts";
 import { scopeOf } from "./start-peer.ts";
+import { until } from "../until.ts";
 
 const { camera, target, wan } = labAddresses;
 
@@ -93,13 +94,15 @@ async function stopsIt(scene: Scene, attack: Attack): Promise<void> {
   const mitigated = await scene.notified(1, ({ status }) => status === 2);
   await attack.stops(300);
 
+  const isSure = async (): Promise<boolean> => (await scene.daemon.json("list") as Mitigation[])[0]?.devices[0]?.certainty === "exact";
+  await until("the router has seen whose MAC address the packets bear", isSure);
   tell.chapter("4. What the router has found and done");
   const list = await scene.daemon.cli("list");
   tell.show("# dots-callhome list", list.stdout);
   const [mitigation] = await scene.daemon.json("list") as Mitigation[];
   const device = mitigation?.devices[0];
   tell.say("router", device
-    ? `found ${device.name ?? "?"} (${device.mac}) on ${device.port}, ${device.certainty}: ${device.evidence.flows} flows, ${count(device.evidence.packets)} packets to the target in the connection table. It is blocked towards this target, and may go on with everything else.`
+    ? `found ${device.name ?? "?"} (${device.mac}) on ${device.port}, first by its address, then for sure: the packets bear its MAC address. ${device.evidence.flows} flows, ${count(device.evidence.packets)} packets to the target in the connection table. It is blocked towards this target, and may go on with everything else.`
     : "found no device");
   tell.say("kernel", "holds this; each element ends by itself, even if the daemon dies:");
   tell.show("# nft list table inet dots_callhome", shortened(await scene.ruleset()));
@@ -110,7 +113,7 @@ async function stopsIt(scene: Scene, attack: Attack): Promise<void> {
   const last = attack.sink.reports.findLast((report) => report.event === "interval" && report.packets > 0)?.last_t ?? 0;
   const sent = scene.peer.events.find(({ n, event }) => event === "sent" && n === accepted.n)?.t ?? 0;
   const after = attack.since(from);
-  judge(accepted.code === "2.01" && device?.mac === camera.mac && device.certainty === "exact", "The camera was found behind the NAT, beyond doubt, by what the ISP reported");
+  judge(accepted.code === "2.01" && device?.mac === camera.mac && device.certainty === "exact", "The camera was found behind the NAT by what the ISP reported, and beyond doubt by its own packets");
   judge(after === 0, `The attack stopped: ${count(after)} packets in two seconds; the last one ${(last - sent).toFixed(0)} ms after the request was sent`);
   const observed = statuses(scene, 1);
   judge(observed.indexOf(1) >= 0 && observed.indexOf(1) < observed.indexOf(2) && (mitigated["pkts-dropped"] ?? 0) > 0,
@@ -151,7 +154,7 @@ async function overIpv6(scene: Scene, meter: Meter): Promise<void> {
   await attack.stops(1_500);
   const [mitigation] = await scene.daemon.json("list") as Mitigation[];
   const [device] = mitigation?.devices ?? [];
-  tell.say("router", `found ${device?.name ?? "nobody"} (${device?.mac ?? "?"}), ${device?.certainty ?? ""}, by its neighbour table`);
+  tell.say("router", `found ${device?.name ?? "nobody"} (${device?.mac ?? "?"}), ${device?.certainty === "exact" ? "for sure, by the MAC address on its packets" : "by its neighbour table"}`);
   judge(device?.mac === camera.mac && attack.since(from) === 0, `Over IPv6, too: the same camera found, ${count(attack.since(from))} packets in a second and a half`);
   await attack.end();
 }

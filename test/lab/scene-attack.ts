@@ -15,6 +15,8 @@ export interface AttackOptions {
   /** Source ports that the device uses; masquerading shifts them. */
   readonly ports?: `${number}-${number}`;
   readonly from?: "camera" | "laptop";
+  /** Which the sender has to have, wherever; default: its own. */
+  readonly address?: string;
 }
 
 /** A flood from the home, and what arrives of it at the target. */
@@ -39,12 +41,12 @@ export interface Attack {
 const everyMs = 100;
 
 export async function startAttack(lab: Lab, options: AttackOptions = {}): Promise<Attack> {
-  const { family = 4, protocol = "udp", port = 443, rate = 1000, seconds = 3_000, ports = "40000-40019", from = "camera" } = options;
+  const { family = 4, protocol = "udp", port = 443, rate = 1000, seconds = 3_000, ports = "40000-40019", from = "camera", address } = options;
   const icmp = protocol === "icmp";
   const sink = startTraffic(lab.target, "sink", { ...(icmp ? {} : { port }), protocol: protocol === "tcp-syn" ? "tcp" : protocol, seconds: 3_600, everyMs });
   await sink.ready();
   const to = family === 4 ? target.v4 : target.v6;
-  const flood = startTraffic(lab[from], "flood", { to, ...(icmp ? {} : { port }), protocol, rate, seconds, sourcePorts: ports, everyMs });
+  const flood = startTraffic(lab[from], "flood", { to, ...(icmp ? {} : { port }), protocol, rate, seconds, sourcePorts: ports, everyMs, ...(address === undefined ? {} : { from: address }) });
   await flood.ready();
 
   const arrives: Attack["arrives"] = async (timeoutMs) => {

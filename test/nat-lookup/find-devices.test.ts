@@ -14,7 +14,7 @@ function find(words: Words, flows: readonly Flow[] = recorded, known: Partial<Kn
   return findDevices(asking(words), flows, { ...home, ...known });
 }
 
-/** `camera exact 3 packets in 1 flow`, by device. */
+/** `camera likely 3 packets in 1 flow`, by device. */
 function brief({ devices }: Finding): string[] {
   return devices.map(({ mac, addresses, certainty, evidence }) => {
     const name = mac === macs.camera ? "camera" : mac === macs.laptop ? "laptop" : addresses.join(" ");
@@ -27,20 +27,20 @@ const from6 = { from: "2001:db8:1::21", to: "2001:db8:99::9" };
 
 describe("findDevices, in a table recorded from a kernel", () => {
   const table: [string, Words, string[]][] = [
-    ["one port, one device", { ...flood, fromPorts: "50058" }, ["camera exact 3 packets in 1"]],
-    ["a range that two devices used: both, ranked", { ...flood, fromPorts: "50000-50100" }, ["camera exact 3 packets in 1", "laptop exact 2 packets in 1"]],
+    ["one port, one device", { ...flood, fromPorts: "50058" }, ["camera likely 3 packets in 1"]],
+    ["a range that two devices used: both, ranked", { ...flood, fromPorts: "50000-50100" }, ["camera likely 3 packets in 1", "laptop likely 2 packets in 1"]],
     ["no ports, two devices: nothing tells them apart", flood, ["camera ambiguous 3 packets in 1", "laptop ambiguous 2 packets in 1"]],
     ["no ports, one device", { toPorts: "443", protocols: [6] }, ["camera likely 6 packets in 1"]],
-    ["port-forwards: what the device answered counts", { toPorts: "6000", fromPorts: "8080-8081" }, ["camera exact 4 packets in 2"]],
-    ["DNS hijack", { to: "198.51.100.10", toPorts: "53", fromPorts: "5353" }, ["laptop exact 1 packets in 1"]],
-    ["ICMP by its type, one device", { types: "8" }, ["camera exact 2 packets in 1"]],
-    ["IPv6, no ports needed", from6, ["camera exact 10 packets in 3"]],
+    ["port-forwards: what the device answered counts", { toPorts: "6000", fromPorts: "8080-8081" }, ["camera likely 4 packets in 2"]],
+    ["DNS hijack", { to: "198.51.100.10", toPorts: "53", fromPorts: "5353" }, ["laptop likely 1 packets in 1"]],
+    ["ICMP by its type, one device", { types: "8" }, ["camera likely 2 packets in 1"]],
+    ["IPv6, no ports needed", from6, ["camera likely 10 packets in 3"]],
     ["IPv6 by its prefix", { ...from6, from: "2001:db8:1::/64" }, ["camera likely 10 packets in 3"]],
     ["GRE", { protocols: [47] }, ["camera likely 2 packets in 1"]],
     ["ESP", { protocols: [50] }, ["camera likely 2 packets in 1"]],
     ["an unknown protocol", { protocols: [200] }, ["camera likely 2 packets in 1"]],
-    ["SCTP", { protocols: [132], fromPorts: "5001", toPorts: "5002" }, ["laptop exact 0 packets in 1"]],
-    ["IPv4 and IPv6 in one request: one device", { from: "203.0.113.7 2001:db8:1::21", to: "198.51.100.9 2001:db8:99::9", toPorts: "443", fromPorts: "40002-40004", protocols: [6, 17] }, ["camera exact 14 packets in 3"]],
+    ["SCTP", { protocols: [132], fromPorts: "5001", toPorts: "5002" }, ["laptop likely 0 packets in 1"]],
+    ["IPv4 and IPv6 in one request: one device", { from: "203.0.113.7 2001:db8:1::21", to: "198.51.100.9 2001:db8:99::9", toPorts: "443", fromPorts: "40002-40004", protocols: [6, 17] }, ["camera likely 14 packets in 3"]],
     ["the router's own: no device", { fromPorts: "43000" }, []],
     ["nothing", { to: "198.51.100.77" }, []],
   ];
@@ -83,11 +83,11 @@ describe("findDevices, who it is", () => {
   it("takes ICMP types for no distinction between two devices that use them", () => {
     const pings = ["21", "22"].map((host) => flow(`icmp 1 9 src=192.168.1.${host} dst=198.51.100.9 type=8 code=0 id=${host} src=198.51.100.9 dst=203.0.113.7 type=0 code=0 id=${host} use=1`));
     assert.deepEqual(brief(find({ types: "8" }, pings)), ["camera ambiguous 0 packets in 1", "laptop ambiguous 0 packets in 1"]);
-    assert.deepEqual(brief(find({ fromPorts: "22", protocols: [1] }, pings)), ["laptop exact 0 packets in 1"]);
+    assert.deepEqual(brief(find({ fromPorts: "22", protocols: [1] }, pings)), ["laptop likely 0 packets in 1"]);
   });
-  it("calls a device exact for its own IPv6 address, and others ambiguous beside it", () => {
+  it("calls a device likely for its own IPv6 address, and others ambiguous beside it", () => {
     const both = { from: "203.0.113.7 2001:db8:1::21", to: "198.51.100.9 2001:db8:99::9", protocols: [17], toPorts: "443" };
-    assert.deepEqual(brief(find(both)), ["camera exact 7 packets in 2", "laptop ambiguous 2 packets in 1"]);
+    assert.deepEqual(brief(find(both)), ["camera likely 7 packets in 2", "laptop ambiguous 2 packets in 1"]);
   });
   it("names at most 64 devices", () => {
     const many = Array.from({ length: 100 }, (_, at) => flow(`udp 17 9 src=192.168.1.${at + 100} dst=198.51.100.9 sport=1 dport=2 packets=${at} bytes=1 src=198.51.100.9 dst=203.0.113.7 sport=2 dport=${at + 1} packets=0 bytes=0 use=1`));
@@ -120,7 +120,7 @@ describe("findDevices, why", () => {
     const text = why({ ...flood, fromPorts: "50058" });
     assert.match(text, /connection table: 1 flow of 192\.168\.1\.21 opened from behind NAT \(such as 192\.168\.1\.21, outside 203\.0\.113\.7:50058 to 198\.51\.100\.9:443, protocol 17\)/);
     assert.match(text, /neighbours and leases: 192\.168\.1\.21 is 02:00:00:00:0a:01/);
-    assert.match(text, /exact: the source ports agree/);
+    assert.match(text, /likely: the source ports agree; that it is this device is certain once/);
   });
   it("says why the others were not it", () => {
     const text = why({ ...flood, fromPorts: "50058" });

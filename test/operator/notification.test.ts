@@ -28,7 +28,7 @@ describe("the words of a message", () => {
   it("say what happened, in every language, without a hole", () => {
     const announcements: Announcement[] = [
       { event: "request", about: asked() }, { event: "reminder", about: asked(), secondsLeft: 300, onTimeout: "deny" },
-      { event: "blocked", about: asked({ state: "active" }) }, { event: "blocked", about: asked({ state: "active", action: "quarantine" }) },
+      { event: "blocked", about: asked({ state: "active" }) }, { event: "blocked", about: asked({ state: "active", action: "quarantine" }) }, { event: "more", about: asked(), requests: 12 },
       ...(["withdrawn", "expired", "denied", "released"] as const).map((outcome): Announcement => ({ event: "ended", about: asked({ state: "ended", outcome, dropped: { packets: 74_511, bytes: 1 } }) })),
       { event: "upstream_down", about: upstream("backing-off") }, { event: "upstream_up", about: upstream("connected") },
     ];
@@ -49,6 +49,17 @@ describe("the words of a message", () => {
     assert.deepEqual(composeNotification({ event: "request", about: asked({ state: "active", action: "observe" }) }, "en").actions, []);
   });
 
+  it("say why it is another device, that a quarantine waits for proof, and that a device is still looked for", () => {
+    const forger = { ...camera, instead_of: { mac: "00:1d:c0:4f:7a:42", name: "Annas-laptop", address: "192.168.1.42" } };
+    const compose = (announcement: Announcement, language: (typeof languages)[number] = "en"): string => { const { title, text } = composeNotification(announcement, language); return `${title}: ${text}`; };
+    assert.equal(compose({ event: "request", about: asked({ devices: [forger] }) }), "Kitchen camera is attacking a stranger: The packets carry the address of Annas-laptop, but come from Kitchen camera. Your internet provider asks you to stop it.");
+    const waits = asked({ state: "active", action: "quarantine", acts_as: "block", devices: [{ ...camera, certainty: "likely" }] });
+    assert.equal(compose({ event: "blocked", about: waits }), "Kitchen camera can no longer reach 198.51.100.9: It is cut off completely once its packets are seen. You can undo it at any time.");
+    const nobody = asked({ state: "active", action: "quarantine", devices: [] });
+    assert.equal(compose({ event: "blocked", about: nobody }), "Waiting for the device to be found: What your provider reported is stopped where it leaves your home.");
+    for (const language of languages) for (const about of [asked({ devices: [forger] }), waits, nobody]) assert.doesNotMatch(compose({ event: "blocked", about }, language), /[{}]|undefined/);
+  });
+
   it("take a hostile name for text: no line ends, no reordering, not a novel, no template", () => {
     const { title } = composeNotification({ event: "request", about: asked({ devices: [{ ...camera, name: `\u202e{target}\n\u0007${"x".repeat(500)}` }] }) }, "en");
     assert.doesNotMatch(title, /\p{Cc}|\u202e|198/u);
@@ -57,10 +68,10 @@ describe("the words of a message", () => {
 });
 
 describe("quiet rules", () => {
-  const listening = (known: number[] = [], timeout = 900): { heard: string[]; clock: FakeClock; rules: QuietRules } => {
+  const listening = (known: number[] = [], timeout = 900, latest = new Map<number, MitigationView>()): { heard: string[]; clock: FakeClock; rules: QuietRules } => {
     const clock = fakeClock();
     const heard: string[] = [];
-    const rules = createQuietRules({ clock, known, consent: () => ({ timeout, onTimeout: "deny" }), announce: ({ event, about }) => { heard.push(`${event} ${"id" in about ? about.id : about.name}`); } });
+    const rules = createQuietRules({ clock, known, latest: (id) => latest.get(id), consent: () => ({ timeout, onTimeout: "deny" }), announce: ({ event, about }) => { heard.push(`${event} ${"id" in about ? about.id : about.name}`); } });
     return { heard, clock, rules };
   };
 
@@ -87,6 +98,71 @@ describe("quiet rules", () => {
     await short.clock.advance(3_600_000);
     assert.deepEqual(short.heard, ["request 17"]);
     assert.equal(short.clock.waiting(), 0);
+  });
+
+  it("wait two seconds for the packets where only an address names the device; who is named then is told", async () => {
+    const laptop = { ...camera, mac: "00:1d:c0:4f:7a:42", name: "Laptop", certainty: "likely" as const };
+    const latest = new Map<number, MitigationView>();
+    const { heard, clock, rules } = listening([], 900, latest);
+    const unsure = (id: number): void => { rules.hear({ event: "request", about: asked({ id, devices: [laptop] }) }); };
+    unsure(17);
+    latest.set(17, asked());
+    rules.hear({ event: "request", about: asked() });
+    assert.deepEqual(heard, ["request 17"], "certain by now");
+    unsure(18);
+    latest.set(18, asked({ id: 18, devices: [laptop] }));
+    await clock.advance(1_999);
+    assert.deepEqual(heard, ["request 17"]);
+    await clock.advance(1);
+    assert.deepEqual(heard, ["request 17", "request 18"], "no packets came");
+    unsure(19);
+    rules.hear({ event: "ended", about: asked({ id: 19, devices: [laptop], state: "ended", outcome: "withdrawn" }) });
+    await clock.advance(10_000);
+    assert.deepEqual(heard, ["request 17", "request 18"], "withdrawn meanwhile");
+    rules.stop();
+    assert.equal(clock.waiting(), 0);
+  });
+
+  it("119 requests about a device, each withdrawn, are a handful of messages and one that counts the rest; another device has its own", async () => {
+    const { heard, clock, rules } = listening();
+    for (let id = 1; id <= 119; id += 1) {
+      rules.hear({ event: "request", about: asked({ id }) });
+      await clock.advance(380);
+      rules.hear({ event: "ended", about: asked({ id, state: "ended", outcome: "withdrawn" }) });
+    }
+    assert.deepEqual(heard, ["request 1", "ended 1", "request 2", "ended 2", "request 3", "ended 3"]);
+    rules.hear({ event: "request", about: asked({ id: 200, devices: [{ ...camera, mac: "00:1d:c0:4f:7a:42" }] }) });
+    rules.hear({ event: "ended", about: asked({ id: 200, devices: [{ ...camera, mac: "00:1d:c0:4f:7a:42" }], state: "ended", outcome: "withdrawn" }) });
+    assert.equal(heard.length, 8);
+    heard.length = 0;
+    await clock.advance(3_600_000);
+    assert.deepEqual(heard, ["more 119"]);
+    rules.hear({ event: "request", about: asked({ id: 300 }) });
+    assert.deepEqual(heard, ["more 119", "request 300"], "the hour is over");
+    rules.stop();
+  });
+
+  it("remind of a question that was not told by itself, and still waits", async () => {
+    const { heard, clock, rules } = listening();
+    for (let id = 1; id <= 4; id += 1) rules.hear({ event: "request", about: asked({ id }) });
+    assert.deepEqual(heard, ["request 1", "request 2", "request 3"]);
+    for (let id = 1; id <= 3; id += 1) rules.hear({ event: "ended", about: asked({ id, state: "ended", outcome: "withdrawn" }) });
+    heard.length = 0;
+    await clock.advance(600_000);
+    assert.deepEqual(heard, ["reminder 4"]);
+    rules.stop();
+  });
+
+  it("a provider that comes and goes is told of four times in an hour", async () => {
+    const { heard, clock, rules } = listening();
+    for (let round = 0; round < 12; round += 1) {
+      rules.hear({ event: "upstream", about: upstream("backing-off") });
+      await clock.advance(70_000);
+      rules.hear({ event: "upstream", about: upstream("connected") });
+      await clock.advance(30_000);
+    }
+    assert.equal(heard.length, 8);
+    rules.stop();
   });
 
   it("keep still about the end of what was never told, and tell the end of what was told before a restart", () => {

@@ -29,6 +29,16 @@ suite("what the owner is told", () => {
     assert.deepEqual(told(createNewsDesk([]).newsOf(observing, [observing])), ["request 17"]);
   });
 
+  test("again, once, where the packets show another device, and where a quarantine that waited for proof becomes one", () => {
+    const desk = createNewsDesk([]);
+    const [camera] = pending.devices;
+    assert.ok(camera);
+    const likely: Mitigation = { ...blocked, action: "quarantine", decidedBy: "policy", devices: [{ ...camera, certainty: "likely" }] };
+    const exact: Mitigation = { ...likely, devices: [camera] };
+    const other: Mitigation = { ...exact, devices: [{ ...camera, mac: "aa:bb:cc:dd:ee:00", insteadOf: { mac: camera.mac, name: camera.name, address: "192.168.1.23" } }] };
+    assert.deepEqual([likely, likely, exact, exact, other, other].map((each) => told(desk.newsOf(each, [each])).length), [1, 0, 1, 0, 1, 0]);
+  });
+
   test("nothing again after a restart", () => {
     const desk = createNewsDesk([pending]);
     assert.deepEqual(desk.newsOf(pending, [pending]), []);

@@ -48,6 +48,8 @@ export interface FakeHome {
   /** Somebody else has changed the rules. */
   disturb(): void;
   ask(words?: Words, ifMatch?: boolean, lifetime?: number | null): Promise<Admission>;
+  /** The packets bear the MAC addresses of the devices that were named. */
+  prove(): Promise<void>;
   only(): Mitigation;
 }
 
@@ -59,7 +61,7 @@ export function attack(from: string, port = 40_000, to = "198.51.100.9"): Flow {
 export const cameraAddress = "192.168.1.21";
 export const laptopAddress = "192.168.1.22";
 
-export function fakeHome(policy: Partial<Policy> = {}, { from = nothingRemembered, flows = [attack(cameraAddress)], clock = fakeClock(), wireless }: { from?: Remembered; flows?: Flow[]; clock?: FakeClock; wireless?: WirelessClients } = {}): FakeHome {
+export function fakeHome(policy: Partial<Policy> = {}, { from = nothingRemembered, flows = [attack(cameraAddress)], clock = fakeClock(), wireless, proven = true }: { from?: Remembered; flows?: Flow[]; clock?: FakeClock; wireless?: WirelessClients; /** Each device that may be acted on is proved at once. */ proven?: boolean } = {}): FakeHome {
   const store = createStore(from);
   const transactions: (readonly EnforcementRule[])[] = [];
   let reported: ReportedTraffic | undefined;
@@ -141,8 +143,17 @@ export function fakeHome(policy: Partial<Policy> = {}, { from = nothingRemembere
       return before;
     },
     disturb: () => { disturbed(); },
-    ask(words = {}, ifMatch = false, lifetime = 3600) {
-      return pipeline.request({ asked: requested(words), lifetime, attackStatus: null }, ifMatch);
+    async ask(words = {}, ifMatch = false, lifetime = 3600) {
+      const admission = await pipeline.request({ asked: requested(words), lifetime, attackStatus: null }, ifMatch);
+      if (proven) await home.prove();
+      return admission;
+    },
+    async prove() {
+      for (const { id, state, action, devices, request } of store.all()) {
+        if (state !== "active" || action === "observe" || devices.every(({ mac, certainty }) => mac === null || certainty === "exact")) continue;
+        const exact = devices.map((device) => (device.mac === null ? device : { ...device, certainty: "exact" as const }));
+        await pipeline.decideByOwner(id, { is: "witnessed", devices: exact, cleared: [], decision: await pipeline.decideAbout(exact, request.target) });
+      }
     },
     only() {
       const [only, ...others] = store.all();

@@ -33,6 +33,7 @@ test("after a restart: the terminating period goes on; one that was not found is
   const home = fakeHome({}, { from: { ...nothingRemembered, nextId: 19, mitigations: [terminating, unfound] } });
   await home.pipeline.resume();
   await home.clock.advance(0);
+  await home.prove();
   assert.deepEqual(home.held(), [`17 block ${cameraMac} 1`, `18 block ${cameraMac} 1`]);
   await home.clock.advance(120_000);
   assert.deepEqual([home.store.get(17)?.outcome, home.held()], ["withdrawn", [`18 block ${cameraMac} 1`]]);

@@ -12,6 +12,7 @@ async function blocked(witnessed: FakeHome["witnessed"], policy: Parameters<type
   const home = fakeHome(policy);
   await home.ask(reported);
   if (policy.consent === "ask") await home.pipeline.decideByOwner(1, { is: "approved", action: null, seconds: null });
+  await home.prove();
   home.counts.set(1, drops(100));
   await home.clock.advance(renewal - 60_000);
   home.counts.set(1, drops(200));

@@ -17,6 +17,7 @@ test("still under attack: it is looked again, after the answer, and another devi
   await update(home);
   assert.deepEqual(home.held(), [`1 block ${cameraMac} 1`], "the answer does not wait for it");
   await home.clock.advance(0);
+  await home.prove();
   assert.deepEqual(home.held(), [`1 block ${cameraMac} 1`, `1 block ${laptopMac} 1`]);
   assert.deepEqual(home.only().devices.map(({ name }) => name), ["Kitchen camera", "Laptop"]);
   assert.equal(home.cuts.at(-1), `${cameraAddress} ${laptopAddress} -> 1`);

@@ -46,6 +46,7 @@ test("not for a moment: while some device is left alone at a target, nothing is 
     assert.equal(home.reported()?.flows[0]?.action, "watch");
     home.flows.push(attack(address, 50_000));
     await home.clock.advance(5_000);
+    await home.prove();
     assert.deepEqual([home.store.get(2)?.outcome, home.held()], [outcome, outcome === null ? [`2 block ${mac} 1`] : []]);
     assert.deepEqual(home.reported()?.flows.flatMap(({ senders }) => senders) ?? [], outcome === null ? [mac] : [], "nor later, from anybody else");
   }

@@ -1,0 +1,136 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import type { Policy } from "../../src/model/policy.ts";
+import { askPolicy, requested } from "../policy/samples.ts";
+import { attack, cameraMac, drops, fakeHome, laptopAddress, laptopMac, type FakeHome } from "./fake-home.ts";
+
+/** The camera sends from the laptop's address: connection tracking names the laptop, by its flows and the neighbour table. */
+function forging(policy: Partial<Policy> = {}): FakeHome {
+  return fakeHome(policy, { flows: [attack(laptopAddress)], proven: false });
+}
+const seen = (mac: string, address = laptopAddress, packets = 50): FakeHome["witnessed"][number] => ({ mac, address, packets, bytes: packets * 60 });
+/** Packets come, and are counted. */
+async function packetsOf(home: FakeHome, ...witnessed: FakeHome["witnessed"]): Promise<void> {
+  home.witnessed = witnessed;
+  const { id, state, dropped } = home.only();
+  home.counts.set(id, state === "pending" ? { ...drops(0), left: drops(50) } : drops(dropped.packets + 50));
+  await home.clock.advance(300);
+}
+const named = (home: FakeHome): unknown => home.only().devices.map(({ mac, certainty, insteadOf }) => [mac, certainty, insteadOf?.mac ?? null]);
+const ports = { fromPorts: "40000-40010" };
+
+for (const [how, words] of [["with source ports", ports], ["without", {}]] as const)
+  describe(`an address that another device has forged, reported ${how}`, () => {
+    it("names nobody for certain before the packets were seen, and holds them where they leave", async () => {
+      const home = forging();
+      await home.ask(words);
+      assert.deepEqual([named(home), home.held()], [[[laptopMac, "likely", null]], []]);
+      assert.deepEqual(home.reported()?.flows.map(({ action, addresses }) => [action, addresses]), [["drop", [laptopAddress]]]);
+    });
+
+    it("auto: the laptop is let go, the camera held; the owner hears why", async () => {
+      const home = forging();
+      await home.ask(words);
+      await packetsOf(home, seen(cameraMac));
+      assert.deepEqual([named(home), home.held()], [[[cameraMac, "exact", laptopMac]], [`1 block ${cameraMac} 1`]]);
+      assert.deepEqual(home.only().devices[0]?.insteadOf, { mac: laptopMac, name: "Laptop", address: laptopAddress });
+      assert.ok(home.owner.includes("1 witnessed active"), home.owner.join());
+      assert.match(home.log.join("\n"), /the packets carry the address 192\.168\.1\.22 of Laptop \(.*\), but come from Kitchen camera/);
+    });
+
+    it("auto, quarantine: nothing but a block until the packets agree, then the sender alone is cut off", async () => {
+      const home = forging({ action: "quarantine" });
+      await home.ask(words);
+      await home.clock.advance(10_000);
+      assert.deepEqual([home.held(), home.noticed.filter((each) => each !== "")], [[`1 block ${laptopMac} 1`], []]);
+      await packetsOf(home, seen(cameraMac));
+      await home.clock.advance(5_000);
+      assert.deepEqual(home.held(), [`1 quarantine ${cameraMac} 1`]);
+    });
+
+    it("ask: the pending request is watched, and its name corrected before anybody answers", async () => {
+      const home = forging(askPolicy);
+      await home.ask(words);
+      assert.deepEqual(home.reported()?.flows.map(({ action, senders }) => [action, senders]), [["watch", null]]);
+      const { deadline } = home.only();
+      await packetsOf(home, seen(cameraMac));
+      assert.deepEqual([home.only().state, named(home), home.only().deadline], ["pending", [[cameraMac, "exact", laptopMac]], deadline]);
+      assert.deepEqual([home.held(), home.owner], [[], ["1 found pending", "1 witnessed pending"]]);
+    });
+
+    it("ask, approved before the packets came: the laptop is let go, and a quarantine becomes a block of the one they did not see", async () => {
+      const home = forging({ ...askPolicy, action: "quarantine" });
+      await home.ask(words);
+      await home.pipeline.decideByOwner(1, { is: "approved", action: null, seconds: null });
+      assert.deepEqual(home.held(), [`1 quarantine ${laptopMac} 1`], "they were asked");
+      await packetsOf(home, seen(cameraMac));
+      assert.deepEqual([home.held(), home.only().action], [[`1 block ${cameraMac} 1`], "block"]);
+    });
+
+    it("a camera that is to be asked about, or never to be touched, is", async () => {
+      const asks = forging({ devices: [{ mac: cameraMac, policy: "ask", action: null }] });
+      await asks.ask(words);
+      await packetsOf(asks, seen(cameraMac));
+      assert.deepEqual([asks.only().state, asks.held(), named(asks)], ["pending", [], [[cameraMac, "exact", laptopMac]]]);
+      const never = forging({ devices: [{ mac: cameraMac, policy: "never", action: null }] });
+      await never.ask(words);
+      await packetsOf(never, seen(cameraMac));
+      assert.deepEqual([never.only().outcome, never.held()], ["rejected", []]);
+    });
+
+    it("finished: it stays likely, and a block", async () => {
+      const home = forging({ action: "quarantine" });
+      await home.ask(words);
+      await home.clock.advance(600_000);
+      assert.deepEqual([named(home), home.held()], [[[laptopMac, "likely", null]], [`1 block ${laptopMac} 1`]]);
+    });
+  });
+
+describe("an upstream that is still under attack", () => {
+  it("does not bring back the device whose address was forged", async () => {
+    const home = forging();
+    await home.ask(ports);
+    await packetsOf(home, seen(cameraMac));
+    home.witnessed = [];
+    assert.equal((await home.pipeline.request({ asked: requested(ports), lifetime: null, attackStatus: 1 }, true)).is, "refreshed");
+    await home.clock.advance(10_000);
+    assert.deepEqual([named(home), home.held()], [[[cameraMac, "exact", laptopMac]], [`1 block ${cameraMac} 1`]]);
+  });
+});
+
+describe("packets that agree", () => {
+  it("make it exact, and a quarantine is one from then on; nobody is told twice of a block", async () => {
+    const home = forging({ action: "quarantine" });
+    await home.ask(ports);
+    await packetsOf(home, seen(laptopMac));
+    assert.deepEqual([named(home), home.held()], [[[laptopMac, "exact", null]], [`1 quarantine ${laptopMac} 1`]]);
+    const block = forging();
+    await block.ask(ports);
+    await packetsOf(block, seen(laptopMac));
+    assert.ok(!block.owner.includes("1 witnessed active"));
+  });
+
+  it("of both the owner of the address and a forger: the forger is certain, the owner no more than before", async () => {
+    const home = forging({ action: "quarantine" });
+    await home.ask(ports);
+    await packetsOf(home, seen(laptopMac), seen(cameraMac));
+    await home.clock.advance(5_000);
+    assert.deepEqual(named(home), [[cameraMac, "exact", laptopMac], [laptopMac, "likely", null]]);
+    assert.deepEqual(home.held(), [`1 block ${laptopMac} 1`, `1 quarantine ${cameraMac} 1`]);
+  });
+
+  it("are asked for only while they come, and no more once all is certain", async () => {
+    const home = forging(askPolicy);
+    let readings = 0;
+    const witnessed = [seen(laptopMac)];
+    Object.defineProperty(home, "witnessed", { get: () => { readings += 1; return witnessed; } });
+    await home.ask(ports);
+    await home.clock.advance(60_000);
+    assert.equal(readings, 0);
+    home.counts.set(1, { ...drops(0), left: drops(9) });
+    await home.clock.advance(60_000);
+    home.counts.set(1, { ...drops(0), left: drops(99) });
+    await home.clock.advance(60_000);
+    assert.deepEqual([readings, named(home)], [1, [[laptopMac, "exact", null]]]);
+  });
+});
