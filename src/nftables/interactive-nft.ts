@@ -22,6 +22,9 @@ export interface InteractiveNft extends NftProgram {
 
 type Process = ReturnType<typeof startProcess>;
 
+/** What is asked of the process that lives, in the words of `nft -j`. The answer must be short. */
+const quickQueries: readonly string[] = ["list counters"];
+
 /** A process is replaced after so many characters, for the same reason. */
 const mostCharacters = 4 * 1024 * 1024;
 /** Milliseconds. */
@@ -85,8 +88,34 @@ export function interactiveNft({
     if (process && await runLine(process, line)) return;
     await spawned.run(["-f", "-"], texts.map((text) => `${text}\n`).join(""));
   };
+  /** What the process that lives prints; undefined if it is not there or did not answer as it should. */
+  const query = async (line: string): Promise<string | undefined> => {
+    const process = live;
+    if (process?.isAlive() !== true) return undefined;
+    clearTimeout(idleTimer);
+    try {
+      const complaint = await process.ask(line, timeout);
+      const printed = process.printed().trim();
+      if (complaint !== "" || !printed.startsWith("{")) {
+        end();
+        return undefined;
+      }
+      idleTimer = setTimeout(end, idle).unref();
+      return printed;
+    } catch {
+      end();
+      return undefined;
+    }
+  };
   return {
-    run: (argumentList, input) => spawned.run(argumentList, input),
+    run(argumentList, input) {
+      const line = argumentList.slice(1).join(" ");
+      if (argumentList[0] !== "-j" || !quickQueries.includes(line)) return spawned.run(argumentList, input);
+      // A process that lives answers at once; none is started for it. What it cannot answer is asked again.
+      const result = last.then(() => query(line)).then((printed) => printed ?? spawned.run(argumentList, input));
+      last = result.catch(() => undefined);
+      return result;
+    },
     transact(texts) {
       const result = last.then(() => runTransaction(texts));
       last = result.catch(() => undefined);
@@ -103,7 +132,7 @@ function acknowledgementOf(token: string): RegExp {
 
 function startProcess(command: readonly [string, ...string[]]) {
   // Without a home it leaves no ~/.nft.history behind.
-  const child = startNft(command, ["-i"], (error) => {
+  const child = startNft(command, ["-j", "-i"], (error) => {
     couldNotStart = error.code !== "ENOENT";
     over(error.message);
   }, { input: true, variables: { HOME: "/dev/null" } });
@@ -113,6 +142,7 @@ function startProcess(command: readonly [string, ...string[]]) {
   let isOver = false;
   let complaints = "";
   let printed = 0;
+  let output = "";
   let failure: NftError | undefined;
   let listen = (): void => undefined;
 
@@ -125,7 +155,12 @@ function startProcess(command: readonly [string, ...string[]]) {
     printed += length;
     if (printed > outputLimit) giveUp(new NftError("too-much-output", `nft printed more than ${String(outputLimit)} bytes`));
   };
-  child?.stdout?.on("data", ({ length }: Buffer) => { measure(length); }); // prompts, where nft was built so
+  child?.stdout?.setEncoding("utf8").on("data", (chunk: string) => {
+    measure(chunk.length);
+    if (failure) return;
+    output += chunk;
+    listen();
+  });
   child?.stderr?.setEncoding("utf8").on("data", (chunk: string) => {
     measure(chunk.length);
     if (failure) return;
@@ -150,13 +185,16 @@ function startProcess(command: readonly [string, ...string[]]) {
     isAlive: () => !isOver && failure === undefined,
     asked: () => asked,
     written: () => written,
+    /** What it printed in answer to the last question. */
+    printed: () => output,
     kill: () => { giveUp(new NftError("died", "nft -i was ended")); },
     /** What nft has to say of the line. Rejects once the process is over, so that it will do nothing more. */
     ask(line: string, timeout: number): Promise<string> {
       asked += 1;
       written += line.length;
       printed = 0;
-      complaints = "";
+      output = complaints = "";
+      const isQuery = quickQueries.includes(line);
       const token = `answered_${String(asked)}`;
       const acknowledgement = acknowledgementOf(token);
       return new Promise((resolve, reject) => {
@@ -172,7 +210,8 @@ function startProcess(command: readonly [string, ...string[]]) {
           const at = complaints.includes(token) ? complaints.search(acknowledgement) : -1;
           const reason = failure;
           if (reason && isOver) done(() => { reject(reason); });
-          else if (!reason && at >= 0) done(() => { resolve(complaints.slice(0, at).trim()); });
+          // What it prints comes another way, perhaps a moment later than what it complains of.
+          else if (!reason && at >= 0 && (!isQuery || at > 0 || output.endsWith("\n"))) done(() => { resolve(complaints.slice(0, at).trim()); });
         };
         keepAlive("ref");
         if (isOver) listen();

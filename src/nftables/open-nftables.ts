@@ -1,5 +1,5 @@
 import { NftError } from "./nft-error.ts";
-import { readCounters, readElements, readNames } from "./read-json.ts";
+import { readCounters, readCountersByTable, readElements, readNames } from "./read-json.ts";
 import type { CounterValue, HeldElement, TableNames } from "./read-json.ts";
 import { renderStatement } from "./render-statement.ts";
 import { spawnNft } from "./spawn-nft.ts";
@@ -12,6 +12,8 @@ export interface Nftables {
   runTransaction(statements: readonly Statement[]): Promise<void>;
   /** Named counters of a table, by name; none when the table does not exist. */
   listCounters(table: Table): Promise<ReadonlyMap<string, CounterValue>>;
+  /** Named counters of all these tables, read at once: as `listCounters` for each. */
+  listCountersOf(tables: readonly Table[]): Promise<readonly ReadonlyMap<string, CounterValue>[]>;
   /** Elements of a set or map; none when it does not exist. */
   listSet(table: Table, kind: "set" | "map", name: string): Promise<readonly HeldElement[]>;
   /** The names of all that a table holds; undefined when it does not exist. */
@@ -40,6 +42,10 @@ export function openNftables(program: NftProgram = spawnNft()): Nftables {
       }
     },
     listCounters: async (table) => readCounters(await list("list", "counters", "table", table.family, table.name)),
+    async listCountersOf(tables) {
+      const all = readCountersByTable(await list("list", "counters"));
+      return tables.map(({ family, name }) => all.get(`${family} ${name}`) ?? new Map<string, CounterValue>());
+    },
     listSet: async (table, kind, name) => readElements(await list("list", kind, table.family, table.name, name)),
     listNames: async (table) => {
       const answer = await list("-t", "list", "table", table.family, table.name);

@@ -32,6 +32,18 @@ export function readCounters(answer: unknown): ReadonlyMap<string, CounterValue>
   return new Map(entries(answer, "counter").map(({ name, packets, bytes }) => [String(name), { packets: Number(packets), bytes: Number(bytes) }]));
 }
 
+/** By table, as `inet name`. */
+export function readCountersByTable(answer: unknown): ReadonlyMap<string, ReadonlyMap<string, CounterValue>> {
+  const tables = new Map<string, Map<string, CounterValue>>();
+  for (const { family, table, name, packets, bytes } of entries(answer, "counter")) {
+    const key = `${String(family)} ${String(table)}`;
+    const counters = tables.get(key) ?? new Map<string, CounterValue>();
+    counters.set(String(name), { packets: Number(packets), bytes: Number(bytes) });
+    tables.set(key, counters);
+  }
+  return tables;
+}
+
 export function readNames(answer: unknown): TableNames {
   const named = (kind: string): string[] => entries(answer, kind).map(({ name }) => String(name));
   return { chains: named("chain"), sets: named("set"), maps: named("map"), counters: named("counter"), limits: named("limit") };

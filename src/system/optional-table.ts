@@ -16,8 +16,8 @@ type Build = (counted: Counters, refused: readonly BaseChain[]) => readonly Stat
 /** A table in a family that a kernel may be without: what it adds is then missing, and the rest holds all the same. */
 export interface OptionalTable {
   replace(build: Build): Promise<void>;
-  /** Counters by name: of the table as it is, none while the kernel does not have it; and with those that it no longer has. */
-  count(): Promise<{ readonly now: Counters; readonly ever: Counters }>;
+  /** These are its counters now: by name, with those that it no longer has. */
+  note(now: Counters): Counters;
   /** Somebody else may have changed it. */
   forget(): void;
   /** Why it is missing although it is needed. */
@@ -38,12 +38,7 @@ export function openOptionalTable(
   let counted: Counters = new Map();
   let refused: readonly BaseChain[] = [];
   let problem: string | undefined;
-  const count = async (): Promise<Counters> => {
-    // A kernel without the family says so when it is to take the table.
-    const counters = isThere ? await nftables.listCounters(table).catch(() => new Map<string, CounterValue>()) : new Map<string, CounterValue>();
-    counted = new Map([...counted, ...counters].filter(([name]) => isCurrent(name)));
-    return counters;
-  };
+  const note = (now: Counters): Counters => counted = new Map([...counted, ...now].filter(([name]) => isCurrent(name)));
   /** What the kernel took of it. */
   const runWhole = async (build: Build): Promise<readonly Statement[]> => {
     refused = [];
@@ -62,7 +57,7 @@ export function openOptionalTable(
     }
   };
   return {
-    count: async () => ({ now: await count(), ever: counted }),
+    note,
     async replace(build) {
       const wanted = build(counted, refused);
       const isNeeded = wanted.length > 0;
@@ -76,7 +71,8 @@ export function openOptionalTable(
           return;
         }
         laid = undefined;
-        await count();
+        // A kernel without the family says so when it is to take the table.
+        if (isThere) note(await nftables.listCounters(table).catch(() => new Map<string, CounterValue>()));
         const whole = await runWhole(build);
         isThere = whole.length > 0;
         laid = isThere ? layDown(whole, performance.now()) : undefined;

@@ -12,7 +12,7 @@ import { NftError } from "../nftables/nft-error.ts";
 import type { NftFailure } from "../nftables/nft-error.ts";
 import { openNftables } from "../nftables/open-nftables.ts";
 import type { Nftables } from "../nftables/open-nftables.ts";
-import type { TableNames } from "../nftables/read-json.ts";
+import type { CounterValue, TableNames } from "../nftables/read-json.ts";
 import { InvalidStatement } from "../nftables/render-value.ts";
 import type { SpawnOptions } from "../nftables/spawn-nft.ts";
 import type { Statement } from "../nftables/statement.ts";
@@ -22,6 +22,7 @@ import { openOptionalTable } from "./optional-table.ts";
 import { createTurns } from "./turns.ts";
 
 type Counts = ReadonlyMap<MitigationId, FilterCount>;
+const none: ReadonlyMap<string, CounterValue> = new Map();
 
 export interface PacketFilterOptions extends Pick<SpawnOptions, "command"> {
   /** Where the home's traffic leaves; without them, what left is counted a step before the network card. */
@@ -64,12 +65,12 @@ export function openPacketFilter(nftables: Nftables = openNftables(), {
   const netdev = openOptionalTable(nftables, netdevTable, runOwn, isEnforced);
 
   const countTraffic = async (): Promise<Counts> => {
-    const counts = countsByMitigation(await nftables.listCounters(table));
+    const [own = none, bridged = none, atCards = none] = await nftables.listCountersOf([table, bridgeTable, netdevTable]);
+    const counts = countsByMitigation(own);
     if ([...enforced ?? []].some((mitigation) => !counts.has(mitigation))) guard.raise();
     // Kept where the table has been lost: the next transaction starts the counters from there.
     counted = new Map([...counted, ...counts]);
-    const [bridged, atCards] = [await bridge.count(), await netdev.count()];
-    return withOtherCounts(counts, [bridged.ever, atCards.ever], atCards.now);
+    return withOtherCounts(counts, [bridge.note(bridged), netdev.note(atCards)], atCards);
   };
   const apply = async (statements: readonly Statement[], after: Laid | undefined): Promise<void> => {
     held = laid = undefined;
