@@ -55,6 +55,16 @@ for (const [name, program] of Object.entries(programs)) {
     ]);
   });
 
+  test(`${name}: the counters of several tables are read at once, by the process that lives where there is one`, async () => {
+    const other = { family: "netdev", name: "t" } as const;
+    await nftables.runTransaction([{ do: "add table", table: other }, { do: "add counter", table: other, name: "m2", packets: 7, bytes: 70 }]);
+    const before = processes();
+    const read = await nftables.listCountersOf([table, other, { family: "bridge", name: "t" }]);
+    assert.deepEqual(read, [new Map([["m1", { packets: 5, bytes: 60 }]]), new Map([["m2", { packets: 7, bytes: 70 }]]), new Map()]);
+    assert.deepEqual(processes(), before);
+    await nftables.runTransaction([{ do: "delete table", table: other }]);
+  });
+
   test(`${name}: a counter that exists keeps its count; a timeout is renewed by emptying and filling in one transaction`, async () => {
     await nftables.runTransaction([
       { do: "add counter", table, name: "m1", packets: 1, bytes: 1 }, { do: "flush set", table, name: "s1" },
