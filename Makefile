@@ -6,12 +6,13 @@
 #   make screenshots  docs/pictures, the web page in a browser
 #   make test-offload  software flow offloading, in a virtual machine with a kernel that has it (KERNEL=6.12)
 #   make fuzz    the nightly million of mutated messages (RUNS=… SEED=…)
+#   make soak    mixed abuse for an hour: memory, descriptors and processes stay flat (MINUTES=…; a minute of it is in make test)
 #   make bench   speed and memory, as ratios side by side
 #   make package dist/*.ipk and dist/*.apk for OpenWrt
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 MAKEFLAGS += --no-print-directory
-.PHONY: build demo test pure watch test-offload fuzz screenshots bench package spike-quickjs lint types unit lab-test test-programs clean needs-build needs-demo needs-test needs-offload needs-pure
+.PHONY: build demo test soak pure watch test-offload fuzz screenshots bench package spike-quickjs lint types unit lab-test test-programs clean needs-build needs-demo needs-test needs-offload needs-pure
 
 sources := $(shell find src -name '*.ts') package.json scripts/bundle.mjs
 
@@ -65,6 +66,9 @@ screenshots: needs-test dist/dots-callhome.js
 
 fuzz: needs-test dist/dots-callhome.js
 	FUZZ_RUNS=$(or $(RUNS),1000000) $(if $(SEED),FUZZ_SEED=$(SEED)) node --import tsx --test test/callhome-server/fuzz.test.ts
+
+soak: needs-test dist/dots-callhome.js test-programs
+	MINUTES=$(or $(MINUTES),60) node scripts/run-tests.mjs lab lab/soak
 
 bench: needs-demo dist/dots-callhome.js
 	@node --import tsx test/bench/bench.ts $(PART)
