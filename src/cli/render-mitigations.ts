@@ -62,6 +62,8 @@ function renderOne(decision: "approve" | "deny" | "release", mitigation: Mitigat
   const target = nameTarget(mitigation.target);
   switch (decision) {
     case "approve": {
+      // Nobody is cut off yet; what the upstream reported is dropped where it leaves the home.
+      if (mitigation.devices.length === 0) return [`Approved, and waiting for the device to be found -> ${target}`, `Until then what was reported is stopped where it leaves your home. To undo: dots-callhome release ${mitigation.id}`];
       // Status 1 after an approval: the packet filter has not taken the rules. Saying otherwise would be a lie.
       if (mitigation.status === 1 && mitigation.devices.length > 0) return [`Approved, but not in force yet: ${who} -> ${target}`, "What is in the way: dots-callhome status"];
       const until = mitigation.expires_at === null ? "when the internet provider says so" : formatUntil(mitigation.expires_at, now);

@@ -5,6 +5,8 @@ import { parseIpAddress } from "../model/ip-prefix.ts";
 const mostLines = 8192;
 const longestLine = 4096;
 
+const nobodys: ReadonlySet<string> = new Set(["0.0.0.0", "127.0.0.1", "::", "::1"]);
+
 /** Who has which address and name, by a DHCP server or a hosts file. At least one of MAC address, DUID and addresses is there. */
 export interface Lease {
   readonly mac: MacAddress | null;
@@ -39,7 +41,11 @@ export function parseLeases(text: string): Lease[] {
   return leases;
 }
 
-function readDnsmasq([, client = "", address = "", name = "*", duid = ""]: readonly string[]): Lease | undefined {
+function readDnsmasq(fields: readonly string[]): Lease | undefined {
+  const [, client = "", address = ""] = fields;
+  // The client's identifier is last; a name with spaces is several fields.
+  const duid = fields.length > 4 ? fields.at(-1) ?? "" : "";
+  const name = fields.slice(3, Math.max(4, fields.length - 1)).join(" ") || "*";
   if (!parseIpAddress(address)) return undefined;
   // A hardware type other than Ethernet's is put in front: `06-aa:bb:…`.
   const mac = parseMac(client.replace(/^[0-9a-f]{2}-(?=.*:)/i, "")) ?? null;
@@ -48,18 +54,25 @@ function readDnsmasq([, client = "", address = "", name = "*", duid = ""]: reado
 }
 
 function readOdhcpd(fields: readonly string[]): Lease | undefined {
-  const [, , client = "", kind = "", name = "-"] = fields;
-  const addresses = fields.slice(8).map((field) => field.replace(/\/\d+$/, "")).filter((address) => parseIpAddress(address));
+  const [, , client = "", kind = ""] = fields;
+  // The time at which it ends follows the name, which may be several fields.
+  const ends = fields.findIndex((field, at) => at > 4 && /^-?\d+$/.test(field));
+  if (ends < 0) return undefined;
+  const name = unescapeName(fields.slice(4, ends).join(" ")).trim();
+  const addresses = fields.slice(ends + 3).map((field) => field.replace(/\/\d+$/, "")).filter((address) => parseIpAddress(address));
   const mac = kind === "ipv4" ? readLooseMac(client) : null;
   const duidMac = kind === "ipv4" ? null : macOfDuid(client);
   if (mac === null && duidMac === null && addresses.length === 0) return undefined;
-  return { mac, duidMac, addresses, name: name === "-" ? null : unescapeName(name) };
+  return { mac, duidMac, addresses, name: name === "-" || name === "" ? null : name };
 }
 
-function readHosts(fields: readonly string[]): Lease | undefined {
+function readHosts(all: readonly string[]): Lease | undefined {
+  const comment = all.findIndex((field) => field.startsWith("#"));
+  const fields = comment < 0 ? all : all.slice(0, comment);
   const [address = ""] = fields;
   const name = fields.at(-1);
-  if (fields.length < 2 || name === undefined || !parseIpAddress(address)) return undefined;
+  // What blocklists hold by the thousand is nobody's address.
+  if (fields.length < 2 || name === undefined || nobodys.has(address) || !parseIpAddress(address)) return undefined;
   return { mac: null, duidMac: null, addresses: [address], name };
 }
 

@@ -14,13 +14,16 @@ const mostNatRules = 4096;
 /** Of an SSID (IEEE 802.11 §9.4.2.2), in characters. */
 const longestSsid = 32;
 
-/** `luci-rpc getHostHints`: names by MAC address, gathered by LuCI from leases, hosts files and DNS. */
-export function hintedNames(answer: unknown): Map<MacAddress, string> {
+/** `luci-rpc getHostHints`: names by MAC address, gathered by LuCI from leases, hosts files and DNS. `own`: addresses of this router. */
+export function hintedNames(answer: unknown, own: ReadonlySet<string> = new Set()): Map<MacAddress, string> {
   const names = new Map<MacAddress, string>();
   for (const [text, hint] of entriesOf(answer, mostHints)) {
     const mac = parseMac(text);
     const name = field(hint, "name");
     const cleaned = typeof name === "string" ? cleanName(name) : null;
+    const addresses = ["ipaddrs", "ip6addrs"].flatMap((kind) => { const list = field(hint, kind); return Array.isArray(list) ? list as unknown[] : []; });
+    // A client that has taken an address of the router would get its name.
+    if (addresses.some((address) => typeof address === "string" && own.has(address))) continue;
     if (mac !== undefined && cleaned !== null && !names.has(mac)) names.set(mac, cleaned);
   }
   return names;

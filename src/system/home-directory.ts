@@ -1,4 +1,4 @@
-import { closeSync, constants, fstatSync, openSync, readdirSync, readSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readdirSync, readSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { parseMac, type MacAddress } from "../model/device.ts";
 import { nameDevices } from "../nat-lookup/name-devices.ts";
@@ -16,6 +16,7 @@ export const openWrtLeaseFiles: readonly string[] = ["/tmp/dhcp.leases", "/tmp/h
 /** Bytes of a lease file that are read: some thousand leases. */
 const longestLeaseFile = 512 * 1024;
 const mostFilesOfFolder = 32;
+const mostFilesRemembered = 64;
 
 export interface HomeDirectoryOptions {
   readonly tables: Pick<HomeTables, "neighbours" | "ports">;
@@ -41,14 +42,26 @@ export function openHomeDirectory({ tables, log, leaseFiles = openWrtLeaseFiles,
     complaints.add(message);
     log("warn", message);
   };
+  /** What a file held, as long as it has not changed: blocklists of 60,000 lines lie beside the leases. */
+  const read = new Map<string, { readonly stamp: string; readonly leases: readonly Lease[] }>();
+  const leasesIn = (file: string | Buffer): readonly Lease[] => {
+    const key = file.toString("latin1");
+    const stamp = stampOf(file);
+    const known = read.get(key);
+    if (known?.stamp === stamp) return known.leases;
+    const leases = parseLeases(readStart(file));
+    if (read.size >= mostFilesRemembered) read.clear();
+    read.set(key, { stamp, leases });
+    return leases;
+  };
   const readLeases = (): readonly Lease[] => {
     const { hosts, leaseFiles: configured } = dhcp();
     const leases: Lease[] = [...hosts];
     for (const file of new Set([...leaseFiles, ...configured].flatMap(filesAt))) {
       try {
-        leases.push(...parseLeases(readStart(file)));
+        leases.push(...leasesIn(file));
       } catch (error) {
-        if (!isAbsent(error)) complainOnce(`cannot read names from ${file}: ${errorText(error)}`);
+        if (!isAbsent(error)) complainOnce(`cannot read names from ${file.toString()}: ${errorText(error)}`);
       }
     }
     return leases;
@@ -92,11 +105,21 @@ function leasedNeighbours(leases: readonly Lease[], table: readonly Neighbour[])
   return leases.flatMap(({ mac, addresses }) => (mac === null ? [] : addresses.filter((address) => !known.has(address)).map((address) => ({ address, mac, device: "" }))));
 }
 
+/** Changes with the file. */
+function stampOf(path: string | Buffer): string {
+  const { mtimeMs, ctimeMs, size, ino } = statSync(path);
+  return [mtimeMs, ctimeMs, size, ino].join(" ");
+}
+
 /** The files of a folder; hidden ones are being written. Of a file, itself. */
-function filesAt(path: string): readonly string[] {
+function filesAt(path: string): readonly (string | Buffer)[] {
   if (!path.endsWith("/")) return [path];
   try {
-    return readdirSync(path).filter((name) => !name.startsWith(".")).sort().slice(0, mostFilesOfFolder).map((name) => join(path, name));
+    const names = readdirSync(path).filter((name) => !name.startsWith(".")).sort().slice(0, mostFilesOfFolder);
+    const files: (string | Buffer)[] = names.filter((name) => !name.includes("\ufffd")).map((name) => join(path, name));
+    // A name that is not UTF-8 is found by its bytes only.
+    if (files.length < names.length) files.push(...readdirSync(path, "buffer").filter((name) => name.toString("utf8").includes("\ufffd") && name[0] !== 0x2e).slice(0, names.length - files.length).map((name) => Buffer.concat([Buffer.from(path), name])));
+    return files;
   } catch {
     return [];
   }
@@ -106,7 +129,7 @@ function filesAt(path: string): readonly string[] {
  * The start of a file, as text: bytes that are not UTF-8 become U+FFFD. Only of a plain file: opening a FIFO would wait.
  * At once, as it lies in the router's memory: Node would start four threads to wait for it.
  */
-function readStart(path: string): string {
+function readStart(path: string | Buffer): string {
   const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     const found = fstatSync(file);

@@ -1,3 +1,4 @@
+import { networkInterfaces } from "node:os";
 import type { MacAddress } from "../model/device.ts";
 import type { SharedAddress } from "../model/home.ts";
 import { hintedNames, netifdDevices, sharedAddresses, wifiClients, wifiName } from "../nat-lookup/ubus-answers.ts";
@@ -29,6 +30,10 @@ const timeout = 500; // milliseconds
 /** Wi-Fi networks that are asked; a router with two radios has some eight at most. */
 const mostNetworks = 16;
 
+function ownAddresses(): ReadonlySet<string> {
+  return new Set(Object.values(networkInterfaces()).flatMap((addresses) => (addresses ?? []).map(({ address }) => address)));
+}
+
 /** `ubus` is undefined while there is none. */
 export function openUbusDirectory(ubus: () => Pick<Ubus, "isConnected" | "lookup" | "invoke"> | undefined, clock: Pick<Clock, "now">): UbusDirectory {
   let names: ReadonlyMap<MacAddress, string> = new Map();
@@ -46,7 +51,7 @@ export function openUbusDirectory(ubus: () => Pick<Ubus, "isConnected" | "lookup
       return wifiClients(clients).map((mac) => [mac, name]);
     };
     await Promise.allSettled([
-      bus.invoke("luci-rpc", "getHostHints", {}, timeout).then((answer) => { names = hintedNames(answer); }),
+      bus.invoke("luci-rpc", "getHostHints", {}, timeout).then((answer) => { names = hintedNames(answer, ownAddresses()); }),
       bus.invoke("network.interface", "dump", {}, timeout).then((answer) => {
         devices = netifdDevices(answer);
         shared = sharedAddresses(answer);

@@ -98,6 +98,18 @@ If it is no attack:  dots-callhome deny 17
     assert.equal(render(call("pending"), { mitigations: [] }, now), "No question is waiting for you.");
   });
 
+  it("approve, while no device is known, says that it is waited for", () => {
+    assert.match(print("approve 17", describeMitigation({ ...pending, state: "active", action: "quarantine", decidedBy: "admin", devices: [] })), /^\n?Approved, and waiting for the device to be found -> 198\.51\.100\.9/);
+  });
+
+  it("says why it is another device than was named, and that a quarantine waits for its packets", () => {
+    const forger: Device = { ...camera, insteadOf: { mac: "02:00:00:00:00:42", name: "Annas-laptop", address: "192.168.1.42" } };
+    const likely: Mitigation = { ...active, action: "quarantine", decidedBy: "policy", devices: [{ ...camera, certainty: "likely" }] };
+    const text = print("list", { mitigations: [{ ...pending, devices: [forger] }, likely].map(describeMitigation) });
+    assert.match(text, /17: The packets carry the address 192\.168\.1\.42 of Annas-laptop, but come from Kitchen camera\./);
+    assert.match(text, /block \(quarantine once its packets are seen\)/);
+  });
+
   it("approve, deny, release", () => {
     assert.equal(print("approve 16", describeMitigation(active)), `
 Blocked: カメラ (probably) and 1 more -> 198.51.100.9, udp, icmp and 2 more

@@ -28,7 +28,7 @@ describe("parseLeases", () => {
     ]],
     ["odhcpd 24.10", odhcpd2410, [
       "aa:bb:cc:dd:ee:04 - 192.168.1.37 tv", "- - 192.168.1.37 tv",
-      "- aa:bb:cc:dd:ee:05 2001:db8:1::25 my", "- aa:bb:cc:dd:ee:06 2001:db8:1::26,fd00::26 -",
+      "- aa:bb:cc:dd:ee:05 2001:db8:1::25 my printer", "- aa:bb:cc:dd:ee:06 2001:db8:1::26,fd00::26 -",
     ]],
     ["odhcpd 25.12", odhcpd2512, ["0a:0b:0c:0d:0e:07 - 192.168.1.38 my café", "- - 2001:db8:1::27 phone"]],
     ["half a line at the end", "1795291200 aa:bb:cc:dd:ee:01 192.168.1.23 camera 01:aa\n1795291200 aa:bb:cc:dd:ee:02 192.168.1.24 lap", ["aa:bb:cc:dd:ee:01 - 192.168.1.23 camera"]],
@@ -57,7 +57,7 @@ describe("nameDevices", () => {
       "aa:bb:cc:dd:ee:01": "camera", // not camera6, which only its address says
       "aa:bb:cc:dd:ee:03": "camera6",
       "aa:bb:cc:dd:ee:04": "tv",
-      "aa:bb:cc:dd:ee:05": "my",
+      "aa:bb:cc:dd:ee:05": "my printer",
       "0a:0b:0c:0d:0e:07": "my café",
       "aa:bb:cc:dd:ee:08": "phone",
     });
@@ -65,4 +65,22 @@ describe("nameDevices", () => {
   it("cleans names", () => {
     assert.deepEqual([...nameDevices([{ mac: "aa:bb:cc:dd:ee:01", duidMac: null, addresses: [], name: "\u001b[31mred" }], []).values()], ["[31mred"]);
   });
+});
+
+describe("names that are no host names, and what is written beside them", () => {
+  const table: [string, string, string | null][] = [
+    ["dnsmasq, a name of two words", "1795291200 aa:bb:cc:dd:ee:ff 192.168.1.23 Robot Vacuum 01:aa:bb:cc:dd:ee:ff", "Robot Vacuum"],
+    ["dnsmasq, without an identifier", "1795291200 aa:bb:cc:dd:ee:ff 192.168.1.23 camera", "camera"],
+    ["dnsmasq, without a name", "1795291200 aa:bb:cc:dd:ee:ff 192.168.1.23 * 01:aa:bb:cc:dd:ee:ff", null],
+    ["odhcpd, a space in the name", "# br-lan aabbccddeeff ipv4 broken\\x20Robot\\x20Vacuum 1795291200 c0a80117 32 192.168.1.23/32", "Robot Vacuum"],
+    ["odhcpd, marked and without a name", "# br-lan aabbccddeeff ipv4 broken\\x20- 1795291200 c0a80117 32 192.168.1.23/32", null],
+    ["odhcpd, two words as they are", "# br-lan aabbccddeeff ipv4 Robot Vacuum 1795291200 c0a80117 32 192.168.1.23/32", "Robot Vacuum"],
+    ["hosts, with a comment", "192.168.1.23 nas # belongs to Tom", "nas"],
+    ["hosts, with a comment that touches", "192.168.1.23\tnas.lan nas #Tom's", "nas"],
+  ];
+  for (const [what, line, name] of table) it(what, () => {
+    const [lease] = parseLeases(`${line.replaceAll("\\\\", "\\")}\n`);
+    assert.deepEqual([lease?.name, lease?.addresses], [name, ["192.168.1.23"]]);
+  });
+  it("a blocklist names nobody", () => { assert.deepEqual(parseLeases("0.0.0.0 ads.example\n127.0.0.1 ads.example\n:: ads.example\n192.168.1.23\t# nobody\n"), []); });
 });

@@ -39,6 +39,16 @@ describe("openHomeDirectory", () => {
     await assert.rejects(openHomeDirectory({ tables: playTables(run), log: silent }).neighbours(), /ip is not installed/);
   });
 
+  it("reads a file again only when it has changed, and one whose name is not UTF-8", async () => {
+    const hosts = mkdtempSync(join(folder, "hosts-"));
+    const lease = (name: string): string => `1795291200 aa:bb:cc:dd:ee:0f 192.168.1.77 ${name} *\n`;
+    writeFileSync(Buffer.concat([Buffer.from(`${hosts}/`), Buffer.from([0x74, 0xe9])]), lease("phone"));
+    const directory = openHomeDirectory({ tables: playTables(), log: silent, leaseFiles: [`${hosts}/`] });
+    const name = async (): Promise<string | undefined> => (await directory.names()).get("aa:bb:cc:dd:ee:0f");
+    assert.deepEqual([await name(), await name()], ["phone", "phone"]);
+    writeFileSync(Buffer.concat([Buffer.from(`${hosts}/`), Buffer.from([0x74, 0xe9])]), lease("telephone"));
+    assert.equal(await name(), "telephone");
+  });
   it("names the bridge port that a device was learned on", async () => {
     const directory = openHomeDirectory({ tables: playTables(), log: silent });
     assert.equal(await directory.port("02:00:00:00:0A:01"), "lan1");
