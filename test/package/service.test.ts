@@ -91,7 +91,7 @@ test("in a jail: its own user, two capabilities, what it needs and no more", asy
   assert.equal((await router.run(`${setUp}; ${init("start")}`)).code, 0);
   const message = router.procd();
   const param = (name: string): string[] | undefined => message.find(([kind, which]) => kind === "param" && which === name)?.slice(2);
-  assert.deepEqual(param("command"), ["/usr/libexec/dots-callhome", "--v8-pool-size=1", "--no-concurrent-marking", "/usr/lib/dots-callhome/dots-callhome.js", "run", "--config", "/var/run/dots-callhome-config/dots-callhome"]);
+  assert.deepEqual(param("command"), ["/usr/libexec/dots-callhome", "--v8-pool-size=1", "--no-concurrent-marking", "--optimize-for-size", "/usr/lib/dots-callhome/dots-callhome.js", "run", "--config", "/var/run/dots-callhome-config/dots-callhome"]);
   assert.deepEqual(["user", "group", "no_new_privs", "stdout", "stderr"].map(param), [["dots-callhome"], ["dots-callhome"], ["1"], ["1"], ["1"]]);
   assert.deepEqual(param("respawn"), ["3600", "10", "0"]);
   // procd restarts a service when these have changed: apk starts after an upgrade what it has never stopped.
