@@ -166,7 +166,12 @@ function followed(mitigation: Mitigation, devices: readonly Device[]): Step {
  */
 function witnessed(mitigation: Mitigation, { devices, cleared, decision }: Extract<MitigationEvent, { is: "witnessed" }>, policy: Policy, now: Instant): Step {
   if (mitigation.state !== "pending" && mitigation.state !== "active") return unchanged(mitigation);
-  const known: Mitigation = { ...mitigation, devices: decision.devices };
+  // What was weighed while the kernel was asked is kept.
+  const weighed = (device: Device): Device => {
+    const now = mitigation.devices.find(({ mac }) => mac !== null && mac === (device.insteadOf?.mac ?? device.mac));
+    return now && now.evidence.packets > device.evidence.packets ? { ...device, evidence: now.evidence } : device;
+  };
+  const known: Mitigation = { ...mitigation, devices: decision.devices.map(weighed) };
   const heldAs = (each: Mitigation): string => JSON.stringify(each.devices.map((device) => [device.mac, actionOn(each, device)]).sort());
   /** Where it is only more certain than before, there is nothing to tell. */
   const held = (next: Mitigation): Step => ({ mitigation: next, effects: heldAs(next) === heldAs(mitigation) && next.state === mitigation.state ? ["enforce", "remember"] : ["enforce", "cut-flows", "tell-owner", "remember"] });

@@ -110,6 +110,16 @@ describe("packets that agree", () => {
     assert.ok(!block.owner.includes("1 witnessed active"));
   });
 
+  it("leave what was weighed meanwhile", async () => {
+    const home = forging();
+    await home.ask(ports);
+    const { id, devices } = home.only();
+    const exact = devices.map((device) => ({ ...device, certainty: "exact" as const, evidence: { ...device.evidence, packets: 0 } }));
+    await home.pipeline.decideByOwner(id, { is: "witnessed", devices: exact, cleared: [], decision: { is: "act", action: "block", devices: exact } });
+    assert.deepEqual(home.only().devices.map(({ certainty, evidence }) => [certainty, evidence.packets]), [["exact", devices[0]?.evidence.packets]]);
+    assert.ok((devices[0]?.evidence.packets ?? 0) > 0);
+  });
+
   it("of both the owner of the address and a forger: the forger is certain, the owner no more than before", async () => {
     const home = forging({ action: "quarantine" });
     await home.ask(ports);
