@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import type { StatusView } from "../../src/operator/describe-status.ts";
+import { suiteLimit } from "../patience.ts";
 import { labAddresses } from "./lab.ts";
 import { playScene, type Scene } from "./scene.ts";
 import { startAttack } from "./scene-attack.ts";
@@ -14,13 +15,13 @@ const refreshesPerSecond = 20;
 const seconds = 30;
 /** File descriptors that the daemon may have; what it is to need at most. */
 const [allowed, enough] = [256, 100];
-/** For one PUT, milliseconds: hundreds of times what it takes. */
-const patience = 2_000;
+/** For one PUT, milliseconds: hundreds of times what it takes; or ten times what one took before, where this machine is slow. */
+const longestAnswer = 2_000;
 
 /** A tool whose event mode does not work: the journal knows nothing, and each lookup has to read the connection table. */
 const withoutEvents = `#!/bin/sh\nPATH=/usr/sbin:/usr/bin:/sbin:/bin\ncase "$*" in *-E*) exit 1 ;; esac\nexec conntrack "$@"\n`;
 
-describe("an upstream that refreshes 40 requests for which there is no device", { timeout: 240_000, concurrency: 1 }, () => {
+describe("an upstream that refreshes 40 requests for which there is no device", { timeout: suiteLimit, concurrency: 2 }, () => {
   it("costs neither descriptors nor the next request its answer", (t) => playScene({}, (scene) => refreshAll(scene, (text) => { t.diagnostic(text); })));
   it("nor where every lookup has to read the connection table", (t) => {
     const folder = mkdtempSync(join(tmpdir(), "dch-shim-"));
@@ -36,6 +37,9 @@ async function refreshAll(scene: Scene, tell: (text: string) => void): Promise<v
   const scopeOf = (mid: number): object => ({
     "source-prefix": [`${labAddresses.wan.v4}/32`], "source-port-range": [{ "lower-port": 1000 + mid }], "target-prefix": [`198.51.100.${100 + mid}/32`], "target-protocol": [17], lifetime: 3600,
   });
+  const before = Date.now();
+  assert.equal((await scene.put(99, scopeOf(99))).code, "2.01");
+  const floor = Date.now() - before;
   let most = 0;
   const measure = (): void => { most = Math.max(most, readdirSync(`/proc/${daemon.pid}/fd`).length); };
   const began = Date.now();
@@ -58,7 +62,7 @@ async function refreshAll(scene: Scene, tell: (text: string) => void): Promise<v
   assert.equal(code, "2.01");
   await attack.stops(500);
   clearInterval(refreshing);
-  assert.ok(answered < patience, `answered after ${answered} ms`);
+  assert.ok(answered < Math.max(longestAnswer, 10 * floor), `answered after ${answered} ms, without all that after ${floor} ms`);
   measure();
   tell(`at most ${most} descriptors; a real attack was answered after ${answered} ms`);
   assert.ok(most < enough, `${most} descriptors`);
