@@ -78,6 +78,7 @@ export async function startPeer(namespace: Namespace, { library, listen, argumen
     resolve();
   }));
   await lines.until("'listening'", ({ event }) => event === "listening");
+  child.stdin?.on("error", () => undefined); // whoever waits hears of its end
   const send = (command: object): void => { child.stdin?.write(`${JSON.stringify(command)}\n`); };
   return {
     events: lines.all,
