@@ -87,7 +87,10 @@ export async function startPeer(namespace: Namespace, { library, listen, argumen
     async ask(command, timeoutMs = patience) {
       const from = lines.all.length;
       send({ timeout: Math.max(1, Math.floor(timeoutMs / 1000) - 1), ...command });
-      const { n } = await lines.until("'sent'", ({ event }) => event === "sent" || event === "error", { timeoutMs, from });
+      // Others may be on their way at the same time: of another mitigation is not ours.
+      const { mid } = command as { readonly mid?: number };
+      const isOurs = (path: string): boolean => mid === undefined || !/\/mid=\d+$/.test(path) || path.endsWith(`/mid=${mid}`);
+      const { n } = await lines.until("'sent'", ({ event, path = "" }) => (event === "sent" && isOurs(path)) || event === "error", { timeoutMs, from });
       return lines.until(`the answer to ${JSON.stringify(command)}`, (line) => (line.event === "answer" || line.event === "failed" || line.event === "error") && line.n === n, { timeoutMs, from });
     },
     async quit() {
