@@ -14,11 +14,11 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 .PHONY: build demo test soak pure watch test-offload fuzz screenshots bench package spike-quickjs lint types unit lab-test test-programs clean needs-build needs-demo needs-test needs-offload needs-pure
 
-sources := $(shell find src -name '*.ts') package.json scripts/bundle.mjs
+sources := $(shell find src packages -name '*.ts') package.json scripts/bundle.mjs
 
 build: needs-build dist/dots-callhome.js
 
-dist/dtls.wasm: src/dtls/shim.c src/dtls/mbedtls-config.h scripts/build-dtls.sh
+dist/dtls.wasm: packages/dtls-wasm/src/shim.c packages/dtls-wasm/src/mbedtls-config.h scripts/build-dtls.sh
 	@mkdir -p dist
 	scripts/build-dtls.sh $@
 
@@ -31,7 +31,7 @@ demo: needs-demo dist/dots-callhome.js
 test: needs-test lint types dist/dots-callhome.js unit lab-test
 
 lint:
-	npx eslint --max-warnings 0 src test eslint.config.js
+	npx eslint --max-warnings 0 src packages test eslint.config.js
 	shellcheck scripts/*.sh .ci/run
 
 types:

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds mbedTLS and src/dtls/shim.c into one WebAssembly module: scripts/build-dtls.sh OUT.wasm
+# Builds mbedTLS and packages/dtls-wasm/src/shim.c into one WebAssembly module: scripts/build-dtls.sh OUT.wasm
 # With a second argument, a folder that has an mbedtls-config.h and one .c file, these instead (the tests' server).
 #
 # The source is Debian's package `mbedtls`, fetched by apt, which verifies the archive's signature. The machine's own apt
@@ -17,7 +17,7 @@ fail() { echo "build-dtls: $*" >&2; exit 1; }
 case $1 in /*) out=$1 ;; *) out=$PWD/$1 ;; esac
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 work=$root/build/dtls
-source=$(CDPATH='' cd -- "${2:-$root/src/dtls}" && pwd)
+source=$(CDPATH='' cd -- "${2:-$root/packages/dtls-wasm/src}" && pwd)
 built=$work/${source##*/}.wasm
 
 install_wasm() {
@@ -26,7 +26,7 @@ install_wasm() {
 }
 
 # The inputs, this script with its pins among them, decide whether there is anything to do. No tool is needed for that.
-inputs=$(cat "$root/scripts/build-dtls.sh" "$root"/src/dtls/*.[ch] "$source"/*.[ch] | sha256sum | cut -d ' ' -f 1)
+inputs=$(cat "$root/scripts/build-dtls.sh" "$root"/packages/dtls-wasm/src/*.[ch] "$source"/*.[ch] | sha256sum | cut -d ' ' -f 1)
 if [ -s "$built" ] && [ "$(cat "$built.inputs" 2>/dev/null)" = "$inputs" ]; then
   install_wasm
   exit 0

@@ -1,5 +1,5 @@
 // Makes dist/vendors.txt of the IEEE's list of MAC address prefixes, as the npm package oui-data ships it: vendors with two
-// 24-bit prefixes or more, half of all prefixes in a sixth of the space. src/nat-lookup/vendor-of.ts reads it.
+// 24-bit prefixes or more, half of all prefixes in a sixth of the space. src/nat-lookup/identity/vendor-of.ts reads it.
 import { createRequire } from "node:module";
 import { mkdirSync, writeFileSync } from "node:fs";
 

@@ -28,7 +28,8 @@ const ownUrls = {
 
 const [kind = "", ...parts] = process.argv.slice(2);
 if (!Object.hasOwn(kinds, kind)) fail("usage: node scripts/run-tests.mjs pure|unit|lab [PATH-PART…]");
-const files = readdirSync("test", { recursive: true }).map((name) => join("test", name)).sort()
+const trees = ["test", ...readdirSync("packages").map((name) => `packages/${name}/test`)];
+const files = trees.flatMap((tree) => readdirSync(tree, { recursive: true }).map((name) => join(tree, name))).sort()
   .filter((file) => file.endsWith(".test.ts") && !file.endsWith(".offload.test.ts") && kinds[kind](file))
   .filter((file) => parts.length === 0 || parts.some((part) => file.includes(part)));
 if (files.length === 0) fail(`there is no such test: ${[kind, ...parts].join(" ")}`);

@@ -15,7 +15,7 @@ const qjs = execFileSync(join(here, "build-quickjs.sh"), { encoding: "utf8", std
 
 const pure = ["model", "config", "cli", "callhome-server", "nat-lookup", "policy", "enforcer", "operator"];
 const filesIn = (folder, pattern) => readdirSync(join(root, folder), { recursive: true }).map(String).filter((name) => pattern.test(name)).map((name) => join(root, folder, name)).sort();
-const sources = [...pure.flatMap((folder) => filesIn(`src/${folder}`, /\.ts$/)), join(root, "src/pipeline.ts"), join(root, "src/store.ts")];
+const sources = [...pure.flatMap((folder) => filesIn(`src/${folder}`, /\.ts$/)), join(root, "src/pipeline/pipeline.ts"), join(root, "src/memory/store.ts")];
 const tests = [...pure, "pipeline"].flatMap((folder) => { try { return filesIn(`test/${folder}`, /(?<!\.kernel|\.lab)\.test\.ts$/); } catch { return []; } });
 
 const onShims = {
@@ -45,7 +45,7 @@ for (const [at, file] of tests.entries()) {
     .then(() => runnable.push({ file, bundled: join(work, `test${at}.js`) }), () => onNode.push(file));
 }
 // How much slower without a JIT: the lines of a connection table of 65,000 flows.
-await bundle("speed.js", `import { parseConntrack } from ${JSON.stringify(join(root, "src/nat-lookup/parse-conntrack.ts"))};
+await bundle("speed.js", `import { parseConntrack } from ${JSON.stringify(join(root, "src/nat-lookup/conntrack/parse-conntrack.ts"))};
 const line = "udp      17 28 src=192.168.1.21 dst=198.51.100.9 sport=40001 dport=443 packets=3 bytes=384 src=198.51.100.9 dst=203.0.113.7 sport=443 dport=50058 packets=2 bytes=256 mark=0 use=1";
 const start = Date.now();
 for (let n = 0; n < 65000; n++) if (!parseConntrack(line.replace("40001", String(n)))) throw new Error("not parsed");

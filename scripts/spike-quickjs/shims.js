@@ -1,5 +1,5 @@
 // What the pure folders and their tests take from Node and the web, on QuickJS' own modules std and os. For the spike only: a real
-// port would have these natively, or as the few system ports of src/ports.ts.
+// port would have these natively, or as the few system ports of src/model/ports.ts.
 import * as std from "std";
 import * as os from "os";
 

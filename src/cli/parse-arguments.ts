@@ -1,5 +1,5 @@
-import { didYouMean } from "../config/closest-name.ts";
-import { excerpt } from "../operator/escape-text.ts";
+import { didYouMean } from "../text/closest-name.ts";
+import { excerpt } from "../text/escape-text.ts";
 import type { MethodName } from "../operator/methods.ts";
 import { commands, defaultConfigFile, type CliCommand, type CliInput, type CommandName } from "./commands.ts";
 import { bashCompletion } from "./completion.ts";

@@ -1,5 +1,5 @@
 import type { DeviceView } from "../operator/describe-device.ts";
-import { excerpt } from "../operator/escape-text.ts";
+import { excerpt } from "../text/escape-text.ts";
 import type { Instant } from "../model/time.ts";
 import { alignColumns } from "./table.ts";
 import { formatAgo, formatCount, nameDevice } from "./words.ts";

@@ -1,5 +1,5 @@
 import type { HistoryView } from "../operator/describe-history.ts";
-import { escapeText } from "../operator/escape-text.ts";
+import { escapeText } from "../text/escape-text.ts";
 import type { Instant } from "../model/time.ts";
 import { alignColumns } from "./table.ts";
 import { formatAgo, formatCount, nameDevice, stripHostLength } from "./words.ts";

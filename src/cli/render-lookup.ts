@@ -1,4 +1,4 @@
-import { escapeText } from "../operator/escape-text.ts";
+import { escapeText } from "../text/escape-text.ts";
 import type { LookupView } from "../operator/describe-lookup.ts";
 import type { FoundDeviceView } from "../operator/describe-mitigation.ts";
 import type { Instant } from "../model/time.ts";

@@ -1,4 +1,4 @@
-import { escapeText } from "../operator/escape-text.ts";
+import { escapeText } from "../text/escape-text.ts";
 import type { MitigationView } from "../operator/describe-mitigation.ts";
 import type { DecidedView } from "../operator/methods.ts";
 import type { Instant } from "../model/time.ts";

@@ -1,4 +1,4 @@
-import { escapeText } from "../operator/escape-text.ts";
+import { escapeText } from "../text/escape-text.ts";
 import type { StatusView, UpstreamView } from "../operator/describe-status.ts";
 import type { Instant } from "../model/time.ts";
 import { alignColumns } from "./table.ts";

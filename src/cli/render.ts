@@ -1,4 +1,4 @@
-import { escapeLines } from "../operator/escape-text.ts";
+import { escapeLines } from "../text/escape-text.ts";
 import type { ResultOf } from "../operator/methods.ts";
 import type { Instant } from "../model/time.ts";
 import type { CallCommand } from "./parse-arguments.ts";

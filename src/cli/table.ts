@@ -1,4 +1,4 @@
-import { escapeText } from "../operator/escape-text.ts";
+import { escapeText } from "../text/escape-text.ts";
 
 /** Lines with the cells of each row below each other, two spaces apart. Every cell is escaped. */
 export function alignColumns(rows: readonly (readonly string[])[]): string[] {

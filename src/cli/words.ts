@@ -1,4 +1,4 @@
-import { escapeText, excerpt } from "../operator/escape-text.ts";
+import { escapeText, excerpt } from "../text/escape-text.ts";
 import { ipProtocol } from "../model/ip-protocol.ts";
 import type { FoundDeviceView, MitigationView, RangeView } from "../operator/describe-mitigation.ts";
 import type { Instant, Seconds } from "../model/time.ts";

@@ -1,5 +1,5 @@
 import type { MacAddress } from "../model/device.ts";
-import { didYouMean } from "./closest-name.ts";
+import { didYouMean } from "../text/closest-name.ts";
 import { deviceOptions, globalsOptions, notifyOptions, upstreamOptions, type ValuesOf } from "./options.ts";
 import { Findings, formatConfigError, lineOf, readSection, titleOf, type ConfigError } from "./read-section.ts";
 import { readUpstream, type UpstreamConfig } from "./upstream-config.ts";

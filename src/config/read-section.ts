@@ -1,5 +1,5 @@
-import { escapeText } from "../operator/escape-text.ts";
-import { didYouMean } from "./closest-name.ts";
+import { escapeText } from "../text/escape-text.ts";
+import { didYouMean } from "../text/closest-name.ts";
 import type { ListOption, OptionTable, ScalarOption, ValuesOf } from "./options.ts";
 import type { UciEntry, UciSection } from "./uci-syntax.ts";
 

@@ -1,17 +1,15 @@
 import type { EnforcementRule, FilterCount, ReportedTraffic } from "../model/enforcement.ts";
 import type { DropCount, MitigationId } from "../model/mitigation.ts";
-import { renderTransaction } from "../nftables/render-statement.ts";
-import type { TableNames } from "../nftables/read-json.ts";
-import type { Statement } from "../nftables/statement.ts";
-import type { Claim } from "./claim.ts";
-import { claimsOnce, exactKeysOnce, trafficText } from "./once.ts";
+import { renderTransaction, type Statement, type TableNames } from "nftables-js";
+import type { Claim } from "./traffic-match.ts";
+import { claimsOnce, exactKeysOnce, trafficText } from "./memoise.ts";
 import { layDeviceChains } from "./device-chains.ts";
 import { layHashMaps } from "./hash-maps.ts";
 import { createLists } from "./lists.ts";
 import { counterName, forwardChain, leftCounterName, limitName, table, wanChain, wanLimitName } from "./names.ts";
 import { createComparison, findOverlapping } from "./overlap.ts";
-import type { ChainClaim, ExactClaim } from "./parts.ts";
-import { groupBy, selectorText } from "./parts.ts";
+import type { ChainClaim, ExactClaim } from "./ruleset-parts.ts";
+import { groupBy, selectorText } from "./ruleset-parts.ts";
 import { isLaidByQuarantine, layQuarantine } from "./quarantine-chains.ts";
 import { layReportedChains, nothingReported, reportedNow } from "./reported-chains.ts";
 

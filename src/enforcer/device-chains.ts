@@ -1,13 +1,13 @@
-import type { Expression, Statement } from "../nftables/statement.ts";
-import type { Claim } from "./claim.ts";
+import type { Expression, Statement } from "nftables-js";
+import type { Claim } from "./traffic-match.ts";
 import { connected } from "./connected.ts";
 import { selectorField, selectorType, selectorValue } from "./exact-keys.ts";
 import type { Lists } from "./lists.ts";
 import { matchService, matchTarget } from "./match-traffic.ts";
 import { aliveSetName, counterName, deviceChainName, deviceMapName, forwardChain, limitName, selectorFamily, table } from "./names.ts";
-import { trafficText } from "./once.ts";
-import { groupBy, selectorText } from "./parts.ts";
-import type { ChainClaim, Parts } from "./parts.ts";
+import { trafficText } from "./memoise.ts";
+import { groupBy, selectorText } from "./ruleset-parts.ts";
+import type { ChainClaim, Parts } from "./ruleset-parts.ts";
 
 /**
  * A chain for each device, reached through a verdict map: other devices pay one look-up, however many rules there are. Devices of one

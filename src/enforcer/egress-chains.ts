@@ -1,10 +1,10 @@
 import type { ReportedTraffic } from "../model/enforcement.ts";
 import type { MitigationId } from "../model/mitigation.ts";
-import type { Statement } from "../nftables/statement.ts";
+import type { Statement } from "nftables-js";
 import type { Lists } from "./lists.ts";
 import { matchService } from "./match-traffic.ts";
 import { leftCounterName, netdevTable as table, reportedMapName } from "./names.ts";
-import { groupBy, type Parts } from "./parts.ts";
+import { groupBy, type Parts } from "./ruleset-parts.ts";
 import { chainsOf, dispatchElement, doorsOf, lookUpTarget, mapType, matchReportedTarget, matchSource, reportedNow, reportsOf } from "./reported-chains.ts";
 
 /**

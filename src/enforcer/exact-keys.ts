@@ -1,6 +1,6 @@
 import { formatIpAddress, isSingleAddress } from "../model/ip-prefix.ts";
-import type { Field, KeyType, Value } from "../nftables/statement.ts";
-import type { Claim, Selector } from "./claim.ts";
+import type { Field, KeyType, Value } from "nftables-js";
+import type { Claim, Selector } from "./traffic-match.ts";
 import type { IpFamily } from "../model/ip-prefix.ts";
 
 /** What an element of a hash map tells packets by, beside the device. */

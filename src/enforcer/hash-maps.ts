@@ -1,11 +1,11 @@
-import type { Element, Expression, Statement } from "../nftables/statement.ts";
+import type { Element, Expression, Statement } from "nftables-js";
 import type { IpFamily } from "../model/ip-prefix.ts";
-import type { Selector } from "./claim.ts";
+import type { Selector } from "./traffic-match.ts";
 import { shapeFields, shapes, shapeTypes } from "./exact-keys.ts";
 import type { Shape } from "./exact-keys.ts";
-import { keyText } from "./once.ts";
+import { keyText } from "./memoise.ts";
 import { counterName, forwardChain, shapeMapName, table } from "./names.ts";
-import type { ExactClaim, Parts } from "./parts.ts";
+import type { ExactClaim, Parts } from "./ruleset-parts.ts";
 
 interface HashMap {
   readonly shape: Shape;

@@ -1,14 +1,14 @@
 import type { MacAddress } from "../model/device.ts";
 import type { EnforcementRule } from "../model/enforcement.ts";
 import type { MitigationId } from "../model/mitigation.ts";
-import type { Expression, Field, Statement } from "../nftables/statement.ts";
+import type { Expression, Field, Statement } from "nftables-js";
 import { declareLimits, partClaims } from "./build-ruleset.ts";
 import { layDeviceChains } from "./device-chains.ts";
 import { layHashMaps } from "./hash-maps.ts";
 import type { Lists } from "./lists.ts";
 import { counterName, forwardChain, netdevTable as table, quarantinedName, quarantineMapNames } from "./names.ts";
-import { claimsOnce } from "./once.ts";
-import { groupBy, type Parts } from "./parts.ts";
+import { claimsOnce } from "./memoise.ts";
+import { groupBy, type Parts } from "./ruleset-parts.ts";
 import { boundNotice, elementsOf, matchServices, quarantineClaimsOf, webPort } from "./quarantine-chains.ts";
 
 /** Before flowtables, whose own hook comes later: what is offloaded is dropped too, without its connection being ended. */

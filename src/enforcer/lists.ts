@@ -1,5 +1,5 @@
-import type { Element, Expression, Field, KeyType, Statement, Table, Value } from "../nftables/statement.ts";
-import { keyText } from "./once.ts";
+import type { Element, Expression, Field, KeyType, Statement, Table, Value } from "nftables-js";
+import { keyText } from "./memoise.ts";
 
 /**
  * The lists that rules of one table compare packets with. A short one stands in the rule. A longer one is a set with a name, written once

@@ -1,11 +1,11 @@
 import { formatIpAddress, formatIpPrefix, isSingleAddress, type IpFamily, type IpPrefix } from "../model/ip-prefix.ts";
 import type { MitigationId } from "../model/mitigation.ts";
 import type { NumberRange } from "../model/number-range.ts";
-import type { Expression, Value } from "../nftables/statement.ts";
-import type { Service } from "./claim.ts";
+import type { Expression, Value } from "nftables-js";
+import type { Service } from "./traffic-match.ts";
 import type { Lists } from "./lists.ts";
 import { listName } from "./names.ts";
-import { once } from "./once.ts";
+import { once } from "./memoise.ts";
 
 /** Whose traffic it is that the steps of a rule tell. */
 export interface Told {

@@ -1,8 +1,8 @@
 import type { DropCount, MitigationId } from "../model/mitigation.ts";
 import type { FilterCount } from "../model/enforcement.ts";
 import type { IpFamily, IpPrefix } from "../model/ip-prefix.ts";
-import type { Table } from "../nftables/statement.ts";
-import type { Claim, Selector } from "./claim.ts";
+import type { Table } from "nftables-js";
+import type { Claim, Selector } from "./traffic-match.ts";
 import type { Shape } from "./exact-keys.ts";
 
 /** All that we do happens in this table (docs: contract, nftables). */

@@ -1,7 +1,7 @@
 import type { MacAddress } from "../model/device.ts";
 import type { EnforcementRule, ReportedTraffic } from "../model/enforcement.ts";
 import type { DropCount } from "../model/mitigation.ts";
-import type { BaseChain, Statement } from "../nftables/statement.ts";
+import type { BaseChain, Statement } from "nftables-js";
 import { layEgress } from "./egress-chains.ts";
 import { layIngress } from "./ingress-chains.ts";
 import { createLists } from "./lists.ts";

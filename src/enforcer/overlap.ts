@@ -1,7 +1,7 @@
 import { addressLength } from "../model/ip-prefix.ts";
 import type { IpPrefix } from "../model/ip-prefix.ts";
 import type { NumberRange } from "../model/number-range.ts";
-import type { Claim, Service } from "./claim.ts";
+import type { Claim, Service } from "./traffic-match.ts";
 
 /** Whether two claims of one family, whose prefixes overlap, share a packet; what was compared once is known. */
 export type Comparison = (a: Claim, b: Claim) => boolean;

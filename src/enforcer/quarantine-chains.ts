@@ -1,11 +1,11 @@
 import type { EnforcementRule } from "../model/enforcement.ts";
 import type { DropCount, MitigationId } from "../model/mitigation.ts";
 import { ipProtocol } from "../model/ip-protocol.ts";
-import type { Element, Expression, Field, KeyType, Statement, Table } from "../nftables/statement.ts";
-import type { Claim } from "./claim.ts";
+import type { Element, Expression, Field, KeyType, Statement, Table } from "nftables-js";
+import type { Claim } from "./traffic-match.ts";
 import { bridgeTable, counterName, forwardChain, inputChain, noticeChain, noticeLimitName, noticeMapNames, outputChain, quarantineMapNames, table } from "./names.ts";
-import { claimsOnce } from "./once.ts";
-import { groupBy, type Parts } from "./parts.ts";
+import { claimsOnce } from "./memoise.ts";
+import { groupBy, type Parts } from "./ruleset-parts.ts";
 
 /**
  * Where the router tells a quarantined device's user why nothing works. Below 1024, so that no other program of the router can take it while the

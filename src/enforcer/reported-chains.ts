@@ -1,16 +1,16 @@
 import type { ReportedFlows, ReportedTraffic, Spared } from "../model/enforcement.ts";
 import { addressLength, formatIpAddress, formatIpPrefix } from "../model/ip-prefix.ts";
 import type { IpFamily, IpPrefix } from "../model/ip-prefix.ts";
-import type { Element, Expression, Field, KeyType, Statement } from "../nftables/statement.ts";
-import { checkTraffic, disjointOnce, disjointPrefixes, everywhere, longestTimeout, servicesOnce } from "./claim.ts";
-import type { Service } from "./claim.ts";
+import type { Element, Expression, Field, KeyType, Statement } from "nftables-js";
+import { checkTraffic, disjointOnce, disjointPrefixes, everywhere, longestTimeout, servicesOnce } from "./traffic-match.ts";
+import type { Service } from "./traffic-match.ts";
 import { connected } from "./connected.ts";
 import type { Lists } from "./lists.ts";
 import { matchService, matchTarget, prefixValues } from "./match-traffic.ts";
 import { counterName, leftCounterName, listName, reportedChainName, reportedMapName, sparedSetNames, table, wanChain, wanLimitName, witnessSetName } from "./names.ts";
 import { prefixKey } from "./overlap.ts";
-import { groupBy } from "./parts.ts";
-import type { Parts } from "./parts.ts";
+import { groupBy } from "./ruleset-parts.ts";
+import type { Parts } from "./ruleset-parts.ts";
 
 /** Further ones are held to their device rules only: the newest matter most. A thousand would cost the kernel three seconds. */
 export const mostReported = 256;

@@ -1,7 +1,7 @@
 import type { Flow, LookupDepth } from "../model/flow.ts";
 import type { AttackFlows } from "../model/mitigation-request.ts";
-import { mergeSightings } from "./merge-sightings.ts";
-import type { Search } from "./search-journal.ts";
+import { mergeSightings } from "./match/merge-sightings.ts";
+import type { Search } from "./journal/search-journal.ts";
 
 /** The two witnesses that remember flows. The third, the kernel at work, is asked for a mitigation, not for flows. */
 export interface Witnesses {

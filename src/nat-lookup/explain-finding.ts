@@ -2,12 +2,12 @@ import { formatIpPrefix } from "../model/ip-prefix.ts";
 import type { Device } from "../model/device.ts";
 import type { AttackFlows } from "../model/mitigation-request.ts";
 import type { Instant } from "../model/time.ts";
-import type { DeviceMatch, FlowMatch } from "./match-flows.ts";
-import type { NeighbourBook } from "./neighbour-book.ts";
-import { lastSeen } from "./suspects.ts";
-import type { Suspect } from "./suspects.ts";
-import { isRandomised } from "./vendor-of.ts";
-import type { Distinction, Endpoint, WireView } from "./wire-view.ts";
+import type { DeviceMatch, FlowMatch } from "./match/match-flows.ts";
+import type { NeighbourBook } from "./identity/neighbour-book.ts";
+import { lastSeen } from "./match/suspects.ts";
+import type { Suspect } from "./match/suspects.ts";
+import { isRandomised } from "./identity/vendor-of.ts";
+import type { Distinction, Endpoint, WireView } from "./match/wire-view.ts";
 
 const howItTakesPart: Record<DeviceMatch["is"], string> = {
   opened: "opened from behind NAT",

@@ -3,15 +3,15 @@ import type { Certainty, Device, MacAddress } from "../model/device.ts";
 import type { Flow } from "../model/flow.ts";
 import type { AttackFlows } from "../model/mitigation-request.ts";
 import type { Instant, Milliseconds } from "../model/time.ts";
-import { cleanName } from "./clean-name.ts";
+import { cleanName } from "./identity/clean-name.ts";
 import { explainDevices, explainNothing, explainOthers, explainStale } from "./explain-finding.ts";
-import { flowMatcher } from "./match-flows.ts";
-import type { DeviceMatch, FlowMatch, HomeBorders } from "./match-flows.ts";
-import { neighbourBook } from "./neighbour-book.ts";
-import type { KnownNeighbour, NeighbourBook } from "./neighbour-book.ts";
+import { flowMatcher } from "./match/match-flows.ts";
+import type { DeviceMatch, FlowMatch, HomeBorders } from "./match/match-flows.ts";
+import { neighbourBook } from "./identity/neighbour-book.ts";
+import type { KnownNeighbour, NeighbourBook } from "./identity/neighbour-book.ts";
 import { ownerOfSource } from "./owner-of-source.ts";
-import { certaintyOf, firstSeen, gatherSuspects, isToldApart, lastSeen } from "./suspects.ts";
-import type { Suspect } from "./suspects.ts";
+import { certaintyOf, firstSeen, gatherSuspects, isToldApart, lastSeen } from "./match/suspects.ts";
+import type { Suspect } from "./match/suspects.ts";
 
 /** More devices than a home has; further ones are only counted. */
 const mostDevices = 64;

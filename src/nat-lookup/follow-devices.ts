@@ -1,7 +1,7 @@
 import type { Device } from "../model/device.ts";
 import type { Witnessed } from "../model/enforcement.ts";
 import { ownAddresses, type KnownHome } from "./find-devices.ts";
-import { neighbourBook } from "./neighbour-book.ts";
+import { neighbourBook } from "./identity/neighbour-book.ts";
 import { witnessedDevices } from "./witnessed-devices.ts";
 
 /**

@@ -2,7 +2,7 @@ import { parseMac, type Device, type Evidence, type MacAddress } from "../model/
 import type { Witnessed } from "../model/enforcement.ts";
 import type { Instant } from "../model/time.ts";
 import type { KnownHome } from "./find-devices.ts";
-import { neighbourBook, type NeighbourBook } from "./neighbour-book.ts";
+import { neighbourBook, type NeighbourBook } from "./identity/neighbour-book.ts";
 import { witnessedDevices } from "./witnessed-devices.ts";
 
 export interface Joined {

@@ -1,9 +1,9 @@
 import { formatIpAddress, isSingleAddress } from "../model/ip-prefix.ts";
 import type { AttackFlows } from "../model/mitigation-request.ts";
-import { addressSet } from "./address-set.ts";
-import type { HomeBorders } from "./match-flows.ts";
-import type { NeighbourBook } from "./neighbour-book.ts";
-import type { Suspect } from "./suspects.ts";
+import { addressSet } from "./match/address-set.ts";
+import type { HomeBorders } from "./match/match-flows.ts";
+import type { NeighbourBook } from "./identity/neighbour-book.ts";
+import type { Suspect } from "./match/suspects.ts";
 
 /**
  * The devices that the reported source addresses belong to, where there is no NAT: their flows may have ended, but the address is

@@ -3,7 +3,7 @@ import type { Device, MacAddress } from "../model/device.ts";
 import type { Witnessed } from "../model/enforcement.ts";
 import { parseIpAddress, prefixContains } from "../model/ip-prefix.ts";
 import { shownName, type Finding, type KnownHome } from "./find-devices.ts";
-import { neighbourBook } from "./neighbour-book.ts";
+import { neighbourBook } from "./identity/neighbour-book.ts";
 
 /**
  * A finding for a request that nobody was named for, with what the packets themselves said: at the last hook before the wire the

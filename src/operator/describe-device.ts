@@ -1,7 +1,7 @@
 import type { MacAddress } from "../model/device.ts";
 import type { MitigationId } from "../model/mitigation.ts";
 import type { Instant } from "../model/time.ts";
-import { formatTimeOrNull } from "./format-time.ts";
+import { formatTimeOrNull } from "../text/format-time.ts";
 
 /** What is remembered of a device that was ever named in a request. */
 export interface KnownDevice {

@@ -4,7 +4,7 @@ import { formatIpPrefix, type IpPrefix } from "../model/ip-prefix.ts";
 import type { Action, Mitigation, MitigationState, Outcome } from "../model/mitigation.ts";
 import type { NumberRange } from "../model/number-range.ts";
 import type { Instant } from "../model/time.ts";
-import { formatTime, formatTimeOrNull } from "./format-time.ts";
+import { formatTime, formatTimeOrNull } from "../text/format-time.ts";
 
 /** First and last of a range, both included. */
 export type RangeView = readonly [number, number];

@@ -1,6 +1,6 @@
 import type { Mitigation, MitigationState } from "../model/mitigation.ts";
 import type { Instant } from "../model/time.ts";
-import { formatTimeOrNull } from "./format-time.ts";
+import { formatTimeOrNull } from "../text/format-time.ts";
 
 /** The session with an upstream, as the pipeline knows it. */
 export interface UpstreamStatus {

@@ -1,5 +1,5 @@
 import { describeCaller, type Caller } from "./caller.ts";
-import { excerpt } from "./escape-text.ts";
+import { excerpt } from "../text/escape-text.ts";
 import { fail, methods, type Failed, type Method, type MethodName, type OperatorActions } from "./methods.ts";
 
 /** The answer to a request, as every way in sends it. */

@@ -1,6 +1,6 @@
 import type { MitigationView } from "./describe-mitigation.ts";
 import type { UpstreamView } from "./describe-status.ts";
-import { excerpt } from "./escape-text.ts";
+import { excerpt } from "../text/escape-text.ts";
 import { notificationWords, type Language, type NotificationWords } from "./notification-words.ts";
 
 /** Something that the owner is told once. */

@@ -1,13 +1,9 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { EnforcementRule } from "../../src/model/enforcement.ts";
 import { parseIpPrefix } from "../../src/model/ip-prefix.ts";
-import { interactiveNft } from "../../src/nftables/interactive-nft.ts";
-import { openNftables } from "../../src/nftables/open-nftables.ts";
-import { spawnNft } from "../../src/nftables/spawn-nft.ts";
-import type { NftProgram, SpawnOptions } from "../../src/nftables/spawn-nft.ts";
-import type { Statement } from "../../src/nftables/statement.ts";
-import { openPacketFilter } from "../../src/system/packet-filter.ts";
-import type { PacketFilter } from "../../src/ports.ts";
+import { interactiveNft, type NftProgram, openNftables, spawnNft, type SpawnOptions, type Statement } from "nftables-js";
+import { openPacketFilter } from "../../src/system/filter/packet-filter.ts";
+import type { PacketFilter } from "../../src/model/ports.ts";
 import { createLab, labAddresses, type Lab } from "../lab/lab.ts";
 import { startTraffic } from "../lab/start-traffic.ts";
 import { printTable, spreadOf } from "./measure.ts";

@@ -1,6 +1,6 @@
-import { callDaemon } from "../../src/system/control-client.ts";
-import { systemClock as clock } from "../../src/system/system-clock.ts";
-import { openUbus } from "../../src/ubus/open-ubus.ts";
+import { callDaemon } from "../../src/system/operator/control-client.ts";
+import { systemClock as clock } from "../../src/system/process/system-clock.ts";
+import { openUbus } from "ubus-ts";
 import type { Backend } from "./start-router.ts";
 
 /** The real daemon: methods over its control socket, notifications over ubus. What refuses carries `error`, as on ubus. */

@@ -7,7 +7,7 @@ import type { MitigationView } from "../../src/operator/describe-mitigation.ts";
 import { labAddresses } from "../lab/lab.ts";
 import { startAttack, type Attack, type AttackOptions } from "../lab/scene-attack.ts";
 import { playScene, type Scene, type SceneOptions } from "../lab/scene.ts";
-import { startUbusd, socketPath } from "../ubus/start-ubusd.ts";
+import { startUbusd, socketPath } from "../../packages/ubus-ts/test/start-ubusd.ts";
 import { suiteLimit } from "../patience.ts";
 import { until } from "../until.ts";
 import { daemonBackend } from "./daemon-backend.ts";

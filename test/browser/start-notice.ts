@@ -1,5 +1,5 @@
-import { openNoticePage } from "../../src/system/notice-page.ts";
-import { ask, freePort } from "../system/notice-client.ts";
+import { openNoticePage } from "../../src/system/notice/notice-page.ts";
+import { ask, freePort } from "../system/notice/notice-client.ts";
 import { until } from "../until.ts";
 
 /** The router's notice page, on loopback, for a device that is cut off or for one that is not. */

@@ -8,7 +8,8 @@ import { formatBytes, formatCount, formatDuration, formatUntil } from "../../src
 import type { Device } from "../../src/model/device.ts";
 import type { Mitigation } from "../../src/model/mitigation.ts";
 import { describeDevice, type KnownDevice } from "../../src/operator/describe-device.ts";
-import { describeHistory, type HistoryEntry } from "../../src/operator/describe-history.ts";
+import { describeHistory } from "../../src/operator/describe-history.ts";
+import type { HistoryEntry } from "../../src/model/history.ts";
 import { describeLookup } from "../../src/operator/describe-lookup.ts";
 import { describeMitigation } from "../../src/operator/describe-mitigation.ts";
 import { describeStatus, type UpstreamStatus } from "../../src/operator/describe-status.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
-import { closestName } from "../../src/config/closest-name.ts";
+import { closestName } from "../../src/text/closest-name.ts";
 import { findControlSocket, readConfig, type Config } from "../../src/config/config.ts";
 import { deviceOptions, globalsOptions, notifyOptions, upstreamOptions, type ListOption, type ScalarOption } from "../../src/config/options.ts";
 import { formatConfigError } from "../../src/config/read-section.ts";

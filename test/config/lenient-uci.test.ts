@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { readLenientUci } from "../../src/config/lenient-uci.ts";
-import { readDhcpConfig } from "../../src/nat-lookup/static-hosts.ts";
+import { readDhcpConfig } from "../../src/nat-lookup/identity/static-hosts.ts";
 
 const host = (name: string, mac: string): string => `config host\n\toption name '${name}'\n\toption mac '${mac}'\n\n`;
 const named = (text: string): unknown => readDhcpConfig(readLenientUci(text)).hosts.map(({ mac, name }) => [mac, name]);

@@ -2,10 +2,9 @@ import assert from "node:assert/strict";
 import { after, afterEach, before, test } from "node:test";
 import { nobodySpared } from "../../src/enforcer/reported-chains.ts";
 import type { ReportedFlows, Spared } from "../../src/model/enforcement.ts";
-import { openNftables } from "../../src/nftables/open-nftables.ts";
-import { spawnNft } from "../../src/nftables/spawn-nft.ts";
-import type { PacketFilter } from "../../src/ports.ts";
-import { openPacketFilter } from "../../src/system/packet-filter.ts";
+import { openNftables, spawnNft } from "nftables-js";
+import type { PacketFilter } from "../../src/model/ports.ts";
+import { openPacketFilter } from "../../src/system/filter/packet-filter.ts";
 import { port, reported, source, target } from "./sample-rules.ts";
 import { makeNetwork, type ThrowawayNetwork } from "./throwaway-network.ts";
 

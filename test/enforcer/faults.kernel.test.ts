@@ -2,10 +2,8 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { after, afterEach, before, test } from "node:test";
 import { mostReported, nobodySpared } from "../../src/enforcer/reported-chains.ts";
-import { NftError } from "../../src/nftables/nft-error.ts";
-import { openNftables } from "../../src/nftables/open-nftables.ts";
-import { spawnNft } from "../../src/nftables/spawn-nft.ts";
-import { openPacketFilter } from "../../src/system/packet-filter.ts";
+import { NftError, openNftables, spawnNft } from "nftables-js";
+import { openPacketFilter } from "../../src/system/filter/packet-filter.ts";
 import { reported, rule, target } from "./sample-rules.ts";
 
 const namespace = `dch-${String(process.pid)}-enf-faults`;

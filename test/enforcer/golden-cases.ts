@@ -1,6 +1,6 @@
 import { namesDeclared, buildRuleset, nothingHeld } from "../../src/enforcer/build-ruleset.ts";
 import type { EnforcementRule, ReportedTraffic } from "../../src/model/enforcement.ts";
-import type { TableNames } from "../../src/nftables/read-json.ts";
+import type { TableNames } from "nftables-js";
 import { nothingReported } from "../../src/enforcer/reported-chains.ts";
 import { port, reported, rule, source, target } from "./sample-rules.ts";
 

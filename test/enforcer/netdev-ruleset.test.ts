@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { buildNetdevRuleset } from "../../src/enforcer/netdev-ruleset.ts";
 import { nobodySpared, nothingReported } from "../../src/enforcer/reported-chains.ts";
 import type { EnforcementRule } from "../../src/model/enforcement.ts";
-import { renderTransaction } from "../../src/nftables/render-statement.ts";
+import { renderTransaction } from "nftables-js";
 import { camera, port, reported, rule, target } from "./sample-rules.ts";
 
 const laptop = "02:00:00:00:00:99";

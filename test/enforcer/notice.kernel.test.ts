@@ -2,12 +2,9 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { after, afterEach, before, test } from "node:test";
 import { noticePort } from "../../src/enforcer/quarantine-chains.ts";
-import { NftError } from "../../src/nftables/nft-error.ts";
-import { openNftables } from "../../src/nftables/open-nftables.ts";
-import { spawnNft } from "../../src/nftables/spawn-nft.ts";
-import type { Statement } from "../../src/nftables/statement.ts";
-import type { PacketFilter } from "../../src/ports.ts";
-import { openPacketFilter } from "../../src/system/packet-filter.ts";
+import { NftError, openNftables, spawnNft, type Statement } from "nftables-js";
+import type { PacketFilter } from "../../src/model/ports.ts";
+import { openPacketFilter } from "../../src/system/filter/packet-filter.ts";
 import { rule } from "./sample-rules.ts";
 import { makeNetwork, type ThrowawayNetwork } from "./throwaway-network.ts";
 

@@ -1,5 +1,5 @@
 import { addressLength, parseIpAddress, parseIpPrefix, prefixContains } from "../../src/model/ip-prefix.ts";
-import type { Element, Expression, Field, Statement, Value } from "../../src/nftables/statement.ts";
+import type { Element, Expression, Field, Statement, Value } from "nftables-js";
 
 /** What rules read of a packet. */
 export type Packet = Readonly<Partial<Record<Field, string | number>>>;

@@ -4,7 +4,7 @@ import { buildRuleset } from "../../src/enforcer/build-ruleset.ts";
 import { buildNetdevRuleset } from "../../src/enforcer/netdev-ruleset.ts";
 import { nobodySpared } from "../../src/enforcer/reported-chains.ts";
 import type { EnforcementRule, ReportedFlows } from "../../src/model/enforcement.ts";
-import { renderTransaction } from "../../src/nftables/render-statement.ts";
+import { renderTransaction } from "nftables-js";
 import { port, reported, rule, source, target } from "./sample-rules.ts";
 
 interface Size { readonly mitigations?: number; readonly targets?: number; readonly ports?: number; readonly sourcePorts?: number; readonly devices?: number; /** Of mitigations that name the same targets. */ readonly together?: number }

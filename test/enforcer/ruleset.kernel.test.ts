@@ -3,8 +3,7 @@ import { execFileSync } from "node:child_process";
 import { after, before, test } from "node:test";
 import fc from "fast-check";
 import { buildRuleset, renderRuleset } from "../../src/enforcer/build-ruleset.ts";
-import { openNftables } from "../../src/nftables/open-nftables.ts";
-import { spawnNft } from "../../src/nftables/spawn-nft.ts";
+import { openNftables, spawnNft } from "nftables-js";
 import { arbitraryRule } from "./arbitrary-rules.ts";
 import { heldAfter } from "./golden-cases.ts";
 

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { describe, it } from "node:test";
-import { callDaemon } from "../../src/system/control-client.ts";
-import { systemClock } from "../../src/system/system-clock.ts";
+import { callDaemon } from "../../src/system/operator/control-client.ts";
+import { systemClock } from "../../src/system/process/system-clock.ts";
 import { patience, suiteLimit } from "../patience.ts";
 import { eventually } from "../until.ts";
 import { labAddresses } from "./lab.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { callDaemon } from "../../src/system/control-client.ts";
-import { systemClock } from "../../src/system/system-clock.ts";
+import { callDaemon } from "../../src/system/operator/control-client.ts";
+import { systemClock } from "../../src/system/process/system-clock.ts";
 import { patience, suiteLimit } from "../patience.ts";
 import { eventually, until } from "../until.ts";
 import { createManyUpstreams, upstreamState, type ManyUpstreams, type UpstreamSection } from "./many-upstreams.ts";
@@ -51,7 +51,7 @@ describe("a session that was lost", { timeout: suiteLimit, concurrency: 2 }, () 
     const again = await Promise.all(rows.map(({ name }) => session(daemon, name, 2)));
     const resumed = rows.filter((_, at) => again[at]?.endsWith(", resumed)")).map(({ name }) => name);
     // libcoap on GnuTLS keeps no sessions; on OpenSSL it refuses to resume where it has asked for a certificate. Over TLS 1.3
-    // a pre-shared key is what a session is. test/system/dial-tls.test.ts and test/dtls/ resume with other servers.
+    // a pre-shared key is what a session is. test/system/dial/dial-tls.test.ts and test/dtls/ resume with other servers.
     assert.deepEqual(resumed, ["openssl_udp_psk"]);
 
     await Promise.all(peers.map((peer) => peer.quit()));

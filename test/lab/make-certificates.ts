@@ -1,5 +1,5 @@
 import { chmodSync } from "node:fs";
-import { CertificateAuthority, type Identity, type Issue } from "../dtls/certificates.ts";
+import { CertificateAuthority, type Identity, type Issue } from "../../packages/dtls-wasm/test/certificates.ts";
 
 /** The name that the ISP's certificates are for. */
 export const ispName = "dots.isp.example";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import type { Identity } from "../dtls/certificates.ts";
+import type { Identity } from "../../packages/dtls-wasm/test/certificates.ts";
 import { patience, suiteLimit } from "../patience.ts";
 import { createManyUpstreams, upstreamState, type ManyUpstreams } from "./many-upstreams.ts";
 import type { LabCertificates } from "./make-certificates.ts";

@@ -4,10 +4,10 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, rmdirSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { openMemory } from "../../src/memory.ts";
-import { readRemembered } from "../../src/remembered-json.ts";
-import { openStateFile } from "../../src/system/state-file.ts";
-import { systemClock as clock } from "../../src/system/system-clock.ts";
+import { openMemory } from "../../src/memory/memory.ts";
+import { readRemembered } from "../../src/memory/state-json.ts";
+import { openStateFile } from "../../src/system/files/state-file.ts";
+import { systemClock as clock } from "../../src/system/process/system-clock.ts";
 import { sampleMitigation } from "../operator/sample-mitigation.ts";
 
 /** Mounts a file system of 64 KiB; undefined where that is not allowed. */

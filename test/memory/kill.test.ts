@@ -8,8 +8,8 @@ import { test } from "node:test";
 import { setTimeout as wait } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
-import { readOwnersWord } from "../../src/owners-word-json.ts";
-import { readRemembered } from "../../src/remembered-json.ts";
+import { readOwnersWord } from "../../src/memory/owners-word-json.ts";
+import { readRemembered } from "../../src/memory/state-json.ts";
 import { suiteLimit } from "../patience.ts";
 
 const kills = Number(process.env["KILLS"] ?? 100);

@@ -3,10 +3,10 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, s
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, suite, test } from "node:test";
-import { openMemory, type Memory, type MemoryFiles } from "../../src/memory.ts";
+import { openMemory, type Memory, type MemoryFiles } from "../../src/memory/memory.ts";
 import type { Clock } from "../../src/model/time.ts";
-import { readRemembered, writeRemembered } from "../../src/remembered-json.ts";
-import { openStateFile } from "../../src/system/state-file.ts";
+import { readRemembered, writeRemembered } from "../../src/memory/state-json.ts";
+import { openStateFile } from "../../src/system/files/state-file.ts";
 import { sampleMitigation } from "../operator/sample-mitigation.ts";
 
 let folder: string;

@@ -3,12 +3,12 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, wri
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, suite, test } from "node:test";
-import { openMemory, type Memory } from "../../src/memory.ts";
-import { readOwnersWord, writeOwnersWord } from "../../src/owners-word-json.ts";
+import { openMemory, type Memory } from "../../src/memory/memory.ts";
+import { readOwnersWord, writeOwnersWord } from "../../src/memory/owners-word-json.ts";
 import { nosTo } from "../../src/policy/owners-nos.ts";
-import { writeRemembered } from "../../src/remembered-json.ts";
-import { nothingRemembered } from "../../src/store.ts";
-import { openStateFile } from "../../src/system/state-file.ts";
+import { writeRemembered } from "../../src/memory/state-json.ts";
+import { nothingRemembered } from "../../src/memory/store.ts";
+import { openStateFile } from "../../src/system/files/state-file.ts";
 import { fakeClock, start } from "../fake-clock.ts";
 import { camera, laptop, pending, requested } from "../policy/samples.ts";
 

@@ -1,7 +1,7 @@
 import { writeSync } from "node:fs";
-import { openMemory } from "../../src/memory.ts";
-import { openStateFile } from "../../src/system/state-file.ts";
-import { systemClock as clock } from "../../src/system/system-clock.ts";
+import { openMemory } from "../../src/memory/memory.ts";
+import { openStateFile } from "../../src/system/files/state-file.ts";
+import { systemClock as clock } from "../../src/system/process/system-clock.ts";
 import { sampleMitigation } from "../operator/sample-mitigation.ts";
 
 /**

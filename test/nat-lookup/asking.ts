@@ -5,7 +5,7 @@ import { parseIpPrefix } from "../../src/model/ip-prefix.ts";
 import type { IpPrefix } from "../../src/model/ip-prefix.ts";
 import type { AttackFlows } from "../../src/model/mitigation-request.ts";
 import type { NumberRange } from "../../src/model/number-range.ts";
-import { parseConntrack } from "../../src/nat-lookup/parse-conntrack.ts";
+import { parseConntrack } from "../../src/nat-lookup/conntrack/parse-conntrack.ts";
 
 /** Prefixes separated by spaces. */
 export function prefixes(text: string): IpPrefix[] {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { cleanName } from "../../src/nat-lookup/clean-name.ts";
+import { cleanName } from "../../src/nat-lookup/identity/clean-name.ts";
 import { findDevices } from "../../src/nat-lookup/find-devices.ts";
 import type { Finding, KnownHome } from "../../src/nat-lookup/find-devices.ts";
 import type { Flow } from "../../src/model/flow.ts";

@@ -121,7 +121,7 @@ test("the ubus access list is root's and for the daemon's user", () => {
   const path = join(data, "usr/share/acl.d/dots-callhome.json");
   const { user, listen, access } = JSON.parse(readFileSync(path, "utf8")) as { user: string; listen: string[]; access: Record<string, { methods: string[] }> };
   assert.equal(user, "dots-callhome");
-  // What src/system/ubus-directory.ts and hostapd-clients.ts call; hostapd can do much more, which is not allowed.
+  // What src/system/home/ubus-directory.ts and hostapd-clients.ts call; hostapd can do much more, which is not allowed.
   assert.deepEqual(access["hostapd.*"]?.methods.toSorted(), ["del_client", "get_clients", "get_status", "list_bans"]);
   assert.deepEqual(listen, ["ubus.object.add"]);
   assert.equal(lstatSync(path).mode & 0o777, 0o644);

@@ -117,7 +117,7 @@ test("in a jail: every file outside its own folder that the sources name is show
   const shown = (router.procd().find(([kind]) => kind === "read-only") ?? []).map((path) => path.replace(/^.*:/, ""));
   assert.ok(shown.includes("/srv/leases"));
   const system = new URL("../../src/system/", import.meta.url);
-  const named = readdirSync(system).flatMap((file) => [...readFileSync(new URL(file, system), "utf8").matchAll(/"(\/(?:etc|tmp|usr|var)\/[^"]*)"/g)].map(([, path = ""]) => path))
+  const named = readdirSync(system, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".ts")).flatMap((file) => [...readFileSync(new URL(file, system), "utf8").matchAll(/"(\/(?:etc|tmp|usr|var)\/[^"]*)"/g)].map(([, path = ""]) => path))
     .filter((path) => !/\/dots-callhome(\.sock)?$/.test(path)); // its own
   assert.ok(named.includes("/etc/config/dhcp"));
   for (const path of named) assert.ok(shown.some((each) => path === each || path.startsWith(`${each}/`)), path);

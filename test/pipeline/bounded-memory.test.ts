@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parseMitigation } from "../../src/callhome-server/dots/parse-mitigation.ts";
-import { ownersWordIn, writeOwnersWord } from "../../src/owners-word-json.ts";
-import { writeRemembered } from "../../src/remembered-json.ts";
+import { ownersWordIn, writeOwnersWord } from "../../src/memory/owners-word-json.ts";
+import { writeRemembered } from "../../src/memory/state-json.ts";
 import { leastScope, mitigation } from "../callhome-server/wire.ts";
 import { attack, cameraAddress, fakeHome, type FakeHome } from "./fake-home.ts";
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createStore, nothingRemembered } from "../../src/store.ts";
+import { createStore, nothingRemembered } from "../../src/memory/store.ts";
 import { fakeClock, settle, start } from "../fake-clock.ts";
 import { active, camera, dropping, pending, requested, terminating } from "../policy/samples.ts";
 import { attack, cameraAddress, cameraMac, fakeHome } from "./fake-home.ts";

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { openHostapdClients } from "../../src/system/hostapd-clients.ts";
+import { openHostapdClients } from "../../src/system/filter/hostapd-clients.ts";
 import type { EnforcementRule } from "../../src/model/enforcement.ts";
 import { quarantinedDevices, lateQuarantines } from "../../src/enforcer/quarantined-devices.ts";
 import { fakeClock, settle, type FakeClock } from "../fake-clock.ts";
-import { nothingRemembered } from "../../src/store.ts";
+import { nothingRemembered } from "../../src/memory/store.ts";
 import { rule as sampleRule } from "../enforcer/sample-rules.ts";
-import { playHostapd, type PlayedHostapd } from "../ubus/played-hostapd.ts";
+import { playHostapd, type PlayedHostapd } from "../system/filter/played-hostapd.ts";
 import { attack, cameraAddress, cameraMac, fakeHome, laptopAddress, laptopMac, type FakeHome } from "./fake-home.ts";
 
 const client = "dz6pHjaADkaFTbjr0JGBpw";

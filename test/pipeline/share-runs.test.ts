@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { shareRuns } from "../../src/share-runs.ts";
+import { shareRuns } from "../../src/pipeline/share-runs.ts";
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 

@@ -1,6 +1,6 @@
-import { followHome, type HomeTables } from "../../src/system/follow-home.ts";
-import { CommandFailure } from "../../src/system/run-command.ts";
-import type { RunCommand } from "../../src/system/run-command.ts";
+import { followHome, type HomeTables } from "../../src/system/home/follow-home.ts";
+import { CommandFailure } from "../../src/system/process/run-command.ts";
+import type { RunCommand } from "../../src/system/process/run-command.ts";
 import { fakeClock } from "../fake-clock.ts";
 import { vector } from "../nat-lookup/asking.ts";
 

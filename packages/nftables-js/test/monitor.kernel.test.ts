@@ -1,0 +1,51 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { setTimeout as delay } from "node:timers/promises";
+import { after, before, test } from "node:test";
+import { monitorNft } from "../src/monitor-nft.ts";
+import { until } from "../../../test/until.ts";
+
+const namespace = `dch-${String(process.pid)}-nft-mon`;
+const command = ["ip", "netns", "exec", namespace, "nft"] as const;
+const nft = (text: string): void => { execFileSync("ip", ["netns", "exec", namespace, "nft", text]); };
+before(() => execFileSync("ip", ["netns", "add", namespace]));
+after(() => execFileSync("ip", ["netns", "delete", namespace]));
+
+const ours = { family: "inet", name: "guard" } as const;
+
+test("tells of each transaction that touches the table, and of no other", async () => {
+  let changes = 0;
+  const stop = monitorNft([ours], { command, changed: () => { changes += 1; }, missed: () => undefined });
+  // Until it listens.
+  await until("it listens", () => {
+    nft("add table inet guard; add counter inet guard c; delete table inet guard");
+    return changes > 0;
+  });
+  let before: number;
+  do {
+    before = changes;
+    await delay(500);
+  } while (changes !== before);
+  nft("add table inet other; add table ip guard; add chain inet other guard");
+  nft("add table inet guard; add set inet guard s { type ipv4_addr; }; add element inet guard s { 192.0.2.1, 192.0.2.2 }");
+  await until("the table is heard", () => changes > before);
+  nft("delete element inet guard s { 192.0.2.1 }");
+  await until("the element is heard", () => changes > before + 1);
+  nft("flush ruleset");
+  await until("the flush is heard", () => changes > before + 2);
+  await delay(300);
+  assert.equal(changes, before + 3, "a transaction is one change");
+  stop();
+});
+
+test("is started again when it dies, and says so; a program that is missing is no reason to stop", async () => {
+  const failures: string[] = [];
+  let missed = 0;
+  const stop = monitorNft([ours], { command: ["/bin/false"], changed: () => undefined, missed: () => { missed += 1; }, failed: (reason) => failures.push(reason) });
+  await until("two failures", () => missed >= 1 && failures.length >= 2);
+  assert.match(failures[0] ?? "", /ended: exit code 1/);
+  stop();
+  const stopMissing = monitorNft([ours], { command: ["/nowhere/nft"], changed: () => undefined, missed: () => undefined, failed: (reason) => failures.push(reason) });
+  await until("it is missing", () => failures.some((reason) => reason.includes("ENOENT")));
+  stopMissing();
+});

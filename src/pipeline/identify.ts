@@ -1,0 +1,136 @@
+import { actionOn } from "../model/acting.ts";
+import type { Device } from "../model/device.ts";
+import type { Flow } from "../model/flow.ts";
+import type { AttackTarget } from "../model/mitigation-request.ts";
+import type { Mitigation, MitigationId } from "../model/mitigation.ts";
+import { questionAbout } from "../model/question.ts";
+import type { Clock, Milliseconds } from "../model/time.ts";
+import type { HomeLookup } from "./attribute.ts";
+import { withCounters } from "../nat-lookup/match/with-counters.ts";
+import type { Decision } from "../policy/decide.ts";
+import type { MitigationEvent } from "../policy/mitigation-machine.ts";
+import { inheritedCertainty } from "../policy/inherited-decision.ts";
+import { rememberedDecision } from "../policy/remembered-decision.ts";
+import type { FlowTable, Log, PacketFilter } from "../model/ports.ts";
+import { isNameless } from "./rule-keeper.ts";
+import type { Schedule } from "../model/schedule.ts";
+import type { Store } from "../memory/store.ts";
+import { errorText } from "../text/error-text.ts";
+
+export interface IdentifyParts {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly filter: Pick<PacketFilter, "readWitness">;
+  readonly flows: Pick<FlowTable, "cut">;
+  readonly store: Store;
+  readonly schedule: Schedule;
+  readonly lookup: HomeLookup;
+  readonly decideAbout: (devices: readonly Device[], target: AttackTarget) => Promise<Decision>;
+  readonly apply: (id: MitigationId, event: MitigationEvent) => Promise<unknown>;
+  /** Evidence came after the mitigation was saved. */
+  readonly save: () => void;
+}
+
+export interface Identify {
+  /** A new request: which devices are it, and what may be done to them. `replaced`: requests whose place it takes. Nobody found: it stays on watch until its lifetime ends. */
+  asked(id: MitigationId, replaced?: readonly Mitigation[]): Promise<void>;
+  /** One that nobody was found for before. */
+  again(id: MitigationId): void;
+  /** Reported packets were counted in all: where nobody is named yet, the kernel has recorded who sent them. */
+  counted(id: MitigationId, packets: number): Promise<void>;
+  /** Ends the flows of its devices, in the background: nobody waits for it. What they had counted becomes evidence. */
+  cutFlows(mitigation: Mitigation): void;
+  remember(devices: readonly Device[]): void;
+}
+
+/** How soon a request that no device was found for is looked at again. */
+const watchAfter: readonly Milliseconds[] = [5_000, 10_000, 20_000, 40_000, 60_000];
+/** Packets of a sender that nobody can name: how soon the kernel's record is read again. */
+const readWitnessEvery: Milliseconds = 5_000;
+
+export function createIdentify({ clock, log, filter, flows, store, schedule, lookup, decideAbout, apply, save }: IdentifyParts): Identify {
+  const witnessReadAt = new Map<MitigationId, number>();
+
+  const identify = async (id: MitigationId, attempt: number, readsWitness: boolean, replaced: readonly Mitigation[] = []): Promise<void> => {
+    const asked = store.get(id)?.request;
+    if (!asked) return;
+    const witnessed = readsWitness ? await filter.readWitness(id).catch(() => []) : [];
+    const finding = await lookup.lookup(asked, { witnessed, isOnWatch: attempt > 0, upstream: asked.upstream }).catch((error: unknown) => {
+      log("warn", `mitigation ${id}: no device could be looked for: ${errorText(error)}`);
+      return { devices: [] };
+    });
+    const devices = inheritedCertainty(finding.devices, replaced);
+    const mitigation = store.get(id);
+    if (!mitigation || mitigation.state === "ended" || mitigation.state === "terminating") return;
+    // Another look may have named them meanwhile.
+    if (devices.length > 0 ? mitigation.devices.length === 0 || attempt === 0 : attempt === 0 && mitigation.state === "pending") await found(mitigation, devices);
+    if (devices.length === 0) schedule.once(`watch ${id}`, watchAfter[Math.min(attempt, watchAfter.length - 1)] ?? 60_000, () => identify(id, attempt + 1, false));
+  };
+
+  const found = async (mitigation: Mitigation, devices: readonly Device[]): Promise<void> => {
+    const { id } = mitigation;
+    remember(devices);
+    log("info", `mitigation ${id}: ${devices.length === 0 ? "no device found yet" : devices.map((device) => `${device.name ?? "unnamed device"} (${device.mac ?? device.addresses.join(", ")}), ${device.certainty}`).join("; ")}`);
+    const [question] = questionAbout(devices, store.all());
+    const decision = await decideAbout(devices, mitigation.request.target);
+    await apply(id, { is: "found", devices, decision, deadline: question?.deadline ?? null });
+    const remembered = rememberedDecision(store.get(id) ?? mitigation, store.all(), clock.now());
+    if (remembered) await apply(id, remembered);
+    // The owner is shown what it sent; the journal knows that of flows that have ended only.
+    if (store.get(id)?.state === "pending") weighLater(id);
+  };
+
+  /** Reads the counters of living flows, in the background. */
+  const weighLater = (id: MitigationId): void => {
+    const mitigation = store.get(id);
+    if (!mitigation || mitigation.devices.length === 0 || mitigation.devices.some(({ evidence }) => evidence.packets > 0)) return;
+    lookup.lookup(mitigation.request, { depth: "counters", isOnWatch: true, upstream: mitigation.request.upstream })
+      .then(({ devices }) => { addEvidence(id, devices); })
+      .catch((error: unknown) => { log("debug", `mitigation ${id}: its flows could not be weighed: ${errorText(error)}`); });
+  };
+  const addEvidence = (id: MitigationId, weighed: readonly Device[]): void => {
+    const now = store.get(id);
+    if (!now) return;
+    store.put({ ...now, devices: withCounters(now.devices, weighed) });
+    save();
+  };
+  const cut = async (mitigation: Mitigation): Promise<void> => {
+    const { id, devices, request } = mitigation;
+    // All of a quarantined device's: an offloaded flow to elsewhere would go on past the rules.
+    const isQuarantined = (device: Device): boolean => actionOn(mitigation, device) === "quarantine";
+    const quarantined = devices.filter(isQuarantined).flatMap(({ addresses }) => addresses);
+    // Under an address that it has forged, those to the target.
+    const others = [...devices.filter((device) => !isQuarantined(device)).flatMap(({ addresses }) => addresses), ...devices.flatMap(({ insteadOf }) => insteadOf?.address ?? [])];
+    const ended: readonly Flow[] = [
+      ...quarantined.length > 0 ? await flows.cut(quarantined, []) : [],
+      ...others.length > 0 ? await flows.cut(others, request.target.prefixes) : [],
+    ];
+    if (ended.length > 0) addEvidence(id, await lookup.devicesOf(request, ended));
+  };
+  const remember: Identify["remember"] = (devices) => {
+    for (const { mac, name, addresses, port } of devices) {
+      if (mac === null) continue;
+      const before = store.devices().find((each) => each.mac === mac);
+      store.rememberDevice({ mac, name, addresses, port, requests: (before?.requests ?? 0) + 1, lastRequestAt: clock.now(), policy: before?.policy ?? null });
+    }
+  };
+
+  return {
+    asked: (id, replaced) => identify(id, 0, false, replaced),
+    again(id) { schedule.once(`watch ${id}`, 0, () => identify(id, 0, false)); },
+    async counted(id, packets) {
+      const mitigation = store.get(id);
+      if (!mitigation || !isNameless(mitigation)) {
+        witnessReadAt.delete(id);
+        return;
+      }
+      if (packets === 0 || clock.now() - (witnessReadAt.get(id) ?? -Infinity) < readWitnessEvery) return;
+      witnessReadAt.set(id, clock.now());
+      await identify(id, 1, true);
+    },
+    cutFlows(mitigation) {
+      cut(mitigation).catch((error: unknown) => { log("warn", `mitigation ${mitigation.id}: flows under way were not ended: ${errorText(error)}`); });
+    },
+    remember,
+  };
+}

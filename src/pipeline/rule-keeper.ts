@@ -1,0 +1,147 @@
+import { quarantinedDevices } from "../enforcer/quarantined-devices.ts";
+import { renewEvery, reportedFor, rulesFor } from "../enforcer/rules-for.ts";
+import type { FilterCount, QuarantinedDevice } from "../model/enforcement.ts";
+import type { Mitigation, MitigationId } from "../model/mitigation.ts";
+import type { Policy } from "../model/policy.ts";
+import type { Clock, Milliseconds } from "../model/time.ts";
+import { saidOfTarget } from "../policy/owners-nos.ts";
+import type { Log, PacketFilter } from "../model/ports.ts";
+import type { Schedule } from "../model/schedule.ts";
+import { shareRuns } from "./share-runs.ts";
+import type { Store } from "../memory/store.ts";
+import { errorText } from "../text/error-text.ts";
+
+/** Keeps in the kernel what the mitigations need, and counts what it does there. */
+export interface RuleKeeper {
+  /**
+   * Makes the packet filter hold what all mitigations together need; without need, only `evenIfNothing` writes. Resolves once a transaction
+   * that began after the call has ended: however many ask meanwhile, it is one more for all of them. Never rejects.
+   */
+  enforce(how?: { readonly evenIfNothing: boolean }): Promise<void>;
+  /** Reads the counters now. Never rejects. */
+  count(): Promise<void>;
+  /** Whether the kernel may hold anything of ours. */
+  isHolding(): boolean;
+  warnings(): readonly string[];
+  stop(): void;
+}
+
+export interface RuleKeeperParts {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly filter: PacketFilter;
+  readonly schedule: Schedule;
+  readonly store: Store;
+  readonly policy: () => Policy;
+}
+
+export interface RuleKeeperEvents {
+  /** What is held is about to be renewed. */
+  renewing(): Promise<unknown>;
+  /** The packet filter has taken the rules of this mitigation. */
+  enforced(id: MitigationId): Promise<unknown>;
+  /** It has taken them for these devices, and for no others: told at each renewal, too. */
+  quarantined(devices: readonly QuarantinedDevice[]): void;
+  counted(id: MitigationId, count: FilterCount): Promise<unknown>;
+}
+
+/** How soon drops are looked for after rules changed, and then how often: status 2 is to come as soon as packets are dropped. */
+const countAfter: readonly Milliseconds[] = [200, 300, 500, 1_000, 2_000, 5_000];
+const retryEnforcement: Milliseconds = 5_000;
+
+export function createRuleKeeper({ clock, log, filter, schedule, store, policy }: RuleKeeperParts, events: RuleKeeperEvents): RuleKeeper {
+  let failed: string | undefined;
+  let holding = false;
+
+  interface Needed { readonly rules: ReturnType<typeof rulesFor>; readonly reported: ReturnType<typeof reportedFor>; readonly any: boolean }
+  const needed = (): Needed => {
+    const rules = rulesFor(store.all(), policy(), clock.now());
+    const reported = reportedFor(store.all(), policy(), clock.now(), (target) => saidOfTarget(store.nos(), target, clock.now()).any);
+    return { rules, reported, any: rules.length > 0 || reported.flows.length > 0 };
+  };
+
+  let isWanted = false;
+  /** One transaction, of the state of then; `told` once everybody has heard of it. */
+  const transaction = shareRuns(async (): Promise<{ readonly told?: Promise<void> }> => {
+    const wanted = needed();
+    if (!wanted.any && !holding && !isWanted) return {};
+    isWanted = false;
+    return await transact(wanted) ? { told: tell(wanted) } : {};
+  });
+
+  const enforce: RuleKeeper["enforce"] = async ({ evenIfNothing } = { evenIfNothing: false }) => {
+    isWanted ||= evenIfNothing;
+    await (await transaction()).told;
+  };
+
+  const transact = async ({ rules, reported }: Needed): Promise<boolean> => {
+    holding = true;
+    try {
+      await filter.replaceRules(rules, reported);
+      failed = undefined;
+      return true;
+    } catch (error) {
+      const complaint = `blocking does not work: ${errorText(error)}`;
+      if (complaint !== failed) log("error", complaint);
+      failed = complaint;
+      schedule.once("enforce", retryEnforcement, enforce);
+      return false;
+    }
+  };
+
+  const tell = async ({ rules, reported, any }: Needed): Promise<void> => {
+    events.quarantined(quarantinedDevices(rules));
+    // Also what is held where it leaves the home alone, as its device is not certain yet.
+    const acting = reported.flows.filter(({ action }) => action !== "watch");
+    for (const id of new Set([...rules, ...acting].map(({ mitigation }) => mitigation))) await events.enforced(id);
+    // Others may have asked for rules meanwhile.
+    if (!any && !needed().any) {
+      holding = false;
+      schedule.cancel("enforce", "count");
+    } else {
+      schedule.once("enforce", renewEvery * 1000, renew);
+      countLater(0);
+    }
+  };
+
+  const renew = async (): Promise<void> => {
+    await events.renewing().catch((error: unknown) => { log("warn", `addresses of devices that are held were not looked at: ${errorText(error)}`); });
+    await enforce();
+  };
+
+  const countLater = (attempt: number): void => {
+    // Somebody is still to be named: their next packet tells.
+    const last = store.all().some(isNameless) ? countAfter.length - 2 : countAfter.length - 1;
+    schedule.once("count", countAfter[Math.min(attempt, last)] ?? 5_000, async () => {
+      await count();
+      if (holding) countLater(attempt + 1);
+    });
+  };
+
+  const readCounters = shareRuns(() => filter.readCounters());
+  const count = async (): Promise<void> => {
+    try {
+      for (const [id, counted] of await readCounters()) await events.counted(id, counted);
+    } catch (error) {
+      log("warn", `drop counters were not read: ${errorText(error)}`);
+    }
+  };
+
+  const unwatch = filter.watch(() => {
+    log("warn", "something else has changed the rules in the kernel: they are restored");
+    void enforce();
+  });
+
+  return {
+    enforce,
+    count,
+    isHolding: () => holding,
+    warnings: () => [...failed === undefined ? [] : [failed], ...filter.warnings()],
+    stop: unwatch,
+  };
+}
+
+/** Living, and nobody knows whose traffic it is. */
+export function isNameless(mitigation: Mitigation): boolean {
+  return mitigation.devices.length === 0 && (mitigation.state === "pending" || mitigation.state === "active");
+}

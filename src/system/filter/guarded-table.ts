@@ -1,0 +1,82 @@
+import { monitorNft, type SpawnOptions, type Table } from "nftables-js";
+
+/** Tells changes that others make to our tables from our own. */
+export interface Guard {
+  /** Runs a transaction of our own. */
+  own<T>(transaction: () => Promise<T>): Promise<T>;
+  /** Whether there is anything to guard. */
+  holds(anything: boolean): void;
+  /** Our tables are found to be wrong. */
+  raise(): void;
+  stop(): void;
+}
+
+/** Our own transactions are announced within this time, milliseconds; later than that, it was somebody else. */
+const announcedWithin = 2_000;
+/** Or within so many times what they took: a slow router whose monitor lags must not take its own changes for another's, over and over. */
+const announcedWithinTimes = 10;
+/** A script that loads many tables makes many transactions: they are answered together. */
+const settle = 150;
+/** Two programs that both insist on their rules must not do so at full speed. */
+const leastPause = 1_000;
+
+/**
+ * `disturbed` hears, soon after and at most once a second, that something else has changed our tables. Every transaction that
+ * has an effect is announced once, ours too: what is announced more often than we did is not ours.
+ */
+export function guardTables(tables: readonly Table[], { command }: Pick<SpawnOptions, "command">, disturbed: () => void): Guard {
+  let unannounced = 0;
+  /** Transactions of ours that run now: the kernel announces them before nft has ended. */
+  let underWay = 0;
+  let lastOwn = 0;
+  let patience = announcedWithin;
+  let stopMonitor: (() => void) | undefined;
+  let timer: NodeJS.Timeout | undefined;
+  let lastRaised = 0;
+
+  const raise = (): void => {
+    if (timer !== undefined || stopMonitor === undefined) return;
+    timer = setTimeout(() => {
+      timer = undefined;
+      lastRaised = performance.now();
+      if (stopMonitor !== undefined) disturbed();
+    }, Math.max(settle, lastRaised + leastPause - performance.now()));
+  };
+  const changed = (): void => {
+    if (underWay === 0 && performance.now() - lastOwn > patience) unannounced = 0;
+    if (unannounced > 0) unannounced -= 1;
+    else raise();
+  };
+  const stop = (): void => {
+    stopMonitor?.();
+    stopMonitor = undefined;
+    clearTimeout(timer);
+    timer = undefined;
+  };
+  return {
+    async own(transaction) {
+      unannounced += 1;
+      underWay += 1;
+      const began = performance.now();
+      try {
+        return await transaction();
+      } catch (error) {
+        unannounced = Math.max(0, unannounced - 1); // nothing of it has happened
+        throw error;
+      } finally {
+        underWay -= 1;
+        lastOwn = performance.now();
+        patience = Math.max(announcedWithin, announcedWithinTimes * (lastOwn - began));
+      }
+    },
+    holds(anything) {
+      if (!anything) stop();
+      else if (stopMonitor === undefined) {
+        unannounced = 0;
+        stopMonitor = monitorNft(tables, { ...(command ? { command } : {}), changed, missed: raise });
+      }
+    },
+    raise,
+    stop,
+  };
+}

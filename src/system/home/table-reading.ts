@@ -1,0 +1,78 @@
+import type { Clock, Instant, Milliseconds } from "../../model/time.ts";
+
+/** A table of the kernel's, as it was read last. */
+export interface TableReading<T> {
+  /** Answers from memory where that still holds; else it waits for a reading, which all share. Rejects if it was never read. */
+  get(): Promise<T>;
+  /** What is held; undefined before the first reading. */
+  held(): T | undefined;
+  /** It has changed: it is read again soon, in the background. */
+  readAgain(): void;
+  stop(): void;
+}
+
+export interface TableReadingOptions<T> {
+  readonly read: () => Promise<T>;
+  readonly clock: Clock;
+  /** Whether changes are announced, so that what was read holds until then. */
+  readonly isFollowed: () => boolean;
+  readonly changed?: (now: T) => void;
+}
+
+/** How long an answer is good where changes are not announced. */
+const goodFor: Milliseconds = 1_000;
+/** Between two readings while changes go on and on: whoever makes them must not keep the router busy. */
+const pauses: readonly Milliseconds[] = [0, 250, 500, 1_000, 2_000, 5_000];
+/** Without a change for so long, the next is read at once again. */
+const calmAfter: Milliseconds = 10_000;
+
+export function createTableReading<T>({ read, clock, isFollowed, changed }: TableReadingOptions<T>): TableReading<T> {
+  let value: { readonly table: T; readonly at: Instant } | undefined;
+  let reading: Promise<T> | undefined;
+  let cancel: (() => void) | undefined;
+  let isOutdated = false;
+  let lastAgain: Instant = -Infinity;
+  let repeated = 0;
+  let stopped = false;
+
+  const readNow = (): Promise<T> => {
+    isOutdated = false;
+    reading ??= read().then((table) => {
+      value = { table, at: clock.now() };
+      changed?.(table);
+      return table;
+    }).finally(() => {
+      reading = undefined;
+      if (isOutdated) later();
+    });
+    return reading;
+  };
+  const later = (): void => {
+    if (stopped || cancel) return;
+    repeated = clock.now() - lastAgain < calmAfter ? repeated + 1 : 0;
+    lastAgain = clock.now();
+    cancel = clock.after(pauses[Math.min(repeated, pauses.length - 1)] ?? 0, () => {
+      cancel = undefined;
+      readNow().catch(() => undefined); // whoever asks next hears of it
+    });
+  };
+  return {
+    async get() {
+      if (value && !reading && (isFollowed() || clock.now() - value.at < goodFor)) return value.table;
+      const before = value?.table;
+      return readNow().catch((error: unknown) => {
+        if (before === undefined) throw error;
+        return before; // for want of anything better
+      });
+    },
+    held: () => value?.table,
+    readAgain() {
+      if (reading) isOutdated = true;
+      else later();
+    },
+    stop() {
+      stopped = true;
+      cancel?.();
+    },
+  };
+}

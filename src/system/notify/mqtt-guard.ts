@@ -1,0 +1,109 @@
+import { Duplex } from "node:stream";
+import type { Socket } from "node:net";
+import type { Clock } from "../../model/time.ts";
+
+/** What a broker may send us (MQTT 3.1.1 §2.2, §3). It is not trusted: MQTT.js has no limit of its own, and keeps what comes with QoS 2. */
+export const brokerLimits = {
+  /** Bytes of a packet behind its fixed header. A command is `approve`, behind a topic of at most 250 bytes. */
+  packet: 1024,
+  /** In `span`. We wait for no more than 64 acknowledgements at once. */
+  packets: 2_000,
+  span: 10_000, // milliseconds
+} as const;
+
+export interface BrokerRules {
+  /** Whether we have asked for messages on this topic. */
+  readonly isSubscribed: (topic: string) => boolean;
+  readonly clock: Pick<Clock, "now">;
+}
+
+const type = { connack: 2, publish: 3, puback: 4, suback: 9, pingresp: 13 } as const;
+const names = ["0", "CONNECT", "CONNACK", "PUBLISH", "PUBACK", "PUBREC", "PUBREL", "PUBCOMP", "SUBSCRIBE", "SUBACK", "UNSUBSCRIBE", "UNSUBACK", "PINGREQ", "PINGRESP", "DISCONNECT", "15"] as const;
+
+/** What a broker sends that it must not; the text continues "the broker ". */
+export class BrokerOffence extends Error {}
+
+/** Cuts what a broker sends into whole packets. Throws a BrokerOffence at the first byte that shows one that it must not send: no more than one packet is ever held. */
+export function createBrokerReader({ isSubscribed, clock }: BrokerRules): (chunk: Buffer) => Buffer {
+  let held: Buffer = Buffer.alloc(0);
+  let isWelcomed = false;
+  let since = clock.now();
+  let count = 0;
+
+  const check = (packet: Buffer, body: number): void => {
+    const kind = (packet[0] ?? 0) >> 4;
+    if (kind === type.connack) isWelcomed = true;
+    if (kind === type.publish) checkPublish(packet, body, isSubscribed);
+    const now = clock.now();
+    if (now - since >= brokerLimits.span || now < since) [since, count] = [now, 0];
+    if (++count > brokerLimits.packets) throw new BrokerOffence(`sent more than ${brokerLimits.packets} packets in ${brokerLimits.span / 1000} s`);
+  };
+
+  return (chunk) => {
+    const bytes = held.length === 0 ? chunk : Buffer.concat([held, chunk]);
+    let at = 0;
+    for (;;) {
+      const header = readFixedHeader(bytes, at, isWelcomed);
+      if (!header || at + header.size > bytes.length) break;
+      check(bytes.subarray(at, at + header.size), header.body);
+      at += header.size;
+    }
+    // A copy: it is short, the chunk that it would keep alive is not.
+    held = Buffer.from(bytes.subarray(at));
+    return bytes.subarray(0, at);
+  };
+}
+
+/** Undefined as long as it is not whole. */
+function readFixedHeader(bytes: Buffer, at: number, isWelcomed: boolean): { readonly size: number; readonly body: number } | undefined {
+  const first = bytes[at];
+  if (first === undefined) return undefined;
+  const kind = first >> 4;
+  const name = names[kind] ?? "";
+  if (!(Object.values(type) as number[]).includes(kind)) throw new BrokerOffence(`sent a ${name} packet, which nothing of ours asks for`);
+  if ((kind === type.connack) === isWelcomed) throw new BrokerOffence(isWelcomed ? "accepted the same connection twice" : `sent a ${name} packet before it accepted the connection`);
+  if (kind === type.publish && (first & 0b0110) >= 0b0100) throw new BrokerOffence("sent a message with QoS 2, which was not asked for");
+  let length = 0;
+  for (let part = 0; part < 4; part++) {
+    const byte = bytes[at + 1 + part];
+    if (byte === undefined) return undefined;
+    length += (byte & 127) * 128 ** part;
+    if (length > brokerLimits.packet) throw new BrokerOffence(`sent a ${name} packet of more than ${brokerLimits.packet} bytes`);
+    if (byte < 128) return { size: 2 + part + length, body: 2 + part };
+  }
+  throw new BrokerOffence("sent a length that MQTT does not have");
+}
+
+function checkPublish(packet: Buffer, body: number, isSubscribed: (topic: string) => boolean): void {
+  const end = packet.length >= body + 2 ? body + 2 + packet.readUInt16BE(body) : Infinity;
+  if (end > packet.length) throw new BrokerOffence("sent a message without a whole topic");
+  if (!isSubscribed(packet.toString("utf8", body + 2, end))) throw new BrokerOffence("sent a message on a topic that was not subscribed to");
+}
+
+/** The socket to a broker, for MQTT.js: what the broker must not send ends it, with a BrokerOffence, before any parser sees it. */
+export function guardBroker(socket: Socket, rules: BrokerRules): Duplex {
+  const read = createBrokerReader(rules);
+  const stream = new Duplex({
+    read() { socket.resume(); },
+    write(chunk: Buffer, _encoding, done) { socket.write(chunk, done); },
+    writev(chunks, done) { socket.write(Buffer.concat(chunks.map(({ chunk }) => chunk as Buffer)), done); },
+    final(done) { socket.end(done); },
+    destroy(error, done) {
+      socket.destroy();
+      done(error);
+    },
+  });
+  socket.on("data", (chunk: Buffer) => {
+    if (stream.destroyed) return;
+    try {
+      const packets = read(chunk);
+      if (packets.length > 0 && !stream.push(packets)) socket.pause();
+    } catch (error) {
+      stream.destroy(error as BrokerOffence);
+    }
+  });
+  socket.on("end", () => { stream.push(null); });
+  socket.on("error", (error) => { stream.destroy(error); });
+  socket.on("close", () => { stream.destroy(); });
+  return stream;
+}

@@ -1,0 +1,243 @@
+import type { Caller } from "../../operator/caller.ts";
+import type { MitigationView } from "../../operator/describe-mitigation.ts";
+import type { Reply } from "../../operator/dispatch.ts";
+import { announceAnswers, answerOf, announceSensors, describeState } from "../../operator/notification-homeassistant.ts";
+import { errorText } from "../../text/error-text.ts";
+import { MqttDialError, mqttLimits, openMqttConnection, type MqttConnection, type MqttDial, type MqttMessage } from "./mqtt-connection.ts";
+import { createMqttDenials } from "./mqtt-denials.ts";
+import type { NotifierSurroundings, NotifierTarget } from "./notifier.ts";
+import type { Told } from "./webhook-notifier.ts";
+
+export interface MqttTarget extends NotifierTarget {
+  readonly topicPrefix: string;
+  readonly homeassistant: boolean;
+  readonly commands: boolean;
+}
+
+export interface MqttSurroundings extends NotifierSurroundings {
+  /** All that the daemon remembers. */
+  mitigations(): readonly MitigationView[];
+  isConnected(): boolean;
+  answer(caller: Caller, method: string, params: unknown): Promise<Reply>;
+}
+
+export interface MqttNotifier {
+  add(told: Told): void;
+  /** Publishes what has changed since it was last published. */
+  sync(): void;
+  /** Dials now, instead of when it is next due. */
+  retryNow(): void;
+  warnings(): readonly string[];
+  close(): Promise<void>;
+}
+
+const mostEvents = 100;
+const mostEventBytes = 256 * 1024;
+const syncEvery = 10_000; // milliseconds
+const keptAfterEnd = 600_000; // milliseconds
+const mostCommands = 20; // in syncEvery
+const verbs = ["approve", "deny", "release"] as const;
+/** Until the next attempt: 5 s, 10 s, 20 s … 5 minutes; a broker that sends what it must not is left alone for a minute at least. */
+const wait = { first: 5_000, afterOffence: 60_000, longest: 300_000 } as const; // milliseconds
+/** A connection that lasts so long begins the waits again. */
+const settledAfter = 60_000; // milliseconds
+/** After so many offences in a row no commands are asked for: perhaps it is what others write to their topic. */
+const mostOffences = 3;
+/** So long nothing is sent of a kind that the broker denies. */
+const deniedFor = 3_600_000; // milliseconds
+
+/**
+ * Keeps the mitigations as retained topics, and publishes events. Nothing is handed on while the broker is away: retained topics are
+ * compared with what was published on this connection, events wait in a list that forgets the oldest.
+ */
+export function openMqtt(target: MqttTarget, around: MqttSurroundings): MqttNotifier {
+  const { clock, log } = around;
+  const prefix = target.topicPrefix;
+  const available = (payload: "online" | "offline"): MqttMessage => ({ topic: `${prefix}/availability`, payload, retain: true });
+  const published = new Map<string, string>();
+  const endedAt = new Map<number, number>();
+  const events: string[] = [];
+  const denials = createMqttDenials();
+  let connection: MqttConnection | undefined;
+  let dialling: AbortController | undefined;
+  let hasTaken = false;
+  let [failures, offences, commands] = [0, 0, 0];
+  let problem: string | undefined;
+  let cannotSubscribe = false;
+  let isClosed = false;
+  const nothing = (): void => undefined;
+  const stops = { dial: nothing, settle: nothing, tick: nothing, forgive: nothing };
+
+  const isCommandTopic = (topic: string): boolean => topic.startsWith(`${prefix}/mitigation/`) && /^\/mitigation\/[^/]+\/set$/.test(topic.slice(prefix.length));
+  /** Topics that share an access rule, as one would write them for the broker. */
+  const kindOf = (topic: string): string =>
+    topic.startsWith(`${prefix}/mitigation/`) ? `${prefix}/mitigation/+` : topic.startsWith("homeassistant/") ? "homeassistant/#" : topic;
+
+  const complain = (next: string): void => {
+    if (!isClosed) log("warn", `notify ${target.name}: ${next}`);
+  };
+
+  /** What is to be at the broker, in the order in which it matters. */
+  const wanted = (): MqttMessage[] => {
+    const mitigations = around.mitigations();
+    const living = new Set(mitigations.map(({ id }) => id));
+    const messages = [available("online"), { topic: `${prefix}/state`, payload: JSON.stringify(describeState(mitigations, around.isConnected())), retain: true }];
+    for (const mitigation of mitigations) {
+      const { id } = mitigation;
+      if (mitigation.state === "ended") endedAt.set(id, endedAt.get(id) ?? clock.now());
+      const isOver = mitigation.state === "ended" && clock.now() - (endedAt.get(id) ?? 0) > keptAfterEnd;
+      messages.push({ topic: `${prefix}/mitigation/${id}`, payload: isOver ? "" : JSON.stringify(mitigation), retain: true });
+    }
+    for (const topic of published.keys()) {
+      const id = topic.startsWith(`${prefix}/mitigation/`) ? Number(topic.slice(prefix.length + 12)) : answerOf(prefix, topic) ?? NaN;
+      if (!Number.isNaN(id) && !living.has(id)) messages.push({ topic, payload: "", retain: true });
+    }
+    for (const id of endedAt.keys()) if (!living.has(id)) endedAt.delete(id);
+    return messages;
+  };
+  /** Last: at many brokers not even allowed. */
+  const discovery = (): MqttMessage[] => (!target.homeassistant ? [] : [
+    ...announceSensors(prefix), ...(target.commands ? around.mitigations().flatMap((mitigation) => announceAnswers(prefix, mitigation, target.language)) : []),
+  ].map((message) => ({ ...message, retain: true })));
+
+  /** False: no more can be sent now. */
+  const keep = ({ topic, payload, retain }: MqttMessage): boolean => {
+    if (published.get(topic) === payload || (payload === "" && !published.has(topic))) return true;
+    if (denials.isLeftOut(kindOf(topic))) return true;
+    if (!connection?.publish({ topic, payload, retain })) return false;
+    if (payload === "") published.delete(topic);
+    else published.set(topic, payload);
+    return true;
+  };
+  const sendEvents = (): boolean => {
+    const topic = `${prefix}/event`;
+    if (denials.isLeftOut(kindOf(topic))) events.length = 0;
+    while (events[0] !== undefined) {
+      if (!connection?.publish({ topic, payload: events[0], retain: false })) return false;
+      events.shift();
+    }
+    return true;
+  };
+  const sync = (): void => {
+    if (!connection || isClosed) return;
+    // What was once denied comes behind all else.
+    const steps = [
+      ...wanted().map((message) => ({ rank: denials.rank(kindOf(message.topic)), send: () => keep(message) })),
+      { rank: denials.rank(`${prefix}/event`), send: sendEvents },
+      ...discovery().map((message) => ({ rank: denials.rank(kindOf(message.topic)), send: () => keep(message) })),
+    ].sort((a, b) => a.rank - b.rank);
+    steps.every(({ send }) => send());
+  };
+
+  const obey = (topic: string, payload: Buffer, retain: boolean): void => {
+    const id = Number(/^\/mitigation\/([1-9]\d{0,14})\/set$/.exec(topic.slice(prefix.length))?.[1]);
+    const verb = payload.length <= 16 ? verbs.find((each) => each === payload.toString("utf8")) : undefined;
+    if (++commands > mostCommands) {
+      if (commands === mostCommands + 1) complain("too many commands; they are ignored");
+      return;
+    }
+    // One that the broker kept would be obeyed again at each connection.
+    if (retain || Number.isNaN(id) || verb === undefined) {
+      complain("something that is no command came on the command topic; it is ignored");
+      return;
+    }
+    void around.answer({ via: "mqtt", who: target.name, mayChange: true }, verb, { id }).then(sync, () => undefined);
+  };
+
+  const dialLater = (reason: string, isOffence: boolean): void => {
+    if (isClosed) return;
+    failures++;
+    const delay = Math.min(wait.longest, Math.max(isOffence ? wait.afterOffence : 0, wait.first * 2 ** Math.min(failures - 1, 10)));
+    problem = reason;
+    complain(`no connection with the broker: ${reason}; next attempt in ${delay / 1000} s`);
+    stops.dial = clock.after(delay, dial);
+  };
+  const ended = (reason: string, isOffence: boolean): void => {
+    const waiting = connection?.unacknowledged().map(kindOf) ?? [];
+    connection = undefined;
+    stops.settle();
+    offences = isOffence ? offences + 1 : 0;
+    const leftOut = hasTaken && !isOffence ? denials.ended(waiting) : undefined;
+    if (leftOut !== undefined) {
+      complain(`the broker ends the connection over ${leftOut}; it is left out for an hour, see the broker's access rules`);
+      stops.forgive();
+      stops.forgive = clock.after(deniedFor, () => { denials.forgive(); });
+    }
+    dialLater(reason, isOffence);
+  };
+  const begin = (opened: MqttConnection): void => {
+    dialling = undefined;
+    if (isClosed) {
+      void opened.close(available("offline"));
+      return;
+    }
+    connection = opened;
+    hasTaken = cannotSubscribe = false;
+    problem = undefined;
+    published.clear(); // the broker may have lost what it kept
+    log("info", `notify ${target.name}: connected`);
+    stops.settle = clock.after(settledAfter, () => { failures = offences = 0; });
+    sync();
+  };
+  const dial = (): void => {
+    stops.dial();
+    const abort = new AbortController();
+    dialling = abort;
+    const takesCommands = target.commands && offences < mostOffences;
+    if (target.commands && !takesCommands) complain("commands are not asked for on the next connection, since the broker keeps sending what it must not");
+    const how: MqttDial = {
+      target, will: available("offline"), clock, signal: abort.signal, window: denials.isCareful() ? 1 : mqttLimits.unacknowledged,
+      subscription: takesCommands ? { filter: `${prefix}/mitigation/+/set`, isSubscribed: isCommandTopic } : undefined,
+    };
+    openMqttConnection(how, {
+      ready: () => { clock.after(0, sync); },
+      acknowledged(topic) {
+        hasTaken = true;
+        denials.acknowledged(kindOf(topic));
+      },
+      message: obey,
+      notSubscribed() {
+        cannotSubscribe = true;
+        complain("the broker does not let us subscribe to commands, see its access rules");
+      },
+      closed: ended,
+    }).then(begin, (error: unknown) => {
+      dialling = undefined;
+      dialLater(errorText(error), error instanceof MqttDialError && error.isOffence);
+    });
+  };
+
+  const tick = (): void => {
+    commands = 0;
+    sync();
+    stops.tick = clock.after(syncEvery, tick);
+  };
+  dial();
+  tick();
+
+  return {
+    add({ notification, announcement }) {
+      events.push(JSON.stringify({ ...notification, about: announcement.about }));
+      while (events.length > mostEvents || events.reduce((sum, { length }) => sum + length, 0) > mostEventBytes) events.shift();
+      sync();
+    },
+    sync,
+    retryNow() {
+      if (connection || dialling || isClosed) return;
+      failures = 0;
+      dial();
+    },
+    warnings: () => [
+      ...(problem === undefined ? [] : [`notify ${target.name}: no connection with the broker: ${problem}`]),
+      ...denials.leftOut().map((kind) => `notify ${target.name}: the broker ends the connection over ${kind}; it is left out`),
+      ...(cannotSubscribe ? [`notify ${target.name}: the broker does not let us subscribe to commands`] : []),
+    ],
+    async close() {
+      isClosed = true;
+      for (const stop of Object.values(stops)) stop();
+      dialling?.abort();
+      await connection?.close(available("offline"));
+      connection = undefined;
+    },
+  };
+}

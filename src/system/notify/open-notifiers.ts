@@ -1,0 +1,69 @@
+import type { NotifyConfig } from "../../config/config.ts";
+import { composeNotification, type Announcement } from "../../operator/notification.ts";
+import { openMqtt, type MqttSurroundings } from "./mqtt-notifier.ts";
+import type { NotifierTarget } from "./notifier.ts";
+import { openNtfy } from "./ntfy-notifier.ts";
+import { readGuarded, readPassword } from "../files/read-secret.ts";
+import { openWebhook, type Told } from "./webhook-notifier.ts";
+
+export interface Notifiers {
+  announce(announcement: Announcement): void;
+  /** Something may have changed that is shown, but not announced. */
+  sync(): void;
+  /** Something has changed that may have kept receivers from being reached. */
+  retryNow(): void;
+  /** Receivers that are told nothing, and why; for `status`. */
+  warnings(): readonly string[];
+  close(): Promise<void>;
+}
+
+interface Open { add(told: Told): void; sync?(): void; retryNow(): void; warnings(): readonly string[]; close(): Promise<void> | void }
+
+const approvals = "/cgi-bin/luci/admin/services/dots-callhome/approvals";
+
+/** One for each `config notify`. One that cannot work is left out, and the log says why. */
+export function openNotifiers(configs: readonly NotifyConfig[], around: MqttSurroundings): Notifiers {
+  const opened = configs.map((config) => ({ config, notifier: open(config, around) }));
+  return {
+    announce(announcement) {
+      const event = announcement.event === "reminder" || announcement.event === "more" ? "request" : announcement.event;
+      for (const { config, notifier } of opened) {
+        if (config.events.includes(event)) notifier.add({ announcement, notification: composeNotification(announcement, config.language) });
+      }
+    },
+    sync: () => { for (const { notifier } of opened) notifier.sync?.(); },
+    retryNow: () => { for (const { notifier } of opened) notifier.retryNow(); },
+    warnings: () => opened.flatMap(({ notifier }) => notifier.warnings()),
+    close: async () => { await Promise.all(opened.map(async ({ notifier }) => { await notifier.close(); })); },
+  };
+}
+
+function open(config: NotifyConfig, around: MqttSurroundings): Open {
+  const name = config.name ?? config.type;
+  const password = config.passwordFile === null ? { value: null } : readPassword(config.passwordFile);
+  const ca = config.caFile === null ? { value: undefined } : readGuarded(config.caFile, 256 * 1024, "public");
+  for (const read of [password, ca]) {
+    if ("problem" in read) {
+      const problem = `notify ${name} is off: ${read.problem}`;
+      around.log("error", problem);
+      return { add: () => undefined, retryNow: () => undefined, warnings: () => [problem], close: () => undefined };
+    }
+  }
+  const target: NotifierTarget = {
+    name, url: config.url, username: config.username, language: config.language, page: pageOf(config.page),
+    password: "value" in password ? password.value : null, ca: "value" in ca ? ca.value?.toString("utf8") : undefined,
+  };
+  switch (config.type) {
+    case "ntfy": {
+      const ntfy = openNtfy(target, around);
+      return { ...ntfy, add: ({ notification }) => { ntfy.add(notification); } };
+    }
+    case "webhook": return openWebhook(target, around);
+    case "mqtt": return openMqtt({ ...target, topicPrefix: config.topicPrefix, homeassistant: config.homeassistant, commands: config.commands }, around);
+  }
+}
+
+/** `https://192.168.1.1` is enough. */
+function pageOf(page: string | null): string | null {
+  return page === null ? null : new URL(page).pathname === "/" ? new URL(approvals, page).href : page;
+}

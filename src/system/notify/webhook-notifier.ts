@@ -1,0 +1,31 @@
+import { createHmac, randomUUID } from "node:crypto";
+import type { Announcement, Notification } from "../../operator/notification.ts";
+import type { NotifierSurroundings, NotifierTarget } from "./notifier.ts";
+import { createOutbox, type Outbox } from "./outbox.ts";
+import { post } from "./post.ts";
+
+/** What a webhook is told: the words, and what they are about. */
+export interface Told {
+  readonly notification: Notification;
+  readonly announcement: Announcement;
+}
+
+/**
+ * POSTs JSON. With a password, `X-Dots-Callhome-Signature: sha256=…` is the HMAC of timestamp, `.` and body with it; the same delivery
+ * always has the same `X-Dots-Callhome-Delivery`, so that a receiver can tell a repetition.
+ */
+export function openWebhook(target: NotifierTarget, around: NotifierSurroundings): Outbox<Told> {
+  const outbox = createOutbox<Told & { readonly id: string }>(target.name, ({ id, notification, announcement }, signal) => {
+    const { event, key, title, text, actions } = notification;
+    const about = "state" in announcement.about && "cuid" in announcement.about ? { mitigation: announcement.about } : { upstream: announcement.about };
+    const body = JSON.stringify({ event, key, title, text, actions, page: target.page, ...about });
+    const timestamp = String(Math.floor(around.clock.now() / 1000));
+    const signature = target.password === null ? {} : {
+      "X-Dots-Callhome-Signature": `sha256=${createHmac("sha256", target.password).update(`${timestamp}.${body}`).digest("hex")}`,
+    };
+    return post({
+      url: target.url, body, ca: target.ca, clock: around.clock, signal, headers: { "X-Dots-Callhome-Delivery": id, "X-Dots-Callhome-Timestamp": timestamp, ...signature },
+    });
+  }, around);
+  return { ...outbox, add: (told) => { outbox.add({ ...told, id: randomUUID() }); } };
+}

@@ -1,0 +1,47 @@
+import type { Clock } from "../../model/ports.ts";
+
+/** The longest delay of setTimeout: beyond 2^31 - 1 ms it fires at once. */
+const longestTimeout = 0x7fff_ffff;
+/** Less than this is slewing, or our own measuring. */
+const leastJump = 2_000; // milliseconds
+
+type JumpListener = (by: number) => void;
+const jumpListeners: JumpListener[] = [];
+let wallAhead = Date.now() - performance.now();
+
+function after(delay: number, callback: () => void): () => void {
+  let remaining = Math.max(0, Math.ceil(delay)); // NaN stays NaN and fires at once, as in setTimeout
+  let timer: NodeJS.Timeout;
+  const wait = (): void => {
+    const step = Math.min(remaining, longestTimeout);
+    remaining -= step;
+    timer = setTimeout(remaining > 0 ? wait : callback, step);
+  };
+  wait();
+  return () => { clearTimeout(timer); };
+}
+
+/** The wall clock and Node's timers, for any delay; `after(Infinity, …)` never calls back. */
+export const systemClock: Clock = {
+  now() {
+    const wall = Date.now();
+    const jump = wall - performance.now() - wallAhead;
+    if (Math.abs(jump) >= leastJump) {
+      wallAhead += jump;
+      for (const listener of jumpListeners) listener(jump);
+    }
+    return wall;
+  },
+  after,
+};
+
+/**
+ * A clock that never jumps, for what only measures spans: heartbeats, retransmission, backoff. A router without a clock of its own
+ * starts in the past and is put right, by months, when NTP answers.
+ */
+export const steadyClock: Clock = { now: () => performance.timeOrigin + performance.now(), after };
+
+/** Hears by how many milliseconds the wall clock was put forward, before anybody is told the new time. */
+export function onClockJump(listener: JumpListener): void {
+  jumpListeners.push(listener);
+}
