@@ -4,12 +4,12 @@ import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { suiteLimit } from "../../patience.ts";
 
-const source = fileURLToPath(new URL("../../../src/", import.meta.url));
+const root = fileURLToPath(new URL("../../../", import.meta.url));
 /** Takes every descriptor that it may have, and then does what a daemon does in that state. */
 const victim = `
   import { openSync } from "node:fs";
   const [{ runCommand }, { followCommand }, { spawnNft }, { interactiveNft }, { monitorNft }] = await Promise.all([
-    "system/run-command.ts", "system/follow-command.ts", "nftables/spawn-nft.ts", "nftables/interactive-nft.ts", "nftables/monitor-nft.ts"].map((file) => import("${source}" + file)));
+    "src/system/process/run-command.ts", "src/system/process/follow-command.ts", "packages/nftables-js/src/spawn-nft.ts", "packages/nftables-js/src/interactive-nft.ts", "packages/nftables-js/src/monitor-nft.ts"].map((file) => import("${root}" + file)));
   const taken = [];
   try { for (;;) taken.push(openSync("/dev/null")); } catch {}
   const said = [];
