@@ -117,6 +117,7 @@ export function createQuietRules(around: QuietSurroundings): QuietRules {
         return;
       }
       const { event, about } = news;
+      if (news.isOnlySurer === true && !unsure.has(about.id)) return;
       const isUntold = unsure.has(about.id);
       for (const waiting of [reminders, unsure]) {
         waiting.get(about.id)?.();

@@ -6,7 +6,8 @@ import type { UpstreamView } from "./describe-status.ts";
 
 /** What the owner is told without having asked: over ubus, MQTT and the other notifiers alike. */
 export type OwnerNews =
-  | { readonly event: "request" | "blocked" | "ended"; readonly about: MitigationView }
+  /** `isOnlySurer`: told before, but the packets have confirmed the device since; for who shows it, no message of its own. */
+  | { readonly event: "request" | "blocked" | "ended"; readonly about: MitigationView; readonly isOnlySurer?: boolean }
   | { readonly event: "upstream"; readonly about: UpstreamView };
 
 export interface NewsDesk {
@@ -22,16 +23,18 @@ const mostRemembered = 1024;
 /** `known` are mitigations of an earlier run: what holds of them already is no news. */
 export function createNewsDesk(known: Iterable<Mitigation>): NewsDesk {
   const told = new Map<MitigationId, Set<string>>();
-  const isNew = (mitigation: Mitigation, event: OwnerNews["event"]): boolean => {
+  const noveltyOf = (mitigation: Mitigation, event: OwnerNews["event"]): "news" | "surer" | undefined => {
     const { id } = mitigation;
     const events = told.get(id) ?? new Set();
     told.set(id, events);
     if (told.size > mostRemembered) for (const oldest of told.keys()) { told.delete(oldest); break; }
-    return events.size !== events.add(`${event} ${event === "ended" ? "" : correctionOf(mitigation)}`).size;
+    const isAdded = (text: string): boolean => events.size !== events.add(text).size;
+    const isSurer = event !== "ended" && isAdded(`${event} of ${mitigation.devices.map(({ certainty }) => certainty).join(" ")}`);
+    return isAdded(`${event} ${event === "ended" ? "" : correctionOf(mitigation)}`) ? "news" : isSurer ? "surer" : undefined;
   };
   for (const mitigation of known) {
     const event = eventOf(mitigation);
-    if (event) isNew(mitigation, event);
+    if (event) noveltyOf(mitigation, event);
   }
   return {
     newsOf(changed, all) {
@@ -39,8 +42,8 @@ export function createNewsDesk(known: Iterable<Mitigation>): NewsDesk {
       return [changed, ...next].flatMap((mitigation): OwnerNews[] => {
         const event = eventOf(mitigation);
         const isFolded = event === "request" && mitigation.state === "pending" && questionAbout(mitigation.devices, all)[0]?.id !== mitigation.id;
-        if (!event || isFolded || !isNew(mitigation, event)) return [];
-        return [{ event, about: describeMitigation(mitigation) }];
+        const novelty = event && !isFolded ? noveltyOf(mitigation, event) : undefined;
+        return event && novelty ? [{ event, about: describeMitigation(mitigation), ...(novelty === "surer" ? { isOnlySurer: true } : {}) }] : [];
       });
     },
   };

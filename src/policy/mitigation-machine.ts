@@ -173,7 +173,7 @@ function witnessed(mitigation: Mitigation, { devices, cleared, decision }: Extra
   };
   const known: Mitigation = { ...mitigation, devices: decision.devices.map(weighed) };
   const heldAs = (each: Mitigation): string => JSON.stringify(each.devices.map((device) => [device.mac, actionOn(each, device)]).sort());
-  /** Where it is only more certain than before, there is nothing to tell. */
+  /** Where it is only more certain than before, there is nothing to tell: the first drop is told soon. */
   const held = (next: Mitigation): Step => ({ mitigation: next, effects: heldAs(next) === heldAs(mitigation) && next.state === mitigation.state ? ["enforce", "remember"] : ["enforce", "cut-flows", "tell-owner", "remember"] });
   if (decision.is === "reject") return end({ ...known, conflict: { cause: conflictCause.legitimateTraffic } }, "rejected", status.withdrawnByServer, now);
   if (decision.is === "observe") return { mitigation: { ...known, devices }, effects: cleared.length > 0 ? ["tell-owner", "remember"] : ["remember"] };
@@ -184,7 +184,7 @@ function witnessed(mitigation: Mitigation, { devices, cleared, decision }: Extra
   // Nobody was asked about the device that it is now.
   const deadline = mitigation.deadline ?? now + policy.consentTimeoutSeconds * 1000;
   const waiting: Mitigation = { ...known, state: "pending", status: status.inProgress, decidedBy: null, action: decision.action, deadline };
-  if (mitigation.state === "pending") return { mitigation: waiting, effects: heldAs(waiting) === heldAs(mitigation) ? ["remember"] : ["enforce", "tell-owner", "remember"] };
+  if (mitigation.state === "pending") return { mitigation: waiting, effects: heldAs(waiting) === heldAs(mitigation) ? ["tell-owner", "remember"] : ["enforce", "tell-owner", "remember"] };
   return { mitigation: waiting, effects: ["enforce", "notify-upstream", "tell-owner", "remember"] };
 }
 

@@ -39,6 +39,13 @@ suite("what the owner is told", () => {
     assert.deepEqual([likely, likely, exact, exact, other, other].map((each) => told(desk.newsOf(each, [each])).length), [1, 0, 1, 0, 1, 0]);
   });
 
+  test("again, but as no message of its own, where the packets confirm the device", () => {
+    const desk = createNewsDesk([]);
+    const unsure: Mitigation = { ...pending, devices: pending.devices.map((device) => ({ ...device, certainty: "likely" as const })) };
+    const said = [unsure, unsure, pending, pending].map((each) => desk.newsOf(each, [each]).map(({ event, ...news }) => [event, "isOnlySurer" in news]));
+    assert.deepEqual(said, [[["request", false]], [], [["request", true]], []]);
+  });
+
   test("nothing again after a restart", () => {
     const desk = createNewsDesk([pending]);
     assert.deepEqual(desk.newsOf(pending, [pending]), []);
