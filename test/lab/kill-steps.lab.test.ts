@@ -31,7 +31,7 @@ function makeTools(scene: Scene): Tools {
     writeFileSync(`${folder}/${tool}`, `#!/bin/sh
 cd ${folder}
 case "$*" in
-  -i*) echo "no interactive mode" >&2; exit 1 ;;
+  -i*|"-j -i"*) echo "no interactive mode" >&2; exit 1 ;;
   *monitor*|*-E*|-j*) exec /usr/sbin/${tool} "$@" ;;
 esac
 exec 9>lock; flock 9
