@@ -186,10 +186,18 @@ export function createPipeline(initial: PipelineSettings, store: Store, ports: P
     }
   };
 
+  /** Of this one alone: its end does not wait for what others' counts lead to. */
+  const countOf = async (id: MitigationId): Promise<void> => {
+    const counted = (await rules.counts()).get(id);
+    if (!counted) return;
+    const { left, ...dropped } = counted;
+    await apply(id, { is: "counted", dropped, ...(left ? { left } : {}) });
+  };
+
   /** One step of the state machine, and its effects. */
   const apply = async (id: MitigationId, event: MitigationEvent): Promise<Mitigation | undefined> => {
     // What was dropped until the end is read while the kernel still has it.
-    if (mayEnd.has(event.is) && rules.isHolding()) await rules.count();
+    if (mayEnd.has(event.is) && rules.isHolding()) await countOf(id);
     const before = store.get(id);
     if (!before) return undefined;
     const { mitigation, effects } = step(before, event, policy(), clock.now());

@@ -18,8 +18,10 @@ export interface RuleKeeper {
    * that began after the call has ended: however many ask meanwhile, it is one more for all of them. Never rejects.
    */
   enforce(how?: { readonly evenIfNothing: boolean }): Promise<void>;
-  /** Reads the counters now. Never rejects. */
+  /** Reads the counters now, and has all of them heard of. Never rejects. */
   count(): Promise<void>;
+  /** What the counters say now; nothing if they cannot be read. Never rejects. */
+  counts(): Promise<ReadonlyMap<MitigationId, FilterCount>>;
   /** Whether the kernel may hold anything of ours. */
   isHolding(): boolean;
   warnings(): readonly string[];
@@ -48,10 +50,16 @@ export interface RuleKeeperEvents {
 /** How soon drops are looked for after rules changed, and then how often: status 2 is to come as soon as packets are dropped. */
 const countAfter: readonly Milliseconds[] = [200, 300, 500, 1_000, 2_000, 5_000];
 const retryEnforcement: Milliseconds = 5_000;
+/** Between two readings, as many times what one takes. */
+const restsBetween = 50;
+/** A clock that jumps makes no reading longer. */
+const longestReading: Milliseconds = 1_000;
 
 export function createRuleKeeper({ clock, log, filter, schedule, store, policy }: RuleKeeperParts, events: RuleKeeperEvents): RuleKeeper {
   let failed: string | undefined;
   let holding = false;
+  /** How long the last reading of the counters took. */
+  let reading: Milliseconds = 0;
 
   interface Needed { readonly rules: ReturnType<typeof rulesFor>; readonly reported: ReturnType<typeof reportedFor>; readonly any: boolean }
   const needed = (): Needed => {
@@ -112,19 +120,27 @@ export function createRuleKeeper({ clock, log, filter, schedule, store, policy }
   const countLater = (attempt: number): void => {
     // Somebody is still to be named: their next packet tells.
     const last = store.all().some(isNameless) ? countAfter.length - 2 : countAfter.length - 1;
-    schedule.once("count", countAfter[Math.min(attempt, last)] ?? 5_000, async () => {
+    const usual = countAfter[Math.min(attempt, last)] ?? 5_000;
+    // The first ones matter most; then reading takes a small part of the time, however much there is to read.
+    schedule.once("count", attempt < 3 ? usual : Math.max(usual, reading * restsBetween), async () => {
       await count();
       if (holding) countLater(attempt + 1);
     });
   };
 
-  const readCounters = shareRuns(() => filter.readCounters());
-  const count = async (): Promise<void> => {
+  const counts = shareRuns(async (): Promise<ReadonlyMap<MitigationId, FilterCount>> => {
+    const began = clock.now();
     try {
-      for (const [id, counted] of await readCounters()) await events.counted(id, counted);
+      return await filter.readCounters();
     } catch (error) {
       log("warn", `drop counters were not read: ${errorText(error)}`);
+      return new Map();
+    } finally {
+      reading = Math.min(longestReading, Math.max(0, clock.now() - began));
     }
+  });
+  const count = async (): Promise<void> => {
+    for (const [id, counted] of await counts()) await events.counted(id, counted);
   };
 
   const unwatch = filter.watch(() => {
@@ -135,6 +151,7 @@ export function createRuleKeeper({ clock, log, filter, schedule, store, policy }
   return {
     enforce,
     count,
+    counts,
     isHolding: () => holding,
     warnings: () => [...failed === undefined ? [] : [failed], ...filter.warnings()],
     stop: unwatch,

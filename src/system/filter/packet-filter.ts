@@ -4,7 +4,7 @@ import { additionsTo, changesTo, layDown } from "../../enforcer/ruleset-diff.ts"
 import type { Laid } from "../../enforcer/ruleset-diff.ts";
 import { bridgeTable, countsByMitigation, netdevTable, noticeChain, table, withOtherCounts, witnessSetName } from "../../enforcer/names.ts";
 import { buildBridgeRuleset } from "../../enforcer/quarantine-chains.ts";
-import { nothingReported } from "../../enforcer/reported-chains.ts";
+import { nothingReported, reportedNow } from "../../enforcer/reported-chains.ts";
 import type { MacAddress } from "../../model/device.ts";
 import type { EnforcementRule, FilterCount, ReportedTraffic, Witnessed } from "../../model/enforcement.ts";
 import type { MitigationId } from "../../model/mitigation.ts";
@@ -71,7 +71,8 @@ export function openPacketFilter(nftables: Nftables = openNftables(), {
     laid = after;
   };
   const replace = async (rules: readonly EnforcementRule[], reported: ReportedTraffic): Promise<void> => {
-    const needed = new Set([...rules, ...reported.flows].map(({ mitigation }) => mitigation));
+    // Of what was reported only what is laid down: a counter that was never there is not missing.
+    const needed = new Set([...rules, ...reportedNow(reported)].map(({ mitigation }) => mitigation));
     enforced = needed;
     // Before, so that nothing that happens after the transaction is missed.
     if (disturbed) guard.holds(needed.size > 0);
