@@ -180,7 +180,10 @@ function witnessed(mitigation: Mitigation, { devices, cleared, decision }: Extra
   if (mitigation.state === "active" && mitigation.decidedBy === "admin") {
     return held({ ...known, action: cleared.length > 0 && mitigation.action === "quarantine" ? "block" : mitigation.action });
   }
-  if (decision.is === "act") return held({ ...known, state: "active", action: decision.action, decidedBy: "policy", deadline: null });
+  // A question about these devices stays one: that it may be acted now is for the next request.
+  const isAsked = mitigation.state === "pending" && cleared.length === 0 && mitigation.devices.length === devices.length
+    && mitigation.devices.every(({ mac, certainty }) => certainty !== "ambiguous" && devices.some((device) => device.mac === mac));
+  if (decision.is === "act" && !isAsked) return held({ ...known, state: "active", action: decision.action, decidedBy: "policy", deadline: null });
   // Nobody was asked about the device that it is now.
   const deadline = mitigation.deadline ?? now + policy.consentTimeoutSeconds * 1000;
   const waiting: Mitigation = { ...known, state: "pending", status: status.inProgress, decidedBy: null, action: decision.action, deadline };

@@ -189,3 +189,11 @@ test("whatever happens: what is ended stays so, unless the owner allows it after
     }
   }), { numRuns: 1_000 });
 });
+
+test("packets that confirm the device leave a question one, also where it could be acted by now; of an ambiguous one they decide", () => {
+  const seen = { ...camera, certainty: "exact" } as const;
+  const asked = (certainty: "likely" | "ambiguous"): Mitigation => ({ ...pending, devices: [{ ...camera, certainty }] });
+  const event: MitigationEvent = { is: "witnessed", devices: [seen], cleared: [], decision: { is: "act", action: "block", devices: [seen] } };
+  const after = (before: Mitigation): string => step(before, event, askPolicy, start).mitigation.state;
+  assert.deepEqual([after(asked("likely")), after(asked("ambiguous"))], ["pending", "active"]);
+});
