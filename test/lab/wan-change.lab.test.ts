@@ -35,7 +35,7 @@ describe("the WAN changes without an event of netifd", { timeout: suiteLimit, co
       // What is ours has changed along.
       const scope = (address: string): object => ({ "source-prefix": [`${address}/32`], "target-prefix": ["198.51.100.9/32"], "target-protocol": [17], lifetime: 60 });
       assert.equal((await scene.put(1, scope(wan.v4))).code, "4.00");
-      assert.equal((await scene.put(2, scope(renewed))).code, "2.01");
+      await until("the new address is known", async () => (await scene.put(2, scope(renewed))).code === "2.01");
     }));
 
   it("no address for a while: it never claims to be connected, and is there again once there is one", () =>
