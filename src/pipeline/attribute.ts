@@ -55,7 +55,7 @@ export function createLookup(ports: LookupPorts, ownerNames: () => ReadonlyMap<M
   book.learn(named.flatMap(({ mac, name }) => (name === null ? [] : [[mac, name] as const])));
   /** Without them a device is known by its address only, which is better than not at all. */
   const neighboursOrNone = (): ReturnType<HomeDirectory["neighbours"]> => directory.neighbours().catch((error: unknown) => {
-    log("warn", `whose addresses are is not known: ${errorText(error)}`);
+    log("warn", `cannot read the neighbour table: ${errorText(error)}`);
     return [];
   });
   const homeNow = async (): Promise<KnownNow> => {

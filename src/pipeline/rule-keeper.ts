@@ -113,7 +113,7 @@ export function createRuleKeeper({ clock, log, filter, schedule, store, policy }
   };
 
   const renew = async (): Promise<void> => {
-    await events.renewing().catch((error: unknown) => { log("warn", `addresses of devices that are held were not looked at: ${errorText(error)}`); });
+    await events.renewing().catch((error: unknown) => { log("warn", `could not refresh the addresses of blocked devices: ${errorText(error)}`); });
     await enforce();
   };
 
@@ -144,7 +144,7 @@ export function createRuleKeeper({ clock, log, filter, schedule, store, policy }
   };
 
   const unwatch = filter.watch(() => {
-    log("warn", "something else has changed the rules in the kernel: they are restored");
+    log("warn", "another program changed our nftables rules; restored");
     void enforce();
   });
 

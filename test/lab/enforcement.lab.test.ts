@@ -67,7 +67,7 @@ describe("it holds", { timeout: suiteLimit }, () => {
         });
         assert.ok(after.packets > dropped.packets);
       }
-      const timesDisturbed = (): number => scene.daemon.log.filter((line) => line.includes("something else has changed")).length;
+      const timesDisturbed = (): number => scene.daemon.log.filter((line) => line.includes("another program changed our nftables rules")).length;
       // The last is restored a second after the one before at the earliest; at the bridge port the attack is dropped all the same.
       const disturbed = await eventually("all is restored", async () => {
         const before = timesDisturbed();
