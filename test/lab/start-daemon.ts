@@ -11,8 +11,8 @@ export const daemonProgram = fileURLToPath(new URL("../../dist/dots-callhome.js"
 export const labPsk = { identity: "cpe-0001", key: "a shared secret of the lab" };
 
 export interface DaemonOptions {
-  /** Options of `config globals`, beside what the lab needs. */
-  readonly globals?: Readonly<Record<string, string>>;
+  /** Options of `config globals`, beside what the lab needs; of a list its entries. */
+  readonly globals?: Readonly<Record<string, string | readonly string[]>>;
   /** Options of `config upstream 'isp'`, beside or instead of the lab's. */
   readonly upstream?: Readonly<Record<string, string>>;
   /** Further sections, as UCI text. */
@@ -52,8 +52,8 @@ export function writeLabConfig(lab: Lab, options: DaemonOptions = {}): string {
   };
   const upstream = { host: labAddresses.isp.v4, transport: "udp", auth: "psk", psk_identity: labPsk.identity, psk_file: psk, ...options.upstream };
   const isList = (name: string): boolean => ["lan_device", "wan_device", "lease_file", "never_block", "source_scope"].includes(name);
-  const lines = (values: Readonly<Record<string, string>>): string =>
-    Object.entries(values).map(([name, value]) => `\t${isList(name) ? "list" : "option"} ${name} '${value}'\n`).join("");
+  const lines = (values: Readonly<Record<string, string | readonly string[]>>): string =>
+    Object.entries(values).flatMap(([name, value]) => [value].flat().map((each) => `\t${isList(name) ? "list" : "option"} ${name} '${each}'\n`)).join("");
   const file = `${folder}/config`;
   writeFileSync(file, `config globals 'globals'\n${lines(globals)}\nconfig upstream 'isp'\n${lines(upstream)}\n${options.more ?? ""}`);
   return file;
