@@ -46,6 +46,9 @@ function list<T>(name: string, parse: ValueParser<T>, fallback: readonly T[], he
 
 const week = 7 * 86_400; // seconds
 const action = oneOf("block", "limit", "quarantine");
+const languages = oneOf("en", "de", "es", "zh_Hans", "ja");
+/** `zh` is what version 0.1 called it. */
+const language: typeof languages = Object.assign((text: string) => languages(text === "zh" ? "zh_Hans" : text), languages);
 const notifyEvents = ["request", "blocked", "ended", "upstream_down", "upstream_up"] as const;
 
 /** `config globals` */
@@ -112,7 +115,7 @@ export const notifyOptions = {
   topicPrefix: option("topic_prefix", topic, "dots-callhome", "mqtt: first part of every topic"),
   homeassistant: option("homeassistant", flag, true, "mqtt: announce sensors and questions to Home Assistant"),
   commands: option("commands", flag, false, "mqtt: 1 = obey approve, deny and release"),
-  language: option("language", oneOf("en", "de", "es", "zh", "ja"), "en", "language of the messages"),
+  language: option("language", language, "en", "language of the messages"),
   page: optional("page", url, "address of the router's web page, for the buttons of a message: https://192.168.1.1"),
   events: list("event", oneOf(...notifyEvents), notifyEvents, "default: all"),
 } as const satisfies OptionTable;

@@ -6,33 +6,38 @@ import { parseIpAddress, parseIpPrefix, type IpPrefix } from "../model/ip-prefix
  * `secret` says that the value itself must not be shown.
  */
 export type Reading<T> = { readonly value: T } | { readonly problem: string; readonly secret?: true };
-export type ValueParser<T> = (text: string) => Reading<T>;
+/** `takes` is what the reader accepts, where a form can show it. */
+export type ValueParser<T> = ((text: string) => Reading<T>) & { readonly takes?: Takes };
+export type Takes =
+  | { readonly is: "switch" }
+  | { readonly is: "integer"; readonly lowest: number; readonly highest: number }
+  | { readonly is: "word"; readonly words: readonly string[] };
 
 /** Values that UCI's own shell functions and LuCI write for a switch. */
 const switches: Readonly<Record<string, boolean>> = {
   1: true, on: true, yes: true, true: true, enabled: true, 0: false, off: false, no: false, false: false, disabled: false,
 };
 
-export const flag: ValueParser<boolean> = (text) => {
+export const flag: ValueParser<boolean> = Object.assign((text: string): Reading<boolean> => {
   const value = Object.hasOwn(switches, text.toLowerCase()) ? switches[text.toLowerCase()] : undefined;
   return value === undefined ? { problem: "is not a switch, expected 1 or 0" } : { value };
-};
+}, { takes: { is: "switch" } } as const);
 
 /** A decimal number without sign or leading zeros. */
 export function integer(lowest: number, highest: number, what = "number"): ValueParser<number> {
-  return (text) => {
+  return Object.assign((text: string): Reading<number> => {
     const value = /^(0|[1-9]\d{0,14})$/.test(text) ? Number(text) : NaN;
     return value >= lowest && value <= highest ? { value } : { problem: `is not a ${what}, expected ${lowest} to ${highest}` };
-  };
+  }, { takes: { is: "integer", lowest, highest } } as const);
 }
 
 export const port = integer(1, 65535, "port");
 
 export function oneOf<const Choice extends string>(...choices: readonly Choice[]): ValueParser<Choice> {
-  return (text) => {
+  return Object.assign((text: string): Reading<Choice> => {
     const value = choices.find((choice) => choice === text);
     return value === undefined ? { problem: `is not known here, expected ${listWords(choices)}` } : { value };
-  };
+  }, { takes: { is: "word", words: choices } } as const);
 }
 
 /** Text for people: no control characters, at most `bytes` in UTF-8. */

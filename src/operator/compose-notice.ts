@@ -2,7 +2,6 @@ import { noticeWords } from "./notice-words.ts";
 import type { Language } from "./notification-words.ts";
 
 /** Chinese is written in simplified characters: fonts differ. */
-const htmlLanguage: Readonly<Record<Language, string>> = { en: "en", de: "de", es: "es", zh: "zh-Hans", ja: "ja" };
 
 /** From a phone to a television across the room; nothing but what the device has itself. */
 export const noticeStyle = `
@@ -40,6 +39,6 @@ export function composeNotice(language: Language, isCutOff: boolean): string {
       + `<h2>${words.whatToDo}</h2><ol>${words.steps.map((step) => `<li>${step}</li>`).join("")}</ol>`
       + `<footer><p>${words.others}</p><p>${words.trust}</p></footer>`
     : `${icons.calm}<h1>${heading}</h1><p>${words.notCutOffText}</p>`;
-  return `<!DOCTYPE html><html lang="${htmlLanguage[language]}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">`
+  return `<!DOCTYPE html><html lang="${language.replace("_", "-")}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">`
     + `<meta name="robots" content="noindex"><title>${heading}</title><style>${noticeStyle}</style></head><body><main>${body}</main></body></html>\n`;
 }

@@ -61,7 +61,7 @@ export const noticeWords: Readonly<Record<Language, NoticeWords>> = {
     notCutOff: "Este dispositivo no está aislado",
     notCutOffText: "Aquí el router explica a los dispositivos que ha aislado por qué no funciona nada. Este no es uno de ellos.",
   },
-  zh: {
+  zh_Hans: {
     heading: "此设备已被隔离",
     why: "您的路由器已阻止它访问互联网和家庭网络：据路由器判断，有一次针对陌生人的攻击来自此设备。",
     unnoticed: "很可能有人在无人察觉的情况下控制了它。",
@@ -102,7 +102,7 @@ export function noticeLanguage(acceptLanguage: string | undefined, otherwise: La
   let bestWeight = 0;
   for (const range of (acceptLanguage ?? "").slice(0, 512).split(",").slice(0, mostRanges)) {
     const [, tag = "", weight = "1"] = /^\s*([A-Za-z]{1,8})(?:-[A-Za-z0-9]{1,8})*\s*(?:;\s*q\s*=\s*(\d(?:\.\d{0,3})?)\s*)?$/.exec(range) ?? [];
-    const language = languages.find((each) => each === tag.toLowerCase());
+    const language = languages.find((each) => each.split("_")[0] === tag.toLowerCase());
     if (language === undefined || Number(weight) <= bestWeight) continue;
     best = language;
     bestWeight = Number(weight);

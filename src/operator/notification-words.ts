@@ -30,7 +30,7 @@ export interface NotificationWords {
   readonly undo: string;
 }
 
-export const languages = ["en", "de", "es", "zh", "ja"] as const;
+export const languages = ["en", "de", "es", "zh_Hans", "ja"] as const;
 export type Language = (typeof languages)[number];
 
 export const notificationWords: Readonly<Record<Language, NotificationWords>> = {
@@ -82,7 +82,7 @@ export const notificationWords: Readonly<Record<Language, NotificationWords>> = 
     providerDown: "{provider} no puede avisarle ahora", providerDownText: "Lo bloqueado sigue bloqueado. Seguimos intentándolo.", providerUp: "{provider} puede avisarle de nuevo",
     approve: "Bloquear", deny: "No es un ataque", undo: "Deshacer",
   },
-  zh: {
+  zh_Hans: {
     someDevice: "一台没有名称的设备", or: "{device}或{other}",
     request: "{device}正在攻击陌生人", requestProbably: "{device}可能正在攻击陌生人",
     plea: "您的互联网运营商请您阻止它。", onlyWatched: "您的互联网运营商报告了此事。按照您的设置，不会阻止任何流量。",

@@ -6,7 +6,7 @@ import { languages } from "../../src/operator/notification-words.ts";
 
 describe("the language of the notice page", () => {
   for (const [asked, expected] of [
-    [undefined, "es"], ["", "es"], ["de", "de"], ["de-AT,de;q=0.9,en;q=0.8", "de"], ["fr, en;q=0.5, ja;q=0.7", "ja"], ["zh-Hans-CN", "zh"], ["ZH-TW", "zh"],
+    [undefined, "es"], ["", "es"], ["de", "de"], ["de-AT,de;q=0.9,en;q=0.8", "de"], ["fr, en;q=0.5, ja;q=0.7", "ja"], ["zh-Hans-CN", "zh_Hans"], ["ZH-TW", "zh_Hans"],
     ["fr-FR,it", "es"], ["*", "es"], ["en;q=0, de;q=0.1", "de"], ["en ; q = 0.5 , de ; q=0.6", "de"], ["en;q=9", "en"], ["en;q=x,ja", "ja"], ["__proto__, constructor", "es"],
     [`${"fr,".repeat(16)}de`, "es"], ["x".repeat(100_000), "es"],
   ] as const) it(`${(asked ?? "nothing asked").slice(0, 40)}: ${expected}`, () => { assert.equal(noticeLanguage(asked, "es"), expected); });

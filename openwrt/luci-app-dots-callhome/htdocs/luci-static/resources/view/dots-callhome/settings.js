@@ -131,7 +131,7 @@ return view.extend({
 		o = s.option(form.Value, 'url', _('Address'), _('Encrypted ones begin with https or mqtts.'));
 		o.rmempty = false;
 		o.validate = function(section_id, value) { return url(section_id, value, this); };
-		choice(s.option(form.ListValue, 'language', _('Language'), _('Of the messages.')), [ [ 'en', 'English' ], [ 'de', 'Deutsch' ], [ 'es', 'Español' ], [ 'zh', '简体中文' ], [ 'ja', '日本語' ] ], 'en');
+		choice(s.option(form.ListValue, 'language', _('Language'), _('Of the messages.')), [ [ 'en', 'English' ], [ 'de', 'Deutsch' ], [ 'es', 'Español' ], [ 'zh_Hans', '简体中文' ], [ 'ja', '日本語' ] ], 'en');
 		o = s.option(form.Value, 'page', _('Address of this page'), _('For the buttons of a message, such as https://192.168.1.1. They open this page.'));
 		o.validate = (section_id, value) => value == '' || /^https?:\/\/[^\s]+$/.test(value) ? true : _('For example https://192.168.1.1');
 		s.option(form.Value, 'username', _('User name'), _('If the server wants one.'));
