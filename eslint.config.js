@@ -1,6 +1,7 @@
 import eslint from "@eslint/js";
 import tseslint from "typescript-eslint";
 import { pureFolders } from "./scripts/pure-folders.mjs";
+import { requireDocstring } from "./scripts/require-docstring.mjs";
 
 /** Steps of the flow: each imports model/ and text/, and never another. */
 const features = ["callhome-server", "nat-lookup", "policy", "enforcer", "operator"];
@@ -28,6 +29,7 @@ export default tseslint.config(
       "@typescript-eslint/no-floating-promises": ["error", { allowForKnownSafeCalls: [{ from: "package", name: ["test", "it", "describe", "suite"], package: "node:test" }] }],
     },
   },
+  { files: ["src/**", "packages/*/src/**"], plugins: { ours: { rules: { docstring: requireDocstring } } }, rules: { "ours/docstring": "error" } },
   // Objects made of closures are taken apart in tests; there is no `this` to lose.
   { files: ["test/**"], rules: { "@typescript-eslint/unbound-method": "off" } },
   { files: ["eslint.config.js"], extends: [tseslint.configs.disableTypeChecked] },

@@ -10,14 +10,17 @@ export interface IdleGaps {
   readonly unanswered: Milliseconds;
 }
 
+/** A session that has just been heard. */
 export function startGaps(now: Instant): IdleGaps {
   return { lastAt: now, survived: 0, unanswered: 0 };
 }
 
+/** Something was sent, and nothing has answered it yet. */
 export function sentAfterGap(gaps: IdleGaps, now: Instant): IdleGaps {
   return { ...gaps, lastAt: now, unanswered: Math.max(gaps.unanswered, now - gaps.lastAt) };
 }
 
+/** The peer was heard: the session has lived through the gap before. */
 export function heardAfterGap(gaps: IdleGaps, now: Instant): IdleGaps {
   return { lastAt: now, survived: Math.max(gaps.survived, gaps.unanswered, now - gaps.lastAt), unanswered: 0 };
 }

@@ -56,6 +56,7 @@ export function startLiveness(now: Instant): Liveness {
   return { heardAt: now, peerHeartbeatAt: now, heartbeatAt: now, spokenAt: null, graceUntil: now };
 }
 
+/** What an event means for a session's life: a heartbeat is due, or the peer is gone (RFC 9132 §4.7). */
 export function stepLiveness(liveness: Liveness, event: LivenessEvent, pace: Pace, now: Instant): LivenessStep {
   const { by, interval } = pace;
   switch (event.is) {

@@ -22,6 +22,7 @@ const retryWindow = 300_000;
 
 export const atHome: Whereabouts = { alternate: null, spokenWith: new Map(), unreachable: new Map() };
 
+/** Remembers which host was spoken with, so that a loop of redirections is seen (RFC 9132 §4.6). */
 export function noteSpoken(where: Whereabouts, host: string, now: Instant): Whereabouts {
   const recent = [...where.spokenWith].filter(([, at]) => now - at < loopWindow);
   return { ...where, spokenWith: new Map([...recent, [host.toLowerCase(), now]]) };

@@ -70,6 +70,7 @@ const overloadRetry = 2;
 /** How long a client whose heartbeats are off may ask nothing: twice the Max-Age of the configuration, which it MUST refresh (RFC 9132 §4.5.3). */
 const quietLimit: Milliseconds = 2 * configMaxAge * 1000;
 
+/** Speaks DOTS over a channel that is up: requests in, notifications and heartbeats out. Ends itself when the peer is gone, and says so in `events`. */
 export function openSession(options: SessionOptions, ports: SessionPorts, mitigations: MitigationService, events: SessionEvents): Session {
   const { clock } = ports;
   const mayPass = createRateLimit(options.requestRate);

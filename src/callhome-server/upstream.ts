@@ -102,6 +102,7 @@ export interface Upstream {
   stop(): void;
 }
 
+/** Keeps one session with an upstream for life: dials, backs off, redials (RFC 9066 §5, RFC 9132 §4). `changed` hears each new status. Never rejects. */
 export function startUpstream(options: UpstreamOptions, ports: UpstreamPorts, mitigations: MitigationService, changed: (status: UpstreamStatus) => void): Upstream {
   const { clock } = ports;
   let status: UpstreamStatus = { state: "connecting", transport: null, peer: null, local: null, since: clock.now(), lastError: null, sessions: 0 };

@@ -49,6 +49,7 @@ export function usageOf(name: CommandName): string {
   return [name, ...inputs].join(" ");
 }
 
+/** Whether the command fails without this operand or option. */
 export function isRequired(command: CliCommand, input: CliInput): boolean {
   return parameterOf(command, input)?.required ?? false;
 }

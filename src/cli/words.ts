@@ -54,6 +54,7 @@ export function nameDevice(device: Pick<FoundDeviceView, "mac" | "name"> & { rea
 
 const certainties = { exact: "sure", likely: "probably", ambiguous: "one of these" } as const;
 
+/** A certainty in words: sure, probably, one of these. */
 export function nameCertainty(certainty: FoundDeviceView["certainty"]): string {
   return certainties[certainty];
 }
@@ -76,6 +77,7 @@ export function nameTarget(target: MitigationView["target"]): string {
   return parts.filter((part) => part !== "").join(", ");
 }
 
+/** An IP protocol by its name, else by its number. */
 export function nameProtocol(protocol: number): string {
   return Object.entries(ipProtocol).find(([, number]) => number === protocol)?.[0] ?? `protocol ${protocol}`;
 }

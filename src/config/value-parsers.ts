@@ -33,6 +33,7 @@ export function integer(lowest: number, highest: number, what = "number"): Value
 
 export const port = integer(1, 65535, "port");
 
+/** One of these words, written exactly so. */
 export function oneOf<const Choice extends string>(...choices: readonly Choice[]): ValueParser<Choice> {
   return Object.assign((text: string): Reading<Choice> => {
     const value = choices.find((choice) => choice === text);
@@ -48,6 +49,7 @@ export function line(bytes: number, what = "text"): ValueParser<string> {
   };
 }
 
+/** An absolute path of at most 4,096 UTF-16 units. */
 export const filePath: ValueParser<string> = (text) =>
   text.startsWith("/") && text.length <= 4096 && !/\p{Cc}/u.test(text)
     ? { value: text } : { problem: "is not a file name, expected a path that starts with /" };
@@ -77,11 +79,13 @@ export const networkDevice: ValueParser<string> = (text) =>
   /^[\x21-\x2e\x30-\x39\x3b-\x7e]{1,15}$/.test(text) && text !== "." && text !== ".."
     ? { value: text } : { problem: "is not a network device, expected a name such as br-lan, at most 15 characters" };
 
+/** An IPv4 or IPv6 address, or a prefix. */
 export const ipPrefix: ValueParser<IpPrefix> = (text) => {
   const value = parseIpPrefix(text);
   return value ? { value } : { problem: "is not an address or prefix, expected e.g. 203.0.113.7 or 2001:db8::/56" };
 };
 
+/** A MAC address, in lower case with colons afterwards. */
 export const mac: ValueParser<MacAddress> = (text) => {
   const value = parseMac(text);
   return value === undefined ? { problem: "is not a MAC address, expected e.g. aa:bb:cc:dd:ee:ff" } : { value };
@@ -92,6 +96,7 @@ export type Protected =
   | { readonly is: "prefix"; readonly prefix: IpPrefix }
   | { readonly is: "mac"; readonly mac: MacAddress };
 
+/** An address, a prefix or a MAC address. */
 export const protectedThing: ValueParser<Protected> = (text) => {
   const macAddress = parseMac(text);
   if (macAddress !== undefined) return { value: { is: "mac", mac: macAddress } };

@@ -4,6 +4,7 @@ export interface Gate {
   open(): void;
 }
 
+/** A promise that somebody else keeps. */
 export function createGate(): Gate {
   let open = (): void => undefined;
   const opened = new Promise<void>((resolve) => { open = resolve; });

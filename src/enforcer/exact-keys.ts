@@ -44,6 +44,7 @@ export function shapeFields(shape: Shape, by: Selector["by"], family: IpFamily):
   return fields.slice(0, keyLength[shape]);
 }
 
+/** The types of a map's concatenated key. */
 export function shapeTypes(shape: Shape, by: Selector["by"], family: IpFamily): readonly KeyType[] {
   const types: readonly KeyType[] = [selectorType(by, family), addressType(family), "inet_proto", "inet_service"];
   return types.slice(0, keyLength[shape]);
@@ -51,16 +52,19 @@ export function shapeTypes(shape: Shape, by: Selector["by"], family: IpFamily): 
 
 const keyLength: Readonly<Record<Shape, number>> = { any: 1, host: 2, protocol: 3, port: 4 };
 
+/** What a packet's sender or receiver is read from. */
 export function selectorField(by: Selector["by"], family: IpFamily): Field {
   if (by === "mac") return "ether saddr";
   const address = by === "source" ? "saddr" : "daddr";
   return family === 4 ? `ip ${address}` : `ip6 ${address}`;
 }
 
+/** The type of a set of such senders or receivers. */
 export function selectorType(by: Selector["by"], family: IpFamily): KeyType {
   return by === "mac" ? "ether_addr" : addressType(family);
 }
 
+/** A selector as an element of such a set. */
 export function selectorValue(selector: Selector): Value {
   return selector.by === "mac" ? { mac: selector.key } : { ip: selector.key };
 }

@@ -23,6 +23,7 @@ interface Held {
   readonly values: readonly Value[];
 }
 
+/** Collects the named sets of a table: a long list becomes a set once, however many rules match it. */
 export function createLists(table: Table): Lists {
   /** By the name asked for; of one name usually one. */
   const held = new Map<string, Held[]>();

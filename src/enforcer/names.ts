@@ -56,6 +56,7 @@ export function reportedChainName(first: MitigationId, family: IpFamily): string
 /** From a quarantined device to its limits: new connections to the notice page, and packets to it. */
 export const noticeMapNames = { connections: "notice_by_mac", packets: "notice_packets_by_mac" } as const;
 
+/** The limit on what a mitigation's device may send to the notice page. */
 export function noticeLimitName(mitigation: MitigationId, of: keyof typeof noticeMapNames): string {
   return `notice${String(mitigation)}_${of}`;
 }

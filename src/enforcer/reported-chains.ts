@@ -64,6 +64,7 @@ export function layReportedChains(reported: ReportedTraffic, lists: Lists): Part
   };
 }
 
+/** A reported attack by address family; none for a family that it does not touch. Throws on more than checkTraffic allows. */
 export function reportsOf(flows: ReportedFlows): Report[] {
   const { target, source } = flows;
   checkTraffic({ ...flows, ports: [...target.ports, ...source.ports], icmpTypes: source.icmpTypes });
@@ -90,6 +91,7 @@ export interface Door {
   readonly timeout: number;
 }
 
+/** The chains that all reports need together: one for each group whose targets overlap. */
 export function chainsOf(reports: readonly Report[]): Chain[] {
   return ([4, 6] as const).flatMap((family) => {
     const ofFamily = reports.filter((report) => report.family === family);
@@ -162,6 +164,7 @@ export function matchReportedTarget({ flows, family, targets }: Report, beside: 
   return beside.length === 1 ? [] : matchTarget({ mitigation: flows.mitigation, family, lists }, targets);
 }
 
+/** By whom, as the home sees them. */
 export function matchSource({ flows: { mitigation, senders }, family, sources }: Report, lists: Lists): readonly Expression[] {
   return [
     ...lists.match(listName(mitigation, "senders"), "ether saddr", (senders ?? []).map((mac) => ({ mac }))),
@@ -218,10 +221,12 @@ function declareMap(prefix: IpPrefix): Statement {
   return { do: "add map", table, name: reportedMapName(prefix), key: [mapType(prefix)], holds: "verdict", flags: ["timeout"] };
 }
 
+/** The type of a map's key for targets of this length. */
 export function mapType({ family, length }: IpPrefix): KeyType {
   return length === 0 ? "nf_proto" : family === 4 ? "ipv4_addr" : "ipv6_addr";
 }
 
+/** From a target to the chain of its reports. */
 export function dispatchElement({ prefix, chain, timeout }: Door): Element {
   return {
     key: [prefix.length === 0 ? { nfproto: `ipv${prefix.family}` } : { ip: formatIpAddress(prefix) }],

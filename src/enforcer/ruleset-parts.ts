@@ -22,10 +22,12 @@ export interface ChainClaim {
   readonly shared: boolean;
 }
 
+/** A claim's selector as a key for maps. */
 export function selectorText({ selector }: Claim): string {
   return `${selector.by} ${selector.key}`;
 }
 
+/** Items by key, in the order of their first appearance. */
 export function groupBy<T>(items: readonly T[], keyOf: (item: T) => string): Map<string, T[]> {
   const groups = new Map<string, T[]>();
   for (const item of items) {

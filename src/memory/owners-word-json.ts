@@ -16,10 +16,12 @@ export interface OwnersWord {
   readonly nos: readonly OwnersNo[];
 }
 
+/** What of all that is remembered the owner has said. */
 export function ownersWordIn({ devices, nos }: Remembered): OwnersWord {
   return { policies: devices.filter(({ policy }) => policy !== null).map(({ mac, policy }) => ({ mac, policy })), nos };
 }
 
+/** The text of owner.json. */
 export function writeOwnersWord(word: OwnersWord): string {
   return writeJson(format, word);
 }
@@ -55,6 +57,7 @@ function isPolicy(value: unknown): value is OwnersWord["policies"][number] {
   return isRecord(value) && isMac(value["mac"]) && isOneOf(value["policy"], ["ask", "auto", "never"]);
 }
 
+/** Whether a parsed value is a no of the owner's, whole. */
 export function isOwnersNo(value: unknown): value is OwnersNo {
   if (!isRecord(value) || !isRecord(value["target"])) return false;
   const { prefixes, ports, protocols } = value["target"];

@@ -22,34 +22,42 @@ export function readJson(text: string, format: number): { readonly values: Recor
   return { values: value };
 }
 
+/** Whether it is a list of such items. */
 export function isListOf(value: unknown, isItem: (item: unknown) => boolean): boolean {
   return Array.isArray(value) && value.every((item) => isItem(item));
 }
 
+/** Whether it is a JSON object. */
 export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
+/** Whether it is text. */
 export function isText(value: unknown): value is string {
   return typeof value === "string";
 }
 
+/** Whether it is text, or null. */
 export function isTextOrNull(value: unknown): boolean {
   return value === null || typeof value === "string";
 }
 
+/** Whether it is a finite number from 0 on. */
 export function isCount(value: unknown): value is number {
   return typeof value === "number" && Number.isFinite(value) && value >= 0;
 }
 
+/** Whether it is one of these words. */
 export function isOneOf(value: unknown, words: readonly string[]): boolean {
   return typeof value === "string" && words.includes(value);
 }
 
+/** Whether it is a range of numbers. */
 export function isRange(value: unknown): boolean {
   return isRecord(value) && isCount(value["lower"]) && isCount(value["upper"]);
 }
 
+/** Whether it is an IP prefix. */
 export function isPrefix(value: unknown): value is IpPrefix {
   return isRecord(value) && typeof value["bits"] === "bigint";
 }

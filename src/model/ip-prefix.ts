@@ -70,6 +70,7 @@ export function prefixesOverlap(a: IpPrefix, b: IpPrefix): boolean {
   return prefixContains(a, b) || prefixContains(b, a);
 }
 
+/** Whether the prefix is one address: /32 or /128. */
 export function isSingleAddress(prefix: IpPrefix): boolean {
   return prefix.length === addressLength(prefix.family);
 }
@@ -84,6 +85,7 @@ export function isGlobal(prefix: IpPrefix): boolean {
   return !["linkLocal", "uniqueLocal", "loopback", "multicast", "unspecified", "broadcast"].includes(addressScope(prefix));
 }
 
+/** Whether the address is link-local: 169.254.0.0/16 or fe80::/10. */
 export function isLinkLocal(prefix: IpPrefix): boolean {
   return addressScope(prefix) === "linkLocal";
 }

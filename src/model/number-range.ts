@@ -9,10 +9,12 @@ export type PortRange = NumberRange;
 /** ICMP or ICMPv6 types, 0-255; which of the two follows from the family of the target (RFC 9066 §5.3.1). */
 export type IcmpTypeRange = NumberRange;
 
+/** Whether the value lies in the range, ends included. */
 export function rangeHolds(range: NumberRange, value: number): boolean {
   return range.lower <= value && value <= range.upper;
 }
 
+/** Whether the two have a value in common. */
 export function rangesOverlap(a: NumberRange, b: NumberRange): boolean {
   return a.lower <= b.upper && b.lower <= a.upper;
 }

@@ -28,6 +28,7 @@ export interface DeviceView extends Omit<KnownDevice, "policyFrom" | "lastReques
   readonly stopped_by: readonly number[];
 }
 
+/** A known device as the CONTRACT's JSON shows it. */
 export function describeDevice(device: KnownDevice): DeviceView {
   const { mac, name, vendor, addresses, port, policy, requests } = device;
   return {

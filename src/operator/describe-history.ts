@@ -6,6 +6,7 @@ export interface HistoryView extends Omit<HistoryEntry, "at"> {
   readonly at: string;
 }
 
+/** An entry of the history as `history --json` shows it. */
 export function describeHistory(entry: HistoryEntry): HistoryView {
   const { at, devices, dropped, ...rest } = entry;
   return {

@@ -22,6 +22,7 @@ export interface LookupView {
   readonly why: readonly string[];
 }
 
+/** A finding as `lookup --json` shows it. */
 export function describeLookup({ devices, routerItself, witnesses, would, why }: Lookup): LookupView {
   return { devices: devices.map(describeFoundDevice), router_itself: routerItself, witnesses: [...witnesses], would: [...would], why: [...why] };
 }

@@ -59,6 +59,7 @@ export interface FoundDeviceView {
   };
 }
 
+/** A mitigation as `list --json`, ubus and MQTT show it. */
 export function describeMitigation(mitigation: Mitigation): MitigationView {
   const { request, dropped } = mitigation;
   const { target, source } = request;
@@ -91,6 +92,7 @@ export function describeMitigation(mitigation: Mitigation): MitigationView {
   };
 }
 
+/** A device that was found, with its evidence. */
 export function describeFoundDevice(device: Device): FoundDeviceView {
   const { evidence, insteadOf } = device;
   return {

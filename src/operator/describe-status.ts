@@ -32,6 +32,7 @@ export interface UpstreamView extends Omit<UpstreamStatus, "since" | "lastError"
   readonly last_error: string | null;
 }
 
+/** The daemon as `status --json` shows it. */
 export function describeStatus(status: {
   readonly version: string;
   readonly startedAt: Instant;
@@ -52,6 +53,7 @@ export function describeStatus(status: {
   };
 }
 
+/** One upstream of it. */
 export function describeUpstream({ name, state, transport, peer, since, lastError, sessions }: UpstreamStatus): UpstreamView {
   return { name, state, transport, peer, since: formatTimeOrNull(since), last_error: lastError, sessions };
 }

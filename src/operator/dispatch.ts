@@ -51,6 +51,7 @@ function textsOf(params: ReadParams): unknown[] {
   return Object.values(params).filter((value) => typeof value === "string" || typeof value === "number");
 }
 
+/** Whether there is a control method of this name. */
 export function isMethodName(name: unknown): name is MethodName {
   return typeof name === "string" && Object.hasOwn(methods, name);
 }

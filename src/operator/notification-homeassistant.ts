@@ -17,6 +17,7 @@ export function describeState(mitigations: readonly MitigationView[], connected:
   };
 }
 
+/** The sensors of the daemon, for MQTT discovery of Home Assistant. */
 export function announceSensors(prefix: string): readonly DiscoveryMessage[] {
   const node = nodeOf(prefix);
   const sensor = (kind: "sensor" | "binary_sensor", field: string, name: string, more: object): DiscoveryMessage => ({

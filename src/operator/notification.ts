@@ -30,6 +30,7 @@ export interface Notification {
 
 const longestName = 48; // UTF-16 units; a phone shows less
 
+/** What a notifier says about something that happened: the first two lines of the card, and its buttons. */
 export function composeNotification(announcement: Announcement, language: Language): Notification {
   const words = notificationWords[language];
   const { event } = announcement;

@@ -19,16 +19,19 @@ export interface Parameter<T> {
 export interface RequiredParameter<T> extends Parameter<T> { readonly required: true }
 export interface OptionalParameter<T> extends Parameter<T> { readonly required: false }
 
+/** A parameter that must be given. */
 export function required<T>(parameter: Omit<Parameter<T>, "required" | "help">, help: string): RequiredParameter<T> {
   return { ...parameter, required: true, help };
 }
 
+/** A parameter that may be left out. */
 export function optional<T>(parameter: Omit<Parameter<T>, "required" | "help">, help: string): OptionalParameter<T> {
   return { ...parameter, required: false, help };
 }
 
 type Kind<T> = Omit<Parameter<T>, "required" | "help">;
 
+/** A whole number within bounds, both included. */
 export function wholeNumber(lowest: number, highest: number): Kind<number> {
   const expected = `a whole number from ${lowest} to ${highest}`;
   return {
@@ -37,6 +40,7 @@ export function wholeNumber(lowest: number, highest: number): Kind<number> {
   };
 }
 
+/** One of these words. */
 export function oneOf<const Choice extends string>(...choices: readonly Choice[]): Kind<Choice> {
   return {
     wire: "text",

@@ -48,6 +48,7 @@ const watchAfter: readonly Milliseconds[] = [5_000, 10_000, 20_000, 40_000, 60_0
 /** Packets of a sender that nobody can name: how soon the kernel's record is read again. */
 const readWitnessEvery: Milliseconds = 5_000;
 
+/** Finds out which devices a mitigation is about, and keeps looking while none is known or one may be wrong. */
 export function createIdentify({ clock, log, filter, flows, store, schedule, lookup, decideAbout, apply, save }: IdentifyParts): Identify {
   const witnessReadAt = new Map<MitigationId, number>();
 

@@ -20,6 +20,7 @@ interface Note {
 const logEvery: Milliseconds = 60_000;
 const newsFor: Milliseconds = 3_600_000;
 
+/** Remembers for an hour whose requests were refused and why, for the log and `status`. */
 export function createRefusalNotes({ clock, log }: { readonly clock: Clock; readonly log: Log }): RefusalNotes {
   const notes = new Map<string, Note>();
   const known = (upstream: string): Note | undefined => {

@@ -55,6 +55,7 @@ const restsBetween = 50;
 /** A clock that jumps makes no reading longer. */
 const longestReading: Milliseconds = 1_000;
 
+/** Keeps the kernel's rules as the mitigations need them, and reads what they drop. */
 export function createRuleKeeper({ clock, log, filter, schedule, store, policy }: RuleKeeperParts, events: RuleKeeperEvents): RuleKeeper {
   let failed: string | undefined;
   let holding = false;

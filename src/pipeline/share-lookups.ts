@@ -12,6 +12,7 @@ const mostOwnerWaiting = 16;
 /** The owner's lookups rest as long as the last one took, up to this: a reader of the control socket does not take a core by asking on and on. */
 const longestRest: Milliseconds = 2_000;
 
+/** The lookup was not made: too many wait already. */
 export class TooManyLookups extends Error {
   override readonly name = "TooManyLookups";
 }

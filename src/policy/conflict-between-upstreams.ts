@@ -35,6 +35,7 @@ function commonPart(own: IpPrefix, others: readonly IpPrefix[]): IpPrefix[] {
   return others.filter((other) => prefixesOverlap(own, other)).map((other) => prefixContains(own, other) ? other : own);
 }
 
+/** Whether the upstream would read the same in both: cause, status and targets. */
 export function isSameConflict(a: Conflict | null, b: Conflict | null): boolean {
   const targets = (conflict: Conflict | null): readonly IpPrefix[] => conflict?.targets ?? [];
   return a?.cause === b?.cause && a?.status === b?.status && targets(a).length === targets(b).length

@@ -61,6 +61,7 @@ export function shiftNos(nos: readonly OwnersNo[], by: Milliseconds, before: Ins
   return nos.map((no) => (no.saidAt > before ? no : { ...no, saidAt: no.saidAt + by, until: no.until === null ? null : no.until + by }));
 }
 
+/** Whether the no is still in force. */
 export function holds({ until }: OwnersNo, now: Instant): boolean {
   return until === null || until > now;
 }

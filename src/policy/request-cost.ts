@@ -24,6 +24,7 @@ const meanOfShare = { entries: 16, textBytes: 512 } as const;
 /** When a request that found no room may come again. */
 const retryWhenFull: Seconds = 60;
 
+/** What a request costs to hold: entries of its lists, their product, bytes of its texts. */
 export function costOf({ target, source, cuid = "" }: AttackFlows & Partial<Pick<MitigationRequest, "cuid">>): Cost {
   const lists = [target.prefixes, target.ports, target.protocols, source.prefixes, source.ports, source.icmpTypes].map(({ length }) => length);
   return {

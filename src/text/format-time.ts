@@ -14,6 +14,7 @@ export function formatTime(instant: Instant): string {
   return `${formatDate(Math.floor(instant / day))}T${digits(hours, 2)}:${digits(minutes, 2)}:${digits(seconds, 2)}.${digits(ofDay % 1_000, 3)}Z`;
 }
 
+/** The same, where there may be no time. */
 export function formatTimeOrNull(instant: Instant | null): string | null {
   return instant === null ? null : formatTime(instant);
 }

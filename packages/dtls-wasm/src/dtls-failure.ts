@@ -31,6 +31,7 @@ export type DtlsFailure = DtlsFailureCause & {
   readonly retryable: boolean;
 };
 
+/** A failure with its words. Only one that the configuration caused is not worth another try. */
 export function failure(cause: DtlsFailureCause, text: string, during: DtlsFailure["during"]): DtlsFailure {
   return { ...cause, text, during, retryable: cause.reason !== "configuration" };
 }

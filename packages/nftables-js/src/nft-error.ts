@@ -17,6 +17,7 @@ export type NftFailure =
   /** A long-lived nft ended before it answered. */
   | "died";
 
+/** A transaction or a listing that nft refused, or that never reached it. Nothing of a refused transaction was applied. */
 export class NftError extends Error {
   override readonly name = "NftError";
   readonly failure: NftFailure;

@@ -20,6 +20,7 @@ export interface Nftables {
   listNames(table: Table): Promise<TableNames | undefined>;
 }
 
+/** Runs transactions and listings through `program`: by default one nft process for each. Methods reject with NftError. */
 export function openNftables(program: NftProgram = spawnNft()): Nftables {
   /** The parsed answer to `nft -j`, or undefined if what was asked for is not there. */
   const list = async (...what: string[]): Promise<unknown> => {

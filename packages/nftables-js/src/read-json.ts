@@ -28,6 +28,7 @@ export interface TableNames {
 
 type Json = Readonly<Record<string, unknown>>;
 
+/** The counters in an answer to `nft -j list counters`, by name. Packets and bytes are counted from when the counter was made. */
 export function readCounters(answer: unknown): ReadonlyMap<string, CounterValue> {
   return new Map(entries(answer, "counter").map(({ name, packets, bytes }) => [String(name), { packets: Number(packets), bytes: Number(bytes) }]));
 }
@@ -44,11 +45,13 @@ export function readCountersByTable(answer: unknown): ReadonlyMap<string, Readon
   return tables;
 }
 
+/** The names in an answer to `nft -j list table`. */
 export function readNames(answer: unknown): TableNames {
   const named = (kind: string): string[] => entries(answer, kind).map(({ name }) => String(name));
   return { chains: named("chain"), sets: named("set"), maps: named("map"), counters: named("counter"), limits: named("limit") };
 }
 
+/** The elements of all sets and maps in an answer to `nft -j list`. */
 export function readElements(answer: unknown): readonly HeldElement[] {
   return [...entries(answer, "set"), ...entries(answer, "map")].flatMap((set) => {
     const isMap = "map" in set;

@@ -25,6 +25,7 @@ export function renderComment(text: string): string {
   return `# ${verbatim(text, /^[A-Za-z0-9 .,:;_/()'-]{0,200}$/, "comment")}`;
 }
 
+/** A whole number for a transaction; throws InvalidStatement, which calls it `what`, outside the bounds. */
 export function renderInteger(value: number, lowest: number, highest: number, what: string): string {
   if (!Number.isSafeInteger(value) || value < lowest || value > highest) {
     throw new InvalidStatement(`${what} ${String(value)} is not an integer from ${String(lowest)} to ${String(highest)}`);
@@ -32,6 +33,7 @@ export function renderInteger(value: number, lowest: number, highest: number, wh
   return String(value);
 }
 
+/** A value as nft(8) reads it. Throws InvalidStatement for anything that could be read as more than one value. */
 export function renderValue(value: Value): string {
   if ("mac" in value) return verbatim(value.mac, /^([0-9a-f]{2}:){5}[0-9a-f]{2}$/, "MAC address");
   if ("ip" in value) return renderIp(value.ip);

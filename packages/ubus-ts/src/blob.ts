@@ -36,6 +36,7 @@ export function* readBlobs(bytes: Buffer): Generator<BlobAttribute> {
   }
 }
 
+/** Bytes that `length` bytes take up in a blob: each attribute is padded to four. */
 export function padded(length: number): number {
   return (length + 3) & ~3;
 }

@@ -28,6 +28,7 @@ export interface Publication {
   remove(): void;
 }
 
+/** Serves the methods of an object, and sends its notifications, on whichever connection holds it at the moment. */
 export function hostPublished(object: ObjectToPublish): HostedObject & Omit<Publication, "remove"> {
   let current: { readonly connection: UbusConnection; readonly id: number } | undefined;
   let lastSeq = 0;

@@ -24,10 +24,12 @@ type Shape<F extends Fields> =
   { readonly [K in keyof F as F[K]["optional"] extends true ? never : K]: ValueOf<F[K]> }
   & { readonly [K in keyof F as F[K]["optional"] extends true ? K : never]?: ValueOf<F[K]> | undefined };
 
+/** A field that must be there; `key` is its CBOR key (RFC 9132 §6). */
 export function required<T>(key: number, codec: Codec<T>): Field<T, false> {
   return { key, codec, optional: false };
 }
 
+/** A field that may be left out. */
 export function optional<T>(key: number, codec: Codec<T>): Field<T, true> {
   return { key, codec, optional: true };
 }
@@ -74,6 +76,7 @@ export function list<T>(item: Codec<T>, most = 64, least = 1): Codec<readonly T[
   };
 }
 
+/** A whole number within bounds, both included; anything else is a BodyError. */
 export function integer(lowest: number, highest: number): Codec<number> {
   return {
     read(value, name) {
@@ -94,6 +97,7 @@ export function isVisible(value: string): boolean {
   return !/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u.test(value);
 }
 
+/** Visible text of 1 to `longest` UTF-16 units, without control or invisible characters. */
 export function text(longest: number): Codec<string> {
   return {
     read(value, name) {
@@ -160,6 +164,7 @@ export function readBody<T>(codec: Codec<T>, bytes: Uint8Array): T {
   return codec.read(decodeCbor(blankIgnored(bytes, ignored)), "body");
 }
 
+/** The bytes of a value that the codec describes. */
 export function writeBody<T>(codec: Codec<T>, value: T): Uint8Array {
   return encode(codec.write(value));
 }

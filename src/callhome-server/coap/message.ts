@@ -37,14 +37,17 @@ export function codeToByte(code: CoapCode): number {
   return (Number(codeClass) << 5) | Number(detail);
 }
 
+/** The code of a message as it is written, `2.05` (RFC 7252 §3). */
 export function codeFromByte(byte: number): CoapCode {
   return `${byte >> 5}.${String(byte & 0x1f).padStart(2, "0")}` as CoapCode;
 }
 
+/** Whether the code is a method (RFC 7252 §12.1.1); 0.00 is an empty message. */
 export function isRequest(code: CoapCode): boolean {
   return code.startsWith("0.") && code !== "0.00";
 }
 
+/** Whether the code is of class 2, 4 or 5 (RFC 7252 §12.1.2). */
 export function isResponse(code: CoapCode): boolean {
   return /^[245]\./.test(code);
 }
@@ -71,6 +74,7 @@ export function decodeDatagram(bytes: Uint8Array): CoapDatagram | MalformedDatag
   return rest ? { type, messageId, code, token: bytes.subarray(4, 4 + tokenLength), ...rest } : malformed;
 }
 
+/** The bytes of a message over UDP (RFC 7252 §3). */
 export function encodeDatagram(message: CoapDatagram): Uint8Array {
   const rest = writeOptionsAndPayload(message.options, message.payload);
   const bytes = new Uint8Array(4 + message.token.length + rest.length);

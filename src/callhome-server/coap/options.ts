@@ -27,10 +27,12 @@ export function writeUint(value: number): Uint8Array {
   return Uint8Array.from(bytes);
 }
 
+/** An option with a whole number in as few bytes as it needs (RFC 7252 §3.2). */
 export function uintOption(number: number, value: number): CoapOption {
   return { number, value: writeUint(value) };
 }
 
+/** An option with text in UTF-8 (RFC 7252 §3.2). */
 export function textOption(number: number, text: string): CoapOption {
   return { number, value: new TextEncoder().encode(text) };
 }

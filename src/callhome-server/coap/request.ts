@@ -100,6 +100,7 @@ export function diagnosticResponse(code: CoapCode, diagnostic: string): CoapResp
   return { code, payload: new TextEncoder().encode(diagnostic) };
 }
 
+/** Whether a response says that the request failed: class 4 or 5 (RFC 7252 §5.9). */
 export function isErrorCode(code: CoapCode): boolean {
   return codeToByte(code) >= 0x80;
 }

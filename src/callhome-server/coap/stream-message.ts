@@ -41,6 +41,7 @@ export function readStreamMessage(bytes: Uint8Array, largest: number): StreamMes
   return { content: { code: codeFromByte(bytes[1 + extended] ?? 0), token: bytes.slice(start - tokenLength, start), ...rest }, length };
 }
 
+/** The bytes of a message over TCP (RFC 8323 §3.2). */
 export function writeStreamMessage({ code, token, options, payload }: CoapContent): Uint8Array {
   const rest = writeOptionsAndPayload(options, payload);
   const form = [...lengthForms].reverse().find(({ from }) => rest.length >= from);

@@ -19,6 +19,7 @@ const mostBearers = 8;
 /** Characters of a name and a maker where both are shown: the end of the MAC address must not be cut off. */
 const [longestName, longestMaker] = [20, 14];
 
+/** Remembers which devices have borne which names, so that a borrowed one is noticed. Bounded: the name heard longest ago goes first. */
 export function createNameBook(vendorOf: (mac: MacAddress) => string | null = () => null): NameBook {
   const bearers = new Map<string, Set<MacAddress>>();
   return {

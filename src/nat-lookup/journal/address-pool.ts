@@ -17,6 +17,7 @@ const slotBits = 13;
 const capacity = 1 << slotBits;
 const none = 0xffff;
 
+/** Addresses of either family by small numbers, so that a flow needs two bytes for each. Bounded: the address used longest ago goes first. */
 export function createAddressPool(): AddressPool {
   const words = new Uint32Array(capacity * 4);
   /** How often the slot was given anew: the upper bits of its number. */

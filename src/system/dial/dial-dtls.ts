@@ -34,6 +34,7 @@ export type DialFailure = (
   readonly retryable: boolean;
 };
 
+/** An attempt to dial that failed, with its cause. */
 export class DialError extends Error {
   readonly failure: DialFailure;
 

@@ -6,6 +6,7 @@ import type { StateFile } from "../../model/ports.ts";
 const largest = 4 * 1024 * 1024; // bytes
 const mostKeptAside = 5;
 
+/** A file that is replaced whole or not at all. What cannot be read is set aside, never written over. */
 export function openStateFile(folder: string, name: string): StateFile {
   const path = join(folder, name);
   let isInTheWay = false;

@@ -13,6 +13,7 @@ export interface TimeBudget {
 const period: Milliseconds = 250;
 const share = 1 / 4;
 
+/** Spreads work so that it takes a bounded share of the time. `stopwatch` gives milliseconds. */
 export function createTimeBudget(stopwatch: () => number = () => performance.now()): TimeBudget {
   let began = -Infinity;
   let spent = 0;

@@ -22,6 +22,7 @@ export interface FollowedTableOptions<Value> {
 /** Announced while the table is being read; beyond that it is read once more. */
 const mostReplayed = 4_096;
 
+/** A table of the kernel, read once and then kept true by what the kernel announces. */
 export function createFollowedTable<Value>({ read, most, clock, isFollowed }: FollowedTableOptions<Value>): FollowedTable<Value> {
   type Change = (table: Map<string, Value>) => void;
   /** While the table is being read: what is announced may be newer than what is read. */

@@ -26,6 +26,7 @@ const pauses: readonly Milliseconds[] = [0, 250, 500, 1_000, 2_000, 5_000];
 /** Without a change for so long, the next is read at once again. */
 const calmAfter: Milliseconds = 10_000;
 
+/** Reads a table when it is needed and outdated; shared by all who wait, and again soon after it changed. */
 export function createTableReading<T>({ read, clock, isFollowed, changed }: TableReadingOptions<T>): TableReading<T> {
   let value: { readonly table: T; readonly at: Instant } | undefined;
   let reading: Promise<T> | undefined;

@@ -27,6 +27,7 @@ export interface Followed {
 /** Starts a tool of the router with these arguments, never through a shell, to be read as it goes. */
 export type FollowCommand = (tool: string, args: readonly string[], listeners: FollowListeners) => Followed;
 
+/** Starts a tool that lives on, such as `ip monitor`, and passes on what it prints. Never throws: a tool that does not start has ended. */
 export const followCommand: FollowCommand = (tool, args, { onData, onComplaint, onEnd }) => {
   let over = false;
   const end = (how: FollowEnd): void => {

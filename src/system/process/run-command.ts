@@ -48,6 +48,7 @@ const mostErrorText = 4096;
 /** No tool prints lines of this many characters; what does is cut, and whoever reads lines refuses it. */
 const longestLine = 65_536;
 
+/** Runs a tool to its end, without a shell, within its time and output. Rejects with CommandFailure. */
 export const runCommand: RunCommand = (tool, args, options = {}) => new Promise((resolve, reject) => {
   const { timeout = defaultTimeout, mostOutput = defaultMostOutput, onLine } = options;
   const lines = onLine && lineReader(onLine);

@@ -70,6 +70,7 @@ export function concernsMitigation(resource: string, { cuid, mid }: Pick<Mitigat
   return resource === mitigationResource(cuid) || resource === mitigationResource(cuid, mid);
 }
 
+/** The response that tells the upstream why it is refused: diagnostic text, conflict information (RFC 9132 §4.4.1.3) or Max-Age. */
 export function refusalResponse(refusal: Refusal): CoapResponse {
   switch (refusal.code) {
     case "4.09": return cbor("4.09", conflictBody(refusal.conflict));
