@@ -9,8 +9,12 @@ const atOnce = [3, 2] as const;
 /** Of one upstream; more than the mitigations that it may have at a time. */
 const mostWaiting = 256;
 const mostOwnerWaiting = 16;
-/** The owner's lookups rest as long as the last one took, up to this: a reader of the control socket does not take a core by asking on and on. */
-const longestRest: Milliseconds = 2_000;
+/**
+ * The owner's lookups rest three times as long as the last one took, up to this: each walks the whole connection table with two processes, and
+ * a reader who asks on and on is to take half of a core at most.
+ */
+const restTimes = 3;
+const longestRest: Milliseconds = 5_000;
 
 /** The lookup was not made: too many wait already. */
 export class TooManyLookups extends Error {
@@ -35,7 +39,7 @@ export function shareLookups(lookup: Lookup, clock: Clock): Lookup {
     try {
       return await lookup(asked, how);
     } finally {
-      const rest = isOwners ? Math.min(longestRest, Math.max(0, clock.now() - began)) : 0;
+      const rest = isOwners ? Math.min(longestRest, restTimes * Math.max(0, clock.now() - began)) : 0;
       if (rest > 0) clock.after(rest, leave);
       else leave();
     }
