@@ -109,7 +109,7 @@ async function run(file: string): Promise<number> {
     // Whatever still keeps this process, procd is not to have to kill it.
     setTimeout(() => { process.exit(exit.fine); }, longestStop).unref();
     await daemon.stop();
-    log("info", "stopped; what is blocked stays so until its time is over");
+    log("info", "stopped; existing blocks stay until they expire");
     return exit.fine;
   } catch (error) {
     return complain([error instanceof ControlSocketError ? error.message : `cannot run: ${errorText(error)}`], exit.failed);

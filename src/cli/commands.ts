@@ -28,13 +28,13 @@ const id: CliInput = { name: "ID", param: "id" };
 
 /** All commands of the contract, in the order in which help lists them; types and bounds of what they take are those of `methods`. */
 export const commands = {
-  run: { summary: "be the daemon, in the foreground", method: null, operands: [], options: [] },
-  check: { summary: "check the configuration, keys and certificates; connects nowhere", method: null, operands: [], options: [] },
+  run: { summary: "run the daemon in the foreground", method: null, operands: [], options: [] },
+  check: { summary: "check the configuration, keys and certificates, without connecting", method: null, operands: [], options: [] },
   status: { summary: methods.status.help, method: "status", operands: [], options: [] },
   list: {
     summary: methods.list.help, method: "list", operands: [], options: [{ name: "--state", value: "STATE", param: "state" }],
   },
-  pending: { summary: "requests that wait for your answer", method: "list", fixed: { state: "pending" }, operands: [], options: [] },
+  pending: { summary: "requests waiting for your answer", method: "list", fixed: { state: "pending" }, operands: [], options: [] },
   approve: {
     summary: methods.approve.help, method: "approve", operands: [id],
     options: [{ name: "--action", value: "ACTION", param: "action" }, { name: "--for", value: "SECONDS", param: "seconds", duration: true }],

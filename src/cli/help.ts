@@ -5,7 +5,7 @@ import { alignColumns } from "./table.ts";
 const everywhere: readonly (readonly string[])[] = [
   ["--config FILE", `configuration file, default ${defaultConfigFile}`],
   ["--json", "print JSON, for scripts"],
-  ["--help", "this text; after a command, what that command takes"],
+  ["--help", "show this help, or after a command the help for it"],
 ];
 
 /** `dots-callhome --help` */
@@ -18,7 +18,7 @@ export function generalHelp(): string {
     "Commands:",
     ...indent(Object.entries(commands).map(([name, { operands, summary }]) => [[name, ...operands.map((operand) => operand.name)].join(" "), summary])),
     "",
-    "Options, besides those of a command (dots-callhome COMMAND --help):",
+    "Options of every command (for its own: dots-callhome COMMAND --help):",
     ...indent([...everywhere, ["--version", "print the version"], ["--completion", 'print a completion script for bash: eval "$(dots-callhome --completion)"']]),
     "",
     "Exit status: 0 fine, 1 the operation failed, 2 wrong usage or configuration.",

@@ -101,7 +101,7 @@ function readInputs(
 ): { values: Readonly<Record<string, unknown>> } | UsageError {
   const command: CliCommand = commands[name];
   const surplus = operands[command.operands.length];
-  if (surplus !== undefined) return usageError(`'${excerpt(surplus, 40)}' is too much here, expected: dots-callhome ${usageOf(name)}`, name);
+  if (surplus !== undefined) return usageError(`'${excerpt(surplus, 40)}' is unexpected, expected: dots-callhome ${usageOf(name)}`, name);
   const foreign = options.find((option) =>
     ![...switches, "--config"].includes(option.name) && !command.options.some((known) => known.name === option.name));
   if (foreign) {

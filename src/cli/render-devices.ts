@@ -6,7 +6,7 @@ import { formatAgo, formatCount, nameDevice } from "./words.ts";
 
 /** `devices` */
 export function renderDevices(devices: readonly DeviceView[], now: Instant): string[] {
-  if (devices.length === 0) return ["No device was ever named in a request."];
+  if (devices.length === 0) return ["No device has been reported yet."];
   const rows = devices.map((device) => [
     nameDevice(device),
     device.mac,
@@ -22,8 +22,8 @@ export function renderDevices(devices: readonly DeviceView[], now: Instant): str
 }
 
 const nextTime = {
-  ask: "you are asked the next time",
-  auto: "it is stopped at once the next time, without asking",
+  ask: "you are asked next time",
+  auto: "it is stopped at once next time, without asking",
   never: "it is never stopped",
 } as const;
 

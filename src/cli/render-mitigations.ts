@@ -72,7 +72,7 @@ function renderOne(decision: "approve" | "deny" | "release", mitigation: Mitigat
     case "deny":
       return [`Left alone: ${who} -> ${target}`, `The internet provider (${escapeText(mitigation.upstream)}) is told that this is no attack. To undo: dots-callhome release ${mitigation.id}`];
     case "release":
-      if (mitigation.outcome === "denied") return [`Taken back: ${who} -> ${target}`, "If the internet provider asks again, it is a question again."];
+      if (mitigation.outcome === "denied") return [`Taken back: ${who} -> ${target}`, "You are asked again next time your internet provider reports it."];
       return [`Released: ${who} -> ${target}`, "The device may send there again."];
   }
 }

@@ -244,7 +244,7 @@ export async function runDaemon(version: string, dtls: DtlsModule, first: Loaded
   await reopenNotifiers();
 
   onClockJump((by) => {
-    log("warn", `the clock was put ${by > 0 ? "forward" : "back"} by ${Math.round(Math.abs(by) / 1000)} s`);
+    log("warn", `the clock jumped ${by > 0 ? "forward" : "back"} by ${Math.round(Math.abs(by) / 1000)} s`);
     pipeline.clockJumped(by);
     // A certificate may be valid now.
     notifiers?.retryNow();

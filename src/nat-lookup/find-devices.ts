@@ -36,7 +36,7 @@ export interface KnownHome {
   readonly now?: Instant;
 }
 
-/** Who can name a device: the packets themselves, as the kernel records them; the journal of flows; the table of flows that live. */
+/** Who can name a device: the packets themselves, as the kernel records them; the flow journal; the table of flows that live. */
 export type Witness = "kernel" | "journal" | "table";
 
 export interface Finding {

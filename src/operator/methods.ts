@@ -28,16 +28,16 @@ export const methods = {
     params: { state: optional(oneOf("pending", "active", "terminating", "ended"), "only those in this state") },
   },
   approve: {
-    help: "do what was asked: stop the device's traffic to the target", changes: true,
+    help: "stop the device's traffic to the target, as the provider asks", changes: true,
     params: {
       id,
       action: optional(oneOf("block", "limit", "quarantine"), "instead of the device's or the default action"),
       seconds: optional(wholeNumber(1, 366 * 86_400), "for how long; default: as long as the request lives"),
     },
   },
-  deny: { help: "this is not an attack: leave the device alone and say so to the upstream", changes: true, params: { id } },
+  deny: { help: "this is not an attack: leave the device alone and tell the provider", changes: true, params: { id } },
   release: { help: "end a block now", changes: true, params: { id } },
-  devices: { help: "devices that were ever named in a request", changes: false, params: {} },
+  devices: { help: "devices that have been reported", changes: false, params: {} },
   policy: {
     help: "what to do about a device from now on", changes: true,
     params: {
@@ -47,10 +47,10 @@ export const methods = {
   },
   history: {
     help: "ended mitigations and decisions, newest first", changes: false,
-    params: { limit: optional(wholeNumber(1, 1000), "at most so many entries; default 50") },
+    params: { limit: optional(wholeNumber(1, 1000), "the most entries to show; default 50") },
   },
   lookup: {
-    help: "which device a report would mean, now, and why", changes: false,
+    help: "which device a report would point to now, and why", changes: false,
     params: {
       source: required(prefixes, "where the attack comes from, as seen from outside the home"),
       source_port: optional(portRanges, "port or range A-B that it comes from"),

@@ -57,7 +57,7 @@ export function createIdentify({ clock, log, filter, flows, store, schedule, loo
     if (!asked) return;
     const witnessed = readsWitness ? await filter.readWitness(id).catch(() => []) : [];
     const finding = await lookup.lookup(asked, { witnessed, isOnWatch: attempt > 0, upstream: asked.upstream }).catch((error: unknown) => {
-      log("warn", `mitigation ${id}: no device could be looked for: ${errorText(error)}`);
+      log("warn", `mitigation ${id}: could not look for the device: ${errorText(error)}`);
       return { devices: [] };
     });
     const devices = inheritedCertainty(finding.devices, replaced);
@@ -87,7 +87,7 @@ export function createIdentify({ clock, log, filter, flows, store, schedule, loo
     if (!mitigation || mitigation.devices.length === 0 || mitigation.devices.some(({ evidence }) => evidence.packets > 0)) return;
     lookup.lookup(mitigation.request, { depth: "counters", isOnWatch: true, upstream: mitigation.request.upstream })
       .then(({ devices }) => { addEvidence(id, devices); })
-      .catch((error: unknown) => { log("debug", `mitigation ${id}: its flows could not be weighed: ${errorText(error)}`); });
+      .catch((error: unknown) => { log("debug", `mitigation ${id}: could not read the counters of its flows: ${errorText(error)}`); });
   };
   const addEvidence = (id: MitigationId, weighed: readonly Device[]): void => {
     const now = store.get(id);
@@ -130,7 +130,7 @@ export function createIdentify({ clock, log, filter, flows, store, schedule, loo
       await identify(id, 1, true);
     },
     cutFlows(mitigation) {
-      cut(mitigation).catch((error: unknown) => { log("warn", `mitigation ${mitigation.id}: flows under way were not ended: ${errorText(error)}`); });
+      cut(mitigation).catch((error: unknown) => { log("warn", `mitigation ${mitigation.id}: could not end its open flows: ${errorText(error)}`); });
     },
     remember,
   };

@@ -134,7 +134,7 @@ export function createRuleKeeper({ clock, log, filter, schedule, store, policy }
     try {
       return await filter.readCounters();
     } catch (error) {
-      log("warn", `drop counters were not read: ${errorText(error)}`);
+      log("warn", `could not read the drop counters: ${errorText(error)}`);
       return new Map();
     } finally {
       reading = Math.min(longestReading, Math.max(0, clock.now() - began));

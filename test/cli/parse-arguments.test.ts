@@ -61,7 +61,7 @@ describe("the command line", () => {
     ["aprove 17", "there is no command 'aprove', did you mean 'approve'?", ""],
     ["reboot", `there is no command 'reboot', expected one of ${everyCommand}`, ""],
     ["constructor", `there is no command 'constructor', expected one of ${everyCommand}`, ""],
-    ["status now", "'now' is too much here, expected: dots-callhome status", "status"],
+    ["status now", "'now' is unexpected, expected: dots-callhome status", "status"],
     ["status --jsno", "there is no option '--jsno', did you mean '--json'?", ""],
     ["status -x", "there is no option '-x'", ""],
     ["status --state pending", "status has no option --state, expected --config, --json", "status"],
@@ -72,7 +72,7 @@ describe("the command line", () => {
     ["approve", "ID is missing, expected: dots-callhome approve ID [--action ACTION] [--for SECONDS]", "approve"],
     ["approve x", "ID 'x': expected a whole number from 1 to 9007199254740991", "approve"],
     ["approve -1", "ID '-1': expected a whole number from 1 to 9007199254740991", "approve"],
-    ["approve 17 18", "'18' is too much here, expected: dots-callhome approve ID [--action ACTION] [--for SECONDS]", "approve"],
+    ["approve 17 18", "'18' is unexpected, expected: dots-callhome approve ID [--action ACTION] [--for SECONDS]", "approve"],
     ["approve 17 --for 2weeks", "--for '2weeks': expected a whole number from 1 to 31622400 (seconds), or e.g. 15m, 2h, 1d", "approve"],
     ["approve 17 --action observe", "--action 'observe': expected block, limit or quarantine", "approve"],
     ["policy aa:bb:cc:dd:ee:ff", "POLICY is missing, expected: dots-callhome policy MAC POLICY", "policy"],
@@ -106,14 +106,14 @@ describe("the command line", () => {
     const help = parse("approve --help");
     assert.equal(help.is === "help" ? help.text : "", `Usage: dots-callhome approve ID [--action ACTION] [--for SECONDS] [--config FILE] [--json]
 
-Do what was asked: stop the device's traffic to the target.
+Stop the device's traffic to the target, as the provider asks.
 
   ID               number of the mitigation, as list shows it
   --action ACTION  instead of the device's or the default action (block, limit or quarantine)
   --for SECONDS    for how long; default: as long as the request lives (also 15m, 2h, 1d)
   --config FILE    configuration file, default /etc/config/dots-callhome
   --json           print JSON, for scripts
-  --help           this text; after a command, what that command takes
+  --help           show this help, or after a command the help for it
 
 Example: dots-callhome approve 17 --action limit --for 1h`);
   });

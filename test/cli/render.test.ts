@@ -131,7 +131,7 @@ The internet provider (isp) is told that this is no attack. To undo: dots-callho
 `);
     assert.equal(print("release 17", describeMitigation({ ...ended, outcome: "denied" })), `
 Taken back: not found yet -> 198.51.100.9, port 443, tcp
-If the internet provider asks again, it is a question again.
+You are asked again next time your internet provider reports it.
 `);
     assert.equal(print("release 17", describeMitigation({ ...ended, outcome: "released" })), `
 Released: not found yet -> 198.51.100.9, port 443, tcp
@@ -146,9 +146,9 @@ DEVICE             MAC                VENDOR          ADDRESSES     PORT  POLICY
 Kitchen camera     aa:bb:cc:dd:ee:ff  Espressif Inc.  192.168.1.23  lan1  ask (default)  3         2 min ago  16
 02:00:00:00:00:01  02:00:00:00:00:01  -               -             -     never          3         -          -
 `);
-    assert.equal(render(call("devices"), { devices: [] }, now), "No device was ever named in a request.");
+    assert.equal(render(call("devices"), { devices: [] }, now), "No device has been reported yet.");
     assert.equal(render(call("policy aa:bb:cc:dd:ee:ff auto"), describeDevice({ ...known, policy: "auto" }), now),
-      "Kitchen camera (aa:bb:cc:dd:ee:ff): it is stopped at once the next time, without asking.");
+      "Kitchen camera (aa:bb:cc:dd:ee:ff): it is stopped at once next time, without asking.");
   });
 
   it("history", () => {

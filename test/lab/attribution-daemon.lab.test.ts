@@ -63,7 +63,7 @@ describe("who it was, by the daemon", { timeout: suiteLimit, skip: missing.lengt
       // It comes back by itself, later each time: it is ended until a look at the status meets a time without it.
       await until("it is missed", async () => {
         for (const pid of await journals()) process.kill(Number(pid), "SIGKILL");
-        return (await daemon.json("status") as StatusView).warnings.some((warning) => warning.includes("the journal of flows is down"));
+        return (await daemon.json("status") as StatusView).warnings.some((warning) => warning.includes("the flow journal is down"));
       });
       const { ports } = await send(lab, lab.camera, { port: 4473, sourcePorts: "40000-40001" });
       const found = await daemon.json("lookup", "--source", `${wan.v4}/32`, "--source-port", ports.split(" ")[0] ?? "", "--target", `${target.v4}/32`) as LookupView;

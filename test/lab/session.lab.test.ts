@@ -87,7 +87,7 @@ describe("a session", { timeout: suiteLimit, concurrency: 4 }, () => {
         daemon.signal("SIGTERM");
         assert.equal(await daemon.ended, 0);
         await peer.until("the end of the session", ({ event, is }) => event === "session" && is === "down");
-        assert.match(await scene.ruleset(), /02:1d:c0:4f:7a:23/, "what is blocked stays so until its time is over");
+        assert.match(await scene.ruleset(), /02:1d:c0:4f:7a:23/, "existing blocks stay until they expire");
         assert.equal(attack.since(stopped), 0);
         await attack.end();
       }));

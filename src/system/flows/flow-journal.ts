@@ -75,7 +75,7 @@ const mostRemembered = 1024;
 const listForgottenEvery: Milliseconds = 300_000;
 
 /**
- * Keeps the journal of flows, from `conntrack -E`. It works when the kernel has something to say, and never more than a quarter of
+ * Keeps the flow journal, from `conntrack -E`. It works when the kernel has something to say, and never more than a quarter of
  * the time: under a flood of new flows it stops reading for the rest of each quarter of a second, so that the kernel drops
  * events at no cost, and is repaired by a listing, one in 30 s at most. What it then lacks it says (`vouches`).
  */
@@ -148,7 +148,7 @@ export function openFlowJournal(options: FlowJournalOptions): FlowJournal {
 
   const lost = (): void => {
     figures.losses += 1;
-    if (!incomplete) log("info", "the journal of flows missed some events, under a flood of new flows: it is repaired by a listing");
+    if (!incomplete) log("info", "the flow journal missed events during a flood of new flows; a conntrack listing repairs it");
     incomplete = true;
     after("list", Math.max(listAfter, (listedAt ?? 0) + listEvery - clock.now()), list);
   };
@@ -157,7 +157,7 @@ export function openFlowJournal(options: FlowJournalOptions): FlowJournal {
     following = undefined;
     incomplete = true;
     if (clock.now() - bornAt >= longLife) attempts = 0;
-    const complaint = `the journal of flows is down: ${reason}${isMissing ? ": install the package conntrack" : ""}`;
+    const complaint = `the flow journal is down: ${reason}${isMissing ? ": install the package conntrack" : ""}`;
     if (complaint !== down) log("warn", complaint);
     down = complaint;
     timers.get("list")?.();
@@ -194,7 +194,7 @@ export function openFlowJournal(options: FlowJournalOptions): FlowJournal {
           }
           listing = undefined;
           finish(false);
-          log("warn", `the journal of flows cannot be completed: ${reason}`);
+          log("warn", `cannot complete the flow journal: ${reason}`);
           after("list", listEvery, list);
         },
       });
@@ -215,7 +215,7 @@ export function openFlowJournal(options: FlowJournalOptions): FlowJournal {
       journal.setBorders(home);
       journal.identities.refresh(neighbours, names, clock.now());
       nudgeUnknown(home.inside);
-    }).catch((error: unknown) => { log("debug", `the journal of flows does not know whose addresses are: ${errorText(error)}`); });
+    }).catch((error: unknown) => { log("debug", `the flow journal cannot read who holds which address: ${errorText(error)}`); });
   };
 
   /** Who only sends is not answered, so that the kernel need not know who it is: it has to be asked once. */

@@ -79,14 +79,14 @@ export function openConntrack({ run, log }: { readonly run: RunCommand; readonly
     async matching(asked: AttackFlows, depth = "quick") {
       const candidates = gatherCandidates(asked);
       await inTurn(listingArguments(asked), (args) => list(args, candidates.add, depth === "explain"));
-      if (candidates.leftOut > 0) log("warn", `conntrack: ${candidates.leftOut} of ${candidates.count} flows that match a request are left out of its evidence`);
+      if (candidates.leftOut > 0) log("warn", `conntrack: ${candidates.leftOut} of ${candidates.count} flows that match a request do not fit into its evidence`);
       return candidates.flows();
     },
     async cut(addresses, targets, living) {
       const devices = addresses.flatMap((address) => parseIpAddress(address) ?? []);
       let deletions: readonly Deletion[] = deletionArguments(devices, targets);
       if (living || deletions.length > fewDeletions) deletions = await onlyUseful(deletions, living);
-      if (deletions.length > mostDeletions) log("warn", `conntrack: ${deletions.length - mostDeletions} deletions of flows are left out: too many addresses and targets`);
+      if (deletions.length > mostDeletions) log("warn", `conntrack: ${deletions.length - mostDeletions} flows were not deleted: too many addresses and targets`);
       const ended: Flow[] = [];
       await inTurn(deletions.slice(0, mostDeletions), (deletion) => remove(deletion, (flow) => { if (ended.length < mostEnded) ended.push(flow); }));
       return ended;

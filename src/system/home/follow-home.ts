@@ -89,7 +89,7 @@ export function followHome({ run, follow, clock, log, stopwatch }: HomeTablesOpt
     for (const table of [ip, neighbours, ports]) table.readAgain();
   } });
   // The first reading waits, as all tools do, until the first dial has left.
-  ip.get().catch((error: unknown) => { log("debug", `the home's addresses could not be read: ${errorText(error)}`); }).finally(() => { monitor.begin(); });
+  ip.get().catch((error: unknown) => { log("debug", `could not read the home's addresses: ${errorText(error)}`); }).finally(() => { monitor.begin(); });
 
   return {
     ip: () => ip.get(),

@@ -74,7 +74,7 @@ export function createOutbox<T>(
       // Not the first: it may be under way.
       if (waiting.length > mostWaiting) {
         waiting.splice(1, 1);
-        log("warn", `notify ${name}: too many messages wait, the oldest is dropped`);
+        log("warn", `notify ${name}: too many messages are waiting; the oldest was dropped`);
       }
       next();
     },

@@ -114,7 +114,7 @@ describe("openFlowJournal", () => {
     await clock.advance(11_000);
     await endListing();
     assert.deepEqual([journal.vouches(), runs.length, journal.figures.losses], [true, 5, 20]);
-    assert.equal(log.filter((line) => line.includes("missed some events")).length, 1);
+    assert.equal(log.filter((line) => line.includes("missed events")).length, 1);
   });
 
   it("stops reading for the rest of a quarter of a second when it has used up its share", async () => {
@@ -134,7 +134,7 @@ describe("openFlowJournal", () => {
       const before = runs.length;
       events().says.onEnd({ status: null, isMissing: false, reason: "conntrack was killed by SIGKILL" });
       assert.equal(journal.vouches(), false);
-      assert.deepEqual(journal.warnings(), ["the journal of flows is down: conntrack was killed by SIGKILL"]);
+      assert.deepEqual(journal.warnings(), ["the flow journal is down: conntrack was killed by SIGKILL"]);
       await clock.advance(wait - 100);
       assert.equal(runs.length, before);
       await clock.advance(100);
@@ -149,7 +149,7 @@ describe("openFlowJournal", () => {
   it("says what to install", async () => {
     const { journal, events } = await play();
     events().says.onEnd({ status: null, isMissing: true, reason: "conntrack is not installed" });
-    assert.deepEqual(journal.warnings(), ["the journal of flows is down: conntrack is not installed: install the package conntrack"]);
+    assert.deepEqual(journal.warnings(), ["the flow journal is down: conntrack is not installed: install the package conntrack"]);
   });
 
   it("does not vouch after a listing that failed", async () => {
@@ -157,7 +157,7 @@ describe("openFlowJournal", () => {
     await clock.advance(300);
     await endListing("", { status: 1, reason: "conntrack ended with status 1" });
     assert.equal(journal.vouches(), false);
-    assert.ok(log.some((line) => line.includes("cannot be completed")), log.join("\n"));
+    assert.ok(log.some((line) => line.includes("cannot complete the flow journal")), log.join("\n"));
   });
 
   it("warns of settings that blind it", async () => {

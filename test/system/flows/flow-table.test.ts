@@ -48,7 +48,7 @@ describe("openConntrack, matching", () => {
     const lines = Array.from({ length: 5000 }, (_, at) => `udp 17 9 src=10.0.${at >> 8}.${at & 255} dst=198.51.100.9 sport=1 dport=2 src=198.51.100.9 dst=203.0.113.7 sport=2 dport=${at} use=1`);
     const { table, log } = play(lines.join("\n"));
     assert.equal((await table.matching(asking({ to: "198.51.100.0/24", from: "203.0.113.0/24" }))).length, 4096);
-    assert.deepEqual(log, ["warn: conntrack: 904 of 5000 flows that match a request are left out of its evidence"]);
+    assert.deepEqual(log, ["warn: conntrack: 904 of 5000 flows that match a request do not fit into its evidence"]);
   });
 });
 
