@@ -6,7 +6,9 @@ import { complainOfGlobals, findControlSocket, readConfig } from "./config/confi
 import { formatConfigError } from "./config/read-section.ts";
 import { compileDtls, type DtlsCredentials, type DtlsModule } from "dtls-wasm";
 import { escapeLines } from "./text/escape-text.ts";
-import { runDaemon, type LoadedConfig } from "./daemon/run-daemon.ts";
+import type { LoadedConfig } from "./daemon/loaded-config.ts";
+import { thisRouter } from "./daemon/router.ts";
+import { runDaemon } from "./daemon/run-daemon.ts";
 import { absentDevices } from "./system/home/absent-devices.ts";
 import { checkPaths } from "./system/files/check-paths.ts";
 import { callDaemon } from "./system/operator/control-client.ts";
@@ -93,18 +95,18 @@ async function run(file: string): Promise<number> {
   // What slips through everywhere else must not end the protection of the home.
   process.on("unhandledRejection", (error) => { log("error", `internal: ${error instanceof Error ? error.stack ?? error.message : String(error)}`); });
   try {
-    const daemon = await runDaemon(manifest.version, await dtls, loaded, log);
+    const daemon = runDaemon({ version: manifest.version, first: loaded, router: thisRouter(await dtls), log });
     hangUp.answer = () => {
       const next = load(file);
       if ("problems" in next) {
         for (const problem of next.problems) log("error", `not reloaded: ${problem}`);
         return;
       }
-      level = next.config.logLevel;
       for (const warning of next.warnings) log("warn", warning);
-      daemon.reload(next).catch((error: unknown) => { log("error", `not reloaded: ${errorText(error)}`); });
+      daemon.reload(next).then(() => { level = next.config.logLevel; }, (error: unknown) => { log("error", `not reloaded: ${errorText(error)}`); });
     };
     if (hangUp.early) hangUp.answer();
+    await Promise.race([stopping, daemon.started]); // one that cannot start says so
     await stopping;
     // Whatever still keeps this process, procd is not to have to kill it.
     setTimeout(() => { process.exit(exit.fine); }, longestStop).unref();

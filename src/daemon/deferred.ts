@@ -1,12 +1,12 @@
-/** A promise that is kept from outside: whoever waits for `opened` goes on once `open` has been called. */
-export interface Gate {
-  readonly opened: Promise<void>;
-  open(): void;
+/** A promise that is kept from outside. */
+export interface Deferred {
+  readonly promise: Promise<void>;
+  resolve(): void;
 }
 
-/** A promise that somebody else keeps. */
-export function createGate(): Gate {
-  let open = (): void => undefined;
-  const opened = new Promise<void>((resolve) => { open = resolve; });
-  return { opened, open };
+/** A promise, and what keeps it. */
+export function deferred(): Deferred {
+  let resolve = (): void => undefined;
+  const promise = new Promise<void>((keep) => { resolve = keep; });
+  return { promise, resolve };
 }

@@ -6,7 +6,7 @@ const longestTimeout = 0x7fff_ffff;
 const leastJump = 2_000; // milliseconds
 
 type JumpListener = (by: number) => void;
-const jumpListeners: JumpListener[] = [];
+const jumpListeners = new Set<JumpListener>();
 let wallAhead = Date.now() - performance.now();
 
 function after(delay: number, callback: () => void): () => void {
@@ -41,7 +41,8 @@ export const systemClock: Clock = {
  */
 export const steadyClock: Clock = { now: () => performance.timeOrigin + performance.now(), after };
 
-/** Hears by how many milliseconds the wall clock was put forward, before anybody is told the new time. */
-export function onClockJump(listener: JumpListener): void {
-  jumpListeners.push(listener);
+/** Hears by how many milliseconds the wall clock was put forward, before anybody is told the new time, until the returned function is called. */
+export function onClockJump(listener: JumpListener): () => void {
+  jumpListeners.add(listener);
+  return () => { jumpListeners.delete(listener); };
 }

@@ -1,0 +1,70 @@
+import type { Mitigation } from "../model/mitigation.ts";
+import type { Instant } from "../model/time.ts";
+import { describeMitigation } from "../operator/describe-mitigation.ts";
+import { createMessageBudget } from "../operator/message-budget.ts";
+import { createQuietRules, subjectOf } from "../operator/notification-quiet.ts";
+import { createNewsDesk, type OwnerNews } from "../operator/owner-news.ts";
+import type { Store } from "../memory/store.ts";
+import type { Clock } from "../model/ports.ts";
+import type { LoadedConfig } from "./loaded-config.ts";
+import type { Bus } from "./open-bus.ts";
+import type { Receivers } from "./open-receivers.ts";
+import { historyOf } from "./operator-actions.ts";
+import type { Part } from "./run-parts.ts";
+
+/** Who is told, without having asked, and how often. */
+export interface Owner extends Part<LoadedConfig> {
+  tell(news: OwnerNews): void;
+  /** What there is to tell of it now; an end goes into the history. */
+  mitigationChanged(mitigation: Mitigation): void;
+}
+
+export interface OwnerDeps {
+  readonly first: LoadedConfig;
+  readonly clock: Clock;
+  readonly store: Store;
+  readonly bus: Pick<Bus, "tell">;
+  readonly receivers: Pick<Receivers, "announce" | "sync">;
+}
+
+/** Programs on ubus take more than people; but an upstream may not make them work as often as it likes. */
+const onUbus = { each: 60, all: 600, within: 3_600_000 } as const;
+
+/** What earlier runs have told is no news: `store` says what holds already. */
+export function openOwner({ first, clock, store, bus, receivers }: OwnerDeps): Owner {
+  let { config } = first;
+  const desk = createNewsDesk(store.all());
+  const budget = createMessageBudget(onUbus, clock);
+  const quiet = createQuietRules({
+    clock, known: store.all().filter(({ state, devices }) => state !== "ended" && devices.length > 0).map(({ id }) => id),
+    consent: () => ({ timeout: config.consentTimeoutSeconds, onTimeout: config.onTimeout }),
+    latest: (id) => { const mitigation = store.get(id); return mitigation && describeMitigation(mitigation); },
+    announce: (announcement) => { receivers.announce(announcement); },
+  });
+  const tell: Owner["tell"] = (news) => {
+    if (news.event === "upstream" || budget.take(subjectOf(news.about))) bus.tell(news);
+    quiet.hear(news);
+    receivers.sync();
+  };
+  return {
+    tell,
+    mitigationChanged(mitigation) {
+      if (mitigation.state === "ended") store.record(historyOf(mitigation, "ended", endedBy(mitigation, clock.now()), clock.now()));
+      // Later, as the same step may go on: a decision that the owner made before answers a request at once.
+      clock.after(0, () => { for (const news of desk.newsOf(store.get(mitigation.id) ?? mitigation, store.all())) tell(news); });
+    },
+    reload(next) { ({ config } = next); },
+    stop() { quiet.stop(); },
+  };
+}
+
+function endedBy(mitigation: Mitigation, now: Instant): "admin" | "policy" | "upstream" | "time" {
+  switch (mitigation.outcome) {
+    case "withdrawn": return "upstream";
+    case "overridden": return "upstream";
+    case "rejected": return "policy";
+    case "denied": return mitigation.decidedBy === "admin" ? "admin" : "time";
+    case "released": return mitigation.allowedUntil !== null && mitigation.allowedUntil <= now ? "time" : "admin";
+    default: return "time";
+  }
+}

@@ -1,0 +1,34 @@
+import type { Language } from "../operator/notification-words.ts";
+import type { MqttSurroundings } from "../system/notify/mqtt-notifier.ts";
+import type { Notifiers } from "../system/notify/open-notifiers.ts";
+import type { LoadedConfig } from "./loaded-config.ts";
+import type { Router } from "./router.ts";
+import type { Part } from "./run-parts.ts";
+
+/** Where the owner is reached: one notifier for each `config notify`. */
+export interface Receivers extends Part<LoadedConfig>, Omit<Notifiers, "close"> {
+  /** What the owner reads where nothing else says so. */
+  readonly language: () => Language;
+  /** Opens what the configuration names, now and after each reload. */
+  reload(next: LoadedConfig): Promise<void>;
+}
+
+/** Nobody is told anything before the first `reload`. */
+export function openReceivers(openNotifiers: Router["openNotifiers"], around: MqttSurroundings): Receivers {
+  let notifiers: Notifiers | undefined;
+  let configs: LoadedConfig["config"]["notify"] = [];
+  return {
+    announce(announcement) { notifiers?.announce(announcement); },
+    sync() { notifiers?.sync(); },
+    retryNow() { notifiers?.retryNow(); },
+    warnings: () => notifiers?.warnings() ?? [],
+    language: () => configs[0]?.language ?? "en",
+    async reload({ config: { notify } }) {
+      if (notifiers && JSON.stringify(notify) === JSON.stringify(configs)) return;
+      await notifiers?.close();
+      configs = notify;
+      notifiers = openNotifiers(notify, around);
+    },
+    async stop() { await notifiers?.close(); },
+  };
+}
