@@ -1,7 +1,6 @@
 import type { MacAddress } from "../../model/device.ts";
 import type { Neighbour } from "../../model/home.ts";
 import { formatIpPrefix } from "../../model/ip-prefix.ts";
-import type { Instant, Milliseconds } from "../../model/time.ts";
 import type { Clock, Log } from "../../model/ports.ts";
 import { errorText } from "../../text/error-text.ts";
 import { readBridgePorts } from "./bridge-ports.ts";
@@ -38,8 +37,6 @@ export interface HomeTablesOptions {
 /** More neighbours than the kernel keeps by default (gc_thresh3: 1024 a family), and more devices than a home has. */
 const mostNeighbours = 4_096;
 const mostPorts = 4_096;
-/** A bridge that forgot a MAC address in one VLAN may know it in another: who asks has it read again, so often at most. */
-const portsGoodFor: Milliseconds = 60_000;
 
 /**
  * Holds what `ip` and `bridge` show, and follows the kernel's announcements of changes. Neighbours and ports are changed in place; devices,
@@ -49,7 +46,6 @@ const portsGoodFor: Milliseconds = 60_000;
 export function followHome({ run, follow, clock, log, stopwatch }: HomeTablesOptions): HomeTables {
   const listeners: (() => void)[] = [];
   const isFollowed = (): boolean => monitor.isFollowing();
-  let portsReadAt: Instant = -Infinity;
   let before: string | undefined;
 
   const ip = createTableReading<IpState>({
@@ -64,14 +60,18 @@ export function followHome({ run, follow, clock, log, stopwatch }: HomeTablesOpt
     read: async () => (await readNeighbours(run)).map((each) => [keyOf(each), each]), most: mostNeighbours, clock, isFollowed,
   });
   const ports = createFollowedTable<string>({
-    async read() {
-      portsReadAt = clock.now();
-      return readBridgePorts(run);
-    },
-    most: mostPorts, clock, isFollowed,
+    read: () => readBridgePorts(run), most: mostPorts, clock, isFollowed,
   });
 
-  const isPort = (device: string): boolean => ip.held()?.links.some(({ name, master }) => name === device && master !== null) ?? false;
+  const masterOf = (device: string): string | null => ip.held()?.links.find(({ name }) => name === device)?.master ?? null;
+  const filtersVlans = (bridge: string | null): boolean => ip.held()?.links.find(({ name }) => name === bridge)?.filtersVlans ?? false;
+  const takePort = ({ mac, device, isGone }: HomeEvent & { is: "port" }): void => {
+    const bridge = masterOf(device);
+    // A bridge that filters knows a device once for each of its VLANs; which of them it has forgotten, `ip monitor` does not say.
+    if (isGone && filtersVlans(bridge)) ports.readAgain();
+    else if (isGone) ports.remove(mac, device);
+    else if (bridge !== null) ports.set(mac, device);
+  };
   const take = (event: HomeEvent): void => {
     switch (event.is) {
       case "links": ip.readAgain(); break;
@@ -79,10 +79,7 @@ export function followHome({ run, follow, clock, log, stopwatch }: HomeTablesOpt
         if (event.mac === null) neighbours.remove(keyOf(event));
         else neighbours.set(keyOf(event), { address: event.address, mac: event.mac, device: event.device });
         break;
-      case "port":
-        if (event.isGone) ports.remove(event.mac, event.device);
-        else if (isPort(event.device)) ports.set(event.mac, event.device);
-        break;
+      case "port": takePort(event); break;
     }
   };
   const monitor = followMonitor({ follow, clock, log, take, ...(stopwatch ? { stopwatch } : {}), missed() {
@@ -94,11 +91,7 @@ export function followHome({ run, follow, clock, log, stopwatch }: HomeTablesOpt
   return {
     ip: () => ip.get(),
     neighbours: async () => [...(await neighbours.get()).values()],
-    async ports() {
-      const held = await ports.get();
-      if (clock.now() - portsReadAt >= portsGoodFor) ports.readAgain();
-      return held;
-    },
+    ports: () => ports.get(),
     onChange(listener) { listeners.push(listener); },
     warnings: () => monitor.warnings(),
     stop() {

@@ -15,6 +15,8 @@ export interface Link {
   readonly master: string | null;
   /** The device that it lies on: of a VLAN, that which carries it. */
   readonly below: string | null;
+  /** A bridge that keeps VLANs apart. */
+  readonly filtersVlans: boolean;
   readonly addresses: readonly { readonly address: IpPrefix; readonly network: IpPrefix }[];
 }
 
@@ -70,9 +72,10 @@ function readLinks(json: unknown): Link[] {
     const name = text(entry, "ifname");
     if (name === null) return [];
     const mac = parseMac(text(entry, "address") ?? "");
+    const info = field(entry, "linkinfo");
     return [{
-      name, mac: mac === undefined || mac === "00:00:00:00:00:00" ? null : mac, kind: text(field(entry, "linkinfo"), "info_kind"),
-      master: text(entry, "master"), below: text(entry, "link"), addresses: items(field(entry, "addr_info")).flatMap(readAddress),
+      name, mac: mac === undefined || mac === "00:00:00:00:00:00" ? null : mac, kind: text(info, "info_kind"),
+      master: text(entry, "master"), below: text(entry, "link"), filtersVlans: field(field(info, "info_data"), "vlan_filtering") === 1, addresses: items(field(entry, "addr_info")).flatMap(readAddress),
     }];
   });
 }

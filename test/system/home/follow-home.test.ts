@@ -5,6 +5,7 @@ import type { FollowListeners } from "../../../src/system/process/follow-command
 import { readMonitorLine } from "../../../src/system/home/monitor-line.ts";
 import { CommandFailure, type RunCommand } from "../../../src/system/process/run-command.ts";
 import { fakeClock, type FakeClock } from "../../fake-clock.ts";
+import { vector } from "../../nat-lookup/asking.ts";
 import { play } from "../played-tools.ts";
 
 const camera = "02:00:00:00:0a:01";
@@ -91,6 +92,29 @@ describe("followHome", () => {
     home.say(`[NEIGH]Deleted dev lan2 lladdr ${camera} STALE `);
     assert.equal((await home.tables.ports()).get(camera), undefined);
     assert.deepEqual(home.calls, []);
+  });
+
+  it("a bridge that filters VLANs forgets a device in one of them: it is read again which port it is on", async () => {
+    const home = await start();
+    const addr = JSON.parse(vector("iproute2/ip-addr.json")) as { ifname: string; linkinfo?: object }[];
+    home.instead["ip -j -d addr"] = JSON.stringify(addr.map((link) => (link.ifname === "br-lan" ? { ...link, linkinfo: { info_kind: "bridge", info_data: { vlan_filtering: 1 } } } : link)));
+    const entry = (vlan: number): object => ({ mac: camera, ifname: "lan1", vlan, flags: [], master: "br-lan", state: "" });
+    const forget = async (vlans: readonly number[]): Promise<string | undefined> => {
+      home.instead["bridge -j fdb show"] = JSON.stringify(vlans.map(entry));
+      home.calls.length = 0;
+      home.say(`[NEIGH]Deleted dev lan1 lladdr ${camera} STALE `);
+      await home.clock.advance(1_000);
+      return (await home.tables.ports()).get(camera);
+    };
+    home.say("[LINK]2: br-lan: <BROADCAST,MULTICAST,UP,LOWER_UP>");
+    await home.clock.advance(20_000);
+    assert.equal(await forget([10]), "lan1", "in VLAN 30 alone");
+    assert.deepEqual(home.calls, ["bridge -j fdb show"]);
+    home.instead["bridge -j fdb show"] = "nonsense";
+    home.say(`[NEIGH]Deleted dev lan1 lladdr ${camera} STALE `);
+    await home.clock.advance(1_000);
+    assert.equal((await home.tables.ports()).get(camera), "lan1", "what cannot be read stays as it was");
+    assert.equal(await forget([]), undefined, "in the last one too");
   });
 
   it("reads addresses and routes again once they have changed, and says so only where they differ", async () => {

@@ -6,7 +6,7 @@ import type { DefaultRoute, IpState, Link } from "../../../src/system/home/ip-ou
 
 const prefix = (text: string): IpPrefix => parseIpPrefix(text) ?? assert.fail(text);
 const link = (name: string, addresses: string, more: Partial<Link> = {}): Link => ({
-  name, mac: null, kind: null, master: null, below: null, ...more,
+  name, mac: null, kind: null, master: null, below: null, filtersVlans: false, ...more,
   addresses: addresses.split(" ").filter((text) => text !== "").map((text) => ({ address: prefix(text.replace(/\/.*/, "")), network: prefix(text) })),
 });
 const lan = link("br-lan", "192.168.1.1/24", { kind: "bridge" });
