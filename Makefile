@@ -57,7 +57,7 @@ test-programs:
 	@$(MAKE) -s -C test/lab
 	@$(MAKE) -s -C test/peer
 
-# Some five minutes, without /dev/kvm. TESTS=… runs others on that kernel.
+# Some ten minutes, without /dev/kvm. TESTS=… runs others on that kernel.
 test-offload: needs-offload dist/dots-callhome.js test-programs
 	@node --import tsx test/offload/run-in-vm.ts $(if $(KERNEL),--kernel $(KERNEL)) $(or $(TESTS),$(sort $(wildcard test/offload/*.offload.test.ts)))
 

@@ -1,52 +1,20 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { LookupView } from "../../src/operator/describe-lookup.ts";
-import type { MitigationView } from "../../src/operator/describe-mitigation.ts";
-import { callDaemon } from "../../src/system/operator/control-client.ts";
-import { systemClock as clock } from "../../src/system/process/system-clock.ts";
 import { labAddresses } from "../lab/lab.ts";
-import { playScene, type Scene, type SceneOptions } from "../lab/scene.ts";
 import { startAttack, startTransfer, type AttackOptions } from "../lab/scene-attack.ts";
-import { patience, suiteLimit } from "../patience.ts";
+import { suiteLimit } from "../patience.ts";
 import { eventually } from "../until.ts";
-import { isOffloaded, offloadedFlows, switchOffloadingOn } from "./offloading.ts";
+import { isOffloaded, offloadedFlows } from "./offloading.ts";
+import { askDaemon, gently, lookupParameters, playOffloaded, request, theMitigation } from "./play-offloaded.ts";
 
 const { camera } = labAddresses;
-/** A rate that an emulated processor can keep up. */
-const gently = { rate: 200, ports: "40000-40003" } as const;
-
-/** A scene with offloading switched on, for which a daemon may take long to start. */
-function play(options: SceneOptions, act: (scene: Scene) => Promise<void>): Promise<void> {
-  return playScene({ ...options, without: ["daemon"] }, async (scene) => {
-    await switchOffloadingOn(scene.lab);
-    await scene.startDaemon().logged(/: session with/);
-    await act(scene);
-  });
-}
-
-async function request(scene: Scene, scope: object): Promise<void> {
-  const { code } = await scene.peer.ask({ do: "put", mid: 1, scope });
-  assert.equal(code, "2.01");
-}
-
-/** By the control socket: an emulated processor takes seconds to start the command line. */
-async function askDaemon({ lab }: Scene, method: string, params: object = {}): Promise<unknown> {
-  const reply = await callDaemon(`${lab.files.folder}/control.sock`, method, params, { clock, timeout: patience });
-  assert.ok("result" in reply, JSON.stringify(reply));
-  return reply.result;
-}
-
-async function theMitigation(scene: Scene): Promise<MitigationView> {
-  const { mitigations: [mitigation] } = await askDaemon(scene, "list") as { mitigations: MitigationView[] };
-  assert.ok(mitigation);
-  return mitigation;
-}
 
 describe("with software flow offloading", { timeout: suiteLimit }, () => {
   const kinds: readonly (AttackOptions & { readonly family: 4 | 6; readonly protocol: "udp" | "tcp" })[] = [{ family: 4, protocol: "udp" }, { family: 6, protocol: "tcp" }];
   for (const { family, protocol } of kinds)
     it(`an offloaded ${protocol} flood over IPv${family} is traced, cut off and let go; the laptop's offloaded transfer goes on`, () =>
-      play({ globals: { terminating_period: "0" } }, async (scene) => {
+      playOffloaded({ globals: { terminating_period: "0" } }, async (scene) => {
         const { lab } = scene;
         const transfer = await startTransfer(lab, family);
         const attack = await startAttack(lab, { family, protocol, ...gently });
@@ -86,7 +54,7 @@ describe("with software flow offloading", { timeout: suiteLimit }, () => {
       }));
 
   it("a quarantine ends all of the device's offloaded flows, not those to the target alone", () =>
-    play({ globals: { action: "quarantine" } }, async (scene) => {
+    playOffloaded({ globals: { action: "quarantine" } }, async (scene) => {
       const other = await startAttack(scene.lab, { family: 6, port: 444, rate: 100, ports: "42000-42001" });
       const attack = await startAttack(scene.lab, gently);
       await isOffloaded(scene.lab, attack);
@@ -100,7 +68,7 @@ describe("with software flow offloading", { timeout: suiteLimit }, () => {
     }));
 
   it("a limit holds: what it lets through is not offloaded past it", () =>
-    play({ globals: { action: "limit", limit_rate: "10" } }, async (scene) => {
+    playOffloaded({ globals: { action: "limit", limit_rate: "10" } }, async (scene) => {
       const attack = await startAttack(scene.lab, gently);
       await isOffloaded(scene.lab, attack);
       await request(scene, await attack.reported());
@@ -113,7 +81,7 @@ describe("with software flow offloading", { timeout: suiteLimit }, () => {
     }));
 
   it("flows that were offloaded while the rules were gone are ended again, however often", () =>
-    play({}, async (scene) => {
+    playOffloaded({}, async (scene) => {
       const attack = await startAttack(scene.lab, gently);
       await isOffloaded(scene.lab, attack);
       await request(scene, await attack.reported({ lifetime: 600 }));
@@ -131,14 +99,3 @@ describe("with software flow offloading", { timeout: suiteLimit }, () => {
       await attack.end();
     }));
 });
-
-function lookupParameters(scope: object): object {
-  const told = scope as {
-    readonly "source-prefix": string[]; readonly "target-prefix": string[]; readonly "target-protocol": number[];
-    readonly "source-port-range": { readonly "lower-port": number; readonly "upper-port": number }[];
-  };
-  return {
-    source: told["source-prefix"], source_port: told["source-port-range"].map((range) => `${range["lower-port"]}-${range["upper-port"]}`),
-    target: told["target-prefix"], target_port: ["443"], protocol: told["target-protocol"].map(String),
-  };
-}
