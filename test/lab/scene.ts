@@ -13,6 +13,8 @@ const upstreamAddress = `${labAddresses.isp.v4}:4647`;
 export interface SceneOptions extends DaemonOptions {
   /** Default openssl. */
   readonly library?: PeerLibrary;
+  /** Of the session between peer and daemon. Default udp. */
+  readonly transport?: "udp" | "tcp";
   /** What is not started at once. Default none: the scene begins with a session. */
   readonly without?: readonly ("peer" | "daemon")[];
 }
@@ -67,13 +69,14 @@ function sceneIn(lab: Lab, options: SceneOptions, peers: Peer[], daemons: Daemon
     get peer() { return lastOf(peers); },
     get daemon() { return lastOf(daemons); },
     async startPeer({ listen = upstreamAddress } = {}) {
-      const words = ["--psk", `${labPsk.identity}:${labPsk.key}`, "--cuid", cuid];
+      const words = ["--transport", options.transport ?? "udp", "--psk", `${labPsk.identity}:${labPsk.key}`, "--cuid", cuid];
       const peer = await startPeer(lab.isp, { library: options.library ?? "openssl", listen, arguments: words });
       peers.push(peer);
       return peer;
     },
     startDaemon(other = {}) {
-      const daemon = startDaemon(lab, { ...options, ...other });
+      const { upstream = {}, ...all } = { ...options, ...other };
+      const daemon = startDaemon(lab, { ...all, upstream: { transport: options.transport ?? "udp", ...upstream } });
       daemons.push(daemon);
       return daemon;
     },

@@ -20,8 +20,8 @@ async function statusOf({ daemon }: Scene): Promise<StatusView["upstreams"][numb
 }
 
 describe("the WAN changes without an event of netifd", { timeout: suiteLimit, concurrency: 2 }, () => {
-  it("another address: a new session within seconds", () =>
-    playScene({}, async (scene) => {
+  for (const transport of ["udp", "tcp"] as const) it(`another address: a new session over ${transport} within seconds`, () =>
+    playScene({ transport }, async (scene) => {
       const { lab: { router }, peer, daemon } = scene;
       const from = peer.events.length;
       for (const args of [["addr", "del", `${wan.v4}/24`, "dev", "wan"], ["addr", "add", `${renewed}/24`, "dev", "wan"], ["route", "replace", "default", "via", isp.v4]]) {
@@ -38,8 +38,8 @@ describe("the WAN changes without an event of netifd", { timeout: suiteLimit, co
       await until("the new address is known", async () => (await scene.put(2, scope(renewed))).code === "2.01");
     }));
 
-  it("no address for a while: it never claims to be connected, and is there again once there is one", () =>
-    playScene({}, async (scene) => {
+  for (const transport of ["udp", "tcp"] as const) it(`no address for a while: it never claims to be connected over ${transport}, and is there again once there is one`, () =>
+    playScene({ transport }, async (scene) => {
       const { lab: { router }, peer, daemon } = scene;
       const from = peer.events.length;
       assert.equal((await router.run("ip", ["addr", "del", `${wan.v4}/24`, "dev", "wan"])).code, 0);
