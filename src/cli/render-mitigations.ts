@@ -1,5 +1,5 @@
 import { escapeText } from "../text/escape-text.ts";
-import type { MitigationView } from "../operator/describe-mitigation.ts";
+import type { LeftAloneView, MitigationView } from "../operator/describe-mitigation.ts";
 import type { DecidedView } from "../operator/methods.ts";
 import type { Instant } from "../model/time.ts";
 import { alignColumns } from "./table.ts";
@@ -25,6 +25,7 @@ export function renderMitigations(mitigations: readonly MitigationView[], state:
   return [
     ...alignColumns([["ID", "STATE", "ACTION", "DEVICE", "TARGET", "ASKED", "ENDS", "PACKETS STOPPED"], ...rows]),
     ...mitigations.filter(({ state }) => state !== "ended").flatMap((mitigation) => explainForged(mitigation).map((line) => `${mitigation.id}: ${line}`)),
+    ...mitigations.flatMap(explainLeftAlone),
     ...(waiting.length === 0 ? [] : ["", ...askFor(waiting)]),
   ];
 }
@@ -35,6 +36,20 @@ function explainForged({ devices }: MitigationView): string[] {
     const { instead_of: before } = device;
     return before === undefined ? [] : [`The packets carry the address ${escapeText(before.address)} of ${nameDevice(before)}, but come from ${nameDevice(device)}.`];
   });
+}
+
+const whyLeftAlone: Readonly<Record<LeftAloneView["why"], string>> = {
+  "denied": "you said that it is no attack", "undone": "you undid the block", "time-over": "the time that you gave the block is over", "taken-back": "you took back what you had said",
+  "unanswered": "nobody answered in time", "other-no": "you said no to another request about it", "never": "this device is never to be touched", "protected": "never_block protects it",
+};
+
+/** What goes on, as the owner wants it, though the upstream still asks: and what would stop it after all. */
+function explainLeftAlone({ id, upstream, left_alone: left, devices }: MitigationView): string[] {
+  if (!left) return [];
+  const block = `dots-callhome approve ${id}`;
+  const then = left.why === "protected" ? "" : left.why === "denied" ? `dots-callhome release ${id}, then ${block}`
+    : left.why === "never" ? `dots-callhome policy ${devices[0]?.mac ?? "MAC"} ask, then ${block}` : block;
+  return [`${id}: ${escapeText(upstream)} still asks, but ${whyLeftAlone[left.why]}.${then === "" ? "" : ` To block it after all: ${then}`}`];
 }
 
 /** What can be answered, and how. */

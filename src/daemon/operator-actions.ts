@@ -9,7 +9,8 @@ import { describeDevice, type DeviceView } from "../operator/describe-device.ts"
 import { describeHistory } from "../operator/describe-history.ts";
 import type { HistoryEntry } from "../model/history.ts";
 import { describeLookup } from "../operator/describe-lookup.ts";
-import { describeMitigation } from "../operator/describe-mitigation.ts";
+import { describeLeftAlone, describeMitigation, type MitigationView } from "../operator/describe-mitigation.ts";
+import { describeTraffic } from "../operator/describe-traffic.ts";
 import { describeStatus } from "../operator/describe-status.ts";
 import { fail, toAttackFlows, type DecidedView, type Failed, type OperatorActions } from "../operator/methods.ts";
 import type { Pipeline } from "../pipeline/pipeline.ts";
@@ -17,7 +18,9 @@ import { checkScope } from "../policy/check-scope.ts";
 import type { Decision } from "../policy/decide.ts";
 import type { MitigationEvent } from "../policy/mitigation-machine.ts";
 import { scopesOverlap } from "../policy/admit-request.ts";
+import { saidOfTarget } from "../policy/owners-nos.ts";
 import { canBlockAfterAll, canTakeBack } from "../policy/refused-by-owner.ts";
+import { whyLeftAlone } from "../policy/why-left-alone.ts";
 import type { HomeNetwork } from "../model/ports.ts";
 import { TooManyLookups } from "../pipeline/share-lookups.ts";
 import { effectivePolicy, mostPolicies, type RememberedDevice, type Store } from "../memory/store.ts";
@@ -51,6 +54,18 @@ const decidable: Readonly<Record<OwnerDecision["is"], { readonly from: readonly 
 export function operatorActions(pipeline: Pipeline, store: Store, around: OperatorSurroundings): OperatorActions {
   const policyNow = (): ReturnType<typeof effectivePolicy> => effectivePolicy(pipeline.settings().policy, store, around.clock.now());
 
+  const view = (mitigation: Mitigation): MitigationView => {
+    const now = around.clock.now();
+    const leftAlone = newerOf(mitigation, store.all()) ? undefined : whyLeftAlone(mitigation, policyNow(), saidOfTarget(store.nos(), mitigation.request.target, now), now);
+    return { ...describeMitigation(mitigation), ...(leftAlone ? { left_alone: describeLeftAlone(leftAlone) } : {}) };
+  };
+
+  /** A rule of the owner's turns it down, not a no that this approval takes back. */
+  const isBarred = async ({ devices, request: { target } }: Mitigation): Promise<boolean> => {
+    const { isRefused } = saidOfTarget(store.nos(), target, around.clock.now());
+    return (await pipeline.decideAbout(devices, target)).is === "reject" && !devices.some(isRefused);
+  };
+
   /** Resolves when the decision is saved, if it can be. */
   const decideOn = async (id: MitigationId, event: OwnerDecision, caller: Caller): Promise<DecidedView | Failed> => {
     const before = store.get(id);
@@ -60,6 +75,9 @@ export function operatorActions(pipeline: Pipeline, store: Store, around: Operat
     const isBlockedAfterAll = (each: Mitigation): boolean => event.is === "approved" && canBlockAfterAll(each, around.clock.now()) && newerOf(each, store.all()) === undefined;
     const canBe = (each: Mitigation): boolean => from.includes(each.state) || isTakenBack(each) || isBlockedAfterAll(each);
     const newer = event.is === "approved" && before.state === "ended" ? newerOf(before, store.all()) : undefined;
+    if (event.is === "approved" && before.outcome === "rejected" && await isBarred(before)) {
+      return fail("wrong-state", `mitigation ${id} was turned down by a rule: change the device's policy first (dots-callhome policy), or never_block in the configuration`);
+    }
     if (newer) return fail("wrong-state", `mitigation ${id} is ended, and mitigation ${newer.id} asks for the same now: decide on that one`);
     if (!canBe(before)) return fail("wrong-state", `mitigation ${id} is ${before.state}${before.outcome ? ` (${before.outcome})` : ""}: ${otherwise}`);
     // The answer to a question is one to all requests that ask it. The first of them goes last, so that it stays the question until then.
@@ -77,7 +95,7 @@ export function operatorActions(pipeline: Pipeline, store: Store, around: Operat
     // The no is about the device and the target: what other requests do to them ends too.
     if (event.is !== "approved") await pipeline.policyChanged();
     around.rememberNow();
-    const after = describeMitigation(store.get(id) ?? before);
+    const after = view(store.get(id) ?? before);
     return also.length === 0 ? after : { ...after, also: also.reverse() };
   };
 
@@ -99,7 +117,7 @@ export function operatorActions(pipeline: Pipeline, store: Store, around: Operat
       upstreams: around.upstreams(), mitigations: store.all(), warnings: [...around.warnings(), ...pipeline.warnings()],
     }),
     list: ({ state }) => ({
-      mitigations: store.all().filter((each) => state === undefined || each.state === state).sort((a, b) => b.id - a.id).map(describeMitigation),
+      mitigations: store.all().filter((each) => state === undefined || each.state === state).sort((a, b) => b.id - a.id).map(view),
     }),
     approve: ({ id, action, seconds }, caller) => decideOn(id, { is: "approved", action: action ?? null, seconds: seconds ?? null }, caller),
     deny: ({ id }, caller) => decideOn(id, { is: "denied" }, caller),
@@ -135,6 +153,7 @@ export function operatorActions(pipeline: Pipeline, store: Store, around: Operat
       const targets = asked.target.prefixes.map(formatIpPrefix).join(", ");
       return describeLookup({ devices, routerItself, witnesses, why, would: refused ?? wouldDo(await pipeline.decideAbout(devices, asked.target), targets) });
     },
+    traffic: async () => describeTraffic(await pipeline.traffic(), around.clock.now()),
     reconnect({ upstream }) {
       const upstreams = around.reconnect(upstream);
       return upstreams ? { upstreams } : fail("not-found", `there is no upstream '${upstream ?? ""}' that is dialled`);

@@ -45,15 +45,17 @@ export function rulesFor(mitigations: readonly Mitigation[], policy: Pick<Policy
 /**
  * What the packet filter has to look for where traffic leaves the home. A mitigation that may act has what was reported dropped
  * there, whether or not its device is known; one that may not has the senders recorded, whoever was named until now. `leavesSomeAlone`: whether
- * the owner wants some device left alone when it sends to the target. Nothing is dropped there of senders that are not known.
+ * the owner wants some device left alone when it sends to the target. Nothing is dropped there of senders that are not known. `isWatched`: whether what
+ * has ended is to be counted all the same.
  */
 export function reportedFor(
   mitigations: readonly Mitigation[], policy: Pick<Policy, "limitRate" | "neverBlock" | "devices">, now: Instant, leavesSomeAlone: (target: AttackTarget) => boolean = () => false,
+  isWatched: (mitigation: Mitigation) => boolean = () => false,
 ): ReportedTraffic {
   const flows = mitigations.flatMap((mitigation): ReportedFlows[] => {
     const { target, source } = mitigation.request;
     const isCareful = leavesSomeAlone(target);
-    const action = isCareful && mitigation.devices.length === 0 && mitigation.state !== "ended" ? "watch" : reportedAction(mitigation);
+    const action = isCareful && mitigation.devices.length === 0 && mitigation.state !== "ended" ? "watch" : reportedAction(mitigation) ?? (isWatched(mitigation) ? "watch" : undefined);
     // Who was named by an address alone may be the wrong one: whoever sends it is looked at.
     const senders = action === "watch" || (isSpecific(mitigation.request) && !isCareful) ? null : sendersOf(mitigation);
     const addresses = mitigation.devices.flatMap((device) => device.addresses);
@@ -106,6 +108,7 @@ function actionNow(mitigation: Mitigation, policy: Pick<Policy, "whilePending">)
 }
 
 function timeoutOf(mitigation: Mitigation, now: Instant): Seconds {
+  if (mitigation.state === "ended") return longestTimeout;
   const ends = [mitigation.expiresAt, mitigation.allowedUntil, mitigation.deadline].filter((at) => at !== null).map((at) => Math.ceil((at - now) / 1000));
   return Math.max(1, Math.min(longestTimeout, ...ends));
 }

@@ -69,6 +69,8 @@ export interface Mitigation {
   readonly lastDropAt: Instant | null;
   /** Absent while it lives. */
   readonly endedAt?: Instant;
+  /** It was turned down, and its upstream has asked for the same again: until then, for all that is known; null = without end. */
+  readonly askedAgainUntil?: Instant | null;
   /** The owner no longer stands by having denied it: when the upstream asks again, it is a question again. */
   readonly isTakenBack?: boolean;
   /** Absent until it is enforced, and after a restart. */

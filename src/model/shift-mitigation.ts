@@ -13,6 +13,7 @@ export function shiftMitigation(mitigation: Mitigation, by: Milliseconds): Mitig
     deadline: shift(mitigation.deadline),
     lastDropAt: shift(mitigation.lastDropAt),
     ...(mitigation.namedAt === undefined ? {} : { namedAt: mitigation.namedAt + by }),
+    ...(mitigation.askedAgainUntil === undefined ? {} : { askedAgainUntil: shift(mitigation.askedAgainUntil) }),
     ...(mitigation.endedAt === undefined ? {} : { endedAt: mitigation.endedAt + by }),
     ...(mitigation.leak ? { leak: { ...mitigation.leak, since: mitigation.leak.since + by, lastAt: shift(mitigation.leak.lastAt) } } : {}),
     devices: mitigation.devices.map((device) => ({

@@ -2,6 +2,7 @@ import { waitsForProof } from "../model/acting.ts";
 import type { Certainty, Device } from "../model/device.ts";
 import { formatIpPrefix, type IpPrefix } from "../model/ip-prefix.ts";
 import type { Action, Mitigation, MitigationState, Outcome } from "../model/mitigation.ts";
+import type { LeftAlone } from "../model/left-alone.ts";
 import type { NumberRange } from "../model/number-range.ts";
 import type { Instant } from "../model/time.ts";
 import { formatTime, formatTimeOrNull } from "../text/format-time.ts";
@@ -22,6 +23,8 @@ export interface MitigationView {
   readonly action: Action;
   /** What is done to a device that only its address names until its packets are seen; absent where that is the action itself. */
   readonly acts_as?: "block";
+  /** It was turned down, and its upstream still asks for it; absent otherwise. */
+  readonly left_alone?: LeftAloneView;
   readonly requested_at: string;
   /** When it ends if nothing else happens: of its lifetime and the admin's `--for`, what ends first. Null = indefinite. */
   readonly expires_at: string | null;
@@ -39,6 +42,16 @@ export interface MitigationView {
   };
   readonly devices: readonly FoundDeviceView[];
   readonly dropped: { readonly packets: number; readonly bytes: number };
+}
+
+/** Nobody is asked about it before `until`; null = until that is changed. */
+export interface LeftAloneView extends Omit<LeftAlone, "until"> {
+  readonly until: string | null;
+}
+
+/** Why it is left alone, as `list` shows it: times in ISO 8601 UTC. */
+export function describeLeftAlone({ why, until }: LeftAlone): LeftAloneView {
+  return { why, until: formatTimeOrNull(until) };
 }
 
 /** A device that takes part in a reported attack. Its name is text from the network. */

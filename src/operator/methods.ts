@@ -4,6 +4,7 @@ import type { DeviceView } from "./describe-device.ts";
 import type { HistoryView } from "./describe-history.ts";
 import type { LookupView } from "./describe-lookup.ts";
 import type { MitigationView } from "./describe-mitigation.ts";
+import type { TrafficListView } from "./describe-traffic.ts";
 import type { StatusView } from "./describe-status.ts";
 import {
   macAddress, oneOf, optional, portRanges, prefixes, protocols, required, sectionName, wholeNumber,
@@ -59,6 +60,9 @@ export const methods = {
       protocol: optional(protocols, "IP protocol, number or name"),
     },
   },
+  traffic: {
+    help: "packets a second that reported devices send, over the last minutes; counted only while somebody asks", changes: false, params: {},
+  },
   reconnect: {
     help: "drop the session with an upstream and dial again at once", changes: true,
     params: { upstream: optional(sectionName, "its name in the configuration; default: all") },
@@ -111,6 +115,7 @@ export interface OperatorActions {
   policy(params: ParamsOf<"policy">, caller: Caller): Answer<DeviceView>;
   history(params: ParamsOf<"history">): Answer<{ readonly history: readonly HistoryView[] }>;
   lookup(params: ParamsOf<"lookup">): Answer<LookupView>;
+  traffic(params: ParamsOf<"traffic">): Answer<TrafficListView>;
   reconnect(params: ParamsOf<"reconnect">, caller: Caller): Answer<{ readonly upstreams: readonly string[] }>;
 }
 

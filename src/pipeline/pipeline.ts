@@ -5,14 +5,14 @@ import { isRequested, type Mitigation, type MitigationId } from "../model/mitiga
 import type { Policy } from "../model/policy.ts";
 import { shiftMitigation } from "../model/shift-mitigation.ts";
 import { conflictCause, type Refusal } from "../model/refusal.ts";
-import type { Clock, Milliseconds } from "../model/time.ts";
+import { expiresAt, type Clock, type Milliseconds, type Seconds } from "../model/time.ts";
 import { isLookedFor, isSpecific, lookedForAtFirst } from "../enforcer/rules-for.ts";
 import { createIdentify } from "./identify.ts";
 import { keepTrack } from "./follow-held-devices.ts";
 import { createLookAgain } from "./look-again.ts";
 import { createLookup } from "./attribute.ts";
 import type { Finding } from "../nat-lookup/find-devices.ts";
-import { admitRequest, sameScope } from "../policy/admit-request.ts";
+import { admitRequest, grantLifetime, sameScope, scopesOverlap } from "../policy/admit-request.ts";
 import { checkScope } from "../policy/check-scope.ts";
 import { otherWan, unknownWay, whyOtherWan, type CameOver } from "../policy/other-wan.ts";
 import { conflictBetweenUpstreams, isSameConflict } from "../policy/conflict-between-upstreams.ts";
@@ -21,7 +21,7 @@ import { inheritedDecision } from "../policy/inherited-decision.ts";
 import { newMitigation, nextDeadline, step, type Effect, type MitigationEvent } from "../policy/mitigation-machine.ts";
 import { checkCost } from "../policy/request-cost.ts";
 import { nosTo, saidOfTarget, shiftNos, withNos, withoutNosTo, type SaidOfTarget } from "../policy/owners-nos.ts";
-import { isRefused } from "../policy/refused-by-owner.ts";
+import { isLeftAlone, isTurnedDown } from "../policy/refused-by-owner.ts";
 import { leakWarning } from "../policy/proof-of-effect.ts";
 import { sparingInfrastructure } from "../policy/spare-bystanders.ts";
 import type { FlowTable, HomeDirectory, HomeNetwork, Log, NoticePage, PacketFilter, WirelessClients } from "../model/ports.ts";
@@ -30,6 +30,8 @@ import { createRuleKeeper } from "./rule-keeper.ts";
 import { createSchedule } from "../model/schedule.ts";
 import { effectivePolicy, type Store } from "../memory/store.ts";
 import { errorText } from "../text/error-text.ts";
+import { createTrafficLook } from "./look-at-traffic.ts";
+import type { Traffic } from "../model/traffic.ts";
 import { createSenderWatch } from "./watch-senders.ts";
 
 export interface PipelinePorts {
@@ -65,6 +67,8 @@ export interface Pipeline extends MitigationService {
   /** A step of the owner's: `approved`, `denied`, `released`; undefined if there is no such mitigation. */
   decideByOwner(id: MitigationId, event: MitigationEvent): Promise<Mitigation | undefined>;
   lookup(asked: AttackFlows): Promise<Finding>;
+  /** What devices send, as the kernel counts it: counted now, and in the last minutes while somebody looked. Somebody looks from now on, for half a minute. */
+  traffic(): Promise<readonly Traffic[]>;
   /** What may be done now to these devices, so that they do not send to this target. */
   readonly decideAbout: (devices: readonly Device[], target: AttackTarget) => Promise<Decision>;
   /** The owner has said something else about a device: what is not to be touched any more is let go. */
@@ -116,13 +120,16 @@ export function createPipeline(initial: PipelineSettings, store: Store, ports: P
       return refusedAndTold(read.asked.upstream, refusal, other === undefined ? undefined : whyOtherWan(other, over));
     }
     if (mayBeRejected(read.asked) && await isRejected(read.asked)) {
+      noteAskedAgain(read.asked, read.lifetime);
       return { is: "refused", refusal: { code: "4.09", conflict: { cause: conflictCause.legitimateTraffic } } };
     }
     // From here to its place in the store nothing is awaited: two of the same mid must not both be new.
     const admitted = admitRequest(read.asked, read.lifetime, ifMatch, store.all(), policy(), clock.now());
     switch (admitted.is) {
       case "ignored": return admitted;
-      case "refused": return admitted.refusal.code === "5.03" ? refusedAndTold(read.asked.upstream, admitted.refusal) : admitted;
+      case "refused":
+        if (admitted.refusal.code === "4.09") noteAskedAgain(read.asked, read.lifetime);
+        return admitted.refusal.code === "5.03" ? refusedAndTold(read.asked.upstream, admitted.refusal) : admitted;
       case "refresh": {
         // RFC 9132 §4.4.3: how the target fares, which nobody here can see.
         if (read.attackStatus !== null) log("info", `mitigation ${admitted.mitigation.id}: the upstream says that ${read.attackStatus === 1 ? "the target is still under attack" : "the attack is mitigated"}`);
@@ -147,6 +154,12 @@ export function createPipeline(initial: PipelineSettings, store: Store, ports: P
         return { is: "created", mitigation: store.get(fresh.id) ?? fresh };
       }
     }
+  };
+
+  /** What the owner let go on is asked for again: the page says so for as long. */
+  const noteAskedAgain = (asked: Omit<MitigationRequest, "lifetime">, lifetime: Seconds | null): void => {
+    const same = store.all().findLast((each) => each.state === "ended" && each.request.upstream === asked.upstream && isTurnedDown(each) && scopesOverlap(each.request, asked));
+    if (same && lifetime !== null) store.put({ ...same, askedAgainUntil: expiresAt(clock.now(), grantLifetime(lifetime, policy())) });
   };
 
   /** Upstreams hear of others that ask for the same (RFC 9132 §4.4.2.1). */
@@ -223,14 +236,19 @@ export function createPipeline(initial: PipelineSettings, store: Store, ports: P
     "lift-no": (mitigation) => { store.keepNos(withoutNosTo(store.nos(), mitigation)); },
   };
 
-  const rules = createRuleKeeper({ clock, log, filter: ports.filter, schedule, store, policy }, {
+  const traffic = createTrafficLook({ clock, schedule, store, enforce: () => rules.enforce(), count: () => (rules.isHolding() ? rules.count() : Promise.resolve()) });
+  const rules = createRuleKeeper({ clock, log, filter: ports.filter, schedule, store, policy, isWatched: traffic.isWatched }, {
     renewing: followDevices,
     enforced: (id) => apply(id, { is: "enforced" }),
     quarantined(devices) {
       ports.wireless?.putOff(devices);
       ports.notice?.show(devices);
     },
-    async counted(id, { left, ...dropped }) {
+    async counted(id, count) {
+      traffic.counted(id, count);
+      // Of what is left alone only the traffic is of interest.
+      if (store.get(id)?.state === "ended") return;
+      const { left, ...dropped } = count;
       await apply(id, { is: "counted", dropped, ...(left ? { left } : {}) });
       await identify.counted(id, dropped.packets + (left?.packets ?? 0));
       await senders.counted(id, dropped.packets + (left?.packets ?? 0));
@@ -265,13 +283,14 @@ export function createPipeline(initial: PipelineSettings, store: Store, ports: P
     decideAbout,
     policyChanged,
     lookup: (asked) => home.lookup(asked, { depth: "explain" }),
+    traffic: () => traffic.look(),
     settings: () => settings,
     warnings: () => [...rules.warnings(), ...refusals.warnings(), ...store.all().flatMap((each) => leakWarning(each) ?? [])],
     mitigationsOf: (upstream, cuid) => store.all().filter((each) => each.request.upstream === upstream && each.request.cuid === cuid
       && (each.endedAt === undefined || clock.now() - each.endedAt < shownAfterEnd)),
     withdraw(upstream, cuid, mid) {
       const its = store.all().filter(({ request: each }) => each.upstream === upstream && each.cuid === cuid && each.mid === mid);
-      const asked = its.find(isRequested) ?? its.findLast((each) => isRefused(each, clock.now()));
+      const asked = its.find(isRequested) ?? its.findLast((each) => isLeftAlone(each, clock.now()));
       if (asked) apply(asked.id, { is: "withdrawn" }).catch((error: unknown) => { log("error", `internal: ${errorText(error)}`); });
     },
     decideByOwner: apply,

@@ -35,6 +35,8 @@ export interface RuleKeeperParts {
   readonly schedule: Schedule;
   readonly store: Store;
   readonly policy: () => Policy;
+  /** Whether something that has ended is counted all the same, as somebody looks. */
+  readonly isWatched: (mitigation: Mitigation) => boolean;
 }
 
 export interface RuleKeeperEvents {
@@ -56,7 +58,7 @@ const restsBetween = 50;
 const longestReading: Milliseconds = 1_000;
 
 /** Keeps the kernel's rules as the mitigations need them, and reads what they drop. */
-export function createRuleKeeper({ clock, log, filter, schedule, store, policy }: RuleKeeperParts, events: RuleKeeperEvents): RuleKeeper {
+export function createRuleKeeper({ clock, log, filter, schedule, store, policy, isWatched }: RuleKeeperParts, events: RuleKeeperEvents): RuleKeeper {
   let failed: string | undefined;
   let holding = false;
   /** How long the last reading of the counters took. */
@@ -65,7 +67,7 @@ export function createRuleKeeper({ clock, log, filter, schedule, store, policy }
   interface Needed { readonly rules: ReturnType<typeof rulesFor>; readonly reported: ReturnType<typeof reportedFor>; readonly any: boolean }
   const needed = (): Needed => {
     const rules = rulesFor(store.all(), policy(), clock.now());
-    const reported = reportedFor(store.all(), policy(), clock.now(), (target) => saidOfTarget(store.nos(), target, clock.now()).any);
+    const reported = reportedFor(store.all(), policy(), clock.now(), (target) => saidOfTarget(store.nos(), target, clock.now()).any, isWatched);
     return { rules, reported, any: rules.length > 0 || reported.flows.length > 0 };
   };
 

@@ -7,7 +7,7 @@ import { conflictCause } from "../model/refusal.ts";
 import { expiresAt, type Instant, type Seconds } from "../model/time.ts";
 import type { Decision } from "./decide.ts";
 import { dropsStandStill, escalatedAction, onceMoreAfter, proveEffect, watchTraffic } from "./proof-of-effect.ts";
-import { canBlockAfterAll, canTakeBack, isAskedFor, isRefused } from "./refused-by-owner.ts";
+import { askedUntil, canBlockAfterAll, canTakeBack, isLeftAlone } from "./refused-by-owner.ts";
 
 /** What can happen to a mitigation. */
 export type MitigationEvent =
@@ -132,14 +132,16 @@ function afterEnd(mitigation: Mitigation, event: MitigationEvent, now: Instant):
       if (!canBlockAfterAll(mitigation, now)) return unchanged(mitigation);
       const again: { -readonly [Field in keyof Mitigation]: Mitigation[Field] } = {
         ...mitigation, outcome: null, status: status.inProgress, startedAt: null, dropped: { packets: 0, bytes: 0 }, lastDropAt: null, conflict: null,
+        expiresAt: askedUntil(mitigation),
       };
       delete again.endedAt;
       delete again.isTakenBack;
+      delete again.askedAgainUntil;
       delete again.leak;
       return byOwner("lift-no", approved(again, event.action, event.seconds, now));
     }
     // Not asked for any more; what the owner said holds on.
-    case "withdrawn": return isRefused(mitigation, now) && isAskedFor(mitigation, now) ? { mitigation: { ...mitigation, expiresAt: now }, effects: ["remember"] } : unchanged(mitigation);
+    case "withdrawn": return isLeftAlone(mitigation, now) ? { mitigation: { ...mitigation, expiresAt: now, ...(mitigation.askedAgainUntil === undefined ? {} : { askedAgainUntil: now }) }, effects: ["enforce", "remember"] } : unchanged(mitigation);
     default: return unchanged(mitigation);
   }
 }

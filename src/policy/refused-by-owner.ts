@@ -33,11 +33,27 @@ export function isOwnersNo(mitigation: Mitigation): boolean {
  */
 export function canBlockAfterAll(mitigation: Mitigation, now: Instant): boolean {
   const { outcome, decidedBy, isTakenBack, devices } = mitigation;
-  const isOpen = outcome === "denied" ? decidedBy !== "admin" || isTakenBack === true : isOwnersNo(mitigation);
+  const isOpen = outcome === "denied" ? decidedBy !== "admin" || isTakenBack === true : outcome === "released" || outcome === "rejected";
   return isOpen && mitigation.state === "ended" && devices.length > 0 && isAskedFor(mitigation, now);
 }
 
-/** It has been turned down, and its upstream has not withdrawn it. */
-export function isAskedFor({ expiresAt }: Mitigation, now: Instant): boolean {
-  return expiresAt === null || expiresAt > now;
+/** Of one that has been turned down: its upstream has not withdrawn it, or asks again. */
+export function isAskedFor(mitigation: Mitigation, now: Instant): boolean {
+  const until = askedUntil(mitigation);
+  return until === null || until > now;
+}
+
+/** Until when its upstream asks for it, as far as is known; null = without end. */
+export function askedUntil({ expiresAt, askedAgainUntil = expiresAt }: Mitigation): Instant | null {
+  return expiresAt === null || askedAgainUntil === null ? null : Math.max(expiresAt, askedAgainUntil);
+}
+
+/** The owner, a rule of theirs, or a question that nobody answered has ended it. */
+export function isTurnedDown({ state, outcome }: Mitigation): boolean {
+  return state === "ended" && (outcome === "denied" || outcome === "released" || outcome === "rejected");
+}
+
+/** Nothing is done, as the owner or a rule of theirs wants it, though the upstream still asks for it. */
+export function isLeftAlone(mitigation: Mitigation, now: Instant): boolean {
+  return isTurnedDown(mitigation) && isAskedFor(mitigation, now);
 }

@@ -93,6 +93,13 @@ If it is no attack:  dots-callhome deny 17
 `);
   });
 
+  it("says what goes on though the provider still asks, and how to stop it after all", () => {
+    const line = (why: "denied" | "unanswered" | "protected"): string | undefined => print("list", { mitigations: [{ ...describeMitigation(ended), left_alone: { why, until: null } }] }).split("\n").find((each) => each.startsWith("3: "));
+    assert.equal(line("denied"), "3: isp still asks, but you said that it is no attack. To block it after all: dots-callhome release 3, then dots-callhome approve 3");
+    assert.equal(line("unanswered"), "3: isp still asks, but nobody answered in time. To block it after all: dots-callhome approve 3");
+    assert.equal(line("protected"), "3: isp still asks, but never_block protects it.");
+  });
+
   it("an empty list", () => {
     assert.equal(render(call("list"), { mitigations: [] }, now), "Nobody has asked to stop anything.");
     assert.equal(render(call("list --state active"), { mitigations: [] }, now), "No request is active.");

@@ -1,0 +1,75 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { createTrafficBook } from "../../src/pipeline/traffic-book.ts";
+import { cameraMac, fakeHome } from "./fake-home.ts";
+
+const second = 1_000;
+
+test("rates come of successive counts: what is sent, what of it leaves; a pause and a new beginning are noticed", () => {
+  const book = createTrafficBook();
+  book.note(1, { packets: 0, bytes: 0, left: { packets: 0, bytes: 0 } }, 0);
+  assert.deepEqual(book.read(1, 0), { mitigation: 1, samples: [], now: null, isSending: false, lastSentAt: null, pausedAt: null });
+  book.note(1, { packets: 0, bytes: 0, left: { packets: 500, bytes: 0 } }, 5 * second);
+  book.note(1, { packets: 400, bytes: 0, left: { packets: 600, bytes: 0 } }, 10 * second);
+  assert.deepEqual(book.read(1, 10 * second)?.samples, [{ at: 5 * second, sent: 100, passed: 100 }, { at: 10 * second, sent: 100, passed: 20 }]);
+  assert.deepEqual(book.read(1, 10 * second)?.now, { sent: 100, passed: 20 });
+  book.note(1, { packets: 400, bytes: 0, left: { packets: 600, bytes: 0 } }, 25 * second);
+  assert.deepEqual([book.read(1, 25 * second)?.isSending, book.read(1, 25 * second)?.lastSentAt, book.read(1, 25 * second)?.pausedAt], [false, 10 * second, null], "it has stopped");
+  book.note(1, { packets: 450, bytes: 0, left: { packets: 600, bytes: 0 } }, 30 * second);
+  assert.deepEqual([book.read(1, 30 * second)?.isSending, book.read(1, 30 * second)?.pausedAt], [true, 10 * second], "it sends again");
+  assert.equal(book.read(1, 60 * second)?.now, null, "nobody has counted since");
+});
+
+test("five minutes, sixty samples and sixty-four mitigations are all that is kept, however often it is counted; counters that begin anew begin a new page", () => {
+  const book = createTrafficBook();
+  for (let at = 0; at <= 900; at++) book.note(1, { packets: at * 10, bytes: 0 }, at * second);
+  const { samples } = book.read(1, 900 * second) ?? { samples: [] };
+  assert.ok(samples.length > 50 && samples.length <= 60, String(samples.length));
+  assert.ok(samples.every(({ at, sent }) => at > 600 * second && sent === 10));
+  book.note(1, { packets: 3, bytes: 0 }, 901 * second);
+  assert.deepEqual(book.read(1, 901 * second)?.samples, []);
+  for (let id = 2; id <= 70; id++) book.note(id, { packets: 0, bytes: 0 }, 0);
+  assert.equal([...Array(71).keys()].filter((id) => book.read(id, 0)).length, 64);
+});
+
+test("what is left alone is counted while somebody looks, and only then", async () => {
+  const home = fakeHome({ consent: "ask" });
+  await home.ask();
+  await home.pipeline.decideByOwner(1, { is: "denied" });
+  assert.deepEqual(home.reported()?.flows ?? [], []);
+  assert.deepEqual(await home.pipeline.traffic(), []);
+  assert.deepEqual(home.reported()?.flows.map(({ mitigation, action }) => [mitigation, action]), [[1, "watch"]]);
+  home.counts.set(1, { packets: 0, bytes: 0, left: { packets: 100, bytes: 1 } });
+  await home.clock.advance(3 * second);
+  await home.pipeline.traffic();
+  home.counts.set(1, { packets: 0, bytes: 0, left: { packets: 400, bytes: 1 } });
+  await home.clock.advance(3 * second);
+  const [seen] = await home.pipeline.traffic();
+  assert.ok(seen?.isSending && seen.samples.some(({ sent, passed }) => sent > 0 && sent === passed), JSON.stringify(seen));
+  assert.equal(home.only().outcome, "denied", "nothing is done to it");
+  await home.clock.advance(60 * second);
+  assert.deepEqual(home.reported()?.flows, [], "nobody looks any more");
+});
+
+test("a provider that asks again for what is left alone is noticed, until it withdraws it", async () => {
+  const home = fakeHome({ consent: "ask" });
+  await home.ask({}, false, 60);
+  await home.pipeline.decideByOwner(1, { is: "denied" });
+  await home.clock.advance(50 * second);
+  await home.ask({ mid: 99 }, false, 600);
+  await home.clock.advance(60 * second);
+  assert.equal(home.only().askedAgainUntil, home.clock.now() + 540 * second);
+  await home.pipeline.decideByOwner(1, { is: "released" });
+  const after = await home.pipeline.decideByOwner(1, { is: "approved", action: "block", seconds: null });
+  assert.deepEqual([after?.state, after?.expiresAt], ["active", home.clock.now() + 540 * second], "blocked after all, for as long as it asks");
+});
+
+test("what a rule has turned down can be blocked after all, while its provider asks; after it has withdrawn it, not", async () => {
+  const home = fakeHome({ consent: "ask", devices: [{ mac: cameraMac, policy: "never", action: null }] });
+  await home.ask();
+  const [turnedDown] = home.store.all();
+  if (turnedDown?.outcome !== "rejected") assert.fail(JSON.stringify(turnedDown?.outcome));
+  home.pipeline.withdraw("isp", turnedDown.request.cuid, turnedDown.request.mid);
+  await home.clock.advance(1);
+  assert.equal((await home.pipeline.decideByOwner(1, { is: "approved", action: "block", seconds: null }))?.state, "ended");
+});
