@@ -26,7 +26,7 @@ export function heardAfterGap(gaps: IdleGaps, now: Instant): IdleGaps {
 }
 
 /**
- * Of a session that has fallen silent: the gap that may have been too long for a NAT's binding, or null. One that the session lived through
+ * The gap that may have been too long for a NAT's binding, when a session has fallen silent; else null. A gap that the session lived through
  * before was not; then the silence has another cause: the peer, or an outage on the path.
  */
 export function suspectGap({ survived, unanswered }: IdleGaps): Milliseconds | null {

@@ -155,7 +155,7 @@ export function startUpstream(options: UpstreamOptions, ports: UpstreamPorts, mi
     }
   };
 
-  /** Dials, and begins a session with whoever answers. */
+  /** Dials, and begins a session with the host that answers. */
   const dialTo = async (to: DialAddress, signal: AbortSignal, udpOnly = false): Promise<void> => {
     // Messages that come with the handshake's last flight wait for the session.
     const early: Uint8Array[] = [];

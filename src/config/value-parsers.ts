@@ -109,7 +109,7 @@ export const url: ValueParser<string> = (text) => {
   const expected = "expected e.g. mqtts://broker.lan:8883 or https://ntfy.sh/topic";
   if (!URL.canParse(text)) return { problem: `is not a URL, ${expected}`, secret: true };
   const { protocol, hostname, username, password } = new URL(text);
-  // Whoever may read this file, LuCI and `uci show` included, would see the password.
+  // Anybody who may read this file, LuCI and `uci show` included, would see the password.
   if (username !== "" || password !== "") return { problem: "a user name or password in the URL, use the options username and password_file", secret: true };
   const known = ["mqtt:", "mqtts:", "ws:", "wss:", "http:", "https:"].includes(protocol) && hostname !== "";
   return known ? { value: text } : { problem: `is not a URL that can be used here, ${expected}`, secret: true };

@@ -34,7 +34,7 @@ export interface OperatorSurroundings {
   vendorOf(mac: MacAddress): string | null;
   /** Also those that are disabled. */
   upstreams(): readonly (Omit<UpstreamStatus, "state"> & { readonly name: string; readonly state: UpstreamStatus["state"] | "disabled" })[];
-  /** Names of the upstreams that are dialled anew; undefined if there is none of that name. */
+  /** Names of the upstreams that are dialled again; undefined if there is none of that name. */
   reconnect(upstream: string | undefined): readonly string[] | undefined;
   warnings(): readonly string[];
   /** Writes what is remembered before it returns, if it can: a decision is saved before it is acknowledged. */

@@ -23,7 +23,7 @@ export function renderRuleset(...parameters: Parameters<typeof buildRuleset>): s
 
 /**
  * The transaction that makes the kernel hold exactly these rules, whether or not the table exists, with every timeout
- * begun anew. Counters and limits that stay keep their state.
+ * rewritten. Counters and limits that stay keep their state.
  * `held`: what the table may hold before. Too little is harmless; what is not there makes nft refuse the transaction.
  * `counted`: where a counter starts if the kernel has lost it.
  *

@@ -45,7 +45,7 @@ export function layIngress(rules: readonly EnforcementRule[], ports: ReadonlyMap
   };
 }
 
-/** Of a device that is quarantined and claimed by another mitigation too the forward chain counts the drops for both: it is left to that. */
+/** Where a device is quarantined and claimed by another mitigation too, the forward chain counts the drops for both, so it keeps them. */
 function rulesAtPorts(rules: readonly EnforcementRule[], ports: ReadonlyMap<MacAddress, string>): EnforcementRule[] {
   const known = rules.filter(({ mac }) => mac !== null && ports.has(mac));
   return [...groupBy(known, ({ mac }) => mac ?? "").values()]

@@ -6,12 +6,12 @@ import { claimsOf } from "./traffic-match.ts";
 import type { Claim } from "./traffic-match.ts";
 import { exactKeysOf } from "./exact-keys.ts";
 
-// All is worked out anew with each decision, though most mitigations are as they were. What follows from a value that has not
+// Everything is worked out again at each decision, though most mitigations are as they were. What follows from a value that has not
 // changed is remembered for as long as the value itself lives; nothing else depends on it.
 
 /** As `claimsOf`. */
 export function claimsOnce(rule: EnforcementRule): readonly Claim[] {
-  // Rules are made anew each time, what was asked for is not.
+  // Rules are new objects each time, what was asked for is not.
   const before = knownClaims.get(rule.target)?.find((known) => isSame(known.rule, rule));
   if (before) return before.claims;
   const claims = claimsOf(rule);

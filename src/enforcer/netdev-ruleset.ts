@@ -31,7 +31,7 @@ export function buildNetdevRuleset(
   const counters = [...ingress.mitigations.map(counterName), ...egress.mitigations.map(leftCounterName)];
   if (counters.length === 0) return [];
   return [
-    { comment: "Made anew in one transaction: its counters begin where they were." },
+    { comment: "Rewritten in one transaction: its counters begin where they were." },
     { do: "add table", table }, { do: "delete table", table }, { do: "add table", table },
     ...counters.map((name): Statement => {
       const from = counted.get(name);

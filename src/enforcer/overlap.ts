@@ -19,7 +19,7 @@ export function findOverlapping(claims: readonly Claim[], compare: Comparison = 
       else byPrefix.set(key, [claim]);
     }
   }
-  // Of two prefixes that share an address one contains the other: only those that contain this one are looked at.
+  // Two prefixes that share an address contain one another: only those that contain this one are looked at.
   const overlapping = new Set<Claim>();
   for (const claim of claims) {
     for (const prefix of claim.prefixes) {

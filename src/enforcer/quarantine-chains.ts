@@ -92,7 +92,7 @@ export function matchServices(port: "th dport" | "th sport", more: readonly numb
 }
 
 /**
- * Who asks for a web page gets the notice page. A nat chain sees the first packet of each flow only, and so many of them; what they send
+ * A device that asks for a web page gets the notice page. A nat chain sees the first packet of each flow only, and a limited number of them; what they send
  * from then on is bounded where it arrives.
  */
 function layNotice(claims: readonly Claim[], canRedirect: boolean): Parts {
@@ -155,7 +155,7 @@ export function buildBridgeRuleset(rules: readonly EnforcementRule[], counted: R
   if (elements.length === 0) return [];
   const map = quarantineMapNames.mac;
   return [
-    { comment: "Made anew in one transaction: its counters begin where they were." },
+    { comment: "Rewritten in one transaction: its counters begin where they were." },
     { do: "add table", table: whole }, { do: "delete table", table: whole }, { do: "add table", table: whole },
     ...idsOf(claims).map((id): Statement => {
       const from = counted.get(counterName(id));

@@ -97,7 +97,7 @@ export function chainsOf(reports: readonly Report[]): Chain[] {
     const ofFamily = reports.filter((report) => report.family === family);
     const targets = new Set(ofFamily.flatMap((report) => report.targets.map((prefix) => prefixKey(prefix, prefix.length))));
     const lengths = [...new Set(ofFamily.flatMap((report) => report.targets.map(({ length }) => length)))];
-    // Of two targets that share an address one contains the other.
+    // Two targets that share an address contain one another.
     const keysOf = (report: Report): string[] => report.targets.flatMap((prefix) => (
       lengths.filter((length) => length <= prefix.length).map((length) => prefixKey(prefix, length)).filter((key) => targets.has(key))
     ));
@@ -181,7 +181,7 @@ function matchReported(report: Report, lists: Lists): Expression[][] {
 }
 
 /**
- * What leaves from an address of a device that is held, whoever's MAC address it bears and whatever port NAT has given it since:
+ * What leaves from an address of a device that is held, under any MAC address, and from whatever port NAT has given it since:
  * a device that has changed its MAC address is not known by it.
  */
 function matchAddresses({ flows: { mitigation, action, addresses }, family, services }: Report, direction: Direction, lists: Lists): Expression[][] {
@@ -194,7 +194,7 @@ function matchAddresses({ flows: { mitigation, action, addresses }, family, serv
   ]);
 }
 
-// Of a flow that the target opened (a port-forward), the device is the one that replies.
+// In a flow that the target opened (a port-forward), the device is the one that replies.
 const directions = ["original", "reply"] as const;
 type Direction = (typeof directions)[number];
 

@@ -44,7 +44,7 @@ export function rulesFor(mitigations: readonly Mitigation[], policy: Pick<Policy
 
 /**
  * What the packet filter has to look for where traffic leaves the home. A mitigation that may act has what was reported dropped
- * there, whether or not its device is known; one that may not has the senders recorded, whoever was named until now. `leavesSomeAlone`: whether
+ * there, whether or not its device is known; one that may not has the senders recorded, whichever device was named until now. `leavesSomeAlone`: whether
  * the owner wants some device left alone when it sends to the target. Nothing is dropped there of senders that are not known. `isWatched`: whether what
  * has ended is to be counted all the same.
  */
@@ -56,12 +56,12 @@ export function reportedFor(
     const { target, source } = mitigation.request;
     const isCareful = leavesSomeAlone(target);
     const action = isCareful && mitigation.devices.length === 0 && mitigation.state !== "ended" ? "watch" : reportedAction(mitigation) ?? (isWatched(mitigation) ? "watch" : undefined);
-    // Who was named by an address alone may be the wrong one: whoever sends it is looked at.
+    // A device that was named by an address alone may be the wrong one: the sender is looked at.
     const senders = action === "watch" || (isSpecific(mitigation.request) && !isCareful) ? null : sendersOf(mitigation);
     const addresses = mitigation.devices.flatMap((device) => device.addresses);
     return action === undefined || (senders?.length === 0 && (isCareful || addresses.length === 0)) ? [] : [{
       mitigation: mitigation.id, target, source, action, packetsPerSecond: policy.limitRate,
-      // Once devices are known, whoever had to be asked has been.
+      // Once devices are known, everybody who had to be asked has been.
       sparesUnasked: mitigation.decidedBy !== "admin" && mitigation.devices.length === 0,
       senders, addresses, timeout: timeoutOf(mitigation, now),
     }];

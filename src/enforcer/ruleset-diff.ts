@@ -8,7 +8,7 @@ type Declaration = Extract<Statement, { readonly name: string }>;
 
 /** What a transaction left in the kernel. */
 export interface Laid {
-  /** When all of it was begun anew. */
+  /** When all of it was last rewritten. */
   readonly at: Instant;
   /** Of everything that has a name, by its text. */
   readonly declared: ReadonlyMap<string, Declaration>;
@@ -50,7 +50,7 @@ export interface Step {
 
 /** An element that lasts as long as this is left to the next renewal, seconds. */
 const restsFor: Seconds = 300;
-/** So long after all was begun anew it is again, seconds: rules are renewed every four minutes. */
+/** Interval between full rewrites, seconds: rules are renewed every four minutes. */
 const addedFor: Seconds = 200;
 
 /** What the kernel holds after the statements of `buildRuleset`, taken as a whole. */

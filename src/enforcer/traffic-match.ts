@@ -36,7 +36,7 @@ export interface Claim {
   readonly allowed: number | null;
   /** Whole seconds, at least 1. */
   readonly timeout: Seconds;
-  /** Of a quarantine. */
+  /** For a quarantine. */
   readonly isQuarantine?: true;
 }
 

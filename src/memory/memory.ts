@@ -30,7 +30,7 @@ export interface MemoryFiles {
 }
 
 /**
- * Flash wears, and an upstream may send many requests: after a burst of so many writes that nobody decided on, one in
+ * Flash wears, and an upstream may send many requests: after a burst of this many writes that nobody decided on, one in
  * `refill` at most. Decisions are always written.
  */
 const burst = 20;
@@ -55,7 +55,7 @@ export function openMemory(files: MemoryFiles, { clock, log, filter }: { clock: 
     cancel = undefined;
     kept.state.write(writeRemembered(store.snapshot()));
   };
-  // The owner's word comes first, and is never put off: no upstream can cause a write of it.
+  // The owner's word comes first, and is never delayed: no upstream can cause a write of it.
   const writeWord = (): void => { kept.owner.write(writeOwnersWord(ownersWordIn(store.snapshot()))); };
   const write = (): void => {
     writeWord();

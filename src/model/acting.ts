@@ -3,7 +3,7 @@ import type { Action, Mitigation } from "./mitigation.ts";
 
 /**
  * What is done to this device now. A quarantine that nobody was asked about only blocks until the device's MAC address was seen on the
- * reported packets: an address can be forged, and would cut off whoever it belongs to.
+ * reported packets: an address can be forged, and would cut off its owner's device.
  */
 export function actionOn({ action, decidedBy }: Pick<Mitigation, "action" | "decidedBy">, device: Pick<Device, "certainty">): Action {
   return action === "quarantine" && decidedBy !== "admin" && device.certainty !== "exact" ? "block" : action;

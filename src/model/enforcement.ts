@@ -17,13 +17,13 @@ export interface EnforcementRule {
   readonly icmpTypes: readonly IcmpTypeRange[];
   /** For `limit`. */
   readonly packetsPerSecond: number;
-  /** The kernel ends the rule by itself after so long, whatever becomes of the daemon. */
+  /** The kernel ends the rule by itself after this time, whatever becomes of the daemon. */
   readonly timeout: Seconds;
 }
 
 /** A device that is cut off from everything. */
 export interface QuarantinedDevice extends Pick<EnforcementRule, "mac" | "addresses"> {
-  /** For so long, unless it is said again. */
+  /** For this long, unless it is said again. */
   readonly timeout: Seconds;
 }
 
@@ -39,7 +39,7 @@ export interface ReportedFlows extends AttackFlows {
   readonly packetsPerSecond: number;
   /** Devices that the owner wants to be asked about are spared too: nobody has been asked. */
   readonly sparesUnasked: boolean;
-  /** Only what these devices send, none of them where only `addresses` are known; null: whoever sends it. */
+  /** Only what these devices send, none of them where only `addresses` are known; null: any sender. */
   readonly senders: readonly MacAddress[] | null;
   /** Of devices that are held: all that they send to the target is dropped here too, under whatever MAC address. */
   readonly addresses: readonly string[];

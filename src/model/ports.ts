@@ -25,7 +25,7 @@ export interface PacketFilter {
 export interface WirelessClients {
   /**
    * Puts off exactly these, in the background. Asked again at every renewal, some minutes apart: a ban that runs out by itself is
-   * armed anew.
+   * set again.
    */
   putOff(devices: readonly QuarantinedDevice[]): void;
 }
@@ -45,7 +45,7 @@ export interface FlowTable {
   cut(addresses: readonly string[], target: readonly IpPrefix[]): Promise<readonly Flow[]>;
 }
 
-/** Who is who in the home, right now. */
+/** The devices of the home and their addresses, right now. */
 export interface HomeDirectory {
   neighbours(): Promise<readonly Neighbour[]>;
   /** Names by MAC address, from leases, static hosts, and what others know. */

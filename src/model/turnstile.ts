@@ -14,7 +14,7 @@ export interface TurnstileOptions {
   readonly mostWaiting: number;
 }
 
-/** Lets only so many in at a time, rank by rank, and within a rank party by party. */
+/** Lets a limited number in at a time, rank by rank, and within a rank party by party. */
 export function createTurnstile({ atOnce, mostWaiting }: TurnstileOptions): Turnstile {
   /** By rank and party, the parties in the order of their turns. */
   const waiting = atOnce.map(() => new Map<string, (() => void)[]>());

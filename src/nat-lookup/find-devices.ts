@@ -20,7 +20,7 @@ const mostAddresses = 16;
 /** Flows that ended so much earlier than another device's are not those of an attack that goes on: the outside port was another's then. */
 const staleAfter: Milliseconds = 120_000;
 
-/** Who is who in the home at the moment of the question. */
+/** The devices of the home at the moment of the question. */
 export interface KnownHome {
   readonly borders: HomeBorders;
   readonly neighbours: readonly KnownNeighbour[];
@@ -40,7 +40,7 @@ export interface KnownHome {
 export type Witness = "kernel" | "journal" | "table";
 
 export interface Finding {
-  /** Most packets towards the target first. `port` is null: whoever asks fills it from the bridge. */
+  /** Most packets towards the target first. `port` is null: the caller fills it in from the bridge. */
   readonly devices: readonly Device[];
   /** Whether the router itself has flows that match: there is no device to blame for those. */
   readonly routerItself: boolean;

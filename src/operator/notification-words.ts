@@ -9,7 +9,7 @@ export interface NotificationWords {
   readonly plea: string;
   /** It is another device than the one that was named at first. */
   readonly forged: string;
-  /** Of a block, where a quarantine waits for proof. */
+  /** For a block, where a quarantine waits for proof. */
   readonly untilSeen: string;
   readonly notFoundYet: string;
   readonly notFoundYetText: string;

@@ -25,7 +25,7 @@ export interface LookupManner {
   readonly depth?: LookupDepth;
   /** Nobody waits for the answer. */
   readonly isOnWatch?: boolean;
-  /** Who asks; none: the owner. */
+  /** The upstream that asks; none: the owner. */
   readonly upstream?: string;
 }
 

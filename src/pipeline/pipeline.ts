@@ -78,7 +78,7 @@ export interface Pipeline extends MitigationService {
   /** The settings have changed. */
   reload(settings: PipelineSettings): Promise<void>;
   settings(): PipelineSettings;
-  /** The wall clock was put forward by so many milliseconds: spans that were begun by the old time keep what remains of them. */
+  /** The wall clock jumped forward by this many milliseconds: spans that began by the old time keep what remains of them. */
   clockJumped(by: Milliseconds): void;
   /** Lays the rules again, as what they depend on beside the mitigations has changed. */
   relay(): Promise<void>;
@@ -102,7 +102,7 @@ export function createPipeline(initial: PipelineSettings, store: Store, ports: P
   const home = createLookup(ports, () => settings.ownerNames, store.devices());
 
   const refusals = createRefusalNotes({ clock, log });
-  /** Of a request that asks for more than it may: the owner hears of it. */
+  /** A request asks for more than it may: the owner hears of it. */
   const refusedAndTold = (upstream: string, refusal: Refusal, why?: string): Admission => {
     refusals.note(upstream, refusal, why);
     return { is: "refused", refusal };

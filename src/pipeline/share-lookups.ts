@@ -6,7 +6,7 @@ import { createTurnstile } from "../model/turnstile.ts";
 
 /** Lookups under way, that have to read the connection table at worst: for requests that wait for an answer, and for those on watch. */
 const atOnce = [3, 2] as const;
-/** Of one upstream; more than the mitigations that it may have at a time. */
+/** For one upstream; more than the mitigations that it may have at a time. */
 const mostWaiting = 256;
 const mostOwnerWaiting = 16;
 /**

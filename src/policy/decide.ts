@@ -22,7 +22,7 @@ export function decide(devices: readonly Device[], policy: Policy, managing: Rea
   const allowed = devices.filter((device) => !isProtected(device, policy) && !said.isRefused(device));
   if (devices.length > 0 && allowed.length === 0) return { is: "reject", devices };
   const ask = allowed.some((device) => device.certainty === "ambiguous" || (policyOf(device, policy)?.policy ?? policy.consent) === "ask");
-  // Whoever sends it may be the one that the owner wants left alone.
+  // The sender may be the device that the owner wants left alone.
   const nobodyYet = allowed.length === 0 && (policy.consent === "ask" || said.any);
   return { is: ask || nobodyYet ? "ask" : "act", action: mildestAction(allowed, policy, managing), devices: allowed };
 }

@@ -11,7 +11,7 @@ type Target = OwnersNo["target"];
 /** What is kept is bounded, but never by forgetting a no: a device that has more of them is left alone altogether. */
 const most = { ofDevice: 32, prefixes: 4_096, ports: 16, protocols: 16, addresses: 8, all: 512 };
 
-/** What the owner says with a no to this mitigation: one for each of its devices; while none is known, one about whoever it is. */
+/** What the owner says with a no to this mitigation: one for each of its devices; while none is known, one about any device. */
 export function nosTo(mitigation: Mitigation, now: Instant): OwnersNo[] {
   const { prefixes, ports, protocols } = mitigation.request.target;
   const merged = mergeRanges(ports);

@@ -7,7 +7,7 @@ import { isShared } from "./spare-bystanders.ts";
 const settling: Milliseconds = 1_000;
 /** A flow that an offload took in a moment without rules stays there until it is ended. */
 export const onceMoreAfter: Milliseconds = 30_000;
-/** Without a packet for so long, it no longer leaks. */
+/** Without a packet for this long, it no longer leaks. */
 const tightAfter: Milliseconds = 10_000;
 /** An attack that is stopped here is counted all the time; counters are read every five seconds. */
 const stillAfter: Milliseconds = 15_000;

@@ -1,7 +1,7 @@
 import type { Mitigation } from "../model/mitigation.ts";
 import type { Instant, Milliseconds } from "../model/time.ts";
 
-/** A no holds for so long at least: a request of one second must not make it vanish. */
+/** A no holds for at least this long: a request of one second must not make it vanish. */
 export const shortestNo: Milliseconds = 3_600_000;
 
 /** A no that was said then holds for as long as the request would have run, and an hour at least; null = until it is taken back. */

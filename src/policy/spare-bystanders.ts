@@ -3,7 +3,7 @@ import type { Infrastructure } from "../model/home.ts";
 import type { Action } from "../model/mitigation.ts";
 import type { Policy } from "../model/policy.ts";
 
-/** With so many IPv4 addresses, a MAC address is that of a repeater or router; two may be one lease after another. */
+/** A MAC address with this many IPv4 addresses is a repeater's or a router's; two may be one lease after another. */
 const sharedFrom = 3;
 
 /**

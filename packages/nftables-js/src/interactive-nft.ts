@@ -6,9 +6,9 @@ import { startNft } from "./start-nft.ts";
 export interface InteractiveOptions extends Omit<SpawnOptions, "outputLimit"> {
   /** Runs what is not for `nft -i`: lists, long transactions, and all of it where nft was built without `-i`. */
   readonly spawned?: NftProgram;
-  /** A process that has nothing to do for so long is ended, milliseconds: an idle one costs memory. */
+  /** An idle process ends after this many milliseconds: it costs memory. */
   readonly idle?: number;
-  /** A process is replaced after so many transactions: nft remembers every line of its input. */
+  /** A process is replaced after this many transactions: nft remembers every line of its input. */
   readonly mostTransactions?: number;
   /** Longer transactions are left to `spawned`, characters: starting a process is then the smaller part. */
   readonly longestLine?: number;
@@ -25,7 +25,7 @@ type Process = ReturnType<typeof startProcess>;
 /** What is asked of the process that lives, in the words of `nft -j`. The answer must be short. */
 const quickQueries: readonly string[] = ["list counters"];
 
-/** A process is replaced after so many characters, for the same reason. */
+/** A process is replaced after this many characters, for the same reason. */
 const mostCharacters = 4 * 1024 * 1024;
 /** Milliseconds. */
 const startsWithin = 2_000;

@@ -48,7 +48,7 @@ export type Expression =
   | { readonly redirect: number }
   /** `mask`, an address: only these bits of the field are looked up. */
   | { readonly vmap: string; readonly key: readonly Field[]; readonly mask?: string }
-  /** Adds the packet's key to a dynamic set, or begins its timeout anew; each element counts its packets. A full set ends the rule. */
+  /** Adds the packet's key to a dynamic set, or restarts its timeout; each element counts its packets. A full set ends the rule. */
   | { readonly update: string; readonly key: readonly Field[] };
 
 export interface Element {

@@ -3,7 +3,7 @@ import { BlobError } from "./blob.ts";
 import { createMessageReader, encodeMessage, largestMessage, messageType, ubusStatus, type MessageAttributes, type UbusMessage } from "./message.ts";
 import { UbusError } from "./ubus-error.ts";
 
-/** Calls back once after so many milliseconds, unless the returned function is called first. */
+/** Calls back once after this many milliseconds, unless the returned function is called first. */
 export type After = (delay: number, callback: () => void) => () => void;
 
 /** One connection to ubusd, from its HELLO to its end. */

@@ -8,7 +8,7 @@ interface Open {
   /** In a map: whether the next item is a value, and whether that is to be ignored. */
   atValue: boolean;
   ignored: boolean;
-  /** Of a string in pieces: the major type that each piece has to have. */
+  /** The major type that each piece of a string in pieces has to have. */
   readonly major: number;
 }
 

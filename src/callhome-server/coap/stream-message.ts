@@ -4,7 +4,7 @@ import { readOptionsAndPayload, writeOptionsAndPayload } from "./options.ts";
 /** Signalling codes of CoAP over reliable transports (RFC 8323 §5). */
 export const signal = { csm: "7.01", ping: "7.02", pong: "7.03", release: "7.04", abort: "7.05" } as const;
 
-/** Options of signalling messages; their numbers are counted for each code anew (RFC 8323 §5.2). */
+/** Options of signalling messages; each code numbers its own (RFC 8323 §5.2). */
 export const signalOption = { maxMessageSize: 2, blockWiseTransfer: 4, custody: 2 } as const;
 
 /** How the lengths of RFC 8323 figure 7 are written: nibble, bytes that extend it, what they are counted from. */

@@ -76,7 +76,7 @@ function stateNodes(mitigation: Mitigation, now: Instant): ScopeStatus {
   };
 }
 
-/** Seconds; -1 = indefinite. Of one that was withdrawn, what is left of its terminating period. */
+/** Seconds; -1 = indefinite. After a withdrawal, what is left of the terminating period. */
 function remainingLifetime({ state, deadline, expiresAt }: Mitigation, now: Instant): number {
   if (state === "ended") return 0;
   if (state !== "terminating" || deadline === null) return remainingSeconds(now, expiresAt);

@@ -42,7 +42,7 @@ export interface Deletion {
 }
 
 /**
- * The `conntrack -D` calls that end all flows between a device's addresses and the targets (none = any target), whoever opened
+ * The `conntrack -D` calls that end all flows between a device's addresses and the targets (none = any target), whichever side opened
  * them. By the reply tuple for a single target, which holds for redirected flows too; for a wider one by the original tuple, since
  * conntrack 1.4 knows no prefixes in the reply tuple.
  */

@@ -109,7 +109,7 @@ function tupleOf(protocol: number, family: 4 | 6, half: Half): FlowTuple | undef
   };
 }
 
-/** By its look only, which is what a whole table can afford; whoever compares addresses reads them properly. */
+/** By its look only, which is what a whole table can afford; code that compares addresses reads them properly. */
 function familyOf(address: string): 4 | 6 | undefined {
   if (/^\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(address)) return 4;
   return address.includes(":") && /^[0-9a-f:.]{2,45}$/.test(address) ? 6 : undefined;

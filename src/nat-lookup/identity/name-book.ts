@@ -14,7 +14,7 @@ export interface NameBook {
 }
 
 const mostNames = 1024;
-/** Of one name: more do not make it less certain whose it is. */
+/** For one name: more would not make its owner less certain. */
 const mostBearers = 8;
 /** Characters of a name and a maker where both are shown: the end of the MAC address must not be cut off. */
 const [longestName, longestMaker] = [20, 14];

@@ -7,7 +7,7 @@ const longestLine = 4096;
 
 const nobodys: ReadonlySet<string> = new Set(["0.0.0.0", "127.0.0.1", "::", "::1"]);
 
-/** Who has which address and name, by a DHCP server or a hosts file. At least one of MAC address, DUID and addresses is there. */
+/** A device's address and name, from a DHCP server or a hosts file. At least one of MAC address, DUID and addresses is there. */
 export interface Lease {
   readonly mac: MacAddress | null;
   /** The MAC address inside the client's DUID (RFC 8415 §11.2, §11.4). It may be that of another interface of the device. */
@@ -82,7 +82,7 @@ function readLooseMac(text: string): MacAddress | null {
   return parseMac(bytes.map((byte) => byte.padStart(2, "0")).join(":")) ?? null;
 }
 
-/** Of a DUID-LLT or DUID-LL of Ethernet, in hexadecimal with or without colons. */
+/** The MAC address in a DUID-LLT or DUID-LL of Ethernet, in hexadecimal with or without colons. */
 function macOfDuid(text: string): MacAddress | null {
   const hex = text.replaceAll(":", "").toLowerCase();
   const match = /^(?:00010001[0-9a-f]{8}|00030001)([0-9a-f]{12})$/.exec(hex);

@@ -20,7 +20,7 @@ const none = 0xffff;
 /** Addresses of either family by small numbers, so that a flow needs two bytes for each. Bounded: the address used longest ago goes first. */
 export function createAddressPool(): AddressPool {
   const words = new Uint32Array(capacity * 4);
-  /** How often the slot was given anew: the upper bits of its number. */
+  /** How often the slot was reused: the upper bits of its number. */
   const turns = new Uint32Array(capacity);
   const used = new Uint8Array(capacity);
   const heads = new Uint16Array(capacity).fill(none);

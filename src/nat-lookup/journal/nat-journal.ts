@@ -11,7 +11,7 @@ import { wordSet } from "./word-prefixes.ts";
 const longestWalk = 256;
 
 export interface NatJournal {
-  /** Takes note of what conntrack said. Of a listing no more unknown flows than there is room for, or half a journal: more would push out what was seen. */
+  /** Notes what conntrack said. A listing adds at most as many unknown flows as there is room for, or half a journal: more would push out what was seen. */
   record(line: FlowLine, now: Instant): void;
   /**
    * A listing of the whole table begins; the function is called at its end, at once if it was cut short. Flows that a whole listing

@@ -192,7 +192,7 @@ const causes: Readonly<Record<string, string>> = {
   ERR_SSL_SSLV3_ALERT_CERTIFICATE_EXPIRED: "our certificate has expired",
 };
 
-/** Of a failed verification of the peer's certificate, by OpenSSL. */
+/** OpenSSL's words for a failed verification of the peer's certificate. */
 const certificateProblem = /^(CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|ERR_TLS_CERT_)/;
 
 function explain(error: Error, credentials: DtlsCredentials["is"]): string {

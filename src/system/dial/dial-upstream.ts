@@ -51,7 +51,7 @@ export function openDial(module: DtlsModule, settings: DialSettings): Dial {
   const failed = new Map<string, Instant>();
 
   const dialUdp = async (address: string, serverName: string, localAddress: string | undefined, events: ChannelEvents, signal: AbortSignal): Promise<Channel> => {
-    // A resumed session verifies nothing anew: it is for this name only.
+    // A resumed session verifies nothing again: it is for this name only.
     const key = `${serverName} ${address}`;
     for (let attempt = 1; ; attempt++) {
       const resume = dtlsSessions.get(key);

@@ -16,7 +16,7 @@ const expectedFolder = `expected a folder below ${ownFolder}, /var, /run or /tmp
 
 /**
  * Root's init script hands these folders over to the daemon's user, and the removal of the package deletes what lies there: so both must
- * lie, links resolved, where nothing of others can be. Read anew at each check; changes nothing.
+ * lie, links resolved, where nothing of others can be. Read at each check; changes nothing.
  */
 export function checkPaths({ stateDir, controlSocket }: { readonly stateDir: string; readonly controlSocket: string }): readonly PathProblem[] {
   const socketName = basename(controlSocket);

@@ -13,7 +13,7 @@ export interface Guard {
 
 /** Our own transactions are announced within this time, milliseconds; later than that, it was somebody else. */
 const announcedWithin = 2_000;
-/** Or within so many times what they took: a slow router whose monitor lags must not take its own changes for another's, over and over. */
+/** Or within this many times what they took: a slow router whose monitor lags must not take its own changes for another's, over and over. */
 const announcedWithinTimes = 10;
 /** A script that loads many tables makes many transactions: they are answered together. */
 const settle = 150;

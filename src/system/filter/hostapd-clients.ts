@@ -11,14 +11,14 @@ type Bus = Pick<Ubus, "isConnected" | "lookup" | "invoke" | "listen">;
 export interface HostapdClientsParts {
   readonly clock: Clock;
   readonly log: Log;
-  /** Whom an earlier run may have put off, and nobody wants put off any more. */
+  /** Clients that an earlier run may have banned, and that nobody wants banned any more. */
   readonly letGo: () => ReadonlySet<MacAddress>;
 }
 
 export interface HostapdClients extends WirelessClients {
   /** ubus is there again. */
   connected(): void;
-  /** Why somebody who should be put off is not; for `status`. */
+  /** Why a client that should be banned is not; for `status`. */
   warnings(): readonly string[];
   /** Bans stay until their time is over, as the kernel's rules do. */
   stop(): void;
@@ -30,7 +30,7 @@ const mostDevices = 64;
 const timeout: Milliseconds = 1_000;
 /** IEEE 802.11 §9.4.1.7, reason code 5: the access point cannot handle all its stations. */
 const reason = 5;
-/** A ban is armed anew if that makes it last so much longer, or if it would not last until the next renewal but one. */
+/** A ban is set again if that makes it last this much longer, or if it would not last until the next renewal but one. */
 const worthRenewing: Milliseconds = 120_000;
 const tooShort: Milliseconds = 300_000;
 /** Whole seconds that were rounded up are no gain. */
@@ -51,7 +51,7 @@ interface Ban {
 
 /** What one Wi-Fi network was told. */
 interface Network {
-  /** ubus' number: another one after hostapd has made the network anew, without its bans. */
+  /** ubus' number: another one after hostapd has recreated the network, without its bans. */
   id: number;
   readonly bans: Map<MacAddress, Ban>;
 }
@@ -73,7 +73,7 @@ export function openHostapdClients(ubus: () => Bus | undefined, { clock, log, le
   let ear: { readonly bus: Bus; readonly stop: () => void } | undefined;
 
   const complain = (path: string, error: unknown): void => {
-    const problem = `Wi-Fi clients that are cut off are not put off ${path}: ${errorText(error)}`;
+    const problem = `could not disconnect quarantined clients from ${path}: ${errorText(error)}`;
     if (problems.get(path) !== problem) log("warn", problem);
     problems.set(path, problem);
   };
@@ -108,7 +108,7 @@ export function openHostapdClients(ubus: () => Bus | undefined, { clock, log, le
       for (const [mac, until] of wanted) if (isDue(network.bans.get(mac), until, clock.now())) await ban(mac, until);
       for (const [mac, { until }] of network.bans) {
         if (wanted.has(mac)) continue;
-        // Whose ban has run out may be back already, and would be put off by being let go.
+        // A client whose ban has run out may be back already, and lifting the ban would disconnect it.
         if (until > clock.now()) await ban(mac, null);
         else network.bans.delete(mac);
       }

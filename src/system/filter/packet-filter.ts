@@ -52,7 +52,7 @@ export function openPacketFilter(nftables: Nftables = openNftables(), {
     disturbed?.();
   });
   const runOwn = (statements: readonly Statement[]): Promise<void> => guard.own(() => nftables.runTransaction(statements));
-  /** Of a counter's name. */
+  /** The mitigation in a counter's name. */
   const isEnforced = (name: string): boolean => enforced?.has(Number(name.slice(1))) ?? true;
   const bridge = openOptionalTable(nftables, bridgeTable, runOwn, isEnforced);
   const netdev = openOptionalTable(nftables, netdevTable, runOwn, isEnforced);
@@ -145,7 +145,7 @@ function isAboutNotice(error: unknown): boolean {
   return (statement.do === "add chain" && statement.name === noticeChain) || (statement.do === "add rule" && statement.chain === noticeChain);
 }
 
-/** What the whole, begun anew, mends: the table is not as we left it, or nobody knows. It may be repeated, unlike a part. */
+/** What a full rewrite mends: the table is not as we left it, or nobody knows. It may be repeated, unlike a part. */
 const repairable: ReadonlySet<NftFailure> = new Set<NftFailure>(["refused", "not-found", "died", "unreadable"]);
 
 function isRepairable(error: unknown): boolean {

@@ -6,7 +6,7 @@ export interface Turns {
 
 export type Urgency = "at once" | "soon";
 
-/** Milliseconds. What has waited for so long is next, whatever is more urgent: a flood of the urgent must not keep the rest away. */
+/** Milliseconds. What has waited this long is next, whatever is more urgent: a flood of the urgent must not keep the rest away. */
 const patience = 1_000;
 
 interface Waiting {
@@ -33,7 +33,7 @@ export function createTurns(now: () => number = () => performance.now()): Turns 
   };
   return {
     take: (urgency, begin) => new Promise((resolve, reject) => {
-      // Whoever called hears of a failure; whoever comes next does not.
+      // The caller hears of a failure; the next one does not.
       waiting.push({ urgency, since: now(), begin: () => Promise.resolve().then(begin).then(resolve, reject) });
       if (!isBusy) void work();
     }),

@@ -7,7 +7,7 @@ export interface ConntrackSettings {
   /** Whether it could be set. */
   write(name: string, value: number): boolean;
   /**
-   * Sockets that are opened until the returned function is called get a receive buffer of so many bytes, unless they get more anyway.
+   * Sockets that are opened until the returned function is called get a receive buffer of this many bytes, unless they get more anyway.
    * The `-b` of conntrack 1.4.7 is of no use: it widens the wrong one of its sockets.
    */
   widenSockets(bytes: number): () => void;

@@ -24,7 +24,7 @@ export interface HomeDirectoryOptions {
 }
 
 /**
- * Who is who, from the kernel's neighbour table, its bridges and the DHCP servers' lease files.
+ * The devices of the home, from the kernel's neighbour table, its bridges and the DHCP servers' lease files.
  * `neighbours` fails if the table cannot be read; names and ports are for the owner's eyes, so a source of those that is missing or
  * broken is logged once and passed over.
  */

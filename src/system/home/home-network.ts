@@ -76,7 +76,7 @@ function gatewayOf({ gateway }: DefaultRoute): IpPrefix[] {
   return address ? [address] : [];
 }
 
-/** On the gateway's own network only: whoever claims its address elsewhere is somebody else. */
+/** On the gateway's own network only: a host that claims its address elsewhere is another one. */
 function macsOf({ gateway, device }: DefaultRoute, neighbours: readonly Neighbour[]): MacAddress[] {
   return neighbours.filter((entry) => entry.address === gateway && entry.device === device).map(({ mac }) => mac);
 }

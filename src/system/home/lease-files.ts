@@ -56,7 +56,7 @@ function stampOf(path: string | Buffer): string {
   return [mtimeMs, ctimeMs, size, ino].join(" ");
 }
 
-/** The files of a folder; hidden ones are being written. Of a file, itself. */
+/** The files of a folder; hidden ones are being written. A file yields itself. */
 function filesAt(path: string): readonly (string | Buffer)[] {
   if (!path.endsWith("/")) return [path];
   try {

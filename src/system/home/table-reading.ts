@@ -21,9 +21,9 @@ export interface TableReadingOptions<T> {
 
 /** How long an answer is good where changes are not announced. */
 const goodFor: Milliseconds = 1_000;
-/** Between two readings while changes go on and on: whoever makes them must not keep the router busy. */
+/** Between two readings while changes go on and on: they must not keep the router busy. */
 const pauses: readonly Milliseconds[] = [0, 250, 500, 1_000, 2_000, 5_000];
-/** Without a change for so long, the next is read at once again. */
+/** After this long without a change, the next is read at once again. */
 const calmAfter: Milliseconds = 10_000;
 
 /** Reads a table when it is needed and outdated; shared by all who wait, and again soon after it changed. */
@@ -54,7 +54,7 @@ export function createTableReading<T>({ read, clock, isFollowed, changed }: Tabl
     lastAgain = clock.now();
     cancel = clock.after(pauses[Math.min(repeated, pauses.length - 1)] ?? 0, () => {
       cancel = undefined;
-      readNow().catch(() => undefined); // whoever asks next hears of it
+      readNow().catch(() => undefined); // the next caller hears of it
     });
   };
   return {

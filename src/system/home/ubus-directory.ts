@@ -7,7 +7,7 @@ import type { Ubus } from "ubus-ts";
 import type { NetifdDevices } from "./home-devices.ts";
 
 /**
- * What OpenWrt's own services know of the home. Nobody waits for them: an answer here is what was heard last, and has them asked anew,
+ * What OpenWrt's own services know of the home. Nobody waits for them: an answer here is what was heard last, and has them asked again,
  * in the background, if that was some seconds ago. A service that is not there, or may not be asked, has nothing to say.
  */
 export interface UbusDirectory {

@@ -35,7 +35,7 @@ const nobodyKnows = "nobody knows";
 /** A device that was hijacked may well attack the page that says so. */
 export const noticeLimits = {
   connections: 16,
-  /** Of one device, whatever its addresses; those of whom nobody knows the device yet count as one. */
+  /** For one device, whatever its addresses; those of whom nobody knows the device yet count as one. */
   connectionsOfOne: 4,
   /** New ones in a second; a browser makes two or three. */
   aSecond: 50,
@@ -43,7 +43,7 @@ export const noticeLimits = {
   /** A connection's whole life. */
   life: 5_000 as Milliseconds,
   headers: 8 * 1024,
-  /** Of a request's body, which nobody reads. */
+  /** For a request's body, which nobody reads. */
   body: 64 * 1024,
   /** Connections that the kernel keeps for us. */
   backlog: 64,

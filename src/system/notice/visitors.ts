@@ -71,7 +71,7 @@ export function openVisitors({ network, lanDevices, neighbours, clock }: Visitor
   };
 }
 
-/** Takes an answer that is no older than so many milliseconds, also one that is still to come; else asks. A failure is an answer. */
+/** Takes an answer that is no older than this many milliseconds, also one that is still to come; else asks. A failure is an answer. */
 function keep<T>(clock: Pick<Clock, "now">, ask: () => Promise<T>): (span: Milliseconds) => Promise<T> {
   let answer: Promise<T> | undefined;
   let at = 0;

@@ -35,7 +35,7 @@ export interface MqttDial {
   readonly will: MqttMessage;
   /** The only topics on which messages are taken; undefined: none. */
   readonly subscription: { readonly filter: string; readonly isSubscribed: (topic: string) => boolean } | undefined;
-  /** At most so many messages wait for their acknowledgement. */
+  /** At most this many messages wait for their acknowledgement. */
   readonly window: number;
   readonly clock: Clock;
   /** Ends the dialling. */

@@ -39,9 +39,9 @@ const mostCommands = 20; // in syncEvery
 const verbs = ["approve", "deny", "release"] as const;
 /** Until the next attempt: 5 s, 10 s, 20 s … 5 minutes; a broker that sends what it must not is left alone for a minute at least. */
 const wait = { first: 5_000, afterOffence: 60_000, longest: 300_000 } as const; // milliseconds
-/** A connection that lasts so long begins the waits again. */
+/** A connection that lasts this long resets the waits. */
 const settledAfter = 60_000; // milliseconds
-/** After so many offences in a row no commands are asked for: perhaps it is what others write to their topic. */
+/** After this many offences in a row no commands are asked for: perhaps it is what others write to their topic. */
 const mostOffences = 3;
 /** So long nothing is sent of a kind that the broker denies. */
 const deniedFor = 3_600_000; // milliseconds

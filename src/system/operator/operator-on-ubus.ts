@@ -58,7 +58,7 @@ export function openOperatorOnUbus(path: string, answer: Answerer, log: Log, con
 }
 
 /**
- * Who is allowed to invoke a method here was decided by ubusd (acl.d) and, from a browser, by rpcd's ACL of the session. The session's
+ * ubusd decided who may invoke a method here (acl.d), and for a browser rpcd did, by the session's ACL. The session's
  * token is a secret and is not logged.
  */
 function callerOf(args: UbusTable, { user }: UbusCaller): Caller {

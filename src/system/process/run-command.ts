@@ -3,7 +3,7 @@ import { startTool } from "./start-tool.ts";
 import { errorText } from "../../text/error-text.ts";
 
 export interface CommandOptions {
-  /** After so long the tool is killed. */
+  /** After this long the tool is killed. */
   readonly timeout?: Milliseconds;
   /** Bytes of output, in all, after which the tool is killed. */
   readonly mostOutput?: number;
@@ -45,7 +45,7 @@ const packageOf: Readonly<Record<string, string>> = { conntrack: "conntrack", ip
 const defaultTimeout: Milliseconds = 10_000;
 const defaultMostOutput = 4 * 1024 * 1024;
 const mostErrorText = 4096;
-/** No tool prints lines of this many characters; what does is cut, and whoever reads lines refuses it. */
+/** No tool prints lines of this many characters; a longer one is cut, and the reader refuses it. */
 const longestLine = 65_536;
 
 /** Runs a tool to its end, without a shell, within its time and output. Rejects with CommandFailure. */

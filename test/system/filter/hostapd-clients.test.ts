@@ -227,7 +227,7 @@ describe("a hostapd that does not do it", () => {
     home.fault = () => Promise.reject(new UbusError(ubusStatus.permissionDenied));
     wifi.clients.putOff([off(camera)]);
     await settled();
-    assert.deepEqual(wifi.clients.warnings(), ["Wi-Fi clients that are cut off are not put off hostapd.phy0-ap0: permission denied"]);
+    assert.deepEqual(wifi.clients.warnings(), ["could not disconnect quarantined clients from hostapd.phy0-ap0: permission denied"]);
     const { lookups } = wifi;
     await wifi.clock.advance(200_000);
     assert.equal(wifi.lookups, lookups);
