@@ -37,6 +37,10 @@ function measure(pid: number): Sample {
   return { megabytes: Number(rss) / 1024, descriptors: readdirSync(`/proc/${pid}/fd`).length, children: children.length };
 }
 
+function describe({ megabytes, descriptors, children }: Sample): string {
+  return `${megabytes.toFixed(0)} MB, ${descriptors} descriptors, ${children} processes`;
+}
+
 /** What strangers do, all at once. Whether each comes about is of no interest here, only what it leaves. */
 async function abuse(scene: Scene, leases: string, round: number): Promise<void> {
   const { lab, daemon } = scene;
@@ -74,11 +78,12 @@ it(`${minutes} minutes of mixed abuse leave memory, descriptors and processes as
       await scene.put(1, reported);
       await abuse(scene, leases, round);
       if (round % 2 === 1) await scene.delete(1);
-      samples.push(measure(daemon.pid));
+      const sample = measure(daemon.pid);
+      samples.push(sample);
+      if (round % 50 === 1) console.log(`# round ${round + 1}: ${describe(sample)}`);
     }
     const [, second, last] = [samples[0], samples[1], samples.at(-1)];
     assert.ok(second && last);
-    const describe = ({ megabytes, descriptors, children }: Sample): string => `${megabytes.toFixed(0)} MB, ${descriptors} descriptors, ${children} processes`;
     console.log(`# ${samples.length} rounds: ${describe(second)} after the second, ${describe(last)} after the last`);
     assert.ok(last.megabytes - second.megabytes < mostGrowth.megabytes, samples.map(describe).join("; "));
     assert.ok(last.descriptors - second.descriptors < mostGrowth.descriptors, samples.map(describe).join("; "));

@@ -124,7 +124,7 @@ static struct options parse_options(int count, char **words) {
       case 'p': options.port = (int)number(optarg, 1, 65535); break;
       case 'z': options.size = (int)number(optarg, 0, 1400); break;
       case 'r': options.rate = number(optarg, 0.001, 1e9); break;
-      case 'S': options.seconds = number(optarg, 0, 3600); break;
+      case 'S': options.seconds = number(optarg, 0, 7200); break;
       case 'e': options.every_ms = (int)number(optarg, 1, 60000); break;
       case 's':
         if (sscanf(optarg, "%d-%d", &options.source_port_lower, &options.source_port_upper) != 2 ||
