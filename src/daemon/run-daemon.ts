@@ -1,6 +1,6 @@
 import { lateQuarantines } from "../enforcer/quarantined-devices.ts";
 import { openMemory, type Memory } from "../memory/memory.ts";
-import type { Log } from "../model/ports.ts";
+import type { Log, StateFile } from "../model/ports.ts";
 import type { Caller } from "../operator/caller.ts";
 import { describeMitigation } from "../operator/describe-mitigation.ts";
 import { dispatch, type Reply } from "../operator/dispatch.ts";
@@ -79,8 +79,9 @@ async function* openParts({ version, first, router, log }: DaemonDeps, loaded: (
   yield home;
   const { network, directory, tables } = home;
   const filter = router.openPacketFilter({ isNoticeOpen: () => notice.isOpen(), bridgePorts: () => tables.ports(), wanDevices: async () => (await network.devices()).wan });
+  const fileOf = (name: string): StateFile => router.openStateFile(first.config.stateDir, name);
   const memory = openMemory(
-    { state: router.openStateFile(first.config.stateDir, "state.json"), owner: router.openStateFile(first.config.stateDir, "owner.json") }, { clock, log, filter },
+    { state: fileOf("state.json"), owner: fileOf("owner.json"), ids: fileOf("ids.json") }, { clock, log, filter },
   );
   yield { stop() { memory.close(); } };
   const { store } = memory;

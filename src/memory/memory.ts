@@ -1,6 +1,8 @@
+import type { MitigationId } from "../model/mitigation.ts";
 import type { Clock, Milliseconds } from "../model/time.ts";
 import { ownersWordIn, readOwnersWord, withOwnersWord, writeOwnersWord, type OwnersWord } from "./owners-word-json.ts";
 import type { Log, PacketFilter } from "../model/ports.ts";
+import { readReservedIds, writeReservedIds } from "./ids-json.ts";
 import { readRemembered, writeRemembered } from "./state-json.ts";
 import { createStore, nothingRemembered, type Remembered, type Store } from "./store.ts";
 import type { StateFile } from "../model/ports.ts";
@@ -27,6 +29,8 @@ export interface MemoryFiles {
   readonly state: StateFile;
   /** The owner's word, which counts. */
   readonly owner: StateFile;
+  /** Which ids are used or reserved, whatever becomes of the others. */
+  readonly ids: StateFile;
 }
 
 /**
@@ -44,7 +48,8 @@ export function openMemory(files: MemoryFiles, { clock, log, filter }: { clock: 
     log("warn", message);
   };
   const recalled = recall(files, complain);
-  const kept = { owner: keepWritten(files.owner, log), state: keepWritten(files.state, log) };
+  const lost = "decisions are kept in memory only and lost at a restart";
+  const kept = { owner: keepWritten(files.owner, lost, log), state: keepWritten(files.state, lost, log), ids: keepWritten(files.ids, "numbers of mitigations may come back after a restart", log) };
   let tokens = burst;
   let filledAt = clock.now();
   let cancel: (() => void) | undefined;
@@ -61,8 +66,9 @@ export function openMemory(files: MemoryFiles, { clock, log, filter }: { clock: 
     writeWord();
     writeState();
   };
+  const writeIds = (): void => { kept.ids.write(writeReservedIds(store.reservedIds())); };
   const store = createStore(recalled, (when) => {
-    if (when === "now") write();
+    if (when === "now") writeIds();
     else stopPromising ??= clock.after(0, () => {
       stopPromising = undefined;
       store.promiseIds();
@@ -75,7 +81,10 @@ export function openMemory(files: MemoryFiles, { clock, log, filter }: { clock: 
       const counted = await filter.readCounters().catch(() => new Map<number, never>());
       for (const id of counted.keys()) store.passOver(id);
     },
-    begin: () => { store.promiseIds(); },
+    begin() {
+      store.promiseIds();
+      write();
+    },
     save() {
       writeWord();
       const now = clock.now();
@@ -94,14 +103,15 @@ export function openMemory(files: MemoryFiles, { clock, log, filter }: { clock: 
     close() {
       stopPromising?.();
       store.releaseIds();
+      writeIds();
       write();
     },
-    warnings: () => [...warnings, ...[kept.owner.problem(), kept.state.problem()].filter((problem) => problem !== undefined)],
+    warnings: () => [...warnings, ...[kept.owner.problem(), kept.state.problem(), kept.ids.problem()].filter((problem) => problem !== undefined)],
   };
 }
 
 /** Writes what differs from what was written last; a disk that takes nothing is said once, and when it is over. */
-function keepWritten(file: StateFile, log: Log): { write(text: string): void; problem(): string | undefined } {
+function keepWritten(file: StateFile, otherwise: string, log: Log): { write(text: string): void; problem(): string | undefined } {
   let written: string | undefined;
   let problem: string | undefined;
   return {
@@ -114,7 +124,7 @@ function keepWritten(file: StateFile, log: Log): { write(text: string): void; pr
         problem = undefined;
       } catch (error) {
         // The daemon goes on in memory: a full disk is no reason to let an attack go on.
-        const now = `decisions are kept in memory only and lost at a restart: ${file.path} cannot be written (${errorText(error)})`;
+        const now = `${otherwise}: ${file.path} cannot be written (${errorText(error)})`;
         if (now !== problem) log("error", now);
         problem = now;
       }
@@ -123,8 +133,8 @@ function keepWritten(file: StateFile, log: Log): { write(text: string): void; pr
   };
 }
 
-/** What was saved; the owner's word from its own file, and where that is not there or damaged, from the copy in the other. */
-function recall({ state, owner }: MemoryFiles, complain: (message: string) => void): Remembered {
+/** What was saved; the owner's word and the ids from their own files, and where these are not there or damaged, from the copies in the other. */
+function recall({ state, owner, ids }: MemoryFiles, complain: (message: string) => void): Remembered {
   const remembered = recallFile<Remembered>(state, (text) => {
     const read = readRemembered(text);
     return "problem" in read ? read : { value: read.remembered, lost: read.lost };
@@ -136,7 +146,12 @@ function recall({ state, owner }: MemoryFiles, complain: (message: string) => vo
     otherwise: `what you decided about devices is taken from the copy in ${state.path}: check it with dots-callhome devices`,
     inPart: "the rest of what you decided about devices is used: check it with dots-callhome devices",
   }, complain);
-  return word === undefined ? remembered : withOwnersWord(remembered, word);
+  const next = recallFile<MitigationId>(ids, (text) => {
+    const read = readReservedIds(text);
+    return "problem" in read ? read : { value: read.nextId, lost: [] };
+  }, { otherwise: `numbers of mitigations go on from those in ${state.path}`, inPart: "" }, complain) ?? 1;
+  const counted = { ...remembered, nextId: Math.max(remembered.nextId, next) };
+  return word === undefined ? counted : withOwnersWord(counted, word);
 }
 
 type ReadText<T> = (text: string) => { readonly value: T; readonly lost: readonly string[] } | { readonly problem: string };

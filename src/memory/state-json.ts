@@ -4,6 +4,7 @@ import type { HistoryEntry } from "../model/history.ts";
 import { isOwnersNo as isSoundNo } from "./owners-word-json.ts";
 import { nosTo, withNos } from "../policy/owners-nos.ts";
 import { isOwnersNo } from "../policy/refused-by-owner.ts";
+import { isNextId } from "./ids-json.ts";
 import { isCount, isListOf, isOneOf, isPrefix, isRange, isRecord, isText, isTextOrNull, readJson, writeJson } from "./saved-json.ts";
 import type { Remembered, RememberedDevice } from "./store.ts";
 
@@ -28,7 +29,7 @@ export function readRemembered(text: string): Recalled | { readonly problem: str
   const { values } = read;
   const { nextId } = values;
   // Without it an id could come back.
-  if (typeof nextId !== "number" || !Number.isSafeInteger(nextId) || nextId < 1) return { problem: "is damaged (no valid nextId)" };
+  if (!isNextId(nextId)) return { problem: "is damaged (no valid nextId)" };
   const lost: string[] = [];
   const soundOf = <T>(name: string, isSound: (item: unknown) => item is T): readonly T[] | undefined => {
     const list = values[name];

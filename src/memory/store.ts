@@ -3,7 +3,7 @@ import type { Mitigation, MitigationId } from "../model/mitigation.ts";
 import type { OwnersNo } from "../model/owners-no.ts";
 import type { DevicePolicy, Policy } from "../model/policy.ts";
 import type { Instant } from "../model/time.ts";
-import type { HistoryEntry } from "../model/history.ts";
+import { withEntry, type HistoryEntry } from "../model/history.ts";
 import { holds } from "../policy/owners-nos.ts";
 import { costOf } from "../policy/request-cost.ts";
 import { isOwnersNo } from "../policy/refused-by-owner.ts";
@@ -35,11 +35,10 @@ export const nothingRemembered: Remembered = { nextId: 1, mitigations: [], devic
 /** Ended mitigations, history entries and devices that are kept; the oldest go first. Those that the owner ended have a room of their own. */
 const mostEnded = 64;
 const mostEndedBytes = 128 * 1024; // of what their upstreams sent, as it is saved
-const mostHistory = 200;
 const mostDevices = 128;
 /** Devices that the admin may say something about by a command. */
 export const mostPolicies = 1024;
-/** What is kept of a device's addresses, and of a target in the history. */
+/** What is kept of a device's addresses. */
 const mostAddresses = 8;
 
 /** The daemon's memory while it runs. */
@@ -52,6 +51,8 @@ export interface Store {
   passOver(id: MitigationId): void;
   /** Has some ids in stock that the file knows of, so that giving one out need not wait for the disk. */
   promiseIds(): void;
+  /** All below are used, or promised. */
+  reservedIds(): MitigationId;
   /** No more ids will be used: the next run goes on with the next one. */
   releaseIds(): void;
   devices(): readonly RememberedDevice[];
@@ -64,20 +65,26 @@ export interface Store {
   snapshot(): Remembered;
 }
 
-/** Ids that are promised to the file ahead of their use: a kill between use and write must not bring one back. */
-const idsAhead = 8;
+/**
+ * Ids that are promised to the file ahead of their use: a kill between use and write must not bring one back. The more are used, the more are
+ * promised at a time: flash wears, and an upstream may ask 20 times a second.
+ */
+const idsAhead = { least: 8, most: 1024 } as const;
 
 /** `promise` has the file learn of ids before they are used: now, or soon, when the stock runs low. */
 export function createStore(from: Remembered, promise: (when: "now" | "soon") => void = () => undefined): Store {
   let { nextId } = from;
   let promised = nextId;
+  let ahead: number = idsAhead.least;
   const promiseIds = (): void => {
-    promised = nextId + idsAhead;
+    promised = nextId + ahead;
+    ahead = Math.min(idsAhead.most, 2 * ahead);
     promise("now");
   };
+  const reservedIds = (): MitigationId => Math.max(nextId, promised);
   const mitigations = new Map(from.mitigations.map((each) => [each.id, each]));
   const devices = new Map(from.devices.map((each) => [each.mac, each]));
-  const history = [...from.history];
+  let history = from.history;
   let { nos } = from;
   return {
     all: () => [...mitigations.values()],
@@ -97,14 +104,14 @@ export function createStore(from: Remembered, promise: (when: "now" | "soon") =>
     newId() {
       const id = nextId++;
       if (id >= promised) promiseIds();
-      else if (promised - nextId < idsAhead / 2) promise("soon");
+      else if (promised - nextId < idsAhead.least / 2) promise("soon");
       return id;
     },
     passOver(id) {
       nextId = Math.max(nextId, id + 1);
       promised = Math.max(nextId, promised);
     },
-    promiseIds,
+    promiseIds, reservedIds,
     releaseIds() { promised = nextId; },
     devices: () => [...devices.values()],
     rememberDevice(device) {
@@ -119,15 +126,12 @@ export function createStore(from: Remembered, promise: (when: "now" | "soon") =>
     record(entry) {
       // A decision that ended a mitigation is one line, with the person: not a second one beside that of the end.
       const isEnding = entry.event === "denied" || entry.event === "released";
-      const end = isEnding ? history.findLastIndex((each) => each.event === "ended" && each.mitigation === entry.mitigation) : -1;
-      if (end >= 0) history.splice(end, 1);
-      const { target } = entry;
-      history.push(target.length <= mostAddresses ? entry : { ...entry, target: [...target.slice(0, mostAddresses - 1), `and ${target.length - mostAddresses + 1} more`] });
-      history.splice(0, Math.max(0, history.length - mostHistory));
+      if (isEnding) history = history.filter((each) => each.event !== "ended" || each.mitigation !== entry.mitigation);
+      history = withEntry(history, entry);
     },
     nos: () => nos,
     keepNos(now) { nos = now; },
-    snapshot: () => ({ nextId: Math.max(nextId, promised), mitigations: [...mitigations.values()], devices: [...devices.values()], history: [...history], nos }),
+    snapshot: () => ({ nextId: reservedIds(), mitigations: [...mitigations.values()], devices: [...devices.values()], history, nos }),
   };
 }
 

@@ -36,7 +36,7 @@ test("a full disk and a read-only one: what was saved stays whole, the daemon sa
     return;
   }
   const logged: string[] = [];
-  const open = (): ReturnType<typeof openMemory> => openMemory({ state: openStateFile(disk.folder, "state.json"), owner: openStateFile(disk.folder, "owner.json") }, {
+  const open = (): ReturnType<typeof openMemory> => openMemory({ state: openStateFile(disk.folder, "state.json"), owner: openStateFile(disk.folder, "owner.json"), ids: openStateFile(disk.folder, "ids.json") }, {
     clock, filter: { readCounters: () => Promise.resolve(new Map()) }, log: (level, message) => logged.push(`${level}: ${message}`),
   });
   const savedIds = (): number[] => {

@@ -18,7 +18,7 @@ const stateFile = (): string => join(folder, "state.json");
 const ownerFile = (): string => join(folder, "owner.json");
 
 function open(): Memory {
-  return openMemory({ state: openStateFile(folder, "state.json"), owner: openStateFile(folder, "owner.json") }, {
+  return openMemory({ state: openStateFile(folder, "state.json"), owner: openStateFile(folder, "owner.json"), ids: openStateFile(folder, "ids.json") }, {
     clock: fakeClock(), filter: { readCounters: () => Promise.resolve(new Map()) }, log: (level, message) => logged.push(`${level}: ${message}`),
   });
 }

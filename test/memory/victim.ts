@@ -10,7 +10,7 @@ import { sampleMitigation } from "../operator/sample-mitigation.ts";
  */
 const say = (line: string): void => { writeSync(1, `${line}\n`); };
 const log = (level: string, message: string): void => { say(`logged ${level}: ${message}`); };
-const memory = openMemory({ state: openStateFile(process.argv[2] ?? "", "state.json"), owner: openStateFile(process.argv[2] ?? "", "owner.json") }, { clock, log, filter: { readCounters: () => Promise.resolve(new Map()) } });
+const memory = openMemory({ state: openStateFile(process.argv[2] ?? "", "state.json"), owner: openStateFile(process.argv[2] ?? "", "owner.json"), ids: openStateFile(process.argv[2] ?? "", "ids.json") }, { clock, log, filter: { readCounters: () => Promise.resolve(new Map()) } });
 memory.begin();
 const { store } = memory;
 for (const left of store.all()) store.put({ ...left, state: "ended", outcome: left.outcome ?? "expired" }); // as time would

@@ -58,7 +58,7 @@ function isOurs(folder: string, socketName: string): boolean {
   if (!found || basename(folder) === "dots-callhome") return true;
   if (found.uid === process.geteuid?.() && (found.mode & 0o077) === 0) return true;
   const names = readdirSync(folder);
-  const isKept = (name: string): boolean => /^(state|owner)\.json(\..+)?$/.test(name);
+  const isKept = (name: string): boolean => /^(state|owner|ids)\.json(\..+)?$/.test(name);
   return names.some((name) => name === "state.json" || name === "owner.json") || names.every((name) => isKept(name) || name === socketName || /^\.dc\d+$/.test(name));
 }
 
