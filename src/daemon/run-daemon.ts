@@ -80,9 +80,7 @@ async function* openParts({ version, first, router, log }: DaemonDeps, loaded: (
   const { network, directory, tables } = home;
   const filter = router.openPacketFilter({ isNoticeOpen: () => notice.isOpen(), bridgePorts: () => tables.ports(), wanDevices: async () => (await network.devices()).wan });
   const fileOf = (name: string): StateFile => router.openStateFile(first.config.stateDir, name);
-  const memory = openMemory(
-    { state: fileOf("state.json"), owner: fileOf("owner.json"), ids: fileOf("ids.json") }, { clock, log, filter },
-  );
+  const memory = openMemory({ state: fileOf("state.json"), owner: fileOf("owner.json"), ids: fileOf("ids.json") }, { clock, log, filter });
   yield { stop() { memory.close(); } };
   const { store } = memory;
   const owner = openOwner({ first, clock, store, bus, receivers });

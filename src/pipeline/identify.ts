@@ -8,7 +8,7 @@ import type { Clock, Milliseconds } from "../model/time.ts";
 import type { HomeLookup } from "./attribute.ts";
 import { withCounters } from "../nat-lookup/match/with-counters.ts";
 import type { Decision } from "../policy/decide.ts";
-import type { MitigationEvent } from "../policy/mitigation-machine.ts";
+import { isEnforced, type MitigationEvent } from "../policy/mitigation-machine.ts";
 import { inheritedCertainty } from "../policy/inherited-decision.ts";
 import { rememberedDecision } from "../policy/remembered-decision.ts";
 import type { FlowTable, Log, PacketFilter } from "../model/ports.ts";
@@ -34,8 +34,8 @@ export interface IdentifyParts {
 export interface Identify {
   /** A new request: which devices are it, and what may be done to them. `replaced`: requests whose place it takes. Nobody found: it stays on watch until its lifetime ends. */
   asked(id: MitigationId, replaced?: readonly Mitigation[]): Promise<void>;
-  /** One that nobody was found for before. */
-  again(id: MitigationId): void;
+  /** One of an earlier run, which may have been killed before it had found the devices, ended their flows, or saved what these had counted. */
+  resumed(mitigation: Mitigation): void;
   /** Reported packets were counted in all: where nobody is named yet, the kernel has recorded who sent them. */
   counted(id: MitigationId, packets: number): Promise<void>;
   /** Ends the flows of its devices, in the background: nobody waits for it. What they had counted becomes evidence. */
@@ -84,7 +84,7 @@ export function createIdentify({ clock, log, filter, flows, store, schedule, loo
   /** Reads the counters of living flows, in the background. */
   const weighLater = (id: MitigationId): void => {
     const mitigation = store.get(id);
-    if (!mitigation || mitigation.devices.length === 0 || mitigation.devices.some(({ evidence }) => evidence.packets > 0)) return;
+    if (!mitigation || mitigation.devices.length === 0 || isWeighed(mitigation)) return;
     lookup.lookup(mitigation.request, { depth: "counters", isOnWatch: true, upstream: mitigation.request.upstream })
       .then(({ devices }) => { addEvidence(id, devices); })
       .catch((error: unknown) => { log("debug", `mitigation ${id}: could not read the counters of its flows: ${errorText(error)}`); });
@@ -108,6 +108,9 @@ export function createIdentify({ clock, log, filter, flows, store, schedule, loo
     ];
     if (ended.length > 0) addEvidence(id, await lookup.devicesOf(request, ended));
   };
+  const cutFlows: Identify["cutFlows"] = (mitigation) => {
+    cut(mitigation).catch((error: unknown) => { log("warn", `mitigation ${mitigation.id}: could not end its open flows: ${errorText(error)}`); });
+  };
   const remember: Identify["remember"] = (devices) => {
     for (const { mac, name, addresses, port } of devices) {
       if (mac === null) continue;
@@ -118,7 +121,13 @@ export function createIdentify({ clock, log, filter, flows, store, schedule, loo
 
   return {
     asked: (id, replaced) => identify(id, 0, false, replaced),
-    again(id) { schedule.once(`watch ${id}`, 0, () => identify(id, 0, false)); },
+    resumed(mitigation) {
+      const { id, devices } = mitigation;
+      if (devices.length === 0) schedule.once(`watch ${id}`, 0, () => identify(id, 0, false));
+      else if (isWeighed(mitigation)) return;
+      else if (isEnforced(mitigation)) cutFlows(mitigation);
+      else weighLater(id);
+    },
     async counted(id, packets) {
       const mitigation = store.get(id);
       if (!mitigation || !isNameless(mitigation)) {
@@ -129,9 +138,12 @@ export function createIdentify({ clock, log, filter, flows, store, schedule, loo
       witnessReadAt.set(id, clock.now());
       await identify(id, 1, true);
     },
-    cutFlows(mitigation) {
-      cut(mitigation).catch((error: unknown) => { log("warn", `mitigation ${mitigation.id}: could not end its open flows: ${errorText(error)}`); });
-    },
+    cutFlows,
     remember,
   };
+}
+
+/** Whether it is known what its devices have sent. */
+function isWeighed({ devices }: Mitigation): boolean {
+  return devices.some(({ evidence }) => evidence.packets > 0);
 }

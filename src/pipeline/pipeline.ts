@@ -312,9 +312,9 @@ export function createPipeline(initial: PipelineSettings, store: Store, ports: P
       await policyChanged();
       // Also where nothing is needed: what an earlier run has left behind goes.
       await rules.enforce({ evenIfNothing: true });
-      for (const { id, state, devices } of store.all()) {
-        scheduleDeadline(id);
-        if (state !== "ended" && devices.length === 0) identify.again(id);
+      for (const mitigation of store.all()) {
+        scheduleDeadline(mitigation.id);
+        if (mitigation.state !== "ended") identify.resumed(mitigation);
       }
     },
     async reload(next) {

@@ -39,6 +39,16 @@ test("after a restart: the terminating period goes on; one that was not found is
   assert.deepEqual([home.store.get(17)?.outcome, home.held()], ["withdrawn", [`18 block ${cameraMac} 1`]]);
 });
 
+test("after a restart: a kill came before the flows were ended, or what they had sent was saved: both are done now", async () => {
+  const unweighed = [{ ...camera, evidence: { ...camera.evidence, packets: 0, bytes: 0 } }];
+  const cases = [{ ...active, devices: unweighed }, { ...pending, id: 18, devices: unweighed, request: requested({ mid: 60 }) }, { ...dropping, id: 19, request: requested({ mid: 61 }) }];
+  const home = fakeHome({ consent: "ask" }, { from: { ...nothingRemembered, nextId: 20, mitigations: cases } });
+  await home.pipeline.resume();
+  await settle();
+  assert.deepEqual(home.cuts, ["192.168.1.21 2001:db8:1::21 -> 1"], "of the one that was not weighed yet");
+  assert.deepEqual(home.store.all().map(({ devices }) => devices[0]?.evidence.packets), [0, 900, 1000]);
+});
+
 test("after a restart without memory: what an earlier run left in the kernel goes", async () => {
   const home = fakeHome();
   await home.pipeline.resume();
