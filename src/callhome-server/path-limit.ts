@@ -1,4 +1,4 @@
-import type { Instant, Seconds } from "../model/time.ts";
+import type { Clock, Instant, Seconds } from "../model/time.ts";
 import { closerHeartbeat, longestHeartbeat } from "./dots/session-config.ts";
 
 /** How far apart signs of life may be on the path to an upstream, as sessions that fell silent have shown (RFC 9066 §5.2.1). */
@@ -23,4 +23,36 @@ export function shortenPath(limit: PathLimit, gap: Seconds, now: Instant): PathL
 export function longestAllowed({ longest, since, times }: PathLimit, now: Instant): Seconds {
   const believedFor = Math.min(day, hour * 2 ** Math.max(0, times - 1));
   return Math.min(longestHeartbeat, longest * 2 ** Math.min(10, Math.max(0, Math.floor((now - since) / believedFor))));
+}
+
+export interface PathMemory {
+  /** Seconds between signs of life that the path is believed to allow now. */
+  longest(): Seconds;
+  /** A session has fallen silent after so many seconds of idleness; undefined if that is no reason to suspect the path. */
+  silent(gap: Seconds | undefined): void;
+  /** A session has come about. If at once after a silence, a NAT had forgotten the one before. */
+  connected(transport: "udp" | "tcp"): void;
+  /** None came about: an outage, the path or the peer is not there. */
+  failed(): void;
+  /** It may be another path now. */
+  forget(): void;
+}
+
+/** Learns how often the path to an upstream has to be used. `clock` is one that does not jump. */
+export function rememberPath(clock: Pick<Clock, "now">): PathMemory {
+  let path = anyPath;
+  let suspectedGap: Seconds | undefined;
+  return {
+    longest: () => longestAllowed(path, clock.now()),
+    silent(gap) { suspectedGap = gap; },
+    connected(transport) {
+      if (suspectedGap !== undefined && transport === "udp") path = shortenPath(path, suspectedGap, clock.now());
+      suspectedGap = undefined;
+    },
+    failed() { suspectedGap = undefined; },
+    forget() {
+      path = anyPath;
+      suspectedGap = undefined;
+    },
+  };
 }

@@ -1,4 +1,4 @@
-import type { UpstreamStatus } from "../callhome-server/upstream.ts";
+import type { UpstreamStatus } from "../callhome-server/upstream-status.ts";
 import type { MacAddress } from "../model/device.ts";
 import { formatIpPrefix } from "../model/ip-prefix.ts";
 import { isRequested, type Mitigation, type MitigationId } from "../model/mitigation.ts";

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import type { Dial } from "../callhome-server/upstream.ts";
+import type { Dial } from "../callhome-server/channel.ts";
 import type { DtlsModule } from "dtls-wasm";
 import { interactiveNft, openNftables } from "nftables-js";
 import type { MacAddress } from "../model/device.ts";

@@ -1,7 +1,7 @@
 import { constants } from "node:crypto";
 import { checkServerIdentity, connect, type ConnectionOptions } from "node:tls";
 import { isIP } from "node:net";
-import type { Channel, ChannelEvents } from "../../callhome-server/upstream.ts";
+import type { Channel, ChannelEvents } from "../../callhome-server/channel.ts";
 import type { DtlsCredentials } from "dtls-wasm";
 
 export interface TlsTarget {

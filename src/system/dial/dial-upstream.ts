@@ -3,7 +3,7 @@ import { isIP } from "node:net";
 import { NothingSent } from "../../callhome-server/backoff.ts";
 import { isAllowedAlternate } from "../../callhome-server/redirection.ts";
 import { attemptDelay, candidateKey, orderCandidates, raceCandidates, type Candidate, type LastWinner, type Transport } from "../../callhome-server/happy-eyeballs.ts";
-import type { Channel, ChannelEvents, Dial } from "../../callhome-server/upstream.ts";
+import type { Channel, ChannelEvents, Dial } from "../../callhome-server/channel.ts";
 import type { DtlsCredentials, DtlsModule } from "dtls-wasm";
 import { parseIpAddress, type IpPrefix } from "../../model/ip-prefix.ts";
 import type { Clock, Instant } from "../../model/time.ts";

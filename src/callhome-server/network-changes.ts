@@ -1,0 +1,34 @@
+import type { Clock, Instant, Milliseconds } from "../model/time.ts";
+
+export interface NetworkChanges {
+  /** An address or a route of this router has changed. */
+  changed(): void;
+  /** Whether one has since. */
+  since(at: Instant): boolean;
+  stop(): void;
+}
+
+/** A WAN that comes up changes several things, one after the other. */
+const settlesAfter: Milliseconds = 1_000;
+
+/** Calls back once for changes that come together, a moment after the first of them. */
+export function followNetworkChanges(clock: Clock, settled: () => void): NetworkChanges {
+  let changedAt: Instant = -Infinity;
+  let cancel: (() => void) | undefined;
+  let stopped = false;
+  return {
+    changed() {
+      if (stopped) return;
+      changedAt = clock.now();
+      cancel ??= clock.after(settlesAfter, () => {
+        cancel = undefined;
+        settled();
+      });
+    },
+    since: (at) => changedAt > at,
+    stop() {
+      stopped = true;
+      cancel?.();
+    },
+  };
+}

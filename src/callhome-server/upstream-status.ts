@@ -1,0 +1,44 @@
+import type { Clock, Instant } from "../model/time.ts";
+
+export interface UpstreamStatus {
+  readonly state: "connected" | "connecting" | "backing-off";
+  readonly transport: "udp" | "tcp" | null;
+  readonly peer: string | null;
+  /** Our address that the session was dialled from. */
+  readonly local: string | null;
+  /** Since when it is in this state. */
+  readonly since: Instant;
+  readonly lastError: string | null;
+  /** Sessions since the daemon started. */
+  readonly sessions: number;
+}
+
+/** Where there is no session. */
+export const nowhere = { transport: null, peer: null, local: null } as const;
+
+export interface StatusKeeper {
+  /** For who asks: `since` by the wall clock as it is now. */
+  report(): UpstreamStatus;
+  state(): UpstreamStatus["state"];
+  /** Milliseconds in this state. */
+  age(): number;
+  become(next: Partial<Omit<UpstreamStatus, "since">>): void;
+}
+
+/** Follows an upstream's state; `changed` hears whenever one is entered, also the same again. `clock` is one that does not jump. */
+export function keepStatus(clock: Clock, wallTime: () => Instant, changed: (status: UpstreamStatus) => void): StatusKeeper {
+  let status: UpstreamStatus = { state: "connecting", ...nowhere, since: clock.now(), lastError: null, sessions: 0 };
+  const report = (): UpstreamStatus => ({ ...status, since: status.since + wallTime() - clock.now() });
+  return {
+    report,
+    state: () => status.state,
+    age: () => clock.now() - status.since,
+    become(next) {
+      const isConnected = next.state === "connected";
+      status = {
+        ...status, ...next, since: next.state && next.state !== status.state ? clock.now() : status.since, sessions: status.sessions + (isConnected ? 1 : 0),
+      };
+      if (next.state) changed(report());
+    },
+  };
+}
