@@ -34,7 +34,7 @@ const stopped = ["hang up one", "unwatch rules", "close ubus /ubus", "close noti
 describe("runDaemon", () => {
   it("dials as soon as it is the only one, and starts tools when the first datagram has left", async () => {
     const { before, log, daemon, news } = await start();
-    assert.deepEqual(before, ["listen at /control", "read /state/state.json", "read /state/owner.json", "upstream one", "dial one", "read counters", "run tools",
+    assert.deepEqual(before, ["listen at /control", "read /state/state.json", "read /state/owner.json", "read /state/ids.json", "upstream one", "dial one", "read counters", "run tools",
       "ubus /ubus", "notifiers phone", "read counters", "replace rules"]);
     assert.ok(log.includes("info: dots-callhome 1.2.3 runs with 1 upstream, consent 'ask'"), log.join("\n"));
     await daemon.stop();
