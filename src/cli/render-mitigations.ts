@@ -2,6 +2,7 @@ import { escapeText } from "../text/escape-text.ts";
 import type { LeftAloneView, MitigationView } from "../operator/describe-mitigation.ts";
 import type { DecidedView } from "../operator/methods.ts";
 import type { Instant } from "../model/time.ts";
+import { headlineReport } from "../operator/headline-report.ts";
 import { alignColumns } from "./table.ts";
 import { formatAgo, formatCount, formatUntil, nameDevice, nameDevices, nameTarget } from "./words.ts";
 
@@ -24,10 +25,21 @@ export function renderMitigations(mitigations: readonly MitigationView[], state:
   const waiting = mitigations.filter((mitigation) => mitigation.state === "pending");
   return [
     ...alignColumns([["ID", "STATE", "ACTION", "DEVICE", "TARGET", "ASKED", "ENDS", "PACKETS STOPPED"], ...rows]),
-    ...mitigations.filter(({ state }) => state !== "ended").flatMap((mitigation) => explainForged(mitigation).map((line) => `${mitigation.id}: ${line}`)),
+    ...mitigations.filter(({ state }) => state !== "ended").flatMap((mitigation) => [...quoteReport(mitigation, now), ...explainForged(mitigation)].map((line) => `${mitigation.id}: ${line}`)),
     ...mitigations.flatMap(explainLeftAlone),
     ...(waiting.length === 0 ? [] : ["", ...askFor(waiting)]),
   ];
+}
+
+const severities = { low: "mild", medium: "moderate", high: "severe" } as const;
+
+/** What the provider knows of the attack. */
+function quoteReport({ report }: MitigationView, now: Instant): string[] {
+  const headline = report && headlineReport(report);
+  if (!headline) return [];
+  const { what, severity, startedAt, rate } = headline;
+  const parts = [what ?? "an attack", severity && severities[severity], startedAt && `began ${formatAgo(startedAt, now)}`, rate && `${rate} at the target`];
+  return [`The internet provider reports: ${parts.filter((part) => part !== null).join(", ")}.`];
 }
 
 /** Why it is another device than the one that was named at first. */

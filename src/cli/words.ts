@@ -1,6 +1,7 @@
 import { escapeText, excerpt } from "../text/escape-text.ts";
 import { ipProtocol } from "../model/ip-protocol.ts";
-import type { FoundDeviceView, MitigationView, RangeView } from "../operator/describe-mitigation.ts";
+import type { FoundDeviceView, MitigationView } from "../operator/describe-mitigation.ts";
+import type { RangeView } from "../operator/describe-range.ts";
 import type { Instant, Seconds } from "../model/time.ts";
 
 /** Words and figures as a person reads them. All that comes from the network is escaped here. */

@@ -5,6 +5,7 @@ import { isOwnersNo as isSoundNo } from "./owners-word-json.ts";
 import { nosTo, withNos } from "../policy/owners-nos.ts";
 import { isOwnersNo } from "../policy/refused-by-owner.ts";
 import { isNextId } from "./ids-json.ts";
+import { isAttackReport } from "./report-json.ts";
 import { isCount, isListOf, isOneOf, isPrefix, isRange, isRecord, isText, isTextOrNull, readJson, writeJson } from "./saved-json.ts";
 import type { Remembered, RememberedDevice } from "./store.ts";
 
@@ -59,7 +60,7 @@ export function readRemembered(text: string): Recalled | { readonly problem: str
  */
 function isMitigation(value: unknown): value is Mitigation {
   if (!isRecord(value) || !isRecord(value["request"]) || !isRecord(value["dropped"])) return false;
-  const { target, source, upstream, cuid, mid } = value["request"];
+  const { target, source, upstream, cuid, mid, report } = value["request"];
   return isCount(value["id"]) && isOneOf(value["state"], ["pending", "active", "terminating", "ended"])
     && isOneOf(value["action"], ["block", "limit", "quarantine", "observe"]) && isCount(value["status"])
     && isCount(value["requestedAt"]) && ["expiresAt", "allowedUntil", "startedAt", "deadline", "lastDropAt"].every((name) => value[name] === null || isCount(value[name]))
@@ -68,7 +69,8 @@ function isMitigation(value: unknown): value is Mitigation {
     && typeof upstream === "string" && typeof cuid === "string" && isCount(mid)
     && isRecord(target) && isListOf(target["prefixes"], isPrefix) && isListOf(target["ports"], isRange) && isListOf(target["protocols"], isCount)
     && isListOf(target["fqdns"], isText) && isListOf(target["uris"], isText)
-    && isRecord(source) && isListOf(source["prefixes"], isPrefix) && isListOf(source["ports"], isRange) && isListOf(source["icmpTypes"], isRange);
+    && isRecord(source) && isListOf(source["prefixes"], isPrefix) && isListOf(source["ports"], isRange) && isListOf(source["icmpTypes"], isRange)
+    && (report === undefined || isAttackReport(report));
 }
 
 function isFoundDevice(value: unknown): boolean {

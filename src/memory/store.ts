@@ -137,8 +137,8 @@ export function createStore(from: Remembered, promise: (when: "now" | "soon") =>
 
 /** About what the lists and names of a request take in the file. */
 function sizeOf(request: Mitigation["request"]): number {
-  const { entries, textBytes } = costOf(request);
-  return entries * 60 + textBytes;
+  const { entries, textBytes, reportBytes } = costOf(request);
+  return entries * 60 + textBytes + reportBytes * 4; // of a report the names of its members are most
 }
 
 /**

@@ -1,3 +1,4 @@
+import type { AttackReport } from "./attack-report.ts";
 import type { IpPrefix } from "./ip-prefix.ts";
 import type { IcmpTypeRange, PortRange } from "./number-range.ts";
 import type { Seconds } from "./time.ts";
@@ -33,4 +34,6 @@ export interface MitigationRequest extends AttackFlows {
   readonly mid: number;
   /** As asked: seconds, or -1 = until withdrawn. */
   readonly lifetime: Seconds;
+  /** What the upstream knows of the attack; absent where it says nothing. Updates may change it: it is no part of the scope. */
+  readonly report?: AttackReport;
 }

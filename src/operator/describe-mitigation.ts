@@ -3,12 +3,10 @@ import type { Certainty, Device } from "../model/device.ts";
 import { formatIpPrefix, type IpPrefix } from "../model/ip-prefix.ts";
 import type { Action, Mitigation, MitigationState, Outcome } from "../model/mitigation.ts";
 import type { LeftAlone } from "../model/left-alone.ts";
-import type { NumberRange } from "../model/number-range.ts";
 import type { Instant } from "../model/time.ts";
 import { formatTime, formatTimeOrNull } from "../text/format-time.ts";
-
-/** First and last of a range, both included. */
-export type RangeView = readonly [number, number];
+import { describeRanges, type RangeView } from "./describe-range.ts";
+import { describeReport, type ReportView } from "./describe-report.ts";
 
 /** A mitigation as list --json, ubus and MQTT show it: the contract's names, times in ISO 8601 UTC. */
 export interface MitigationView {
@@ -40,6 +38,8 @@ export interface MitigationView {
     readonly ports: readonly RangeView[];
     readonly icmp_types: readonly RangeView[];
   };
+  /** What the provider knows of the attack; absent where it has said nothing. */
+  readonly report?: ReportView;
   readonly devices: readonly FoundDeviceView[];
   readonly dropped: { readonly packets: number; readonly bytes: number };
 }
@@ -100,6 +100,7 @@ export function describeMitigation(mitigation: Mitigation): MitigationView {
       ports: describeRanges(source.ports),
       icmp_types: describeRanges(source.icmpTypes),
     },
+    ...(request.report ? { report: describeReport(request.report) } : {}),
     devices: mitigation.devices.map(describeFoundDevice),
     dropped: { packets: dropped.packets, bytes: dropped.bytes },
   };
@@ -131,8 +132,4 @@ function earlier(a: Instant | null, b: Instant | null): Instant | null {
 
 function describePrefixes(prefixes: readonly IpPrefix[]): string[] {
   return prefixes.map(formatIpPrefix);
-}
-
-function describeRanges(ranges: readonly NumberRange[]): RangeView[] {
-  return ranges.map(({ lower, upper }) => [lower, upper]);
 }

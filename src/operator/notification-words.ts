@@ -1,12 +1,17 @@
 import type { Action, Outcome } from "../model/mitigation.ts";
 
-/** The words of push messages. `{device}`, `{other}`, `{target}`, `{packets}`, `{minutes}`, `{requests}` and `{provider}` are filled in. */
+/** The words of push messages. `{device}`, `{other}`, `{target}`, `{packets}`, `{minutes}`, `{requests}`, `{attack}`, `{rate}` and `{provider}` are filled in. */
 export interface NotificationWords {
   readonly someDevice: string;
   readonly or: string;
   readonly request: string;
   readonly requestProbably: string;
   readonly plea: string;
+  /** What the provider knows of the attack: its name, and of these what is known. */
+  readonly reported: string;
+  readonly severity: Readonly<Record<"low" | "medium" | "high", string>>;
+  readonly forMinutes: string;
+  readonly rate: string;
   /** It is another device than the one that was named at first. */
   readonly forged: string;
   /** For a block, where a quarantine waits for proof. */
@@ -38,6 +43,7 @@ export const notificationWords: Readonly<Record<Language, NotificationWords>> = 
     someDevice: "A device without a name", or: "{device} or {other}",
     request: "{device} is attacking a stranger", requestProbably: "{device} is probably attacking a stranger",
     plea: "Your internet provider asks you to stop it.", onlyWatched: "Your internet provider reports it. As you have set it, nothing is blocked.",
+    reported: "It reports: {attack}.", severity: { low: "mild", medium: "moderate", high: "severe" }, forMinutes: "for {minutes} min", rate: "{rate} at the target",
     forged: "The packets carry the address of {other}, but come from {device}.", untilSeen: "It is cut off completely once its packets are seen.",
     notFoundYet: "Waiting for the device to be found", notFoundYetText: "What your provider reported is stopped where it leaves your home.",
     more: "{requests} more requests about {device} in the last hour", moreText: "They were not shown one by one. The list is on the page.",
@@ -54,6 +60,7 @@ export const notificationWords: Readonly<Record<Language, NotificationWords>> = 
     someDevice: "Ein Gerät ohne Namen", or: "{device} oder {other}",
     request: "{device} greift einen Fremden an", requestProbably: "{device} greift wahrscheinlich einen Fremden an",
     plea: "Ihr Internetanbieter bittet Sie, das zu stoppen.", onlyWatched: "Ihr Internetanbieter meldet es. Wie eingestellt, wird nichts blockiert.",
+    reported: "Er meldet: {attack}.", severity: { low: "leicht", medium: "mittelschwer", high: "schwer" }, forMinutes: "seit {minutes} min", rate: "{rate} am Ziel",
     forged: "Die Pakete tragen die Adresse von {other}, kommen aber von {device}.", untilSeen: "Ganz abgeschnitten wird es, sobald seine Pakete gesehen werden.",
     notFoundYet: "Das Gerät wird noch gesucht", notFoundYetText: "Was Ihr Anbieter gemeldet hat, wird gestoppt, wo es Ihr Zuhause verlässt.",
     more: "{requests} weitere Anfragen zu {device} in der letzten Stunde", moreText: "Sie wurden nicht einzeln gemeldet. Die Liste steht auf der Seite.",
@@ -70,6 +77,7 @@ export const notificationWords: Readonly<Record<Language, NotificationWords>> = 
     someDevice: "Un dispositivo sin nombre", or: "{device} o {other}",
     request: "{device} está atacando a un desconocido", requestProbably: "{device} probablemente está atacando a un desconocido",
     plea: "Su proveedor de internet le pide que lo detenga.", onlyWatched: "Su proveedor de internet lo comunica. Según sus ajustes, no se bloquea nada.",
+    reported: "Informa de: {attack}.", severity: { low: "leve", medium: "moderado", high: "grave" }, forMinutes: "desde hace {minutes} min", rate: "{rate} en el destino",
     forged: "Los paquetes llevan la dirección de {other}, pero vienen de {device}.", untilSeen: "Se aislará por completo cuando se vean sus paquetes.",
     notFoundYet: "Esperando a encontrar el dispositivo", notFoundYetText: "Lo que comunicó su proveedor se detiene al salir de su casa.",
     more: "{requests} solicitudes más sobre {device} en la última hora", moreText: "No se mostraron una a una. La lista está en la página.",
@@ -86,6 +94,7 @@ export const notificationWords: Readonly<Record<Language, NotificationWords>> = 
     someDevice: "一台没有名称的设备", or: "{device}或{other}",
     request: "{device}正在攻击陌生人", requestProbably: "{device}可能正在攻击陌生人",
     plea: "您的互联网运营商请您阻止它。", onlyWatched: "您的互联网运营商报告了此事。按照您的设置，不会阻止任何流量。",
+    reported: "其报告：{attack}。", severity: { low: "轻微", medium: "中等", high: "严重" }, forMinutes: "已持续 {minutes} 分钟", rate: "目标处 {rate}",
     forged: "这些数据包使用的是{other}的地址，但实际来自{device}。", untilSeen: "一旦看到它的数据包，就会将其完全隔离。",
     notFoundYet: "正在查找该设备", notFoundYetText: "运营商报告的流量会在离开您家时被阻止。",
     more: "过去一小时内还有 {requests} 个关于{device}的请求", moreText: "这些请求没有逐一显示，列表在页面上。",
@@ -102,6 +111,7 @@ export const notificationWords: Readonly<Record<Language, NotificationWords>> = 
     someDevice: "名前のない機器", or: "{device} または {other}",
     request: "{device} が見知らぬ相手を攻撃しています", requestProbably: "{device} が見知らぬ相手を攻撃しているようです",
     plea: "プロバイダーが停止を求めています。", onlyWatched: "プロバイダーからの報告です。設定どおり、何も遮断しません。",
+    reported: "プロバイダーの報告: {attack}", severity: { low: "軽度", medium: "中程度", high: "深刻" }, forMinutes: "{minutes} 分前から", rate: "標的で {rate}",
     forged: "パケットには {other} のアドレスが付いていますが、{device} から送られています。", untilSeen: "パケットが確認されしだい、完全に切り離します。",
     notFoundYet: "機器を探しています", notFoundYetText: "プロバイダーが報告した通信は、家の外に出るところで止めています。",
     more: "この 1 時間に {device} についてさらに {requests} 件の要請がありました", moreText: "1 件ずつは表示していません。一覧はページにあります。",

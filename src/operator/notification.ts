@@ -1,6 +1,7 @@
 import type { MitigationView } from "./describe-mitigation.ts";
 import type { UpstreamView } from "./describe-status.ts";
 import { excerpt } from "../text/escape-text.ts";
+import { headlineReport } from "./headline-report.ts";
 import { notificationWords, type Language, type NotificationWords } from "./notification-words.ts";
 
 /** Something that the owner is told once. */
@@ -28,6 +29,8 @@ export interface Notification {
   readonly asks: boolean;
 }
 
+/** An attack that began earlier has no beginning that would tell the owner anything. */
+const longestMinutes = 24 * 60;
 const longestName = 48; // UTF-16 units; a phone shows less
 
 /** What a notifier says about something that happened: the first two lines of the card, and its buttons. */
@@ -60,7 +63,7 @@ function aboutMitigation(announcement: Exclude<Announcement, { readonly about: U
     case "request": {
       const title = fillIn(about.devices.some(({ certainty }) => certainty === "likely") ? words.requestProbably : words.request, fill);
       const isForged = whyAnother(about, words);
-      const text = [...isForged, about.state === "pending" ? words.plea : words.onlyWatched].join(" ");
+      const text = [...isForged, about.state === "pending" ? words.plea : words.onlyWatched, ...quoteReport(about, words)].join(" ");
       return about.state === "pending" ? { title, text, actions: answers, asks: true } : { title, text, actions: [], asks: false };
     }
     case "reminder": {
@@ -88,6 +91,16 @@ function namesOf({ devices }: MitigationView, words: NotificationWords): string 
   if (second === undefined) return first;
   if (names.length > 2) return `${first} +${names.length - 1}`;
   return devices.some(({ certainty }) => certainty === "ambiguous") ? fillIn(words.or, { device: first, other: second }) : `${first}, ${second}`;
+}
+
+/** What the provider knows of the attack. Minutes, as of the request: the clock on the wall is the phone's, not the router's. */
+function quoteReport({ report, requested_at: requestedAt }: MitigationView, words: NotificationWords): string[] {
+  const headline = report && headlineReport(report);
+  if (!headline) return [];
+  const { what, severity, startedAt, rate } = headline;
+  const minutes = startedAt === null ? 0 : Math.floor((Date.parse(requestedAt) - Date.parse(startedAt)) / 60_000);
+  const parts = [what, severity && words.severity[severity], minutes > 0 && minutes < longestMinutes ? fillIn(words.forMinutes, { minutes: String(minutes) }) : null, rate && fillIn(words.rate, { rate })];
+  return [fillIn(words.reported, { attack: parts.filter((part) => part !== null).join(", ") })];
 }
 
 /** Why it is another device than the one whose address the packets carry. */

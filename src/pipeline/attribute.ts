@@ -5,6 +5,7 @@ import type { AttackFlows } from "../model/mitigation-request.ts";
 import type { Clock } from "../model/time.ts";
 import { findDevices, type Finding, type KnownHome } from "../nat-lookup/find-devices.ts";
 import { createNameBook } from "../nat-lookup/identity/name-book.ts";
+import { narrowToTalkers, type ReportedFlows } from "../nat-lookup/narrow-to-talkers.ts";
 import { withWitness } from "../nat-lookup/witnessed-devices.ts";
 import type { FlowTable, HomeDirectory, HomeNetwork, Log } from "../model/ports.ts";
 import { shareLookups } from "./share-lookups.ts";
@@ -29,7 +30,7 @@ export interface LookupManner {
   readonly upstream?: string;
 }
 
-export type Lookup = (asked: AttackFlows, how?: LookupManner) => Promise<Finding>;
+export type Lookup = (asked: ReportedFlows, how?: LookupManner) => Promise<Finding>;
 
 export interface HomeLookup {
   /** One at a time for each thing asked, few at the same time; rejects with TooManyLookups. */
@@ -73,8 +74,15 @@ export function createLookup(ports: LookupPorts, ownerNames: () => ReadonlyMap<M
     const devices = await Promise.all(finding.devices.map(async (device) => ({ ...device, port: device.mac === null ? null : await directory.port(device.mac) })));
     return { ...finding, devices, why: [...finding.why, ...(depth === "explain" ? flows.remarks?.() ?? [] : [])] };
   };
+  const shared = shareLookups(lookup, clock);
   return {
-    lookup: shareLookups(lookup, clock), homeNow,
+    // The top talkers are a part of what was reported: where nobody is seen among them, all of it is looked at.
+    async lookup(asked, how) {
+      const talkers = narrowToTalkers(asked);
+      const found = talkers && await shared(talkers, how);
+      return found && found.witnesses.length > 0 ? found : shared(asked, how);
+    },
+    homeNow,
     devicesOf: async (asked, ended) => findDevices(asked, ended, await homeNow()).devices,
   };
 }

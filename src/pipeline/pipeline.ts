@@ -133,7 +133,7 @@ export function createPipeline(initial: PipelineSettings, store: Store, ports: P
       case "refresh": {
         // RFC 9132 §4.4.3: how the target fares, which nobody here can see.
         if (read.attackStatus !== null) log("info", `mitigation ${admitted.mitigation.id}: the upstream says that ${read.attackStatus === 1 ? "the target is still under attack" : "the attack is mitigated"}`);
-        await apply(admitted.mitigation.id, { is: "refreshed", lifetime: admitted.lifetime });
+        await apply(admitted.mitigation.id, { is: "refreshed", lifetime: admitted.lifetime, report: admitted.report });
         // One that nobody was found for is on watch: it costs no lookup more.
         if (read.attackStatus === 1 && admitted.mitigation.devices.length > 0) lookAgain(admitted.mitigation.id);
         return { is: "refreshed", mitigation: store.get(admitted.mitigation.id) ?? admitted.mitigation };

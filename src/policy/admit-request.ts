@@ -1,3 +1,4 @@
+import { updateReport, type AttackReport } from "../model/attack-report.ts";
 import { formatIpPrefix, prefixesOverlap, type IpPrefix } from "../model/ip-prefix.ts";
 import type { MitigationRequest } from "../model/mitigation-request.ts";
 import { isRequested, type Mitigation } from "../model/mitigation.ts";
@@ -11,7 +12,7 @@ import { checkShare } from "./request-cost.ts";
 /** What becomes of a PUT, before anybody looks for a device. */
 export type AdmitResult =
   | { readonly is: "new"; readonly lifetime: Seconds; readonly overrides: readonly Mitigation[] }
-  | { readonly is: "refresh"; readonly mitigation: Mitigation; /** Null = as before. */ readonly lifetime: Seconds | null }
+  | { readonly is: "refresh"; readonly mitigation: Mitigation; /** Null = as before. */ readonly lifetime: Seconds | null; readonly report: AttackReport | null }
   | { readonly is: "refused"; readonly refusal: Refusal }
   | { readonly is: "ignored" };
 
@@ -29,16 +30,17 @@ export function admitRequest(
   const withdrawn = ofClient.filter((each) => each.state === "terminating");
   const same = requested.find((each) => each.request.mid === asked.mid);
   const granted = lifetime === null ? null : grantLifetime(lifetime, policy);
+  const refresh = (mitigation: Mitigation): AdmitResult => ({ is: "refresh", mitigation, lifetime: granted, report: newReport(mitigation, asked, known, policy) });
   if (same) {
     return sameScope(same.request, asked)
-      ? { is: "refresh", mitigation: same, lifetime: granted }
+      ? refresh(same)
       : { is: "refused", refusal: badRequest("a mitigation with this mid has other parameters") };
   }
   // §4.4.3: also where a DELETE has overtaken the update, and the mitigation goes on only for its terminating period.
   if (ifMatch) return { is: "ignored" };
   if (granted === null) return { is: "refused", refusal: badRequest("lifetime is missing") };
   const again = withdrawn.find((each) => each.request.mid === asked.mid && sameScope(each.request, asked));
-  if (again) return { is: "refresh", mitigation: again, lifetime: granted };
+  if (again) return refresh(again);
   // The same again, whatever its mid: refused without a look at who sends it. What only overlaps is the owner's no to a device: owners-no.ts.
   const refused = ofClient.find((each) => isRefused(each, now) && sameScope(each.request, asked));
   if (refused) return { is: "refused", refusal: { code: "4.09", conflict: { cause: conflictCause.legitimateTraffic } } };
@@ -50,6 +52,13 @@ export function admitRequest(
   const full = checkShare(asked, known.filter((each) => each.state !== "ended" && !overrides.includes(each)), policy);
   if (full) return { is: "refused", refusal: full };
   return { is: "new", lifetime: granted, overrides };
+}
+
+/** What is known of the attack now; null = as before, also where its upstream has no room for more. */
+function newReport({ id, request }: Mitigation, { report: said }: Pick<MitigationRequest, "report">, known: readonly Mitigation[], policy: Policy): AttackReport | null {
+  if (!said) return null;
+  const report = updateReport(request.report, said);
+  return checkShare({ ...request, report }, known.filter((each) => each.state !== "ended" && each.id !== id), policy) ? null : report;
 }
 
 /** What is granted of the lifetime asked for; -1 = indefinite, which a cap cuts too (RFC 9132 §4.4.1.1). */

@@ -1,4 +1,5 @@
 import { actionOn } from "../model/acting.ts";
+import type { AttackReport } from "../model/attack-report.ts";
 import type { Device } from "../model/device.ts";
 import type { MitigationRequest } from "../model/mitigation-request.ts";
 import { mitigationStatus as status, type Action, type DropCount, type Mitigation, type MitigationId, type Outcome } from "../model/mitigation.ts";
@@ -22,7 +23,7 @@ export type MitigationEvent =
   | { readonly is: "denied" | "released" | "withdrawn" | "overridden" | "enforced" | "time" }
   /** The upstream says so (RFC 9132 §4.4.3), and no further device was found. */
   | { readonly is: "still-attacked" }
-  | { readonly is: "refreshed"; /** Null = as before. */ readonly lifetime: Seconds | null }
+  | { readonly is: "refreshed"; /** Null = as before. */ readonly lifetime: Seconds | null; readonly report?: AttackReport | null }
   | { readonly is: "counted"; readonly dropped: DropCount; /** Reported traffic that left all the same. */ readonly left?: DropCount };
 
 /** What the pipeline has to do after a step; it decides none of it. */
@@ -65,7 +66,7 @@ export function step(mitigation: Mitigation, event: MitigationEvent, policy: Pol
     case "spared": return spared(mitigation, event.devices, now);
     case "withdrawn": return withdrawn(mitigation, now);
     case "overridden": return end(mitigation, "overridden", status.withdrawnByServer, now); // §4.4.1.3: automatically deleted
-    case "refreshed": return refreshed(mitigation, event.lifetime, now);
+    case "refreshed": return refreshed(event.report ? { ...mitigation, request: { ...mitigation.request, report: event.report } } : mitigation, event.lifetime, now);
     case "still-attacked": return stillAttacked(mitigation, policy, now);
     case "enforced": return enforced(mitigation, now);
     case "counted": return proved(counted(mitigation, event.dropped, now), event.left, policy, now);

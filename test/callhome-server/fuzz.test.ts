@@ -19,6 +19,10 @@ const mine = ".well-known/dots/mitigate/cuid=dz6pHjaADkaFTbjr0JGBpw";
 const corpus: readonly Uint8Array[] = [
   request("0.03", `${mine}/mid=56`, { payload: mitigation({ ...leastScope, 7: [{ 8: 80, 9: 90 }], 10: [6, 17], 11: ["a.example"], 32769: [{ 8: 1 }], 32770: [{ 32771: 8 }], 45: true }) }),
   request("0.03", `${mine}/mid=56`, { payload: mitigation({ ...leastScope, 29: 1 }), ifMatch: true, type: "CON" }),
+  request("0.03", `${mine}/mid=56`, { payload: mitigation({
+    ...leastScope, 29: 1, 205: [{ 134: 8, 209: 900 }],
+    207: [{ 202: 32_473, 164: 77, 165: "DNS amplification", 166: 4, 167: 1_795_896_840, 169: { 143: 7 }, 170: { 184: [{ 185: "203.0.113.7/32", 171: false, 187: [{ 8: 53, 9: 54 }], 188: [{ 32771: 8 }] }] } }],
+  }) }),
   request("0.01", mine, { observe: 0, query: ["c=n"] }),
   request("0.01", `${mine}/mid=56`, { observe: 0, options: [{ number: 23, value: bytes("02") }] }),
   request("0.04", `${mine}/mid=56`),

@@ -118,6 +118,15 @@ If it is no attack:  dots-callhome deny 17
     assert.match(text, /block \(quarantine once its packets are seen\)/);
   });
 
+  it("quotes what the provider knows of the attack", () => {
+    const list = (request: Partial<Mitigation["request"]>): string => print("list", { mitigations: [describeMitigation({ ...pending, request: { ...pending.request, ...request } })] });
+    const attack = { vendorId: 1, attackId: 2, description: "DNS amplification", severity: "high", startedAt: requestedAt - 360_000, endedAt: null, talkers: [] } as const;
+    assert.match(list({ report: { attacks: [attack], bitsPerSecond: 1.2e9, packetsPerSecond: null } }), /^17: The internet provider reports: DNS amplification, severe, began 8 min ago, 1\.2 Gbit\/s at the target\.$/m);
+    assert.match(list({ report: { attacks: [{ ...attack, description: null, startedAt: null }], bitsPerSecond: null, packetsPerSecond: null } }), /^17: The internet provider reports: an attack, severe\.$/m);
+    assert.match(list({ report: { attacks: [{ ...attack, description: "a\u001b[2J" }], bitsPerSecond: null, packetsPerSecond: null } }), /reports: a\\u001b\[2J, severe/);
+    assert.doesNotMatch(list({}), /reports/);
+  });
+
   it("approve, deny, release", () => {
     assert.equal(print("approve 16", describeMitigation(active)), `
 Blocked: カメラ (probably) and 1 more -> 198.51.100.9, udp, icmp and 2 more

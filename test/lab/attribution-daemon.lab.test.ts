@@ -37,6 +37,28 @@ describe("who it was, by the daemon", { timeout: suiteLimit, skip: missing.lengt
       assert.deepEqual([mitigation?.state, mitigation?.devices[0]?.mac], ["active", camera.mac]);
     }));
 
+  it("names the one of two devices whose ports the provider lists among its top talkers, and shows what it reports of the attack", () =>
+    playScene({}, async (scene) => {
+      const { lab, daemon } = scene;
+      await send(lab, lab.laptop, { port: 4474, sourcePorts: "41000-41009" });
+      const { ports } = await send(lab, lab.camera, { port: 4474, sourcePorts: "40000-40009" });
+      const ranges = ports.split(" ").map((range) => range.split("-").map(Number));
+      // RFC 9244 §12: the libcoap peer knows none of these keys by name.
+      const talker = { "#185": `${wan.v4}/32`, "#187": ranges.map(([lower, upper = lower]) => ({ "lower-port": lower, "upper-port": upper })) };
+      const attack = { "#202": 32_473, "#164": 77, "#165": "UDP flood", "#166": 4, "#167": Math.floor(Date.now() / 1000) - 600, "#170": { "#184": [talker] } };
+      const flows = scope({ "target-port-range": [{ "lower-port": 4474 }] });
+      assert.equal((await scene.put(1, { ...flows, "#205": [{ "#134": 8, "#209": 1200 }], "#207": [attack] })).code, "2.01");
+      const [mitigation] = await daemon.json("list") as MitigationView[];
+      assert.ok(mitigation);
+      assert.deepEqual(mitigation.devices.map(({ mac }) => mac), [camera.mac]);
+      assert.deepEqual([mitigation.report?.attacks[0]?.description, mitigation.report?.bits_per_second], ["UDP flood", 1.2e9]);
+      assert.match((await daemon.cli("list")).stdout, /1: The internet provider reports: UDP flood, severe, began 1\d min ago, 1\.2 Gbit\/s at the target\./);
+      // §9.1: an update says more; the request is the same.
+      assert.equal((await scene.put(1, { ...flows, "attack-status": 1, "#207": [{ ...attack, "#165": "Mirai" }] }, { "if-match": "" })).code, "2.04");
+      assert.deepEqual((await daemon.json("list") as MitigationView[]).map(({ report }) => [report?.attacks[0]?.description, report?.bits_per_second]), [["Mirai", 1.2e9]]);
+      assert.match(String((await scene.put(2, { ...flows, "#207": [{ "#202": 1 }] })).diagnostic), /attack-id is missing/);
+    }));
+
   it("keeps a request for which nobody is found on watch, and names the device when its next packet leaves", () =>
     playScene({}, async (scene) => {
       const { lab, daemon } = scene;

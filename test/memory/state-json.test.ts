@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import type { AttackReport } from "../../src/model/attack-report.ts";
 import type { Mitigation } from "../../src/model/mitigation.ts";
 import { nosTo } from "../../src/policy/owners-nos.ts";
 import { readRemembered, writeRemembered } from "../../src/memory/state-json.ts";
@@ -13,15 +14,20 @@ const text = fc.oneof(fc.string({ maxLength: 20 }), fc.constantFrom("__proto__",
 const maybe = <T>(arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | null> => fc.option(arbitrary);
 const some = { noNullPrototype: true } as const;
 
+const reported = (description: string): AttackReport => ({
+  attacks: [{ vendorId: 1, attackId: 2, description, severity: "low", startedAt: start, endedAt: null, talkers: requested().source.prefixes.map((prefix) => ({ prefix, ports: [{ lower: 1, upper: 9 }], icmpTypes: [], isSpoofed: false })) }],
+  bitsPerSecond: 1e9, packetsPerSecond: null,
+});
+
 const mitigation = fc.record({
   of: fc.constantFrom(pending, active, dropping, terminating, ended), id: fc.nat(1e6), name: text, cuid: text.filter((each) => each !== ""), at: instant, expiresAt: maybe(instant),
   to: fc.constantFrom("198.51.100.9", "2001:db8::/32 192.0.2.0/24", "0.0.0.0/0"), ports: fc.constantFrom("", "1-65535 7"), fqdns: fc.array(text, { maxLength: 2 }),
-  packets: fc.nat(Number.MAX_SAFE_INTEGER), devices: fc.constantFrom([], [camera], [camera, unknownDevice]), conflict: fc.constantFrom(null, { cause: 4 as const }),
-}, some).map(({ of, id, name, cuid, at, expiresAt, to, ports, fqdns, packets, devices, conflict }) => {
+  attack: maybe(text), packets: fc.nat(Number.MAX_SAFE_INTEGER), devices: fc.constantFrom([], [camera], [camera, unknownDevice]), conflict: fc.constantFrom(null, { cause: 4 as const }),
+}, some).map(({ of, id, name, cuid, at, expiresAt, to, ports, fqdns, attack, packets, devices, conflict }) => {
   const request = requested({ cuid, to, toPorts: ports });
   return {
     ...of, id, requestedAt: at, expiresAt, conflict, dropped: { packets, bytes: packets }, devices: devices.map((device) => ({ ...device, name })),
-    request: { ...request, target: { ...request.target, fqdns } },
+    request: { ...request, target: { ...request.target, fqdns }, ...(attack === null ? {} : { report: reported(attack) }) },
   };
 });
 const denied: Mitigation = { ...pending, state: "ended", outcome: "denied", decidedBy: "admin" };
@@ -93,4 +99,12 @@ test("arbitrary damage is told or harmless: a store and a snapshot can be made o
     assert.ok(store.all().every(({ id }) => id < store.newId()));
     writeRemembered(store.snapshot());
   }), { numRuns: 2_000 });
+});
+
+test("a mitigation whose report is damaged is damaged", () => {
+  for (const [from, to] of [['"attackId":2', '"attackId":"2"'], ['"severity":"low"', '"severity":"x"'], ['"talkers":[', '"talkers":[1,'], ['"bitsPerSecond":1000000000', '"bitsPerSecond":"x"']] as const) {
+    const whole = writeRemembered({ ...nothingRemembered, nextId: 18, mitigations: [{ ...dropping, request: { ...dropping.request, report: reported("x") } }] });
+    const read = readRemembered(whole.replace(from, to));
+    assert.ok(!("problem" in read) && read.lost.length === 1, from);
+  }
 });

@@ -28,6 +28,19 @@ describe("a mitigation for the operator", () => {
     }));
   });
 
+  it("has what the provider knows of the attack, where it has said something", () => {
+    const talkers = [{ prefix: prefix("203.0.113.7"), ports: [{ lower: 40_000, upper: 40_100 }], icmpTypes: [{ lower: 8, upper: 8 }], isSpoofed: false }];
+    const attacks = [{ vendorId: 32_473, attackId: 77, description: "DNS amplification", severity: "high", startedAt: requestedAt, endedAt: null, talkers }] as const;
+    const { report } = describeMitigation({ ...sampleMitigation, request: { ...sampleMitigation.request, report: { attacks, bitsPerSecond: 1.2e9, packetsPerSecond: null } } });
+    assert.deepEqual(report && json(report), {
+      attacks: [{
+        vendor_id: 32_473, attack_id: 77, description: "DNS amplification", severity: "high", started_at: "2026-11-21T20:20:00.000Z", ended_at: null,
+        talkers: [{ prefix: "203.0.113.7/32", ports: [[40_000, 40_100]], icmp_types: [[8, 8]], spoofed: false }],
+      }],
+      bits_per_second: 1.2e9, packets_per_second: null,
+    });
+  });
+
   it("ends when its lifetime or the admin's --for does, whichever is first", () => {
     const ends = (expiresAt: number | null, allowedUntil: number | null): string | null => describeMitigation({ ...sampleMitigation, expiresAt, allowedUntil }).expires_at;
     const [sooner, later] = [requestedAt, requestedAt + 1000];

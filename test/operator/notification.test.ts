@@ -60,6 +60,26 @@ describe("the words of a message", () => {
     for (const language of languages) for (const about of [asked({ devices: [forger] }), waits, nobody]) assert.doesNotMatch(compose({ event: "blocked", about }, language), /[{}]|undefined/);
   });
 
+  const report: NonNullable<MitigationView["report"]> = {
+    attacks: [
+      { vendor_id: 1, attack_id: 1, description: "Port scan", severity: "low", started_at: null, ended_at: null, talkers: [] },
+      { vendor_id: 1, attack_id: 2, description: "DNS amplification", severity: "high", started_at: "2026-11-21T20:14:00.000Z", ended_at: null, talkers: [] },
+    ], bits_per_second: 1.2e9, packets_per_second: null,
+  };
+
+  it("quote what the provider knows: the gravest attack, how bad, how long, how much", () => {
+    const quoted = (more: Partial<typeof report>, language: (typeof languages)[number] = "en"): string => composeNotification({ event: "request", about: asked({ report: { ...report, ...more } }) }, language).text;
+    assert.equal(quoted({}), "Your internet provider asks you to stop it. It reports: DNS amplification, severe, for 6 min, 1.2 Gbit/s at the target.");
+    assert.equal(quoted({}, "de"), "Ihr Internetanbieter bittet Sie, das zu stoppen. Er meldet: DNS amplification, schwer, seit 6 min, 1.2 Gbit/s am Ziel.");
+    assert.equal(quoted({ attacks: [] }), "Your internet provider asks you to stop it. It reports: 1.2 Gbit/s at the target.");
+    assert.equal(quoted({ attacks: [], bits_per_second: null }), "Your internet provider asks you to stop it.");
+    const [attack] = report.attacks;
+    assert.ok(attack);
+    assert.equal(quoted({ attacks: [{ ...attack, severity: "unknown", description: "{minutes}", started_at: "1970-01-01T00:00:00.000Z" }], bits_per_second: 1e37 }), "Your internet provider asks you to stop it. It reports: {minutes}.");
+    assert.ok(quoted({ attacks: [{ ...attack, description: `\u202e\n${"x".repeat(500)}` }] }).length < 180);
+    for (const language of languages) assert.doesNotMatch(quoted({}, language), /[{}]|undefined/);
+  });
+
   it("take a hostile name for text: no line ends, no reordering, not a novel, no template", () => {
     const { title } = composeNotification({ event: "request", about: asked({ devices: [{ ...camera, name: `\u202e{target}\n\u0007${"x".repeat(500)}` }] }) }, "en");
     assert.doesNotMatch(title, /\p{Cc}|\u202e|198/u);

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { AttackReport } from "../../src/model/attack-report.ts";
 import { parseIpPrefix } from "../../src/model/ip-prefix.ts";
 import type { MitigationRequest } from "../../src/model/mitigation-request.ts";
 import type { Mitigation } from "../../src/model/mitigation.ts";
@@ -50,9 +51,9 @@ for (const [what, lists, expected] of cases) test(`${what}: ${expected}`, () => 
 const upstreams = (...names: readonly string[]) => names.map((name) => ({ name }));
 
 test("the mitigations are shared equally, with 16 entries and 512 bytes of names for each, but at least one request's worth", () => {
-  assert.deepEqual(shareOf({ maxMitigations: 256, upstreams: upstreams("a") }), { mitigations: 256, entries: 4096, textBytes: 131_072 });
-  assert.deepEqual(shareOf({ maxMitigations: 256, upstreams: upstreams("a", "b", "c") }), { mitigations: 85, entries: 1360, textBytes: 43_520 });
-  assert.deepEqual(shareOf({ maxMitigations: 1, upstreams: upstreams("a", "b") }), { mitigations: 1, entries: mostOfRequest.entries, textBytes: mostOfRequest.textBytes });
+  assert.deepEqual(shareOf({ maxMitigations: 256, upstreams: upstreams("a") }), { mitigations: 256, entries: 4096, textBytes: 131_072, reportBytes: 131_072 });
+  assert.deepEqual(shareOf({ maxMitigations: 256, upstreams: upstreams("a", "b", "c") }), { mitigations: 85, entries: 1360, textBytes: 43_520, reportBytes: 43_520 });
+  assert.deepEqual(shareOf({ maxMitigations: 1, upstreams: upstreams("a", "b") }), { mitigations: 1, entries: mostOfRequest.entries, textBytes: mostOfRequest.textBytes, reportBytes: mostOfRequest.reportBytes });
   assert.deepEqual(shareOf({ maxMitigations: 4, upstreams: [] }).mitigations, 4);
 });
 
@@ -91,5 +92,16 @@ test("what is replaced, and what has ended, takes no room", () => {
 });
 
 test("the cost of a request", () => {
-  assert.deepEqual(costOf(requested({ to: "198.51.100.9 198.51.100.10", toPorts: "80 443", protocols: [6], fromPorts: "40000-40100" })), { entries: 7, combinations: 4, textBytes: 22 });
+  assert.deepEqual(costOf(requested({ to: "198.51.100.9 198.51.100.10", toPorts: "80 443", protocols: [6], fromPorts: "40000-40100" })), { entries: 7, combinations: 4, textBytes: 22, reportBytes: 0 });
+});
+
+test("what an upstream knows has a bound of its own: 64 bytes an attack with its text, 32 a talker, 16 a range", () => {
+  const report = (attacks: number, description: string, talkers: number): AttackReport => ({
+    attacks: count(attacks, (attackId) => ({ vendorId: 1, attackId, description, severity: null, startedAt: null, endedAt: null, talkers: count(talkers, () => ({ prefix: withLists({}).source.prefixes[0] ?? assert.fail(), ports: ranges(2), icmpTypes: [], isSpoofed: false })) })),
+    bitsPerSecond: null, packetsPerSecond: null,
+  });
+  const asked = { ...withLists({}), report: report(2, "\u20acuro", 3) };
+  assert.equal(costOf(asked).reportBytes, 2 * (64 + 6 + 3 * (32 + 2 * 16)));
+  assert.equal(checkCost(asked), undefined);
+  assert.deepEqual(checkCost({ ...asked, report: report(1, "x".repeat(97), 62) }), { code: "4.00", diagnostic: "at most 4096 bytes of attack-detail in a request" });
 });

@@ -3,8 +3,8 @@ import { decode, Tokenizer, type DecodeOptions } from "cborg";
 /** A body that is not the CBOR it should be; the text goes to the upstream as a diagnostic payload. */
 export class BodyError extends Error {}
 
-/** The deepest DOTS message (session configuration) nests 5 levels, a decimal in it one more. */
-const maxDepth = 8;
+/** The deepest DOTS message, the ports of a top talker in a mitigation request (RFC 9244), nests 11 levels. */
+const maxDepth = 12;
 /** Larger than any message that a datagram, or 16 blocks of one, could hold. */
 export const maxBodyBytes = 16_384;
 

@@ -111,6 +111,12 @@ export function text(longest: number): Codec<string> {
   };
 }
 
+/** A text for people to read, which decides nothing, in any language: what is longer is cut, never within a character. */
+export function textUpTo(longest: number): Codec<string> {
+  const whole = text(Infinity);
+  return { ...whole, read: (value, name) => whole.read(value, name).slice(0, longest).replace(/[\ud800-\udbff]$/, "") };
+}
+
 /** inet:domain-name, inet:uri (RFC 6991): printable ASCII without a space; other names are written as A-labels, others in a URI with %. */
 export function asciiText(longest: number): Codec<string> {
   const visible = text(longest);

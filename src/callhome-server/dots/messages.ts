@@ -1,6 +1,6 @@
-import { asciiText, asciiUpTo, boolean, cborMap, decimal, integer, ipPrefix, list, optional, required, text } from "../cbor/schema.ts";
+import { asciiText, asciiUpTo, boolean, cborMap, decimal, integer, ipPrefix, list, optional, required, text, textUpTo } from "../cbor/schema.ts";
 
-/** The messages of the signal channel: keys of RFC 9132 §6 (table 5) and RFC 9066 §6.2, as IANA assigned them. */
+/** The messages of the signal channel: keys of RFC 9132 §6 (table 5), RFC 9066 §6.2 and RFC 9244 §12 (table 3), as IANA assigned them. */
 
 const port = integer(0, 65_535);
 const icmpType = integer(0, 255);
@@ -25,7 +25,37 @@ const scopeFields = {
   sourceIcmpTypeRange: optional(32770, list(IcmpTypeRange)),
 };
 
-/** The body of a PUT to 'mitigate': RFC 9132 §4.4.1.1 and §4.4.3, extended by RFC 9066 §5.3.1. */
+/** RFC 9244 §8.1.3. */
+const Traffic = cborMap({
+  unit: required(134, integer(1, 24)),
+  lowPercentileG: optional(140, counter64),
+  midPercentileG: optional(141, counter64),
+  highPercentileG: optional(142, counter64),
+  peakG: optional(143, counter64),
+  currentG: optional(209, counter64),
+});
+
+const secondsOfTheEpoch = integer(0, 253_402_300_799); // up to the year 9999, without tag 1
+
+/** RFC 9244 §8.1.5, as figure 44 has it. Counts of sources and of a talker's traffic are nothing to us, and are ignored. */
+const AttackDetail = cborMap({
+  vendorId: required(202, uint32),
+  attackId: required(164, uint32),
+  attackDescription: optional(165, textUpTo(128)),
+  attackSeverity: optional(166, integer(1, 5)),
+  startTime: optional(167, secondsOfTheEpoch),
+  endTime: optional(168, secondsOfTheEpoch),
+  topTalker: optional(170, cborMap({
+    talker: required(184, list(cborMap({
+      sourcePrefix: required(185, ipPrefix),
+      spoofedStatus: optional(171, boolean),
+      sourcePortRange: optional(187, list(PortRange)),
+      sourceIcmpTypeRange: optional(188, list(IcmpTypeRange)),
+    }))),
+  })),
+});
+
+/** The body of a PUT to 'mitigate': RFC 9132 §4.4.1.1 and §4.4.3, extended by RFC 9066 §5.3.1 and RFC 9244 §9.1. */
 export const MitigationBody = cborMap({
   mitigationScope: required(1, cborMap({
     scope: required(2, list(cborMap({
@@ -34,6 +64,8 @@ export const MitigationBody = cborMap({
       lifetime: optional(14, integer(-1, 0xffff_ffff)), // -1 = until withdrawn
       triggerMitigation: optional(45, boolean),
       attackStatus: optional(29, integer(1, 2)),
+      totalAttackTraffic: optional(205, list(Traffic, 24)),
+      attackDetail: optional(207, list(AttackDetail, 16)),
     }), 8)),
   })),
 });

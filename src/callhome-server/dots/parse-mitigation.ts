@@ -6,6 +6,7 @@ import type { Seconds } from "../../model/time.ts";
 import { BodyError } from "../cbor/decode-cbor.ts";
 import { readBody, type TypeOf } from "../cbor/schema.ts";
 import { MitigationBody } from "./messages.ts";
+import { parseAttackReport } from "./parse-attack-report.ts";
 
 /** A PUT to 'mitigate', read. `lifetime` is null where an efficacy update leaves it out (RFC 9132 figure 16). */
 export interface ReadMitigation {
@@ -15,16 +16,19 @@ export interface ReadMitigation {
   readonly attackStatus: 1 | 2 | null;
 }
 
-/** Wire to model: all that RFC 9132 §4.4.1 and RFC 9066 §5.3.1 demand of a request by itself. */
+type Scopes = TypeOf<typeof MitigationBody>["mitigationScope"]["scope"];
+
+/** Wire to model: all that RFC 9132 §4.4.1, RFC 9066 §5.3.1 and RFC 9244 §9.1 demand of a request by itself. */
 export function parseMitigation(upstream: string, cuid: string, mid: number, payload: Uint8Array): ReadMitigation | Refusal {
-  let scopes: TypeOf<typeof MitigationBody>["mitigationScope"]["scope"];
   try {
-    scopes = readBody(MitigationBody, payload).mitigationScope.scope;
+    return readScopes(upstream, cuid, mid, readBody(MitigationBody, payload).mitigationScope.scope);
   } catch (error) {
     if (error instanceof BodyError) return badRequest(error.message);
     throw error;
   }
-  const [scope, second] = scopes;
+}
+
+function readScopes(upstream: string, cuid: string, mid: number, [scope, second]: Scopes): ReadMitigation | Refusal {
   if (!scope || second) return badRequest("exactly one entry in 'scope' expected");
   // RFC 9066 §5.3.1: a Call Home request cannot wait for a trigger.
   if (scope.triggerMitigation === false) return badRequest("trigger-mitigation false: only immediate requests are served");
@@ -42,9 +46,10 @@ export function parseMitigation(upstream: string, cuid: string, mid: number, pay
   const sourcePorts = readRanges(scope.sourcePortRange ?? []);
   const icmpTypes = readRanges((scope.sourceIcmpTypeRange ?? []).map((range) => ({ lowerPort: range.lowerType, upperPort: range.upperType })));
   if (!targetPorts || !sourcePorts || !icmpTypes) return badRequest("a range whose upper bound is below its lower bound");
+  const report = parseAttackReport(scope);
   return {
     asked: {
-      upstream, cuid, mid,
+      upstream, cuid, mid, ...(report ? { report } : {}),
       target: {
         prefixes: scope.targetPrefix, ports: targetPorts, protocols: scope.targetProtocol ?? [],
         fqdns: scope.targetFqdn ?? [], uris: scope.targetUri ?? [],

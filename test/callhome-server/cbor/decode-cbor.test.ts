@@ -14,7 +14,7 @@ const read: readonly [what: string, hex: string, value: unknown][] = [
   ["integers longer than they need be", "1b 0000000000000007", 7],
   ["2^53 and above as bigint", "1b 0020000000000000", 2n ** 53n],
   ["the DOTS tag in front (RFC 9132 §10.5)", "d9 010f a1 01 02", { 1: 2 }],
-  ["8 levels", "81".repeat(7) + "01", [[[[[[[1]]]]]]]],
+  ["12 levels", "81".repeat(12) + "01", [[[[[[[[[[[[1]]]]]]]]]]]]],
   ["empty containers do not count as open", "88" + "80".repeat(8), [[], [], [], [], [], [], [], []]],
 ];
 for (const [what, hex, value] of read) test(`read: ${what}`, () => { assert.deepEqual(plain(bytes(hex)), value); });
@@ -38,10 +38,10 @@ const refused: readonly [what: string, hex: string, message?: RegExp][] = [
   ["NaN", "f9 7e00"],
   ["infinity", "f9 7c00"],
   ["the DOTS tag in front of nothing", "d9 010f"],
-  ["9 levels", "81".repeat(9) + "01", /too deep/],
-  ["9 levels, indefinite", "9f".repeat(9) + "01" + "ff".repeat(9), /too deep/],
-  ["9 levels of maps in keys", "a1".repeat(9) + "01" + "02".repeat(9), /too deep/],
-  ["9 levels behind values that are breaks", "bf01ff".repeat(9) + "ff" + "00ff".repeat(8), /misplaced break|too deep/],
+  ["13 levels", "81".repeat(13) + "01", /too deep/],
+  ["13 levels, indefinite", "9f".repeat(13) + "01" + "ff".repeat(13), /too deep/],
+  ["13 levels of maps in keys", "a1".repeat(13) + "01" + "02".repeat(13), /too deep/],
+  ["13 levels behind values that are breaks", "bf01ff".repeat(13) + "ff" + "00ff".repeat(12), /misplaced break|too deep/],
   ["16,000 levels", "81".repeat(16_000) + "01", /too deep/],
   ["16,000 levels, indefinite maps", "bf".repeat(16_000), /too deep/],
   ["a decimal of one part", "c4 81 01", /decimal/],
@@ -61,7 +61,7 @@ for (const [what, hex, message = /./] of refused) {
 test("what another tag stands for is nothing that any attribute takes, but it can be ignored", () => {
   for (const hex of ["c1 01", "d9 010f d9 010f 01", "db ffffffffffffffff 80"]) assert.equal(typeof decodeCbor(bytes(hex)), "symbol");
   assert.deepEqual((plain(bytes("a2 01 02 18 80 c1 01")) as { 1: number })[1], 2);
-  assert.throws(() => decodeCbor(bytes("c1".repeat(9) + "01")), /too deep/);
+  assert.throws(() => decodeCbor(bytes("c1".repeat(13) + "01")), /too deep/);
 });
 
 test("a body may have 16 KiB, and not a byte more", () => {

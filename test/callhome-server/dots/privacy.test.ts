@@ -23,7 +23,7 @@ const device: fc.Arbitrary<Device> = fc.record({
 });
 
 const mitigation: fc.Arbitrary<Mitigation> = fc.record({
-  id: fc.integer({ min: 900_000_000, max: 999_999_999 }), request: fc.constant(requested({ upstream: "home-upstream" })), devices: fc.array(device, { minLength: 1, maxLength: 3 }),
+  id: fc.integer({ min: 900_000_000, max: 999_999_999 }), request: fc.constantFrom(requested({ upstream: "home-upstream" }), { ...requested({ upstream: "home-upstream" }), report: { attacks: [], bitsPerSecond: 1, packetsPerSecond: 1 } }), devices: fc.array(device, { minLength: 1, maxLength: 3 }),
   state: fc.constantFrom("pending", "active", "terminating", "ended"), outcome: fc.constantFrom(null, "denied", "released"),
   status: fc.integer({ min: 1, max: 7 }) as fc.Arbitrary<MitigationStatus>, action: fc.constantFrom("block", "limit", "quarantine", "observe"),
   decidedBy: fc.constantFrom(null, "admin", "policy"), requestedAt: fc.constant(start), expiresAt: fc.constantFrom(null, start + 3_600_000),
@@ -53,7 +53,7 @@ test("nothing that is private to the home is in any answer, whatever the home lo
   }), { numRuns: 500 });
 });
 
-/** RFC 9132 table 5 and RFC 9066 §6.2: all that may be in a scope that a server sends. */
+/** RFC 9132 table 5 and RFC 9066 §6.2, none of RFC 9244 (§9.2: not before the client has asked for it): all that may be in a scope that a server sends. */
 const sayable = new Set([5, 6, 7, 10, 11, 12, 14, 15, 16, 17, 25, 26, 27, 28, 32768, 32769, 32770]);
 
 test("an entry has no other keys than those that are declared", () => {
