@@ -1,6 +1,7 @@
 import type { Clock } from "../../model/time.ts";
-import type { CoapEndpoint, EndpointEvents, OwnRequest } from "./endpoint.ts";
-import { isRequest, isResponse, nothing, tokenKey, type CoapContent } from "./message.ts";
+import type { CoapEndpoint, EndpointEvents } from "./endpoint.ts";
+import { isRequest, isResponse, nothing, type CoapContent } from "./message.ts";
+import { createOwnRequests } from "./own-requests.ts";
 import { isCritical, readUint, uintOption } from "./options.ts";
 import { readRequest, requestContent, responseContent, type CoapResponse } from "./request.ts";
 import { readStreamMessage, signal, signalOption, writeStreamMessage } from "./stream-message.ts";
@@ -15,11 +16,10 @@ export interface StreamIo {
 const largestMessage = 17_408;
 /** What a peer takes that has not said otherwise (RFC 8323 §5.3.1). */
 const defaultMessageSize = 1_152;
-const maxUnanswered = 16;
 
 /** CoAP over TCP (RFC 8323): no message types, no retransmission; signalling messages instead. */
 export function createStreamEndpoint(io: StreamIo, events: EndpointEvents): CoapEndpoint {
-  const unanswered = new Map<string, { readonly answered: (answer: CoapContent | "timeout") => void; readonly stopWaiting: () => void }>();
+  const own = createOwnRequests({ clock: io.clock, randomBytes: (count) => io.randomBytes(count) });
   let pending: Uint8Array = nothing;
   let greeted = false;
   let closed = false;
@@ -73,13 +73,7 @@ export function createStreamEndpoint(io: StreamIo, events: EndpointEvents): Coap
     events.heard();
     if (message.code.startsWith("7.")) receiveSignal(message);
     else if (isRequest(message.code)) void answer(message);
-    else if (isResponse(message.code)) {
-      const waiting = unanswered.get(tokenKey(message.token));
-      if (!waiting) return;
-      unanswered.delete(tokenKey(message.token));
-      waiting.stopWaiting();
-      waiting.answered(message);
-    }
+    else if (isResponse(message.code)) own.answer(message);
   };
 
   sendSignal(signal.csm, nothing, [uintOption(signalOption.maxMessageSize, largestMessage), { number: signalOption.blockWiseTransfer, value: nothing }]);
@@ -104,18 +98,11 @@ export function createStreamEndpoint(io: StreamIo, events: EndpointEvents): Coap
     // Options and token need some bytes too; a peer that takes next to nothing gets the smallest blocks.
     largestPayload: () => Math.max(16, Math.min(largestMessage, peerMessageSize) - 128),
 
-    request(ask: OwnRequest, answered) {
-      if (closed || unanswered.size >= maxUnanswered) {
-        answered("timeout");
-        return;
-      }
-      const token = io.randomBytes(4);
-      const stopWaiting = io.clock.after(ask.timeout, () => {
-        unanswered.delete(tokenKey(token));
-        answered("timeout");
-      });
-      unanswered.set(tokenKey(token), { answered, stopWaiting });
-      send(requestContent(ask.code, token, ask.path, ask.body));
+    request(ask, answered) {
+      own.ask(ask, (token) => {
+        send(requestContent(ask.code, token, ask.path, ask.body));
+        return undefined;
+      }, answered);
     },
 
     ping: () => { sendSignal(signal.ping, nothing, []); },
@@ -128,8 +115,7 @@ export function createStreamEndpoint(io: StreamIo, events: EndpointEvents): Coap
       // RFC 8323 §5.5: says that the end is meant.
       sendSignal(signal.release, nothing, []);
       closed = true;
-      for (const waiting of unanswered.values()) waiting.stopWaiting();
-      unanswered.clear();
+      own.close();
     },
   };
 }
