@@ -21,6 +21,8 @@ export interface MitigationView {
   readonly action: Action;
   /** What is done to a device that only its address names until its packets are seen; absent where that is the action itself. */
   readonly acts_as?: "block";
+  /** Absent, but false where the packet filter has not taken the rules yet. */
+  readonly in_force?: false;
   /** It was turned down, and its upstream still asks for it; absent otherwise. */
   readonly left_alone?: LeftAloneView;
   readonly requested_at: string;
@@ -86,6 +88,7 @@ export function describeMitigation(mitigation: Mitigation): MitigationView {
     status: mitigation.status,
     action: mitigation.action,
     ...(waitsForProof(mitigation) ? { acts_as: "block" } : {}),
+    ...((mitigation.state === "active" && mitigation.action !== "observe" && mitigation.startedAt === null) ? { in_force: false } : {}),
     requested_at: formatTime(mitigation.requestedAt),
     expires_at: formatTimeOrNull(earlier(mitigation.expiresAt, mitigation.allowedUntil)),
     target: {

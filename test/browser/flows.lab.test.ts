@@ -19,7 +19,7 @@ const { camera } = labAddresses;
 const seen = (page: Page, text: string | RegExp): Locator => page.getByText(text).and(page.locator(":not([role=status])")).first();
 const hostileName = `<img src=x onerror=alert(1)>"'&`;
 
-interface Stage { readonly scene: Scene; readonly page: Page; readonly router: Router; ask(mid: number, other?: AttackOptions): Promise<void>; goTo(view: string): Promise<void> }
+interface Stage { readonly scene: Scene; readonly page: Page; readonly router: Router; ask(mid: number, other?: AttackOptions): Promise<void>; repeat(mid: number): Promise<string>; stopAttacks(): Promise<void>; goTo(view: string): Promise<void> }
 
 describe("the page, on the real daemon", { skip: browserMissing(), timeout: suiteLimit }, () => {
   let browser: Browser;
@@ -45,6 +45,8 @@ describe("the page, on the real daemon", { skip: browserMissing(), timeout: suit
               attacks.push(attack);
               assert.equal((await scene.put(mid, await attack.reported())).code, "2.01");
             },
+            repeat: async (mid) => String((await scene.put(mid, await (attacks.at(-1) ?? assert.fail("no attack")).reported())).code),
+            async stopAttacks() { await Promise.all(attacks.splice(0).map((attack) => attack.end())); },
             async goTo(view) { await page.goto(router.url(view)); },
           });
           // LuCI itself reports invalid settings as an error of the script.
@@ -67,7 +69,7 @@ describe("the page, on the real daemon", { skip: browserMissing(), timeout: suit
   const name = camera.name;
 
   it("hears of a question at once, blocks it by a click, shows what is stopped, and undoes it", () =>
-    play({}, async ({ scene, page, router, ask, goTo }) => {
+    play({}, async ({ scene, page, router, ask, repeat, goTo }) => {
       // Until the question is there nothing is polled: it can come by notification only.
       await page.addInitScript("const every = window.setInterval; window.isPolling = false; window.setInterval = (work, ms) => every(() => { if (window.isPolling) work(); }, ms);");
       await goTo("overview");
@@ -78,19 +80,44 @@ describe("the page, on the real daemon", { skip: browserMissing(), timeout: suit
       await page.evaluate("window.isPolling = true");
       assert.equal(await page.locator("#dch-calm").isVisible(), false);
       await seen(page, "We are sure it is this device: we saw its packets.").waitFor();
-      await page.getByRole("button", { name: "Block it" }).click();
-      await seen(page, "Blocked.").waitFor();
-      assert.equal((await mitigation(scene))?.state, "active");
-      assert.equal((await mitigation(scene))?.action, "block");
-      await seen(page, /[1-9][\d,]* packets stopped so far/).waitFor();
+      await seen(page, /It is sending [\d,.]+ packets a second to /).waitFor();
+      await page.locator('[data-kind="asks"] path.dch-passed').waitFor({ state: "attached" });
+      await page.getByRole("button", { name: "Block it", exact: true }).click();
+      await page.getByRole("heading", { name: `${name} can no longer reach` }).waitFor();
+      assert.deepEqual([(await mitigation(scene))?.state, (await mitigation(scene))?.action], ["active", "block"]);
+      assert.match(await page.evaluate("document.activeElement.textContent"), /can no longer reach/, "the focus goes to what came of it");
+      await seen(page, /[1-9][\d,]* packets stopped so far\. It still sends [\d,.]+ packets a second, and none gets through\./).waitFor();
       await seen(page, "Taken care of. Nothing waits for you.").waitFor();
-      await page.locator("svg.dch-chart path").nth(1).waitFor({ state: "attached" });
+      await page.locator('[data-kind="holds"] path.dch-stopped').waitFor({ state: "attached" });
+      assert.equal(await page.locator(".dch-card[data-kind]").count(), 1, "one card for one thing");
+
       await page.getByRole("button", { name: `Undo: ${name}` }).click();
-      await seen(page, "All quiet.").waitFor();
+      await page.getByRole("heading", { name: `You let ${name} send to` }).waitFor();
+      assert.equal(await seen(page, "All quiet").count(), 0, "it is not");
+      await seen(page, "You undid the block. Your provider still asks you to stop it.").waitFor();
+      await seen(page, /It (is sending|sends again)/).waitFor();
       assert.equal((await mitigation(scene))?.outcome, "released");
+      assert.equal(await repeat(2), "4.09", "the provider asks again, and hears no");
+      await page.getByRole("button", { name: "Block it after all" }).click();
+      await page.getByRole("heading", { name: `${name} can no longer reach` }).waitFor();
+      assert.equal((await mitigation(scene))?.state, "active");
       await goTo("history");
       await seen(page, `You undid the block: ${name}`).waitFor();
-      await seen(page, `You let it be stopped: ${name}`).waitFor();
+      await seen(page, `You blocked ${name}`).waitFor();
+    }));
+
+  it("says when an attack has stopped by itself, and is quiet once the provider has withdrawn its request", () =>
+    play({}, async ({ scene, page, ask, goTo, stopAttacks }) => {
+      await ask(1);
+      await goTo("overview");
+      await seen(page, /It is sending [\d,.]+ packets a second to /).waitFor();
+      await stopAttacks();
+      await seen(page, /It stopped by itself at \d\d:\d\d\. Until then it sent to /).waitFor();
+      await page.getByRole("heading", { name: `${name} has attacked a stranger` }).waitFor();
+      await page.getByRole("button", { name: "This is not an attack" }).click();
+      await page.getByRole("heading", { name: `You let ${name} send to` }).waitFor();
+      await scene.delete(1);
+      await seen(page, "All quiet. No device in your home is known to attack anybody.").waitFor();
     }));
 
   it("denies by a click, on a phone, with the keyboard, and without server-sent events", () =>
@@ -102,13 +129,30 @@ describe("the page, on the real daemon", { skip: browserMissing(), timeout: suit
       assert.ok(await page.evaluate<number>("document.documentElement.scrollWidth") <= phone.width, "nothing is wider than the phone");
       await button.focus();
       await page.keyboard.press("Enter");
-      await seen(page, "Left alone. Your provider was told that this is not an attack.").waitFor();
-      assert.equal(await page.evaluate("document.activeElement.textContent"), name, "the focus goes to what came of it");
+      await seen(page, "You said that this is not an attack. Your provider was told, and still asks you to stop it.").waitFor();
+      assert.match(await page.evaluate("document.activeElement.textContent"), new RegExp(`^You let ${name} send to `), "the focus goes to what came of it");
       assert.equal((await mitigation(scene))?.outcome, "denied");
-      await page.getByRole("button", { name: "Undo" }).click();
-      await seen(page, "Undone. If your provider asks again, so do we.").waitFor();
+      await page.getByRole("button", { name: "Block it after all" }).focus();
+      await page.keyboard.press("Enter");
+      await page.getByRole("heading", { name: `${name} can no longer reach` }).waitFor();
+      assert.deepEqual([(await mitigation(scene))?.id, (await mitigation(scene))?.state], [1, "active"]);
+    }));
+
+  it("shows a question that nobody answered, and a device that is never asked about, as what they are; both can be blocked after all", () =>
+    play({ globals: { consent_timeout: "1" } }, async ({ scene, page, ask, goTo }) => {
+      await goTo("overview");
       await ask(1);
-      await page.getByRole("button", { name: "This is not an attack" }).waitFor();
+      await page.getByRole("heading", { name: `${name} may go on sending to` }).waitFor();
+      await seen(page, "Nobody answered in time, so it was left alone.").waitFor();
+      await page.getByRole("button", { name: "Block it after all" }).click();
+      await page.getByRole("heading", { name: `${name} can no longer reach` }).waitFor();
+      await scene.daemon.cli("policy", camera.mac, "never");
+      await seen(page, "You chose never to be asked about this device. Your provider still asks you to stop it.").waitFor();
+      assert.equal((await mitigation(scene))?.outcome, "rejected");
+      await page.getByRole("button", { name: "Block it after all" }).click();
+      await page.getByRole("heading", { name: `${name} can no longer reach` }).waitFor();
+      assert.equal((await device(scene))?.policy, "ask");
+      assert.equal(await page.locator(".dch-card[data-kind]").count(), 1);
     }));
 
   it("slows down for an hour and always, keeps what is chosen while figures move, and says so when somebody else was faster", () =>
@@ -125,7 +169,7 @@ describe("the page, on the real daemon", { skip: browserMissing(), timeout: suit
       await seen(page, "Your answer also holds for 1 more target of the same device.").waitFor(); // no news of its own: the question is the same
       assert.ok(await page.getByLabel("For an hour").isChecked(), "still chosen");
       await page.getByRole("button", { name: "Do this" }).click();
-      await seen(page, "Slowed down.").waitFor();
+      await page.getByRole("heading", { name: `${hostile} is slowed down towards` }).waitFor();
       await seen(page, "Next time it is stopped at once").waitFor();
       assert.equal((await mitigation(scene))?.action, "limit");
       assert.equal((await device(scene))?.policy, "auto");
@@ -136,19 +180,18 @@ describe("the page, on the real daemon", { skip: browserMissing(), timeout: suit
       await seen(page, "You chose this.").waitFor();
       assert.equal((await device(scene))?.policy, "ask");
       await seen(page, "Blocked now.").waitFor();
-
-      await goTo("overview");
-      await page.getByRole("button", { name: /^Undo/ }).first().waitFor();
-      await scene.daemon.cli("release", "1");
-      await scene.daemon.cli("release", "2");
+      await page.getByRole("link", { name: "Overview" }).last().click();
+      await page.getByRole("button", { name: /^Undo/ }).click();
+      await page.getByRole("heading", { name: `You let ${hostile} send to` }).waitFor();
+      assert.deepEqual((await scene.daemon.json("list") as MitigationView[]).map(({ outcome }) => outcome), ["released", "released"], "one Undo for one thing");
       await ask(3, { from: "laptop", port: 8080, ports: "42000-42019" });
       await goTo("approvals");
-      await page.getByRole("button", { name: "Block it" }).waitFor();
+      await page.getByRole("button", { name: "Block it", exact: true }).waitFor();
       await page.route("**/ubus/**", async (route) => { // held back until another admin has decided
         if (route.request().postData()?.includes('"approve"')) await scene.daemon.cli("deny", "3");
         await route.continue();
       });
-      await page.getByRole("button", { name: "Block it" }).click();
+      await page.getByRole("button", { name: "Block it", exact: true }).click();
       const late = seen(page, "This was decided already, here or elsewhere.");
       await late.waitFor();
       await page.waitForTimeout(500);
@@ -162,7 +205,7 @@ describe("the page, on the real daemon", { skip: browserMissing(), timeout: suit
       await goTo("approvals");
       await seen(page, "More: slow it down").click();
       await page.getByRole("button", { name: "Never ask about this device" }).click();
-      await seen(page, "Nobody asks about this device any more.").waitFor();
+      await seen(page, "Nobody is asked about this device any more.").waitFor();
       assert.equal((await device(scene))?.policy, "never");
       assert.equal((await mitigation(scene))?.outcome, "denied");
 
@@ -193,7 +236,7 @@ describe("the page, on the real daemon", { skip: browserMissing(), timeout: suit
     play({}, async ({ scene, page, router, ask, goTo }) => {
       await ask(1);
       await goTo("overview");
-      await page.getByRole("button", { name: "Block it" }).waitFor();
+      await page.getByRole("button", { name: "Block it", exact: true }).waitFor();
       scene.daemon.signal("SIGTERM");
       await scene.daemon.ended;
       await seen(page, "The protection is not running").waitFor();
@@ -201,12 +244,12 @@ describe("the page, on the real daemon", { skip: browserMissing(), timeout: suit
       scene.startDaemon();
       await seen(page, "The protection is not running").waitFor({ state: "hidden" });
       router.setSession("ended");
-      await page.getByRole("button", { name: "Block it" }).click();
+      await page.getByRole("button", { name: "Block it", exact: true }).click();
       await seen(page, "Session expired").waitFor();
       router.setSession("read");
       await goTo("approvals");
       await seen(page, "This login may look, but not decide.").waitFor();
-      assert.ok(await page.getByRole("button", { name: "Block it" }).isDisabled());
+      assert.ok(await page.getByRole("button", { name: "Block it", exact: true }).isDisabled());
       assert.equal((await mitigation(scene))?.state, "pending");
     }));
 });

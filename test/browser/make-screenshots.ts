@@ -16,7 +16,12 @@ if (missing !== undefined) throw new Error(`${missing} is needed`);
 
 const asking = scriptedHome();
 asking.mitigations = [question(17)];
+asking.traffic = { 17: [[180, 1_240, 1_240]] };
+const alone = scriptedHome();
+alone.mitigations = [question(17, { state: "ended", outcome: "released", left_alone: { why: "undone", until: ago(-3_000) } })];
+alone.traffic = { 17: [[130, 1_240, 1_240], [90, 1_210, 0], [60, 1_200, 1_200]] };
 const blocked = scriptedHome();
+blocked.traffic = { 17: [[150, 1_240, 1_240], [80, 1_210, 0]] };
 blocked.mitigations = [question(17, { state: "active", status: 2, dropped: { packets: 74_511, bytes: 40_000_000 } })];
 const quiet = scriptedHome();
 const down = scriptedHome();
@@ -43,7 +48,8 @@ const pictures: readonly Picture[] = [
   { name: "overview-quiet", view: "overview", router: { backend: quiet } },
   { name: "overview-question", view: "overview", router: { backend: asking } },
   { name: "overview-question-dark", view: "overview", router: { backend: asking }, dark: true },
-  { name: "overview-blocked", view: "overview", router: { backend: blocked }, act: (page) => page.waitForTimeout(25_000), height: 720 },
+  { name: "overview-blocked", view: "overview", router: { backend: blocked }, height: 480 },
+  { name: "overview-left-alone", view: "overview", router: { backend: alone }, height: 520 },
   { name: "overview-provider-down", view: "overview", router: { backend: down } },
   { name: "phone-question", view: "approvals", router: { backend: asking }, phone: true },
   { name: "phone-question-dark", view: "approvals", router: { backend: asking }, phone: true, dark: true },

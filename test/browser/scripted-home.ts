@@ -1,6 +1,7 @@
 import type { DeviceView } from "../../src/operator/describe-device.ts";
 import type { HistoryView } from "../../src/operator/describe-history.ts";
 import type { FoundDeviceView, MitigationView } from "../../src/operator/describe-mitigation.ts";
+import type { TrafficListView, TrafficView } from "../../src/operator/describe-traffic.ts";
 import type { StatusView, UpstreamView } from "../../src/operator/describe-status.ts";
 import type { Backend } from "./start-router.ts";
 
@@ -9,6 +10,8 @@ export interface ScriptedHome extends Backend {
   upstreams: UpstreamView[];
   mitigations: MitigationView[];
   devices: DeviceView[];
+  /** Of a mitigation: packets a second that were sent and that got through, and how many seconds before now the next holds; the newest last. */
+  traffic: Record<number, readonly (readonly [seconds: number, sent: number, passed: number])[]>;
   history: HistoryView[];
   warnings: string[];
   /** undefined = there is no such object. */
@@ -33,7 +36,7 @@ export function question(id: number, more: Partial<MitigationView> = {}): Mitiga
 export function scriptedHome(): ScriptedHome {
   const home: ScriptedHome = {
     upstreams: [{ name: "isp", state: "connected", transport: "udp", peer: "203.0.113.1:4647", since: ago(3 * 3600), last_error: null, sessions: 1 }],
-    mitigations: [], devices: [], history: [], warnings: [], answers: "well",
+    mitigations: [], devices: [], traffic: {}, history: [], warnings: [], answers: "well",
     async call(method, params) {
       if (home.answers === "nothing") return undefined;
       if (home.answers === "hangs") return { status: 7 };
@@ -50,15 +53,13 @@ export function scriptedHome(): ScriptedHome {
           version: "0.1.0", uptime_seconds: 10_000, upstreams: home.upstreams, warnings: home.warnings,
           mitigations: { pending: count("pending"), active: count("active"), terminating: count("terminating"), ended: count("ended") },
         } satisfies StatusView };
-        case "list": {
-          home.mitigations = home.mitigations.map((each) => each.state === "active" ? { ...each, dropped: { packets: each.dropped.packets + 3_600 + Math.round(400 * Math.sin(Date.now() / 9000)), bytes: each.dropped.bytes } } : each);
-          return { status: 0, data: { mitigations: home.mitigations } };
-        }
+        case "list": return { status: 0, data: { mitigations: home.mitigations } };
+        case "traffic": return { status: 0, data: { now: ago(0), mitigations: Object.entries(home.traffic).map(([id, spans]) => trafficView(Number(id), spans)) } satisfies TrafficListView };
         case "devices": return { status: 0, data: { devices: home.devices } };
         case "history": return { status: 0, data: { history: home.history } };
-        case "approve": return settle({ state: "active", action: (params["action"] as MitigationView["action"] | undefined) ?? "block", status: 2 });
-        case "deny": return settle({ state: "ended", outcome: "denied" });
-        case "release": return settle({ state: "ended", outcome: "released" });
+        case "approve": return settle({ state: "active", outcome: null, action: (params["action"] as MitigationView["action"] | undefined) ?? "block", status: 2 });
+        case "deny": return settle({ state: "ended", outcome: "denied", left_alone: { why: "denied", until: ago(-3600) } });
+        case "release": return settle({ state: "ended", outcome: "released", left_alone: { why: "undone", until: ago(-3600) } });
         case "reconnect": return Promise.resolve({ status: 0, data: { upstreams: ["isp"] } });
         default: return { status: 3 };
       }
@@ -66,4 +67,20 @@ export function scriptedHome(): ScriptedHome {
     subscribe: () => () => undefined,
   };
   return home;
+}
+
+/** Samples each five seconds, as the daemon gives them. */
+function trafficView(id: number, spans: readonly (readonly [number, number, number])[]): TrafficView {
+  const total = spans.reduce((sum, [seconds]) => sum + seconds, 0);
+  const samples: [number, number, number][] = [];
+  let age = total;
+  for (const [seconds, sent, passed] of spans) {
+    const end = age - seconds;
+    for (age -= 5; age >= end; age -= 5) samples.push([age, sent === 0 ? 0 : sent + Math.round(sent / 14 * Math.sin(age)), passed === 0 ? 0 : passed + Math.round(passed / 14 * Math.sin(age))]);
+    age = end;
+  }
+  const newest = samples.at(-1);
+  const lastSent = samples.findLast(([, sent]) => sent > 0);
+  const isSending = lastSent !== undefined && lastSent[0] < 10;
+  return { id, is_sending: isSending, sent: newest?.[1] ?? null, passed: newest?.[2] ?? null, last_sent_at: lastSent ? ago(lastSent[0]) : null, paused_at: null, samples };
 }

@@ -1,21 +1,8 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { describe, it } from "node:test";
-import { app } from "./collect-strings.ts";
+import { pageModules } from "./page-modules.ts";
 
-/** A module of the page, without LuCI: its `extend` hands the members back. */
-function load(name: string, scope: Readonly<Record<string, unknown>>): Record<string, (...args: unknown[]) => unknown> {
-  const text = readFileSync(join(app, `htdocs/luci-static/resources/dots-callhome/${name}.js`), "utf8");
-  // LuCI loads views in the same way.
-  // eslint-disable-next-line @typescript-eslint/no-implied-eval, @typescript-eslint/no-unsafe-return, @typescript-eslint/no-unsafe-call
-  return new Function(...Object.keys(scope), text)(...Object.values(scope));
-}
-
-const format = (text: string, values: readonly unknown[]): string => values.reduce((so: string, value) => so.replace(/%[sd]/, () => String(value)), text);
-Object.defineProperty(String.prototype, "format", { value(this: string, ...values: unknown[]) { return format(this, values); } });
-const baseclass = { extend: (members: unknown) => members };
-const words = load("words", { baseclass, _: (text: string) => text, N_: (n: number, one: string, many: string) => (n === 1 ? one : many) });
+const { words, load, baseclass } = pageModules();
 
 describe("a device without a name", () => {
   const mac = "24:0a:c4:00:00:01";
@@ -39,12 +26,15 @@ describe("a device without a name", () => {
       return Promise.resolve(answers[method]);
     } };
     const daemon = load("daemon", { baseclass, rpc, poll: {}, window: {}, _: (text: string) => text });
-    assert.deepEqual(await daemon["mitigations"]?.(), [{ id: 1, devices: devices.slice(1) }]);
+    const now = "2026-11-21T20:20:00.000Z", traffic = { id: 2, sent: 99 };
+    assert.deepEqual(await daemon["mitigations"]?.(), { now: null, mitigations: [{ id: 1, devices: devices.slice(1), traffic: null }] }, "an older daemon counts nothing");
+    answers["traffic"] = { now, mitigations: [traffic] };
     answers["list"] = { mitigations: [{ id: 2, devices }] };
-    assert.deepEqual(await daemon["mitigations"]?.(), [{ id: 2, devices }], "an odd answer");
+    assert.deepEqual(await daemon["mitigations"]?.(), { now, mitigations: [{ id: 2, devices, traffic }] }, "an odd answer");
     answers["devices"] = { devices: [{ mac, name: null, vendor: "Espressif Inc.", port: 'Wi-Fi "home"' }] };
     const introduced = { id: 2, devices: [{ ...devices[0], vendor: "Espressif Inc.", port: 'Wi-Fi "home"' }, ...devices.slice(1)] };
-    assert.deepEqual([await daemon["mitigations"]?.(), await daemon["mitigations"]?.(), await daemon["ask"]?.("approve", 2)], [[introduced], [introduced], introduced]);
-    assert.deepEqual(asked, ["list", "list", "devices", "list", "devices", "list", "approve"]);
+    const listed = { now, mitigations: [{ ...introduced, traffic }] };
+    assert.deepEqual([await daemon["mitigations"]?.(), await daemon["mitigations"]?.(), await daemon["ask"]?.("approve", 2)], [listed, listed, introduced]);
+    assert.deepEqual(asked.filter((method) => method !== "traffic"), ["list", "list", "devices", "list", "devices", "list", "approve"]);
   });
 });

@@ -37,19 +37,35 @@ return baseclass.extend({
 		});
 	},
 
+	/* A sentence with one link in it, where %s stands: the place is one of the app's own pages, or of LuCI's. */
+	linked: function(sentence, place, text) {
+		const parts = sentence.split('%s');
+		return [ parts[0], node('a', { href: L.url(/^admin\//.test(place) ? place : 'admin/services/dots-callhome/' + place) }, text), parts.slice(1).join('%s') ];
+	},
+
 	/* The page of an app, with its style sheet and a region that reads news aloud. */
 	page: function(title) {
+		/* LuCI's own status page is called Overview, too. */
+		document.title = title == _('Outgoing attacks') ? title : '%s – %s'.format(title, _('Outgoing attacks'));
 		const body = node('div', { 'class': 'dch' },
 			node('link', { rel: 'stylesheet', href: L.resource('dots-callhome/style.css') }),
 			node('h2', { name: 'content' }, title));
 		const voice = node('div', { 'class': 'dch-unseen', 'aria-live': 'polite', role: 'status' });
 		const problem = node('div', { 'class': 'dch-line dch-bad', role: 'alert' });
+		const told = node('div', { 'class': 'dch-line dch-good' });
 		let until = 0;
-		problem.hidden = true;
-		dom.append(body, [ voice, problem ]);
+		problem.hidden = told.hidden = true;
+		dom.append(body, [ voice, problem, told ]);
 		return {
 			body: body,
 			say: text => { voice.textContent = text; },
+			/* What has been done and leaves no card: for a while. */
+			tell: text => {
+				voice.textContent = text;
+				setText(told, text);
+				window.setTimeout(() => { if (told.textContent == text) setText(told, ''); }, 20000);
+			},
+			focus: () => { const heading = body.querySelector('h2'); heading.tabIndex = -1; heading.focus(); },
 			/* error: as daemon.ask() rejects with; null = all is well again. What was said of an action stays for a while, unless another one went well (done). */
 			complain: (error, done) => {
 				if (!error && !done && Date.now() < until)
@@ -60,9 +76,9 @@ return baseclass.extend({
 		};
 	},
 
-	/* A button that is off while it works. */
-	button: function(text, style, click) {
-		const made = node('button', { type: 'button', 'class': 'btn cbi-button ' + style, click: function(event) {
+	/* A button that is off while it works. The theme has no say in which of several is the brightest: only `main` ones are filled. */
+	button: function(text, kind, click) {
+		const made = node('button', { type: 'button', 'class': 'btn cbi-button dch-button' + (kind == 'main' ? ' cbi-button-apply important dch-main' : ''), click: function(event) {
 			event.preventDefault();
 			if (made.disabled)
 				return;

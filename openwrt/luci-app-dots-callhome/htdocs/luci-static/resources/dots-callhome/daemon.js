@@ -16,6 +16,7 @@ const calls = {
 	devices: declare('devices'),
 	policy: declare('policy', [ 'mac', 'policy' ]),
 	history: declare('history', [ 'limit' ]),
+	traffic: declare('traffic'),
 	reconnect: declare('reconnect', [ 'upstream' ])
 };
 
@@ -62,13 +63,16 @@ function introduce(mitigation) {
 	}) });
 }
 
-/* The mitigations; devices without a name are told by their vendor, as far as it is known. */
+/* The mitigations, with what their devices send; devices without a name are known by their maker, as far as that is known. And the router's clock. */
 function mitigations() {
-	return ask('list').then(answer => {
-		const found = answer.mitigations || [];
+	/* Counting is a service to who looks: without it the rest is shown all the same. */
+	const counted = ask('traffic').catch(() => ({ now: null, mitigations: [] }));
+	return Promise.all([ ask('list'), counted ]).then(answers => {
+		const found = answers[0].mitigations || [];
+		const rates = new Map((answers[1].mitigations || []).map(each => [ each.id, each ]));
 		const unknown = found.some(each => (each.devices || []).some(device => isStranger(device) && !strangers.has(device.mac)));
 		const asked = unknown ? ask('devices').then(reply => reply.devices.forEach(device => strangers.set(device.mac, device))).catch(() => null) : Promise.resolve();
-		return asked.then(() => found.map(introduce));
+		return asked.then(() => ({ now: answers[1].now || null, mitigations: found.map(each => Object.assign(introduce(each), { traffic: rates.get(each.id) || null })) }));
 	});
 }
 
@@ -128,21 +132,13 @@ return baseclass.extend({
 	 * every `seconds` where they are not or while fast() says that figures move. One at a time.
 	 */
 	follow: function(refresh, seconds, fast) {
-		const state = { live: false, last: 0, running: false, again: false };
+		const state = { live: false, last: 0, running: null, next: null };
+		/* Resolves when a refresh that began after the call is over. */
 		const run = () => {
-			if (state.running) {
-				state.again = true;
-				return Promise.resolve();
-			}
-			state.running = true;
+			if (state.running)
+				return state.next = state.next || state.running.then(() => { state.next = null; return run(); });
 			state.last = Date.now();
-			return Promise.resolve(refresh(state.live)).catch(() => null).then(() => {
-				state.running = false;
-				if (state.again) {
-					state.again = false;
-					return run();
-				}
-			});
+			return state.running = Promise.resolve(refresh(state.live)).catch(() => null).then(() => { state.running = null; });
 		};
 		poll.add(() => {
 			const since = Date.now() - state.last;

@@ -20,11 +20,11 @@ return view.extend({
 		const box = node('div', {}), cards = new Map();
 		const policies = { ask: _('Ask me each time'), auto: _('Stop it at once, without asking'), never: _('Leave it alone, never ask') };
 		none.hidden = true;
-		dom.append(page.body, [ node('p', {}, _('Devices that your provider has reported at least once, and what is done the next time.')), none, box ]);
+		dom.append(page.body, [ node('p', {}, _('The devices that your provider has reported, and what happens next time.')), none, box ]);
 
 		const create = first => {
-			const title = node('h3', { 'class': 'dch-title' }), about = node('p', { 'class': 'dch-quiet' }), why = node('p', { 'class': 'dch-quiet' }), state = node('p');
-			const select = node('select', { 'class': 'cbi-input-select', 'aria-label': _('What is done the next time: %s').format(words.deviceName(first)), change: () => {
+			const title = node('h3', { 'class': 'dch-title' }), about = node('p', { 'class': 'dch-quiet' }), why = node('p', { 'class': 'dch-quiet' }), state = node('p', {}, ...build.linked(_('Blocked now. You can undo it on %s.'), 'overview', _('Overview')));
+			const select = node('select', { 'class': 'cbi-input-select', 'aria-label': _('Next time: %s').format(words.deviceName(first)), change: () => {
 				select.disabled = true;
 				daemon.ask('policy', first.mac, select.value).then(after => {
 					page.complain(null, true);
@@ -36,7 +36,7 @@ return view.extend({
 				node: node('div', { 'class': 'dch-card', 'data-mac': first.mac }, node('div', { 'class': 'dch-row' }, node('div', {}, title, state, about), node('div', {}, select, why))),
 				update: device => {
 					build.setText(title, words.deviceName(device));
-					build.setText(state, device.stopped_by.length ? _('Blocked now. To undo it, go to Overview.') : '');
+					state.hidden = device.stopped_by.length == 0;
 					build.setText(about, [ N_(device.requests, 'Reported once', 'Reported %d times').format(device.requests), device.last_request_at ? _('last %s').format(words.when(device.last_request_at)) : '',
 						words.place(device.port), device.addresses.map(words.clean).join(', '), device.mac ].filter(text => text).join(' · '));
 					build.setText(why, { admin: _('You chose this.'), config: _('From the settings file.'), 'default': _('As set for all devices.') }[device.policy_from] || '');

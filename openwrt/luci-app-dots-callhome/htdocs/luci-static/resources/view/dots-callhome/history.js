@@ -7,14 +7,21 @@
 
 const node = build.node;
 
+const chosen = {
+	block: _('You blocked %s'), limit: _('You slowed down %s'), quarantine: _('You cut off %s completely')
+};
+const ruled = {
+	block: _('Blocked by your rules: %s'), limit: _('Slowed down by your rules: %s'), quarantine: _('Cut off completely by your rules: %s')
+};
+
 function sentence(entry) {
 	const who = words.names({ devices: entry.devices });
 	const person = entry.by == 'admin';
 	switch (entry.event) {
-	case 'approved': return (person ? _('You let it be stopped: %s') : _('Stopped by your rules: %s')).format(who);
-	case 'denied': return (person ? _('You said that this is not an attack: %s') : _('Nobody answered, left alone: %s')).format(who);
-	case 'released': return (entry.outcome == 'denied' ? _('You changed your mind: %s') : _('You undid the block: %s')).format(who);
-	case 'policy': return _('You changed what is done with: %s').format(who);
+	case 'approved': return ((person ? chosen : ruled)[entry.action] || chosen.block).format(who);
+	case 'denied': return (person ? _('You said this is not an attack: %s') : _('Nobody answered, so it was left alone: %s')).format(who);
+	case 'released': return (entry.outcome == 'denied' ? _('You took back your answer: %s') : _('You undid the block: %s')).format(who);
+	case 'policy': return _('You changed the rule for %s').format(who);
 	default: return '%s: %s'.format(who, words.outcome(entry.outcome));
 	}
 }
@@ -45,7 +52,6 @@ return view.extend({
 					entry.target.length ? _('Target: %s').format(entry.target.slice(0, 4).map(words.clean).join(', ')) : '',
 					entry.dropped ? N_(entry.dropped.packets, '1 packet stopped', '%s packets stopped').format(words.number(entry.dropped.packets)) : '',
 					entry.who ? _('by %s').format(words.clean(entry.who)) : '',
-					entry.reason ? '“%s”'.format(words.clean(entry.reason)) : '',
 					entry.mitigation ? '#%d'.format(entry.mitigation) : ''
 				].filter(text => text).join(' · ')))));
 		}).catch(page.complain), 10);
