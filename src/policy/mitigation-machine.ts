@@ -186,6 +186,9 @@ function witnessed(mitigation: Mitigation, { devices, cleared, decision }: Extra
   // A question about these devices stays one: that it may be acted now is for the next request.
   const isAsked = mitigation.state === "pending" && cleared.length === 0 && mitigation.devices.length === devices.length
     && mitigation.devices.every(({ mac, certainty }) => certainty !== "ambiguous" && devices.some((device) => device.mac === mac));
+  // What is in force for these very devices is no question, though it would be one now, after a reload.
+  const isTheSame = cleared.length === 0 && devices.every(({ mac }) => mac !== null && mitigation.devices.some((device) => device.mac === mac));
+  if (decision.is === "ask" && mitigation.state === "active" && isTheSame) return held(known);
   if (decision.is === "act" && !isAsked) return held({ ...known, state: "active", action: decision.action, decidedBy: "policy", deadline: null });
   // Nobody was asked about the device that it is now.
   const deadline = mitigation.deadline ?? now + policy.consentTimeoutSeconds * 1000;
