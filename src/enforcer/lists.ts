@@ -6,8 +6,11 @@ import { keyText } from "./memoise.ts";
  * however many rules and chains use it: so the text grows with the sum of what is listed, not with its product.
  */
 export interface Lists {
-  /** The step of a rule that passes what is listed; nothing where the list is empty. `name`: of the set, should it take one. */
-  match(name: string, field: Field, values: readonly Value[]): readonly Expression[];
+  /**
+   * The step of a rule that passes what is listed; nothing where the list is empty. `name`: of the set, should it take one. `isRepeated`: many rules
+   * list the same; in each of them a list that has no name would be another set.
+   */
+  match(name: string, field: Field, values: readonly Value[], isRepeated?: boolean): readonly Expression[];
   declared(): readonly Statement[];
   /** Without a timeout: what ends by itself is the element that leads a packet to the rule. */
   elements(): readonly Statement[];
@@ -29,9 +32,9 @@ export function createLists(table: Table): Lists {
   const held = new Map<string, Held[]>();
   const all = (): readonly Held[] => [...held.values()].flat();
   return {
-    match(name, field, values) {
+    match(name, field, values, isRepeated = false) {
       if (values.length === 0) return [];
-      if (values.length <= mostInRule) return [{ match: field, values }];
+      if (values.length <= (isRepeated ? 1 : mostInRule)) return [{ match: field, values }];
       const same = held.get(name) ?? [];
       held.set(name, same);
       const text = keyText(values);

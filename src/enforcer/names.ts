@@ -43,6 +43,9 @@ export function listName(mitigation: MitigationId, list: "to" | "from" | "addres
   return `${counterName(mitigation)}_${list}${family === undefined ? "" : String(family)}`;
 }
 
+/** The list of all protocols that have ports. */
+export const portProtocolsName = "port_protocols";
+
 /** From a reported target to its chain, for all targets of one prefix length. */
 export function reportedMapName({ family, length }: IpPrefix): string {
   return `reported${String(family)}_${String(length)}`;
@@ -51,6 +54,11 @@ export function reportedMapName({ family, length }: IpPrefix): string {
 /** Of mitigations that have targets in common: after the first of them, so that the name stays when others join. */
 export function reportedChainName(first: MitigationId, family: IpFamily): string {
   return `reported${String(first)}_${String(family)}`;
+}
+
+/** Of one mitigation: `ask` whether a packet is its own, and what then becomes of the `hit`. */
+export function reportChainName(of: "ask" | "hit", mitigation: MitigationId, family: IpFamily): string {
+  return `${of}${String(mitigation)}_${String(family)}`;
 }
 
 /** From a quarantined device to its limits: new connections to the notice page, and packets to it. */

@@ -7,13 +7,15 @@ import type { Service } from "./traffic-match.ts";
 import { connected } from "./connected.ts";
 import type { Lists } from "./lists.ts";
 import { matchService, matchTarget, prefixValues } from "./match-traffic.ts";
-import { counterName, leftCounterName, listName, reportedChainName, reportedMapName, sparedSetNames, table, wanChain, wanLimitName, witnessSetName } from "./names.ts";
+import { counterName, leftCounterName, listName, reportChainName, reportedChainName, reportedMapName, sparedSetNames, table, wanChain, wanLimitName, witnessSetName } from "./names.ts";
 import { prefixKey } from "./overlap.ts";
 import { groupBy } from "./ruleset-parts.ts";
 import type { Parts } from "./ruleset-parts.ts";
 
 /** Further ones are held to their device rules only: the newest matter most. A thousand would cost the kernel three seconds. */
 export const mostReported = 256;
+/** A mark for packets that are dropped a few rules later, and therefore nobody else's: "dots". */
+const doomed = 0x646f7473;
 /** A device that spoofs addresses fills its own witness set, not the router's memory. */
 const mostWitnessed = 64;
 
@@ -40,8 +42,8 @@ export function reportedNow({ flows }: ReportedTraffic): readonly ReportedFlows[
  * and its conntrack entry, and already the addresses and ports that the ISP sees.
  *
  * The target's address is looked up, one hash look-up for each prefix length in use, longest first; only packets to a reported
- * target enter a chain, and only one: it holds all mitigations that have targets in common, each once. Order in it: senders are recorded;
- * what may be dropped is counted for every mitigation, then dropped; what is left has left the home, and is counted.
+ * target enter a chain, and only one: it holds all mitigations that have targets in common, each once. Order in it: senders are recorded,
+ * and what may be dropped is counted, for every mitigation; then it is dropped; what is left has left the home, and is counted.
  */
 export function layReportedChains(reported: ReportedTraffic, lists: Lists): Parts {
   const reports = reportedNow(reported).flatMap(reportsOf);
@@ -54,6 +56,7 @@ export function layReportedChains(reported: ReportedTraffic, lists: Lists): Part
       ...spared.declared,
       ...reports.flatMap(declareWitness),
       ...maps.flatMap(([, [first]]) => (first ? [declareMap(first.prefix)] : [])),
+      ...reports.flatMap((report) => [askChainName(report), hitChainName(report)].map((name): Statement => ({ do: "add chain", table, name }))),
       ...chains.map(({ name }): Statement => ({ do: "add chain", table, name })),
     ],
     elements: [...spared.elements, ...maps.map(([set, members]): Statement => ({ do: "add elements", table, set, elements: members.map(dispatchElement) }))],
@@ -94,7 +97,8 @@ export interface Door {
 /** The chains that all reports need together: one for each group whose targets overlap. */
 export function chainsOf(reports: readonly Report[]): Chain[] {
   return ([4, 6] as const).flatMap((family) => {
-    const ofFamily = reports.filter((report) => report.family === family);
+    // Oldest first: one that is new comes last.
+    const ofFamily = reports.filter((report) => report.family === family).sort((a, b) => a.flows.mitigation - b.flows.mitigation);
     const targets = new Set(ofFamily.flatMap((report) => report.targets.map((prefix) => prefixKey(prefix, prefix.length))));
     const lengths = [...new Set(ofFamily.flatMap((report) => report.targets.map(({ length }) => length)))];
     // Two targets that share an address contain one another.
@@ -127,70 +131,77 @@ export function doorsOf({ name, reports }: Chain): Door[] {
     .sort((a, b) => b.prefix.length - a.prefix.length || (a.prefix.bits < b.prefix.bits ? -1 : 1));
 }
 
+/**
+ * First each report is asked, in a chain of its own, so that one that joins adds its rules and one that ends takes its own: the kernel compares each
+ * rule's sets by name with all that it has, and a chain of hundreds written again would keep it for seconds.
+ */
 function chainRules({ name, reports }: Chain, isNotSpared: (report: Report) => readonly Expression[], lists: Lists): Statement[] {
-  const rules = (report: Report, matches: readonly (readonly Expression[])[], then: readonly Expression[]): Statement[] => (
-    matches.map((match) => ({ do: "add rule", table, chain: name, rule: [...matchReportedTarget(report, reports, lists), ...match, ...then] }))
+  const rules = (chain: string, report: Report, matches: readonly (readonly Expression[])[], then: readonly Expression[]): Statement[] => (
+    matches.map((match) => ({ do: "add rule", table, chain, rule: [...matchReportedTarget(report, reports, lists), ...match, ...then] }))
   );
-  const asReported = (some: readonly Report[], then: (report: Report) => readonly Expression[]): Statement[] => (
-    some.flatMap((report) => rules(report, matchReported(report, lists), then(report)))
-  );
-  const fromAddresses = (direction: Direction, then: (report: Report) => readonly Expression[]): Statement[] => (
-    reports.flatMap((report) => rules(report, matchAddresses(report, direction, lists), then(report)))
-  );
-  const each = (some: readonly Report[], then: (report: Report) => readonly Expression[]): Statement[] => some.flatMap((report) => (
-    rules(report, [...matchReported(report, lists), ...directions.flatMap((direction) => matchAddresses(report, direction, lists))], then(report))
-  ));
   const dropping = reports.filter(({ flows }) => flows.action === "drop");
-  const limiting = reports.filter(({ flows }) => flows.action === "limit");
+  // The newest first.
+  const limiting = reports.filter(({ flows }) => flows.action === "limit").reverse();
   const count = ({ flows }: Report): Expression => ({ object: "counter", name: counterName(flows.mitigation) });
+  const isShared = reports.length > 1;
+  const drop: readonly Expression[] = !isShared ? [{ verdict: "drop" }] : [{ assign: "meta mark", value: doomed }];
   return [
-    ...directions.flatMap((direction) => asReported(reports, (report) => [matchDirection(direction), recordSender(report, direction)])),
-    ...directions.flatMap((direction) => fromAddresses(direction, (report) => [recordSender(report, direction)])),
-    ...dropping.length > 1
-      ? [
-          ...each(dropping, (report) => [...isNotSpared(report), count(report)]),
-          ...each(dropping, (report) => [...isNotSpared(report), { verdict: "drop" }]),
-        ]
-      : each(dropping, (report) => [...isNotSpared(report), count(report), { verdict: "drop" }]),
-    ...each(limiting, (report) => [
+    ...reports.flatMap((report) => rules(askChainName(report), report, matchAny(report, lists, isShared), [{ verdict: { goto: hitChainName(report) } }])),
+    ...reports.flatMap((report): Statement[] => [
+      ...directions.map((direction): readonly Expression[] => [matchDirection(direction), recordSender(report, direction)]),
+      ...report.flows.action === "drop" ? [[...isNotSpared(report), count(report), ...drop]] : [],
+    ].map((rule) => ({ do: "add rule", table, chain: hitChainName(report), rule }))),
+    ...[
+      ...reports.map((report): readonly Expression[] => [{ verdict: { jump: askChainName(report) } }]),
+      ...dropping.length > 0 && isShared ? [[{ match: "meta mark", values: [{ number: doomed }] }, { verdict: "drop" }] satisfies Expression[]] : [],
+    ].map((rule): Statement => ({ do: "add rule", table, chain: name, rule })),
+    ...limiting.flatMap((report) => rules(name, report, matchAny(report, lists, isShared), [
       ...isNotSpared(report), { object: "limit", name: wanLimitName(report.flows.mitigation, report.flows.packetsPerSecond) }, count(report), { verdict: "drop" },
-    ]),
-    ...asReported(reports, ({ flows }) => [{ object: "counter", name: leftCounterName(flows.mitigation) }]),
+    ])),
+    ...reports.flatMap((report) => rules(name, report, matchReported(report, lists, isShared), [{ object: "counter", name: leftCounterName(report.flows.mitigation) }])),
   ];
 }
 
+/** As reported, or from an address of a device that is held. */
+function matchAny(report: Report, lists: Lists, isRepeated: boolean): Expression[][] {
+  return [...matchReported(report, lists, isRepeated), ...directions.flatMap((direction) => matchAddresses(report, direction, lists, isRepeated))];
+}
+
+const askChainName = ({ flows, family }: Report): string => reportChainName("ask", flows.mitigation, family);
+const hitChainName = ({ flows, family }: Report): string => reportChainName("hit", flows.mitigation, family);
+
 /** Which of the chain's targets; where a report is alone there, the packet would not be here otherwise. */
 export function matchReportedTarget({ flows, family, targets }: Report, beside: readonly Report[], lists: Lists): readonly Expression[] {
-  return beside.length === 1 ? [] : matchTarget({ mitigation: flows.mitigation, family, lists }, targets);
+  return beside.length === 1 ? [] : matchTarget({ mitigation: flows.mitigation, family, lists, isRepeated: true }, targets);
 }
 
 /** By whom, as the home sees them. */
-export function matchSource({ flows: { mitigation, senders }, family, sources }: Report, lists: Lists): readonly Expression[] {
+export function matchSource({ flows: { mitigation, senders }, family, sources }: Report, lists: Lists, isRepeated = false): readonly Expression[] {
   return [
-    ...lists.match(listName(mitigation, "senders"), "ether saddr", (senders ?? []).map((mac) => ({ mac }))),
-    ...lists.match(listName(mitigation, "from", family), family === 4 ? "ip saddr" : "ip6 saddr", prefixValues(sources)),
+    ...lists.match(listName(mitigation, "senders"), "ether saddr", (senders ?? []).map((mac) => ({ mac })), isRepeated),
+    ...lists.match(listName(mitigation, "from", family), family === 4 ? "ip saddr" : "ip6 saddr", prefixValues(sources), isRepeated),
   ];
 }
 
 /** As the ISP sees them. */
-function matchReported(report: Report, lists: Lists): Expression[][] {
+function matchReported(report: Report, lists: Lists, isRepeated: boolean): Expression[][] {
   const { flows: { mitigation, senders }, family } = report;
   // Of devices without a MAC address only their addresses are known.
   if (senders?.length === 0) return [];
-  return report.services.map((service) => [...matchSource(report, lists), ...matchService({ mitigation, family, lists }, service)]);
+  return report.services.map((service) => [...matchSource(report, lists, isRepeated), ...matchService({ mitigation, family, lists, isRepeated }, service)]);
 }
 
 /**
  * What leaves from an address of a device that is held, under any MAC address, and from whatever port NAT has given it since:
  * a device that has changed its MAC address is not known by it.
  */
-function matchAddresses({ flows: { mitigation, action, addresses }, family, services }: Report, direction: Direction, lists: Lists): Expression[][] {
+function matchAddresses({ flows: { mitigation, action, addresses }, family, services }: Report, direction: Direction, lists: Lists, isRepeated: boolean): Expression[][] {
   const own = [...new Set(addresses.filter((address) => address.includes(":") === (family === 6)))];
   if (own.length === 0 || action === "watch") return [];
   return services.map((service) => [
     matchDirection(direction),
-    ...lists.match(listName(mitigation, "addresses", family), senderField(direction, family), own.map((ip) => ({ ip }))),
-    ...matchService({ mitigation, family, lists }, { ...service, sourcePorts: [] }),
+    ...lists.match(listName(mitigation, "addresses", family), senderField(direction, family), own.map((ip) => ({ ip })), isRepeated),
+    ...matchService({ mitigation, family, lists, isRepeated }, { ...service, sourcePorts: [] }),
   ]);
 }
 

@@ -1,4 +1,4 @@
-import { type Element, renderStatement, type Statement, type Table } from "nftables-js";
+import { type Element, type Expression, renderStatement, type Statement, type Table } from "nftables-js";
 import type { Instant, Seconds } from "../model/time.ts";
 import { keyText } from "./memoise.ts";
 
@@ -174,8 +174,8 @@ function chainDifferences(laid: Laid, next: Laid): Difference["chains"] {
 }
 
 /**
- * Rules that only count do not care who stands before whom: new ones among those that a chain begins with may as well be the first
- * of it. So another mitigation of a device takes its own rules only, however many overlap there.
+ * Rules that only count, or ask a chain that does, do not care who stands before whom: new ones among those that a chain begins with may as well
+ * be the first of it. So another mitigation of a device or target takes its own rules only, however many overlap there.
  */
 function insertedBefore(before: readonly LaidRule[], after: readonly LaidRule[]): { readonly first: readonly LaidRule[]; readonly rules: readonly LaidRule[] } | undefined {
   const [counting, others] = [countingOf(before), countingOf(after)];
@@ -190,9 +190,10 @@ function startsWith(rules: readonly LaidRule[], start: readonly LaidRule[]): boo
   return start.every(({ text }, place) => text === rules[place]?.text);
 }
 
-/** The rules at the beginning that do nothing but count. */
+/** The rules at the beginning that do nothing but count, or jump to where that is done: in the chains of this table only what they go to drops. */
 function countingOf(rules: readonly LaidRule[]): readonly LaidRule[] {
-  const end = rules.findIndex(({ statement: { rule } }) => !rule.every((step) => "match" in step || ("object" in step && step.object === "counter")));
+  const isCounting = (step: Expression): boolean => "match" in step || ("object" in step && step.object === "counter") || ("verdict" in step && typeof step.verdict === "object" && "jump" in step.verdict);
+  const end = rules.findIndex(({ statement: { rule } }) => !rule.every(isCounting));
   return end < 0 ? rules : rules.slice(0, end);
 }
 

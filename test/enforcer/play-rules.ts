@@ -12,7 +12,8 @@ export interface Fate {
 }
 
 /** Plays the kernel: a packet at a base chain of the table that these statements make. Whatever is limited is over its limit. */
-export function playRules(statements: readonly Statement[], chain: string, packet: Packet): Fate {
+export function playRules(statements: readonly Statement[], chain: string, sent: Packet): Fate {
+  const packet = { ...sent };
   const chains = new Map<string, Expression[][]>();
   const held = new Map<string, Element[]>();
   for (const statement of statements) {
@@ -48,7 +49,8 @@ export function playRules(statements: readonly Statement[], chain: string, packe
       } else if ("vmap" in step) {
         const value = elementFor(step.vmap, step.key, step.mask)?.value;
         return value && "verdict" in value ? value.verdict : undefined;
-      } else if ("update" in step) recorded.push(step.update);
+      } else if ("assign" in step) packet[step.assign] = step.value;
+      else if ("update" in step) recorded.push(step.update);
       else if ("object" in step) {
         const element = "map" in step ? elementFor(step.map, step.key)?.value : undefined;
         const object = "name" in step ? step.name : element && "object" in element ? element.object : undefined;

@@ -78,7 +78,19 @@ test("what shares a device, or a target, takes the chain of it", () => {
   assert.doesNotMatch(text, /flush chain inet dots_callhome forward|delete/);
   const first = reported({ timeout: 600 });
   const wan = changed(wanted([], [first]), wanted([], [first, reported({ mitigation: 18, timeout: 600 })])) ?? "";
-  assert.deepEqual(wan.match(/^(flush|delete).*$/gm), ["flush chain inet dots_callhome reported17_4"]);
+  assert.deepEqual(wan.match(/^(flush|delete).*$/gm), ["ask17_4", "hit17_4", "reported17_4"].map((chain) => `flush chain inet dots_callhome ${chain}`));
+});
+
+test("one more among many that name the same targets adds its own rules, and one that ends takes no rules of the others", () => {
+  const flows = [17, 18, 19].map((mitigation) => reported({ mitigation, timeout: 600 }));
+  const more = changed(wanted([], flows), wanted([], [...flows, reported({ mitigation: 20, timeout: 600 })])) ?? "";
+  assert.doesNotMatch(more, /flush|delete|(ask|hit|seen|m|e)1[789]/);
+  assert.match(more, /^insert rule inet dots_callhome reported17_4 jump ask20_4$/m);
+  const fewer = changed(wanted([], flows), wanted([], flows.slice(0, 2))) ?? "";
+  assert.deepEqual(fewer.match(/^(flush|delete chain).*$/gm), [
+    "flush chain inet dots_callhome ask19_4", "flush chain inet dots_callhome hit19_4", "flush chain inet dots_callhome reported17_4",
+    "delete chain inet dots_callhome ask19_4", "delete chain inet dots_callhome hit19_4",
+  ]);
 });
 
 test("another that overlaps on a device counts first and drops last; the rules of the others stay", () => {

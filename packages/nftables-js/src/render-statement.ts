@@ -97,6 +97,7 @@ function renderExpression(expression: Expression): string {
       : `${expression.match} ${operator}${renderValues(expression.values)}`;
   }
   if ("verdict" in expression) return renderVerdict(expression.verdict);
+  if ("assign" in expression) return `${expression.assign} set ${renderInteger(expression.value, 0, 0xffff_ffff, "mark")}`;
   if ("redirect" in expression) return `redirect to :${renderInteger(expression.redirect, 1, 65535, "port")}`;
   if ("vmap" in expression) {
     const mask = expression.mask === undefined ? "" : ` & ${renderValue({ ip: expression.mask })}`;

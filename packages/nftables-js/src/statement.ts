@@ -14,7 +14,7 @@ export type KeyType = "ether_addr" | "ipv4_addr" | "ipv6_addr" | "nf_proto" | "i
 export type Field =
   | "ether saddr" | "ether daddr" | "ether type"
   | "ip saddr" | "ip daddr" | "ip6 saddr" | "ip6 daddr"
-  | "meta nfproto" | "meta protocol" | "meta l4proto" | "th sport" | "th dport" | "icmp type" | "icmpv6 type"
+  | "meta mark" | "meta nfproto" | "meta protocol" | "meta l4proto" | "th sport" | "th dport" | "icmp type" | "icmpv6 type"
   | "ct original ip saddr" | "ct original ip6 saddr" | "ct reply ip saddr" | "ct reply ip6 saddr" | "ct direction"
   | "meta iiftype" | "iifname" | "oifname";
 
@@ -44,6 +44,8 @@ export type Expression =
   /** The same, in the object that a map holds for the key; without an element for the key the rule ends here. */
   | { readonly object: ObjectKind; readonly key: readonly Field[]; readonly map: string }
   | { readonly verdict: Verdict }
+  /** Gives the packet a mark. */
+  | { readonly assign: "meta mark"; readonly value: number }
   /** In a nat chain at prerouting: to this port of the router itself. */
   | { readonly redirect: number }
   /** `mask`, an address: only these bits of the field are looked up. */

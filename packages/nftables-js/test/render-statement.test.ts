@@ -43,6 +43,7 @@ const rendered: readonly [Statement, string][] = [
   [ruled({ object: "counter", key: ["ip saddr", "th dport"], map: "s" }, { verdict: "drop" }), "add rule inet t c counter name ip saddr . th dport map @s drop"],
   [ruled({ object: "limit", name: "l" }, { vmap: "v", key: ["meta l4proto"] }), "add rule inet t c limit name \"l\" meta l4proto vmap @v"],
   [ruled({ object: "limit", key: ["ether saddr"], map: "s" }, { redirect: 8047 }), "add rule inet t c limit name ether saddr map @s redirect to :8047"],
+  [ruled({ match: "meta mark", values: [{ number: 7 }] }, { assign: "meta mark", value: 0xffff_ffff }), "add rule inet t c meta mark 7 meta mark set 4294967295"],
   [ruled({ match: "meta protocol", values: [{ word: "ip" }, { word: "ip6" }], not: true }, { verdict: "accept" }), "add rule inet t c meta protocol != { ip, ip6 } accept"],
   [{ comment: "why it's there" }, "# why it's there"],
 ];
@@ -79,7 +80,7 @@ test("refused: what nft would read as something else", () => {
     { do: "add elements", table, set: "s", elements: [{ key: [{ number: 1 }], timeout: 0 }] },
     { do: "add elements", table, set: "s", elements: [{ key: [{ number: 1 }], timeout: 1.5 }] },
     { do: "add limit", table, name: "l", packetsPerSecond: 0, burst: 1 }, { do: "add counter", table, name: "m", packets: -1 },
-    ruled({ redirect: 0 }), ruled({ redirect: 65536 }),
+    ruled({ assign: "meta mark", value: 2 ** 32 }), ruled({ redirect: 0 }), ruled({ redirect: 65536 }),
     ruled(), ruled({ match: "ip saddr", values: [] }), { comment: "two\nlines" },
   ];
   for (const statement of statements) assert.throws(() => renderStatement(statement), InvalidStatement, JSON.stringify(statement));
