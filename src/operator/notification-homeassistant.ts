@@ -34,18 +34,25 @@ export function announceSensors(prefix: string): readonly DiscoveryMessage[] {
   ];
 }
 
+const answers = ["approve", "deny"] as const;
+
 /** Two buttons for each question, as long as it waits. */
 export function announceAnswers(prefix: string, mitigation: MitigationView, language: Language): readonly DiscoveryMessage[] {
   const { title, actions } = composeNotification({ event: "request", about: mitigation }, language);
-  return (["approve", "deny"] as const).map((does) => {
+  return answers.map((does, at) => {
     const action = mitigation.state === "pending" ? actions.find((each) => each.does === does) : undefined;
     return {
-      topic: `homeassistant/button/${nodeOf(prefix)}/${mitigation.id}_${does}/config`,
+      topic: answerTopics(prefix, mitigation.id)[at] ?? "",
       payload: action === undefined ? "" : JSON.stringify({
         name: `${title}: ${action.label}`, unique_id: `${nodeOf(prefix)}_${mitigation.id}_${does}`, command_topic: `${prefix}/mitigation/${mitigation.id}/set`, payload_press: does, ...common(prefix),
       }),
     };
   });
+}
+
+/** The topics of its buttons. */
+export function answerTopics(prefix: string, id: number): string[] {
+  return answers.map((does) => `homeassistant/button/${nodeOf(prefix)}/${id}_${does}/config`);
 }
 
 /** The mitigation that a button's topic belongs to; undefined for any other topic. */

@@ -26,6 +26,10 @@ export interface MqttConnectionEvents {
   acknowledged(topic: string): void;
   message(topic: string, payload: Buffer, retain: boolean): void;
   notSubscribed(): void;
+  /** The broker keeps a message on this topic, of those to be listed. */
+  found(topic: string): void;
+  /** Those were all, as far as the broker tells them. */
+  listed(): void;
   /** Once, unless close() was called. `isOffence`: the broker sent what it must not. */
   closed(reason: string, isOffence: boolean): void;
 }
@@ -35,6 +39,8 @@ export interface MqttDial {
   readonly will: MqttMessage;
   /** The only topics on which messages are taken; undefined: none. */
   readonly subscription: { readonly filter: string; readonly isSubscribed: (topic: string) => boolean } | undefined;
+  /** Topics to be listed first, of those that the broker keeps messages on; undefined: none. */
+  readonly listing: { readonly filter: string; readonly isListed: (topic: string) => boolean } | undefined;
   /** At most this many messages wait for their acknowledgement. */
   readonly window: number;
   readonly clock: Clock;
@@ -68,14 +74,17 @@ export class MqttDialError extends Error {
  * Connects, once. Rejects with an Error that says why not. Each connection is a client of MQTT.js of its own, which never dials by itself: what
  * it keeps for a connection ends with that. The library is 369 KB, costs 17 MB of memory, and is unpacked and loaded only here.
  */
-export async function openMqttConnection({ target, will, subscription, window, clock, signal }: MqttDial, events: MqttConnectionEvents): Promise<MqttConnection> {
+export async function openMqttConnection({ target, will, subscription, listing, window, clock, signal }: MqttDial, events: MqttConnectionEvents): Promise<MqttConnection> {
   const { MqttClient } = await import("mqtt");
   const url = new URL(target.url);
   const isSecure = url.protocol === "mqtts:";
   const socket = await openStream({
     host: url.hostname.replace(/^\[(.*)\]$/, "$1"), port: Number(url.port === "" ? (isSecure ? 8883 : 1883) : url.port), ...(isSecure ? { tls: { ca: target.ca } } : {}),
   }, mqttLimits.patience, clock, signal);
-  const stream = guardBroker(socket, { isSubscribed: subscription?.isSubscribed ?? (() => false), clock });
+  const stream = guardBroker(socket, {
+    isSubscribed: subscription?.isSubscribed ?? (() => false), clock,
+    listing: listing && { isListed: listing.isListed, found: (topic) => { events.found(topic); } },
+  });
 
   let reason: { readonly text: string; readonly isOffence: boolean } | undefined;
   stream.on("error", (error) => {
@@ -136,6 +145,13 @@ export async function openMqttConnection({ target, will, subscription, window, c
   if (subscription) {
     client.subscribe(subscription.filter, { qos: 1 }, (error, granted) => {
       if (!isOver && (error ?? granted?.some(({ qos }) => qos > 2))) events.notSubscribed();
+    });
+  }
+
+  // What it keeps comes behind the SUBACK, and no more is wanted.
+  if (listing) {
+    client.subscribe(listing.filter, { qos: 0 }, (error) => {
+      if (!isOver && !error) client.unsubscribe(listing.filter, () => { if (!isOver) events.listed(); });
     });
   }
 

@@ -1,7 +1,7 @@
 import type { Caller } from "../../operator/caller.ts";
 import type { MitigationView } from "../../operator/describe-mitigation.ts";
 import type { Reply } from "../../operator/dispatch.ts";
-import { announceAnswers, answerOf, announceSensors, describeState } from "../../operator/notification-homeassistant.ts";
+import { announceAnswers, answerOf, answerTopics, announceSensors, describeState } from "../../operator/notification-homeassistant.ts";
 import { errorText } from "../../text/error-text.ts";
 import { MqttDialError, mqttLimits, openMqttConnection, type MqttConnection, type MqttDial, type MqttMessage } from "./mqtt-connection.ts";
 import { createMqttDenials } from "./mqtt-denials.ts";
@@ -43,6 +43,10 @@ const wait = { first: 5_000, afterOffence: 60_000, longest: 300_000 } as const; 
 const settledAfter = 60_000; // milliseconds
 /** After this many offences in a row no commands are asked for: perhaps it is what others write to their topic. */
 const mostOffences = 3;
+/** How often the broker is asked which mitigations it still keeps of an earlier run: some brokers end a connection over a subscription that they do not allow. */
+const mostListings = 2;
+/** Topics that are known at a time: three for each mitigation, living or of an earlier run. */
+const mostTopics = 4_096;
 /** So long nothing is sent of a kind that the broker denies. */
 const deniedFor = 3_600_000; // milliseconds
 
@@ -54,13 +58,16 @@ export function openMqtt(target: MqttTarget, around: MqttSurroundings): MqttNoti
   const { clock, log } = around;
   const prefix = target.topicPrefix;
   const available = (payload: "online" | "offline"): MqttMessage => ({ topic: `${prefix}/availability`, payload, retain: true });
-  const published = new Map<string, string>();
+  /** What is kept at the broker; null: something that was published before this connection. */
+  const published = new Map<string, string | null>();
   const endedAt = new Map<number, number>();
   const events: string[] = [];
   const denials = createMqttDenials();
   let connection: MqttConnection | undefined;
   let dialling: AbortController | undefined;
   let hasTaken = false;
+  let isListed = false;
+  let listings = 0;
   let [failures, offences, commands] = [0, 0, 0];
   let problem: string | undefined;
   let cannotSubscribe = false;
@@ -68,6 +75,11 @@ export function openMqtt(target: MqttTarget, around: MqttSurroundings): MqttNoti
   const nothing = (): void => undefined;
   const stops = { dial: nothing, settle: nothing, tick: nothing, forgive: nothing };
 
+  const idOf = (topic: string): number | undefined => {
+    const id = topic.startsWith(`${prefix}/mitigation/`) ? /^[1-9]\d{0,14}$/.exec(topic.slice(prefix.length + 12))?.[0] : undefined;
+    return id === undefined ? undefined : Number(id);
+  };
+  const isMitigationTopic = (topic: string): boolean => topic.startsWith(`${prefix}/mitigation/`) && !topic.slice(prefix.length + 12).includes("/");
   const isCommandTopic = (topic: string): boolean => topic.startsWith(`${prefix}/mitigation/`) && /^\/mitigation\/[^/]+\/set$/.test(topic.slice(prefix.length));
   /** Topics that share an access rule, as one would write them for the broker. */
   const kindOf = (topic: string): string =>
@@ -89,8 +101,8 @@ export function openMqtt(target: MqttTarget, around: MqttSurroundings): MqttNoti
       messages.push({ topic: `${prefix}/mitigation/${id}`, payload: isOver ? "" : JSON.stringify(mitigation), retain: true });
     }
     for (const topic of published.keys()) {
-      const id = topic.startsWith(`${prefix}/mitigation/`) ? Number(topic.slice(prefix.length + 12)) : answerOf(prefix, topic) ?? NaN;
-      if (!Number.isNaN(id) && !living.has(id)) messages.push({ topic, payload: "", retain: true });
+      const [id, answers] = [idOf(topic), answerOf(prefix, topic)];
+      if ((id !== undefined && !living.has(id)) || (answers !== undefined && (!living.has(answers) || !target.commands))) messages.push({ topic, payload: "", retain: true });
     }
     for (const id of endedAt.keys()) if (!living.has(id)) endedAt.delete(id);
     return messages;
@@ -144,6 +156,15 @@ export function openMqtt(target: MqttTarget, around: MqttSurroundings): MqttNoti
     void around.answer({ via: "mqtt", who: target.name, mayChange: true }, verb, { id }).then(sync, () => undefined);
   };
 
+  /** An earlier run has left it at the broker, perhaps with its buttons. */
+  const found = (topic: string): void => {
+    const id = idOf(topic);
+    if (id === undefined) return;
+    for (const each of [topic, ...(target.homeassistant ? answerTopics(prefix, id) : [])]) {
+      if (!published.has(each) && published.size < mostTopics) published.set(each, null);
+    }
+  };
+
   const dialLater = (reason: string, isOffence: boolean): void => {
     if (isClosed) return;
     failures++;
@@ -173,8 +194,9 @@ export function openMqtt(target: MqttTarget, around: MqttSurroundings): MqttNoti
     }
     connection = opened;
     hasTaken = cannotSubscribe = false;
+    listings++;
     problem = undefined;
-    published.clear(); // the broker may have lost what it kept
+    for (const topic of published.keys()) published.set(topic, null); // the broker may have lost what it kept, or not
     log("info", `notify ${target.name}: connected`);
     stops.settle = clock.after(settledAfter, () => { failures = offences = 0; });
     sync();
@@ -187,6 +209,7 @@ export function openMqtt(target: MqttTarget, around: MqttSurroundings): MqttNoti
     if (target.commands && !takesCommands) complain("commands are not asked for on the next connection, since the broker keeps sending what it must not");
     const how: MqttDial = {
       target, will: available("offline"), clock, signal: abort.signal, window: denials.isCareful() ? 1 : mqttLimits.unacknowledged,
+      listing: isListed || listings >= mostListings ? undefined : { filter: `${prefix}/mitigation/+`, isListed: isMitigationTopic },
       subscription: takesCommands ? { filter: `${prefix}/mitigation/+/set`, isSubscribed: isCommandTopic } : undefined,
     };
     openMqttConnection(how, {
@@ -199,6 +222,11 @@ export function openMqtt(target: MqttTarget, around: MqttSurroundings): MqttNoti
       notSubscribed() {
         cannotSubscribe = true;
         complain("the broker does not let us subscribe to commands, see its access rules");
+      },
+      found,
+      listed() {
+        isListed = true;
+        sync();
       },
       closed: ended,
     }).then(begin, (error: unknown) => {

@@ -83,7 +83,7 @@ describe("MQTT, on a real mosquitto with TLS and access rules", { skip: mosquitt
     probe.close();
     execFileSync("mosquitto_passwd", ["-b", "-c", file("passwords"), "router", "router pw"], { stdio: "ignore" });
     execFileSync("mosquitto_passwd", ["-b", file("passwords"), "phone", "phone pw"], { stdio: "ignore" });
-    writeFileSync(file("acl"), "user router\ntopic write dots/#\ntopic read dots/mitigation/+/set\ntopic write homeassistant/#\n\nuser phone\ntopic read dots/#\ntopic read homeassistant/#\ntopic write dots/mitigation/+/set\n");
+    writeFileSync(file("acl"), "user router\ntopic write dots/#\ntopic read dots/mitigation/+/set\ntopic read dots/mitigation/+\ntopic write homeassistant/#\n\nuser phone\ntopic readwrite dots/#\ntopic readwrite homeassistant/#\n");
     writeFileSync(file("mosquitto.conf"), `listener ${port} 127.0.0.1\ncertfile ${file("cert.pem")}\nkeyfile ${file("key.pem")}\nallow_anonymous false\npassword_file ${file("passwords")}\nacl_file ${file("acl")}\npersistence false\nuser root\n`);
     await startBroker();
   });
@@ -128,6 +128,27 @@ describe("MQTT, on a real mosquitto with TLS and access rules", { skip: mosquitt
     assert.deepEqual([kept.commands, off.commands], [['mqtt release {"id":17}'], []]);
     await kept.notifier.close();
     await off.notifier.close();
+  });
+
+  it("clears what an earlier run has left there and is no longer true, and nothing else", async () => {
+    const keep = (topic: string, payload: string): Promise<unknown> => phone?.publishAsync(topic, payload, { qos: 1, retain: true }) ?? Promise.resolve();
+    const button = (id: number, does: string): string => `homeassistant/button/dots/${id}_${does}/config`;
+    const stale = ["dots/mitigation/3", "dots/mitigation/17", button(3, "approve"), button(3, "deny"), button(17, "approve")];
+    const others = ["dots/mitigation/notes", "dots/mitigation/3/comment", "dots/mine", "homeassistant/button/other/3_approve/config"];
+    for (const topic of [...stale, ...others]) await keep(topic, "x".repeat(5_000));
+    const stage = Object.assign(open(`mqtts://localhost:${port}`, login()), { home: [question(17, { state: "active" })] });
+    await until("all that is stale to go", () => stale.every((topic) => topic === "dots/mitigation/17" || seen.get(topic) === ""));
+    await until("what is true to be there", () => (seen.get("dots/mitigation/17") ?? "").startsWith("{"));
+    assert.ok(others.every((topic) => (seen.get(topic) ?? "").length === 5_000), "what is not ours stays");
+    assert.deepEqual(stage.lines, ["info: notify phone: connected"]);
+    // It is not subscribed any more: what comes on such a topic later does not reach it.
+    await phone?.publishAsync("dots/mitigation/17", "y".repeat(70_000), { qos: 1 });
+    stage.home = [];
+    stage.notifier.sync();
+    await until("the last one to go", () => seen.get("dots/mitigation/17") === "");
+    assert.deepEqual(stage.lines, ["info: notify phone: connected"]);
+    for (const topic of others) await keep(topic, "");
+    await stage.notifier.close();
   });
 
   it("leaves its last will, waits for the broker to come back, and then says all that holds", async () => {
@@ -244,12 +265,28 @@ describe("MQTT, on a broker that refuses or falls silent", { timeout: suiteLimit
     broker.close();
   });
 
+  it("asks no more what it keeps, where it ends the connection over that", async () => {
+    let asked = 0;
+    const broker = await playBroker((socket) => (packet) => {
+      if ((packet[0] ?? 0) >> 4 === 1) socket.write(connack());
+      if (isPublish(packet)) socket.write(acknowledge(packet));
+      if ((packet[0] ?? 0) >> 4 !== 8) return;
+      asked++;
+      socket.end();
+    });
+    const { notifier, lines } = open(`mqtt://127.0.0.1:${broker.port}`, { commands: false }, hasty);
+    await until("a connection that lasts", () => lines.filter((line) => line.endsWith(": connected")).length === 3 && broker.open() === 1);
+    assert.equal(asked, 2);
+    await notifier.close();
+    broker.close();
+  });
+
   it("goes on without commands where what others write to their topic is more than it takes", async () => {
     let subscribed = 0;
     const broker = await playBroker((socket) => (packet) => {
       if ((packet[0] ?? 0) >> 4 === 1) socket.write(connack());
       if (isPublish(packet)) socket.write(acknowledge(packet));
-      if ((packet[0] ?? 0) >> 4 !== 8) return;
+      if ((packet[0] ?? 0) >> 4 !== 8 || !packet.toString("latin1").includes("/set")) return;
       subscribed++;
       socket.write(suback(packet.readUInt16BE(2)));
       socket.write(publish("dots/mitigation/17/set", "a".repeat(100_000), { retain: true }));
