@@ -24,6 +24,7 @@ describe("a broker that attacks", { timeout: suiteLimit, concurrency: 4 }, () =>
     ["one message of 256 MB", false, (socket) => { socket.write(Buffer.concat([header(0x30, 255 * 2 ** 20), Buffer.from([0, 1, 120])])); pour(socket, Buffer.alloc(65_536)); }, /more than 1024 bytes/],
     ["messages that nobody asked for", false, (socket) => { pour(socket, publish("dots/mitigation/17/set", "approve")); }, /not subscribed/],
     ["a flood of commands", true, (socket) => { pour(socket, publish("dots/mitigation/17/set", "approve")); }, /more than 2000 packets/],
+    ["a flood of what it claims to keep", false, (socket) => { pour(socket, publish("dots/mitigation/17", Buffer.alloc(60_000), { retain: true })); }, /more than 2000 packets/],
     ["a flood of acknowledgements", true, (socket) => { pour(socket, Buffer.from([0x40, 2, 0, 1])); }, /more than 2000 packets/],
     ["half a packet for ever", true, (socket) => { pour(socket, Buffer.from([0x30, 0xff])); }, /more than 1024 bytes|QoS 2|length/],
   ];
