@@ -1,5 +1,5 @@
 import type { Config } from "../config/config.ts";
-import type { PipelineSettings } from "../pipeline/pipeline.ts";
+import type { PipelineSettings } from "../pipeline/pipeline-ports.ts";
 
 /** What of the configuration concerns the pipeline. */
 export function pipelineSettings(config: Config): PipelineSettings {

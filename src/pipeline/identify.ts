@@ -1,18 +1,16 @@
-import { actionOn } from "../model/acting.ts";
 import type { Device } from "../model/device.ts";
-import type { Flow } from "../model/flow.ts";
 import type { AttackTarget } from "../model/mitigation-request.ts";
 import type { Mitigation, MitigationId } from "../model/mitigation.ts";
 import { questionAbout } from "../model/question.ts";
 import type { Clock, Milliseconds } from "../model/time.ts";
 import type { HomeLookup } from "./attribute.ts";
-import { withCounters } from "../nat-lookup/match/with-counters.ts";
 import type { Decision } from "../policy/decide.ts";
 import { isEnforced, type MitigationEvent } from "../policy/mitigation-machine.ts";
 import { inheritedCertainty } from "../policy/inherited-decision.ts";
 import { rememberedDecision } from "../policy/remembered-decision.ts";
-import type { FlowTable, Log, PacketFilter } from "../model/ports.ts";
+import type { Log, PacketFilter } from "../model/ports.ts";
 import { isNameless } from "./rule-keeper.ts";
+import { isWeighed, type FlowWeighing } from "./weigh-flows.ts";
 import type { Schedule } from "../model/schedule.ts";
 import type { Store } from "../memory/store.ts";
 import { errorText } from "../text/error-text.ts";
@@ -21,14 +19,12 @@ export interface IdentifyParts {
   readonly clock: Clock;
   readonly log: Log;
   readonly filter: Pick<PacketFilter, "readWitness">;
-  readonly flows: Pick<FlowTable, "cut">;
   readonly store: Store;
   readonly schedule: Schedule;
   readonly lookup: HomeLookup;
   readonly decideAbout: (devices: readonly Device[], target: AttackTarget) => Promise<Decision>;
   readonly apply: (id: MitigationId, event: MitigationEvent) => Promise<unknown>;
-  /** Evidence came after the mitigation was saved. */
-  readonly save: () => void;
+  readonly weighing: FlowWeighing;
 }
 
 export interface Identify {
@@ -38,8 +34,6 @@ export interface Identify {
   resumed(mitigation: Mitigation): void;
   /** Reported packets were counted in all: where nobody is named yet, the kernel has recorded who sent them. */
   counted(id: MitigationId, packets: number): Promise<void>;
-  /** Ends the flows of its devices, in the background: nobody waits for it. What they had counted becomes evidence. */
-  cutFlows(mitigation: Mitigation): void;
   remember(devices: readonly Device[]): void;
 }
 
@@ -49,7 +43,7 @@ const watchAfter: readonly Milliseconds[] = [5_000, 10_000, 20_000, 40_000, 60_0
 const readWitnessEvery: Milliseconds = 5_000;
 
 /** Finds out which devices a mitigation is about, and keeps looking while none is known or one may be wrong. */
-export function createIdentify({ clock, log, filter, flows, store, schedule, lookup, decideAbout, apply, save }: IdentifyParts): Identify {
+export function createIdentify({ clock, log, filter, store, schedule, lookup, weighing, decideAbout, apply }: IdentifyParts): Identify {
   const witnessReadAt = new Map<MitigationId, number>();
 
   const identify = async (id: MitigationId, attempt: number, readsWitness: boolean, replaced: readonly Mitigation[] = []): Promise<void> => {
@@ -78,39 +72,9 @@ export function createIdentify({ clock, log, filter, flows, store, schedule, loo
     const remembered = rememberedDecision(store.get(id) ?? mitigation, store.all(), clock.now());
     if (remembered) await apply(id, remembered);
     // The owner is shown what it sent; the journal knows that of flows that have ended only.
-    if (store.get(id)?.state === "pending") weighLater(id);
+    if (store.get(id)?.state === "pending") weighing.weighLater(id);
   };
 
-  /** Reads the counters of living flows, in the background. */
-  const weighLater = (id: MitigationId): void => {
-    const mitigation = store.get(id);
-    if (!mitigation || mitigation.devices.length === 0 || isWeighed(mitigation)) return;
-    lookup.lookup(mitigation.request, { depth: "counters", isOnWatch: true, upstream: mitigation.request.upstream })
-      .then(({ devices }) => { addEvidence(id, devices); })
-      .catch((error: unknown) => { log("debug", `mitigation ${id}: could not read the counters of its flows: ${errorText(error)}`); });
-  };
-  const addEvidence = (id: MitigationId, weighed: readonly Device[]): void => {
-    const now = store.get(id);
-    if (!now) return;
-    store.put({ ...now, devices: withCounters(now.devices, weighed) });
-    save();
-  };
-  const cut = async (mitigation: Mitigation): Promise<void> => {
-    const { id, devices, request } = mitigation;
-    // All of a quarantined device's: an offloaded flow to elsewhere would go on past the rules.
-    const isQuarantined = (device: Device): boolean => actionOn(mitigation, device) === "quarantine";
-    const quarantined = devices.filter(isQuarantined).flatMap(({ addresses }) => addresses);
-    // Under an address that it has forged, those to the target.
-    const others = [...devices.filter((device) => !isQuarantined(device)).flatMap(({ addresses }) => addresses), ...devices.flatMap(({ insteadOf }) => insteadOf?.address ?? [])];
-    const ended: readonly Flow[] = [
-      ...quarantined.length > 0 ? await flows.cut(quarantined, []) : [],
-      ...others.length > 0 ? await flows.cut(others, request.target.prefixes) : [],
-    ];
-    if (ended.length > 0) addEvidence(id, await lookup.devicesOf(request, ended));
-  };
-  const cutFlows: Identify["cutFlows"] = (mitigation) => {
-    cut(mitigation).catch((error: unknown) => { log("warn", `mitigation ${mitigation.id}: could not end its open flows: ${errorText(error)}`); });
-  };
   const remember: Identify["remember"] = (devices) => {
     for (const { mac, name, addresses, port } of devices) {
       if (mac === null) continue;
@@ -125,8 +89,8 @@ export function createIdentify({ clock, log, filter, flows, store, schedule, loo
       const { id, devices } = mitigation;
       if (devices.length === 0) schedule.once(`watch ${id}`, 0, () => identify(id, 0, false));
       else if (isWeighed(mitigation)) return;
-      else if (isEnforced(mitigation)) cutFlows(mitigation);
-      else weighLater(id);
+      else if (isEnforced(mitigation)) weighing.cutFlows(mitigation);
+      else weighing.weighLater(id);
     },
     async counted(id, packets) {
       const mitigation = store.get(id);
@@ -138,12 +102,6 @@ export function createIdentify({ clock, log, filter, flows, store, schedule, loo
       witnessReadAt.set(id, clock.now());
       await identify(id, 1, true);
     },
-    cutFlows,
     remember,
   };
-}
-
-/** Whether it is known what its devices have sent. */
-function isWeighed({ devices }: Mitigation): boolean {
-  return devices.some(({ evidence }) => evidence.packets > 0);
 }

@@ -1,0 +1,76 @@
+import type { AttackTarget } from "../model/mitigation-request.ts";
+import type { Mitigation } from "../model/mitigation.ts";
+import type { Policy } from "../model/policy.ts";
+import { shiftMitigation } from "../model/shift-mitigation.ts";
+import type { Clock, Milliseconds } from "../model/time.ts";
+import type { Store } from "../memory/store.ts";
+import { isProtected } from "../policy/decide.ts";
+import { shiftNos, type SaidOfTarget } from "../policy/owners-nos.ts";
+import type { EventApplier } from "./apply-event.ts";
+import type { RuleKeeper } from "./rule-keeper.ts";
+
+/** What happens to all mitigations at once. */
+export interface Adaptation {
+  /** The owner has said something else about a device: what is not to be touched any more is let go. */
+  readonly policyChanged: () => Promise<void>;
+  /** The settings have changed. */
+  readonly settingsChanged: () => Promise<void>;
+  /** The wall clock jumped forward by this many milliseconds: spans that began by the old time keep what remains of them. */
+  readonly clockJumped: (by: Milliseconds) => void;
+  /** Takes up what was remembered: makes the kernel hold it again and starts its timers. */
+  readonly resume: () => Promise<void>;
+}
+
+export interface AdaptationDeps extends EventApplier {
+  readonly clock: Clock;
+  readonly store: Store;
+  readonly policy: () => Policy;
+  readonly saidOf: (target: AttackTarget) => SaidOfTarget;
+  readonly rules: Pick<RuleKeeper, "enforce" | "count">;
+  readonly remember: () => void;
+  /** One of an earlier run, that lives. */
+  readonly resumed: (mitigation: Mitigation) => void;
+}
+
+/** Brings all mitigations in line with another policy, other settings, another time, or a new run of the daemon. */
+export function createAdaptation({ clock, store, policy, saidOf, rules, apply, scheduleDeadline, remember, resumed }: AdaptationDeps): Adaptation {
+  const policyChanged = async (): Promise<void> => {
+    for (const { id, devices, state, request: { target } } of store.all()) {
+      if (state === "ended") continue;
+      const { isRefused } = saidOf(target);
+      const untouchable = devices.filter((device) => isProtected(device, policy()) || isRefused(device));
+      if (untouchable.length > 0) await apply(id, { is: "spared", devices: untouchable });
+    }
+  };
+  return {
+    policyChanged,
+    async settingsChanged() {
+      await policyChanged();
+      await rules.enforce();
+      for (const { id } of store.all()) scheduleDeadline(id);
+    },
+    clockJumped(by) {
+      const before = clock.now() - by;
+      for (const mitigation of store.all()) {
+        // What lies in the old clock's future was saved by a clock that was right.
+        if (mitigation.requestedAt <= before) store.put(shiftMitigation(mitigation, by));
+        scheduleDeadline(mitigation.id);
+      }
+      store.keepNos(shiftNos(store.nos(), by, before));
+      remember();
+    },
+    async resume() {
+      // First what was dropped while nobody looked: it decides the status that the upstream hears.
+      await rules.count();
+      const living = store.all().filter((each) => each.state !== "ended");
+      for (const { id } of living) await apply(id, { is: "time" });
+      await policyChanged();
+      // Also where nothing is needed: what an earlier run has left behind goes.
+      await rules.enforce({ evenIfNothing: true });
+      for (const mitigation of store.all()) {
+        scheduleDeadline(mitigation.id);
+        if (mitigation.state !== "ended") resumed(mitigation);
+      }
+    },
+  };
+}

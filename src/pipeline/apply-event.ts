@@ -1,0 +1,85 @@
+import { isLookedFor, lookedForAtFirst } from "../enforcer/rules-for.ts";
+import type { Mitigation, MitigationId } from "../model/mitigation.ts";
+import type { Policy } from "../model/policy.ts";
+import type { Clock, Log } from "../model/ports.ts";
+import type { Schedule } from "../model/schedule.ts";
+import type { Store } from "../memory/store.ts";
+import { nextDeadline, step, type Effect, type MitigationEvent } from "../policy/mitigation-machine.ts";
+import { nosTo, withNos, withoutNosTo } from "../policy/owners-nos.ts";
+import { noteConflicts } from "./conflicts.ts";
+import type { PipelineEvents } from "./pipeline-ports.ts";
+import type { RuleKeeper } from "./rule-keeper.ts";
+
+/** Undefined if there is no such mitigation; else as it is when all effects are done. */
+export type ApplyEvent = (id: MitigationId, event: MitigationEvent) => Promise<Mitigation | undefined>;
+
+export interface EventApplier {
+  /** One step of the state machine, and its effects. */
+  readonly apply: ApplyEvent;
+  /** Sets the timer for what time will do to it next. */
+  readonly scheduleDeadline: (id: MitigationId) => void;
+}
+
+export interface ApplyEventDeps {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly store: Store;
+  readonly schedule: Schedule;
+  readonly policy: () => Policy;
+  readonly events: PipelineEvents;
+  /** What is made after this: it needs `apply` itself. */
+  readonly rules: () => Pick<RuleKeeper, "enforce" | "counts" | "isHolding">;
+  /** In the background. */
+  readonly cutFlows: (mitigation: Mitigation) => void;
+}
+
+const mayEnd: ReadonlySet<MitigationEvent["is"]> = new Set(["released", "denied", "spared", "overridden", "time"]);
+
+/** The state machine decides, and its effects are performed here, in its order; nothing is decided here. */
+export function createApplyEvent({ clock, log, store, schedule, policy, events, rules, cutFlows }: ApplyEventDeps): EventApplier {
+  const perform: Record<Effect, (mitigation: Mitigation, event: MitigationEvent) => Promise<void> | void> = {
+    enforce: () => rules().enforce(),
+    // After the drop, and in nobody's way.
+    "cut-flows": (mitigation) => { cutFlows(mitigation); },
+    "notify-upstream": (mitigation) => { events.notifyUpstream(mitigation); },
+    "tell-owner": (mitigation, event) => { events.tellOwner(mitigation, event.is); },
+    remember: () => { events.remember(); },
+    "keep-no": (mitigation) => { store.keepNos(withNos(store.nos(), nosTo(mitigation, clock.now()), clock.now())); },
+    "lift-no": (mitigation) => { store.keepNos(withoutNosTo(store.nos(), mitigation)); },
+  };
+
+  /** Of this one alone: its end does not wait for what others' counts lead to. */
+  const countOf = async (id: MitigationId): Promise<void> => {
+    const counted = (await rules().counts()).get(id);
+    if (!counted) return;
+    const { left, ...dropped } = counted;
+    await apply(id, { is: "counted", dropped, ...(left ? { left } : {}) });
+  };
+
+  const scheduleDeadline = (id: MitigationId): void => {
+    const mitigation = store.get(id);
+    const due = mitigation ? nextDeadline(mitigation, policy()) : null;
+    if (due === null) schedule.cancel(`deadline ${id}`);
+    else schedule.once(`deadline ${id}`, Math.max(0, due - clock.now()), () => apply(id, { is: "time" }));
+    if (mitigation?.state === "ended") schedule.cancel(`watch ${id}`);
+  };
+
+  const apply: ApplyEvent = async (id, event) => {
+    // What was dropped until the end is read while the kernel still has it.
+    if (mayEnd.has(event.is) && rules().isHolding()) await countOf(id);
+    const before = store.get(id);
+    if (!before) return undefined;
+    const { mitigation, effects } = step(before, event, policy(), clock.now());
+    store.put(mitigation);
+    if (mitigation.state !== before.state) log("info", `mitigation ${id}: ${before.state} -> ${mitigation.state}${mitigation.outcome ? ` (${mitigation.outcome})` : ""}`);
+    if (mitigation.state === "ended" && before.state !== "ended") noteConflicts(store, (each) => { events.notifyUpstream(each); });
+    for (const effect of effects) await perform[effect](mitigation, event);
+    scheduleDeadline(id);
+    if (event.is === "found" && mitigation.devices.some((device) => isLookedFor(mitigation, device, clock.now()))) {
+      schedule.once(`looked for ${id}`, lookedForAtFirst, () => (store.get(id)?.devices.some(({ certainty }) => certainty !== "exact") ? rules().enforce() : undefined));
+    }
+    return store.get(id);
+  };
+
+  return { apply, scheduleDeadline };
+}
