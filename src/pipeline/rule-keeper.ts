@@ -52,8 +52,10 @@ export interface RuleKeeperEvents {
 /** How soon drops are looked for after rules changed, and then how often: status 2 is to come as soon as packets are dropped. */
 const countAfter: readonly Milliseconds[] = [200, 300, 500, 1_000, 2_000, 5_000];
 const retryEnforcement: Milliseconds = 5_000;
-/** Between two readings, as many times what one takes. */
-const restsBetween = 50;
+/** Between two readings, as many times what one takes ... */
+const restsBetween = 100;
+/** ... up to this: whether an attack goes on is to be known within a minute. */
+const longestRest: Milliseconds = 30_000;
 /** A clock that jumps makes no reading longer. */
 const longestReading: Milliseconds = 1_000;
 
@@ -125,7 +127,7 @@ export function createRuleKeeper({ clock, log, filter, schedule, store, policy, 
     const last = store.all().some(isNameless) ? countAfter.length - 2 : countAfter.length - 1;
     const usual = countAfter[Math.min(attempt, last)] ?? 5_000;
     // The first ones matter most; then reading takes a small part of the time, however much there is to read.
-    schedule.once("count", attempt < 3 ? usual : Math.max(usual, reading * restsBetween), async () => {
+    schedule.once("count", attempt < 3 ? usual : Math.max(usual, Math.min(longestRest, reading * restsBetween)), async () => {
       await count();
       if (holding) countLater(attempt + 1);
     });

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { NftError } from "./nft-error.ts";
 import { spawnNft } from "./spawn-nft.ts";
 import type { NftProgram, SpawnOptions } from "./spawn-nft.ts";
@@ -8,6 +9,8 @@ export interface InteractiveOptions extends Omit<SpawnOptions, "outputLimit"> {
   readonly spawned?: NftProgram;
   /** An idle process ends after this many milliseconds: it costs memory. */
   readonly idle?: number;
+  /** A process with more resident memory than this, in bytes, ends after a second of idleness: nft keeps what it has read of the rules. */
+  readonly mostMemory?: number;
   /** A process is replaced after this many transactions: nft remembers every line of its input. */
   readonly mostTransactions?: number;
   /** Longer transactions are left to `spawned`, characters: starting a process is then the smaller part. */
@@ -26,7 +29,9 @@ type Process = ReturnType<typeof startProcess>;
 const quickQueries: readonly string[] = ["list counters"];
 
 /** A process is replaced after this many characters, for the same reason. */
-const mostCharacters = 4 * 1024 * 1024;
+const mostCharacters = 1024 * 1024;
+/** Of one that has grown, milliseconds. */
+const shortIdle = 1_000;
 /** Milliseconds. */
 const startsWithin = 2_000;
 /** Ten errors, each with the line that it is about. */
@@ -42,7 +47,7 @@ const outputLimit = 1024 * 1024;
  * is built without `-i`) all goes to `spawned` from then on.
  */
 export function interactiveNft({
-  command = ["nft"], timeout = 10_000, spawned = spawnNft({ command, timeout }), idle = 30_000, mostTransactions = 2_000, longestLine = 16 * 1024,
+  command = ["nft"], timeout = 10_000, spawned = spawnNft({ command, timeout }), idle = 30_000, mostMemory = 12 * 1024 * 1024, mostTransactions = 2_000, longestLine = 16 * 1024,
 }: InteractiveOptions = {}): InteractiveNft {
   let isThere = true;
   let live: Process | undefined;
@@ -54,6 +59,7 @@ export function interactiveNft({
     live?.kill();
     live = undefined;
   };
+  const rest = (process: Process): void => { idleTimer = setTimeout(end, process.memory() > mostMemory ? Math.min(idle, shortIdle) : idle).unref(); };
   const ready = async (): Promise<Process | undefined> => {
     if (live?.isAlive() === true) return live;
     end();
@@ -74,7 +80,7 @@ export function interactiveNft({
       const complaint = await process.ask(line, timeout);
       if (complaint !== "") end();
       else if (process.asked() > mostTransactions || process.written() > mostCharacters) end();
-      else idleTimer = setTimeout(end, idle).unref();
+      else rest(process);
       if (complaint !== "" && !complaint.includes("Error:")) throw new NftError("unreadable", "nft's answer is not what nft answers", complaint);
       return complaint === "";
     } catch (error) {
@@ -100,7 +106,7 @@ export function interactiveNft({
         end();
         return undefined;
       }
-      idleTimer = setTimeout(end, idle).unref();
+      rest(process);
       return printed;
     } catch {
       end();
@@ -123,6 +129,14 @@ export function interactiveNft({
     },
     end,
   };
+}
+
+function residentMemory(pid: number | undefined): number {
+  try {
+    return 1024 * Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${String(pid)}/status`, "utf8"))?.[1] ?? 0);
+  } catch {
+    return 0;
+  }
 }
 
 /** What nft says of the line that ends a transaction, after which it has nothing more to say of what came before. */
@@ -184,6 +198,8 @@ function startProcess(command: readonly [string, ...string[]]) {
     couldNotStart: () => couldNotStart,
     isAlive: () => !isOver && failure === undefined,
     asked: () => asked,
+    /** Resident, bytes; 0 if that cannot be known. */
+    memory: () => residentMemory(child?.pid),
     written: () => written,
     /** What it printed in answer to the last question. */
     printed: () => output,

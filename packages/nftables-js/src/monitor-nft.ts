@@ -9,64 +9,120 @@ export interface MonitorOptions extends Pick<SpawnOptions, "command"> {
   readonly missed: () => void;
   /** Why it does not run; it is tried again. */
   readonly failed?: (reason: string) => void;
+  /** Another process takes over from one that has printed this many lines: nft keeps something of all that it has seen. */
+  readonly mostLines?: number;
 }
 
 /** Milliseconds until a program that died is started again; the last one from then on. */
 const restartAfter: readonly number[] = [200, 1_000, 5_000, 30_000];
 /** A longer line can only be about other tables' elements: its tail is thrown away, characters. */
 const longestLine = 4096;
+/** Until a new one listens for sure, milliseconds. Meanwhile both do. */
+const listensAfter = 5_000;
+
+/** One transaction: its number, and whether it touched one of the tables. */
+interface Transaction {
+  readonly number: number;
+  readonly isOurs: boolean;
+}
 
 /**
  * Follows `nft monitor`: one process, idle between changes, where a check every second would cost a process every second.
  * Returns the function that ends it.
  */
-export function monitorNft(tables: readonly Table[], { command = ["nft"], changed, missed, failed = () => undefined }: MonitorOptions): () => void {
+export function monitorNft(tables: readonly Table[], { command = ["nft"], changed, missed, failed = () => undefined, mostLines = 8_000 }: MonitorOptions): () => void {
   const isOurs = new RegExp(`^\\s*(add|delete|insert|replace|destroy|flush) .*\\b(${tables.map(({ family, name }) => `${family} ${name}`).join("|")})\\b`);
   let stopped = false;
   let deaths = 0;
   let timer: NodeJS.Timeout | undefined;
-  let child: ReturnType<typeof start> | undefined;
+  let current: Follower | undefined;
+  let next: { readonly follower: Follower; readonly heard: Transaction[] } | undefined;
+  /** The last that was heard of. */
+  let last = NaN;
 
-  const start = () => {
-    const started = startNft(command, ["monitor"], (error) => { over(error.message); }, { complaints: false });
-    let line = "";
-    let touched = false;
-    const finishLine = (): void => {
-      if (isOurs.test(line)) touched = true;
-      // The kernel announces a transaction's end by its generation.
-      else if (touched && line.startsWith("# new generation")) {
-        touched = false;
-        deaths = 0;
-        changed();
-      }
-      line = "";
-    };
-    started?.stdout?.setEncoding("utf8").on("data", (chunk: string) => {
-      const [first = "", ...others] = chunk.split("\n");
-      line = (line + first).slice(0, longestLine);
-      for (const next of others) {
-        finishLine();
-        line = next.slice(0, longestLine);
-      }
-    });
-    let isOver = false;
-    const over = (reason: string): void => {
-      if (isOver || stopped) return;
-      isOver = true;
-      failed(reason);
-      timer = setTimeout(() => {
-        child = start();
-        missed();
-      }, restartAfter[Math.min(deaths, restartAfter.length - 1)]);
-      deaths += 1;
-    };
-    started?.on("close", (code, signal) => { over(`nft monitor ended: ${signal ?? `exit code ${String(code)}`}`); });
-    return started;
+  const hear = ({ number, isOurs: isTouched }: Transaction): void => {
+    last = number;
+    if (!isTouched) return;
+    deaths = 0;
+    changed();
   };
-  child = start();
+  const begin = (): Follower => {
+    const follower = follow(command, isOurs, {
+      heard(transaction) {
+        if (next?.follower === follower) next.heard.push(transaction);
+        else if (current === follower) hear(transaction);
+        if (current === follower && next === undefined && follower.lines() > mostLines) succeed();
+      },
+      over(reason) {
+        if (stopped || (current !== follower && next?.follower !== follower)) return;
+        failed(reason);
+        next?.follower.end();
+        current?.end();
+        current = next = undefined;
+        clearTimeout(timer);
+        timer = setTimeout(() => {
+          current = begin();
+          missed();
+        }, restartAfter[Math.min(deaths, restartAfter.length - 1)]);
+        deaths += 1;
+      },
+    });
+    return follower;
+  };
+  /** Another takes over once it listens; by their numbers nothing is heard twice, or missed. */
+  const succeed = (): void => {
+    next = { follower: begin(), heard: [] };
+    timer = setTimeout(() => {
+      const { follower, heard } = next ?? {};
+      if (!follower || !heard) return;
+      current?.end();
+      current = follower;
+      next = undefined;
+      const first = heard.find(({ number }) => number > last);
+      if (first && first.number > last + 1) missed();
+      for (const transaction of heard) if (transaction.number > last) hear(transaction);
+    }, listensAfter);
+  };
+  current = begin();
   return () => {
     stopped = true;
     clearTimeout(timer);
-    child?.kill("SIGKILL");
+    current?.end();
+    next?.follower.end();
   };
+}
+
+interface Follower {
+  /** So many has it printed. */
+  lines(): number;
+  end(): void;
+}
+
+function follow(
+  command: readonly [string, ...string[]], isOurs: RegExp, { heard, over }: { readonly heard: (transaction: Transaction) => void; readonly over: (reason: string) => void },
+): Follower {
+  const child = startNft(command, ["monitor"], (error) => { over(error.message); }, { complaints: false });
+  let line = "";
+  let lines = 0;
+  let touched = false;
+  const finishLine = (): void => {
+    lines += 1;
+    // The kernel announces a transaction's end by its generation.
+    const generation = /^# new generation (\d*)/.exec(line);
+    if (generation) {
+      heard({ number: Number(generation[1]), isOurs: touched });
+      touched = false;
+    } else if (isOurs.test(line)) touched = true;
+    line = "";
+  };
+  child?.stdout?.setEncoding("utf8").on("data", (chunk: string) => {
+    const [first = "", ...others] = chunk.split("\n");
+    line = (line + first).slice(0, longestLine);
+    for (const further of others) {
+      finishLine();
+      line = further.slice(0, longestLine);
+    }
+  });
+  child?.on("close", (code, signal) => { over(`nft monitor ended: ${signal ?? `exit code ${String(code)}`}`); });
+  return { lines: () => lines, end: () => { child?.kill("SIGKILL"); } };
 }

@@ -58,7 +58,7 @@ let scene = 0;
 function play(manner: string, options: InteractiveOptions = {}) {
   const log = join(directory, String(scene += 1));
   writeFileSync(log, "");
-  const nft = interactiveNft({ command: [process.execPath, "-e", played, "--", log, manner], ...options });
+  const nft = interactiveNft({ command: [process.execPath, "-e", played, "--", log, manner], mostMemory: Infinity, ...options });
   const told = (): Told[] => readFileSync(log, "utf8").split("\n").filter((line) => line !== "").map((line) => {
     const [pid = "", by = "", ...text] = line.split(" ");
     return { pid: Number(pid), by, text: JSON.parse(text.join(" ")) as string };
@@ -151,6 +151,13 @@ test("a process is replaced after so many transactions, and ended when nobody ne
   assert.equal(told().length, 7);
   assert.equal(pids(), 3);
   for (const { pid } of told()) await gone(pid);
+});
+
+test("one that has taken much memory ends a second after its last transaction", async () => {
+  const { nft, told, pids } = play("is fine with", { mostMemory: 1_000 });
+  await Promise.all([nft.transact(["one"]), nft.transact(["two"])]);
+  assert.equal(pids(), 1);
+  await gone(told()[0]?.pid ?? 0);
 });
 
 test("one that is killed while idle is replaced before it is given anything", async () => {

@@ -38,6 +38,35 @@ test("tells of each transaction that touches the table, and of no other", async 
   stop();
 });
 
+test("one that has seen much is followed by another, and no transaction is missed or heard twice", async () => {
+  let changes = 0;
+  let missed = 0;
+  const monitors = (): string => execFileSync("ip", ["netns", "pids", namespace], { encoding: "utf8" }).trim();
+  const stop = monitorNft([ours], { command, mostLines: 20, changed: () => { changes += 1; }, missed: () => { missed += 1; } });
+  await until("it listens", () => {
+    nft("add table inet guard; add counter inet guard c; delete table inet guard");
+    return changes > 0;
+  });
+  const first = monitors();
+  let heard = changes;
+  do {
+    heard = changes;
+    await delay(500);
+  } while (changes !== heard);
+  let made = 0;
+  await until("another has taken over", async () => {
+    nft("add table inet guard; add counter inet guard c; delete table inet guard");
+    made += 1;
+    await until("the transaction is heard", () => changes >= heard + made);
+    return /^\d+$/.test(monitors()) && monitors() !== first;
+  });
+  nft("add table inet guard; delete table inet guard");
+  await until("the last is heard", () => changes >= heard + made + 1);
+  await delay(300);
+  assert.deepEqual([changes, missed], [heard + made + 1, 0]);
+  stop();
+});
+
 test("is started again when it dies, and says so; a program that is missing is no reason to stop", async () => {
   const failures: string[] = [];
   let missed = 0;
