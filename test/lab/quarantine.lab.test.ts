@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { noticeWords } from "../../src/operator/notice-words.ts";
-import { noticeLimits } from "../../src/system/notice/notice-page.ts";
+import { noticeLimits } from "../../src/system/notice/notice-limits.ts";
 import { openUbus } from "ubus-ts";
 import { playHostapd } from "../system/filter/played-hostapd.ts";
 import { startUbusd } from "../../packages/ubus-ts/test/start-ubusd.ts";
