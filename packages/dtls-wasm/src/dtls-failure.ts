@@ -1,7 +1,7 @@
 /** Why a certificate was refused, in the words an operator can act on. */
 export type CertificateProblem =
   | "expired" | "not-yet-valid" | "wrong-name" | "unknown-ca" | "missing" | "revoked"
-  | "weak-signature" | "weak-key" | "wrong-usage" | "unreadable" | "other";
+  | "weak-signature" | "weak-key" | "wrong-usage" | "limited-names" | "unreadable" | "other";
 
 /** The part of a failure that depends on its reason. */
 export type DtlsFailureCause =
@@ -46,6 +46,7 @@ const certificateProblems: readonly (readonly [mask: number, problem: Certificat
   [0x4000, "weak-signature", "it is signed with a hash that is too weak"],
   [0x01_8000, "weak-key", "its key is too short or of an unsupported kind"],
   [0x3800, "wrong-usage", "it is not meant for a server"],
+  [0x0100, "limited-names", "an authority of its chain is limited to certain names, which is not supported over DTLS"],
 ];
 
 /** mbedTLS' MBEDTLS_X509_BADCERT_ bits, explained. */
@@ -106,6 +107,7 @@ const alertMessage = -0x7780;
 const words: Readonly<Record<number, string>> = {
   [-0x10001]: "the server does not support extended_master_secret (RFC 7627), which is required",
   [-0x10002]: "the session made no progress",
+  [-0x2562]: "an extension that is critical and not supported, such as name constraints",
   [-0x5e80]: "unusable configuration",
   [-0x6480]: "a handshake message came too early",
   [-0x6600]: "a handshake message with an illegal parameter",

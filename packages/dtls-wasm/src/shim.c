@@ -46,7 +46,8 @@ static int starved;            /* mbedTLS asked for a datagram and there was non
 static int connected;
 static int resumed;
 static int message_length;
-static int name_is_ip_literal;
+static size_t name_ip_length;          /* 4 or 16 where server_name is an address, else 0 */
+static unsigned char name_ip[16];
 
 static double timer_started, timer_intermediate, timer_final; /* final 0: not running */
 
@@ -275,10 +276,64 @@ int EXPORT(dtls_use_certificate)(const unsigned char *ca_pem, size_t ca_length, 
     return mix_into_fingerprint(key_pem, key_length);
 }
 
+/*
+ * RFC 9525 section 6.5: an address is proved by an iPAddress alone. mbedTLS also takes a dNSName or common name that spells it, and even
+ * "*.0.0.1" for 127.0.0.1: an authority that checks who owns a name has not checked who has the address.
+ */
+static int has_address(const mbedtls_x509_crt *certificate)
+{
+    for (const mbedtls_x509_sequence *name = &certificate->subject_alt_names; name != NULL; name = name->next) {
+        if ((name->buf.tag & MBEDTLS_ASN1_TAG_VALUE_MASK) == MBEDTLS_X509_SAN_IP_ADDRESS && name->buf.len == name_ip_length &&
+            memcmp(name->buf.p, name_ip, name_ip_length) == 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* RFC 5280 section 4.2.1.10. mbedTLS refuses a certificate that has them as critical, and passes over others, which OpenSSL heeds. */
+static int has_name_constraints(const mbedtls_x509_crt *certificate)
+{
+    static const unsigned char oid[] = { 0x55, 0x1d, 0x1e };
+    const int nested = MBEDTLS_ASN1_CONSTRUCTED | MBEDTLS_ASN1_SEQUENCE;
+    unsigned char *at = certificate->v3_ext.p;
+    const unsigned char *end = at + certificate->v3_ext.len;
+    size_t length;
+
+    if (at == NULL || mbedtls_asn1_get_tag(&at, end, &length, nested) != 0) {
+        return 0;
+    }
+    while (at < end && mbedtls_asn1_get_tag(&at, end, &length, nested) == 0) {
+        unsigned char *next = at + length;
+        if (mbedtls_asn1_get_tag(&at, next, &length, MBEDTLS_ASN1_OID) == 0 && length == sizeof(oid) && memcmp(at, oid, sizeof(oid)) == 0) {
+            return 1;
+        }
+        at = next;
+    }
+    return 0;
+}
+
+/* mbedTLS asks for each certificate of the chain; the peer's own has depth 0. */
+static int judge(void *unused, mbedtls_x509_crt *certificate, int depth, uint32_t *flags)
+{
+    (void) unused;
+    /* What is signed by means that are not compiled in, such as SHA-1, mbedTLS does not read, and then misses everything in it. */
+    if (certificate->raw.len == 0) {
+        *flags = MBEDTLS_X509_BADCERT_BAD_MD;
+        return 0;
+    }
+    if (depth == 0 && name_ip_length != 0 && !has_address(certificate)) {
+        *flags |= MBEDTLS_X509_BADCERT_CN_MISMATCH;
+    }
+    if (depth > 0 && has_name_constraints(certificate)) {
+        *flags |= MBEDTLS_X509_BADCERT_OTHER;
+    }
+    return 0;
+}
+
 /* `name` ends with NUL. */
 int EXPORT(dtls_start)(const char *name, size_t mtu, uint32_t timer_min_ms, uint32_t timer_max_ms)
 {
-    unsigned char address[16];
     size_t length = strlen(name);
     int result;
 
@@ -287,13 +342,14 @@ int EXPORT(dtls_start)(const char *name, size_t mtu, uint32_t timer_min_ms, uint
         return MBEDTLS_ERR_SSL_BAD_INPUT_DATA;
     }
     memcpy(server_name, name, length + 1);
-    name_is_ip_literal = mbedtls_x509_crt_parse_cn_inet_pton(server_name, address) != 0;
+    name_ip_length = mbedtls_x509_crt_parse_cn_inet_pton(server_name, name_ip);
+    mbedtls_ssl_conf_verify(&conf, judge, NULL);
     mbedtls_ssl_conf_handshake_timeout(&conf, timer_min_ms, timer_max_ms);
     if ((result = mix_into_fingerprint(server_name, length)) != 0 || (result = mbedtls_ssl_setup(&ssl, &conf)) != 0) {
         return result;
     }
     /* RFC 6066 section 3: no IP literals in server_name. The name is given later, when the certificate is checked. */
-    if (!name_is_ip_literal && (result = mbedtls_ssl_set_hostname(&ssl, server_name)) != 0) {
+    if (name_ip_length == 0 && (result = mbedtls_ssl_set_hostname(&ssl, server_name)) != 0) {
         return result;
     }
     mbedtls_ssl_set_mtu(&ssl, (uint16_t) mtu);
@@ -339,7 +395,7 @@ void EXPORT(dtls_receive)(size_t length)
 /* Between two steps of the handshake: what mbedTLS cannot be configured to do. */
 static int check_handshake(void)
 {
-    if (name_is_ip_literal && ssl.state == MBEDTLS_SSL_SERVER_CERTIFICATE && ssl.hostname == NULL) {
+    if (name_ip_length != 0 && ssl.state == MBEDTLS_SSL_SERVER_CERTIFICATE && ssl.hostname == NULL) {
         return mbedtls_ssl_set_hostname(&ssl, server_name);
     }
     if (ssl.state > MBEDTLS_SSL_SERVER_HELLO && ssl.state < MBEDTLS_SSL_HANDSHAKE_OVER && ssl.handshake != NULL) {
