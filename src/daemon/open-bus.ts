@@ -13,6 +13,7 @@ export interface Bus extends Part<LoadedConfig> {
   /** Undefined while there is none, or ubus is not to be used. */
   readonly ubus: () => OperatorOnUbus["ubus"] | undefined;
   tell(news: OwnerNews): void;
+  warnings(): readonly string[];
   /** Connects where the configuration says, now and after each reload. */
   reload(next: LoadedConfig): void;
 }
@@ -32,6 +33,7 @@ export function openBus({ router, answer, log, connected }: BusDeps): Bus {
   return {
     directory, ubus,
     tell(news) { open?.object.tell(news); },
+    warnings: () => open?.object.warnings() ?? [],
     reload({ config: { ubusSocket: path } }) {
       if (open?.path === path) return;
       open?.object.close();

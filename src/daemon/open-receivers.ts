@@ -6,11 +6,11 @@ import type { Router } from "./router.ts";
 import type { Part } from "./run-parts.ts";
 
 /** Where the owner is reached: one notifier for each `config notify`. */
-export interface Receivers extends Part<LoadedConfig>, Omit<Notifiers, "close"> {
+export interface Receivers extends Part<LoadedConfig>, Omit<Notifiers, "close" | "isFor"> {
   /** What the owner reads where nothing else says so. */
   readonly language: () => Language;
   /** Opens what the configuration names, now and after each reload. */
-  reload(next: LoadedConfig): Promise<void>;
+  reload(next: { readonly config: Pick<LoadedConfig["config"], "notify"> }): Promise<void>;
 }
 
 /** Nobody is told anything before the first `reload`. */
@@ -24,7 +24,7 @@ export function openReceivers(openNotifiers: Router["openNotifiers"], around: Mq
     warnings: () => notifiers?.warnings() ?? [],
     language: () => configs[0]?.language ?? "en",
     async reload({ config: { notify } }) {
-      if (notifiers && JSON.stringify(notify) === JSON.stringify(configs)) return;
+      if (notifiers?.isFor(notify)) return;
       await notifiers?.close();
       configs = notify;
       notifiers = openNotifiers(notify, around);

@@ -78,7 +78,7 @@ async function* openParts({ version, first, router, log }: DaemonDeps, loaded: (
   const home = openHome({ first, router, run, hints: bus.directory, log });
   yield home;
   const { network, directory, tables } = home;
-  const filter = router.openPacketFilter({ isNoticeOpen: () => notice.isOpen(), bridgePorts: () => tables.ports(), wanDevices: async () => (await network.devices()).wan });
+  const filter = router.openPacketFilter({ log, isNoticeOpen: () => notice.isOpen(), bridgePorts: () => tables.ports(), wanDevices: async () => (await network.devices()).wan });
   const fileOf = (name: string): StateFile => router.openStateFile(first.config.stateDir, name);
   const memory = openMemory({ state: fileOf("state.json"), owner: fileOf("owner.json"), ids: fileOf("ids.json") }, { clock, log, filter });
   yield { stop() { memory.close(); } };
@@ -114,7 +114,7 @@ async function* openParts({ version, first, router, log }: DaemonDeps, loaded: (
   yield upstreams;
   const actions = operatorActions(pipeline, store, {
     version, startedAt, clock, network, vendorOf: router.vendorOf, upstreams: upstreams.status, reconnect: upstreams.reconnect,
-    warnings: () => [...loaded().warnings, ...[memory, home, wireless, notice, receivers].flatMap((each) => each.warnings())],
+    warnings: () => [...loaded().warnings, ...[memory, home, wireless, notice, receivers, bus].flatMap((each) => each.warnings())],
     rememberNow: () => { memory.saveNow(); },
   });
   yield* begin({ version, first, router, log, when, upstreams, tables, memory, bus, receivers, pipeline });

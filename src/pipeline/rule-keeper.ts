@@ -95,7 +95,7 @@ export function createRuleKeeper({ clock, log, filter, schedule, store, policy, 
       return true;
     } catch (error) {
       const complaint = `blocking does not work: ${errorText(error)}`;
-      if (complaint !== failed) log("error", complaint);
+      if (complaint !== failed) log("error", `${complaint}; next attempt in ${retryEnforcement / 1000} s`);
       failed = complaint;
       schedule.once("enforce", retryEnforcement, enforce);
       return false;

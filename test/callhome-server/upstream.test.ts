@@ -35,7 +35,7 @@ test("dialled at once; connected; a heartbeat goes out", async () => {
 });
 
 test("attempts that fail are told, and made again: soon while nothing was sent, else not more often than every 60 s (RFC 9132 §4.7)", async () => {
-  const { upstream, clock, attempts, last, states } = upstreamUnderTest();
+  const { upstream, clock, attempts, last, states, log } = upstreamUnderTest();
   const failAfter = async (waits: readonly number[], error?: Error): Promise<void> => {
     for (const wait of waits) {
       await clock.advance(wait * seconds - 1);
@@ -49,7 +49,9 @@ test("attempts that fail are told, and made again: soon while nothing was sent, 
   const { state, lastError, sessions, peer } = upstream.status();
   assert.deepEqual([state, lastError, sessions, peer], ["backing-off", "name does not resolve", 0, null]);
   assert.deepEqual(states.slice(-2), ["connecting", "backing-off"]);
+  assert.deepEqual(log.slice(-2), ["warn upstream isp: no session with dots.isp.example: name does not resolve", "info upstream isp: next attempt in 9 s"]);
   await failAfter([8.5, 75, 75, 75, 75, 330, 330]);
+  assert.equal(log.at(-1), "info upstream isp: next attempt in 330 s");
 });
 
 test("a session that is lost is dialled again within 10 s, and if that fails not before 300 s", async () => {

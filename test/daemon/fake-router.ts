@@ -82,7 +82,7 @@ export function fakeRouter(): FakeRouter {
       const absent = (): never => assert.fail("it is not connected");
       return {
         ubus: { isConnected: false, lookup: absent, invoke: absent, publish: absent, subscribe: absent, listen: absent, sendEvent: absent, close: absent },
-        tell: ({ event }) => { note(`tell ubus ${event}`); }, close: () => { note(`close ubus ${path}`); },
+        tell: ({ event }) => { note(`tell ubus ${event}`); }, warnings: () => [], close: () => { note(`close ubus ${path}`); },
       };
     },
     openNotifiers(configs) {
@@ -90,6 +90,7 @@ export function fakeRouter(): FakeRouter {
       note(`notifiers ${names}`);
       return {
         announce: ({ event }) => { note(`announce ${event}`); }, sync: () => undefined, retryNow: () => { note("notifiers try again"); }, warnings: () => [],
+        isFor: (others) => JSON.stringify(others) === JSON.stringify(configs),
         close: () => inTime(`close notifiers ${names}`),
       };
     },

@@ -13,6 +13,8 @@ export interface InteractiveOptions extends Omit<SpawnOptions, "outputLimit"> {
   readonly mostMemory?: number;
   /** A process is replaced after this many transactions: nft remembers every line of its input. */
   readonly mostTransactions?: number;
+  /** Where no process answered when it started, none is tried for so long, milliseconds: a router may have been busy. */
+  readonly retryAfter?: number;
   /** Longer transactions are left to `spawned`, characters: starting a process is then the smaller part. */
   readonly longestLine?: number;
 }
@@ -44,12 +46,12 @@ const outputLimit = 1024 * 1024;
  * before it is done. What stands before that complaint is the transaction's own. A transaction that is refused has changed nothing:
  * it is given to `spawned`, whose errors tell the place. One whose fate is unknown is never repeated: `died`, `timed-out`,
  * `too-much-output`, `unreadable`. A process is trusted with a transaction only once it has answered; where none does (OpenWrt's nft
- * is built without `-i`) all goes to `spawned` from then on.
+ * is built without `-i`) all goes to `spawned` for ten minutes.
  */
 export function interactiveNft({
-  command = ["nft"], timeout = 10_000, spawned = spawnNft({ command, timeout }), idle = 30_000, mostMemory = 12 * 1024 * 1024, mostTransactions = 2_000, longestLine = 16 * 1024,
+  command = ["nft"], timeout = 10_000, spawned = spawnNft({ command, timeout }), idle = 30_000, mostMemory = 12 * 1024 * 1024, mostTransactions = 2_000, longestLine = 16 * 1024, retryAfter = 600_000,
 }: InteractiveOptions = {}): InteractiveNft {
-  let isThere = true;
+  let notBefore = 0;
   let live: Process | undefined;
   let last: Promise<unknown> = Promise.resolve();
   let idleTimer: NodeJS.Timeout | undefined;
@@ -70,7 +72,7 @@ export function interactiveNft({
       // No `-i`, or nothing that can be relied on.
     }
     started.kill();
-    isThere = started.couldNotStart();
+    if (!started.couldNotStart()) notBefore = performance.now() + retryAfter;
     return undefined;
   };
   /** Whether nft took it. */
@@ -90,7 +92,7 @@ export function interactiveNft({
   };
   const runTransaction = async (texts: readonly string[]): Promise<void> => {
     const line = texts.filter((text) => !text.startsWith("#")).map((text) => text.replaceAll(/\s*\n\s*/g, " ")).join("; ");
-    const process = isThere && line.length <= longestLine ? await ready() : undefined;
+    const process = performance.now() >= notBefore && line.length <= longestLine ? await ready() : undefined;
     if (process && await runLine(process, line)) return;
     await spawned.run(["-f", "-"], texts.map((text) => `${text}\n`).join(""));
   };

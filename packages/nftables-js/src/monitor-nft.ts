@@ -7,8 +7,8 @@ export interface MonitorOptions extends Pick<SpawnOptions, "command"> {
   readonly changed: () => void;
   /** Nothing is known of what happened until now: on starting again after the program died. */
   readonly missed: () => void;
-  /** Why it does not run; it is tried again. */
-  readonly failed?: (reason: string) => void;
+  /** Why it does not run, and in how many milliseconds it is started again. */
+  readonly failed?: (reason: string, startsIn: number) => void;
   /** Another process takes over from one that has printed this many lines: nft keeps something of all that it has seen. */
   readonly mostLines?: number;
 }
@@ -55,7 +55,8 @@ export function monitorNft(tables: readonly Table[], { command = ["nft"], change
       },
       over(reason) {
         if (stopped || (current !== follower && next?.follower !== follower)) return;
-        failed(reason);
+        const startsIn = restartAfter[Math.min(deaths, restartAfter.length - 1)] ?? 30_000;
+        failed(reason, startsIn);
         next?.follower.end();
         current?.end();
         current = next = undefined;
@@ -63,7 +64,7 @@ export function monitorNft(tables: readonly Table[], { command = ["nft"], change
         timer = setTimeout(() => {
           current = begin();
           missed();
-        }, restartAfter[Math.min(deaths, restartAfter.length - 1)]);
+        }, startsIn);
         deaths += 1;
       },
     });

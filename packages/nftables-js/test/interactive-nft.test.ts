@@ -102,6 +102,13 @@ test("an nft that was built without -i: noticed once, nothing is lost and nothin
   assert.deepEqual(texts(), ["i no", "f add table inet t\n", "f add table inet u\n"]);
 });
 
+test("after a while it is tried again: the router may have been busy when it started", async () => {
+  const { nft, texts } = play("is without", { retryAfter: 0 });
+  await nft.transact(["add table inet t"]);
+  await nft.transact(["add table inet u"]);
+  assert.deepEqual(texts(), ["i no", "f add table inet t\n", "i no", "f add table inet u\n"]);
+});
+
 test("one that does not answer when it starts is not trusted with anything", async () => {
   const { nft, texts } = play("is deaf to", { timeout: 4_000 });
   await nft.transact(["add table inet t"]);

@@ -70,9 +70,9 @@ test("one that has seen much is followed by another, and no transaction is misse
 test("is started again when it dies, and says so; a program that is missing is no reason to stop", async () => {
   const failures: string[] = [];
   let missed = 0;
-  const stop = monitorNft([ours], { command: ["/bin/false"], changed: () => undefined, missed: () => { missed += 1; }, failed: (reason) => failures.push(reason) });
+  const stop = monitorNft([ours], { command: ["/bin/false"], changed: () => undefined, missed: () => { missed += 1; }, failed: (reason, startsIn) => failures.push(`${reason}, ${String(startsIn)}`) });
   await until("two failures", () => missed >= 1 && failures.length >= 2);
-  assert.match(failures[0] ?? "", /ended: exit code 1/);
+  assert.deepEqual(failures.slice(0, 2), ["nft monitor ended: exit code 1, 200", "nft monitor ended: exit code 1, 1000"]);
   stop();
   const stopMissing = monitorNft([ours], { command: ["/nowhere/nft"], changed: () => undefined, missed: () => undefined, failed: (reason) => failures.push(reason) });
   await until("it is missing", () => failures.some((reason) => reason.includes("ENOENT")));

@@ -47,7 +47,7 @@ export function hostObjects({ connection, onProblem, after }: ObjectHostDeps): O
     };
     add().catch((error: unknown) => {
       if (connection() !== current || !hosted.has(object)) return;
-      onProblem(`${object.name}: ${error instanceof Error ? error.message : String(error)}`);
+      onProblem(`${object.name}: ${error instanceof Error ? error.message : String(error)}; offered again in ${offerAgain / 1000} s`);
       unnumber(object, current);
       const stopOffering = after(offerAgain, () => {
         offers.delete(stopOffering);

@@ -1,4 +1,5 @@
 import { monitorNft, type SpawnOptions, type Table } from "nftables-js";
+import type { Log } from "../../model/ports.ts";
 
 /** Tells changes that others make to our tables from our own. */
 export interface Guard {
@@ -8,6 +9,8 @@ export interface Guard {
   holds(anything: boolean): void;
   /** Our tables are found to be wrong. */
   raise(): void;
+  /** Why changes that others make are not heard of; for `status`. */
+  problems(): readonly string[];
   stop(): void;
 }
 
@@ -19,12 +22,14 @@ const announcedWithinTimes = 10;
 const settle = 150;
 /** Two programs that both insist on their rules must not do so at full speed. */
 const leastPause = 1_000;
+const unheard = "changes that other programs make to our nftables rules are noticed only when the counters are read";
 
 /**
  * `disturbed` hears, soon after and at most once a second, that something else has changed our tables. Every transaction that
  * has an effect is announced once, ours too: what is announced more often than we did is not ours.
  */
-export function guardTables(tables: readonly Table[], { command }: Pick<SpawnOptions, "command">, disturbed: () => void): Guard {
+export function guardTables(tables: readonly Table[], { command, log }: Pick<SpawnOptions, "command"> & { readonly log: Log }, disturbed: () => void): Guard {
+  let problem: string | undefined;
   let unannounced = 0;
   /** Transactions of ours that run now: the kernel announces them before nft has ended. */
   let underWay = 0;
@@ -43,11 +48,17 @@ export function guardTables(tables: readonly Table[], { command }: Pick<SpawnOpt
     }, Math.max(settle, lastRaised + leastPause - performance.now()));
   };
   const changed = (): void => {
+    problem = undefined;
     if (underWay === 0 && performance.now() - lastOwn > patience) unannounced = 0;
     if (unannounced > 0) unannounced -= 1;
     else raise();
   };
+  const failed = (reason: string, startsIn: number): void => {
+    if (reason !== problem) log("warn", `${unheard}: ${reason}; next attempt in ${startsIn / 1000} s`);
+    problem = reason;
+  };
   const stop = (): void => {
+    problem = undefined;
     stopMonitor?.();
     stopMonitor = undefined;
     clearTimeout(timer);
@@ -73,10 +84,11 @@ export function guardTables(tables: readonly Table[], { command }: Pick<SpawnOpt
       if (!anything) stop();
       else if (stopMonitor === undefined) {
         unannounced = 0;
-        stopMonitor = monitorNft(tables, { ...(command ? { command } : {}), changed, missed: raise });
+        stopMonitor = monitorNft(tables, { ...(command ? { command } : {}), changed, missed: raise, failed });
       }
     },
     raise,
+    problems: () => (problem === undefined ? [] : [`${unheard}: ${problem}`]),
     stop,
   };
 }

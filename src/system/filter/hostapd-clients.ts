@@ -72,9 +72,9 @@ export function openHostapdClients(ubus: () => Bus | undefined, { clock, log, le
   let retryIn = firstRetry;
   let ear: { readonly bus: Bus; readonly stop: () => void } | undefined;
 
-  const complain = (path: string, error: unknown): void => {
+  const complain = (path: string, error: unknown, next = isLasting(error) ? "not tried again before the next renewal" : `next attempt in ${retryIn / 1000} s`): void => {
     const problem = `could not disconnect quarantined clients from ${path}: ${errorText(error)}`;
-    if (problems.get(path) !== problem) log("warn", problem);
+    if (problems.get(path) !== problem) log("warn", `${problem}; ${next}`);
     problems.set(path, problem);
   };
 
@@ -139,10 +139,12 @@ export function openHostapdClients(ubus: () => Bus | undefined, { clock, log, le
     const again = await Promise.all(found.map((each) => tell(bus, each)));
     isFirst = false;
     forget(found);
-    if (again.includes(true)) {
-      schedule.once("again", retryIn, run);
-      retryIn = Math.min(longestRetry, retryIn * 2);
-    } else retryIn = firstRetry;
+    if (again.includes(true)) runAgain();
+    else retryIn = firstRetry;
+  };
+  const runAgain = (): void => {
+    schedule.once("again", retryIn, run);
+    retryIn = Math.min(longestRetry, retryIn * 2);
   };
 
   /** Networks that are gone, as soon as no ban of theirs can be left should they come back. */
@@ -159,7 +161,10 @@ export function openHostapdClients(ubus: () => Bus | undefined, { clock, log, le
     askedMeanwhile = running;
     if (running) return;
     running = true;
-    tellAll().then(() => { problems.delete("any network"); }, (error: unknown) => { complain("any network", error); }).finally(() => {
+    tellAll().then(() => { problems.delete("any network"); }, (error: unknown) => {
+      complain("any network", error);
+      if (!isLasting(error)) runAgain();
+    }).finally(() => {
       running = false;
       if (askedMeanwhile) run();
     }).catch((error: unknown) => { log("error", `internal: ${errorText(error)}`); });
@@ -169,7 +174,7 @@ export function openHostapdClients(ubus: () => Bus | undefined, { clock, log, le
     putOff(devices) {
       const now = clock.now();
       const known = devices.flatMap(({ mac, timeout: seconds }): [MacAddress, Instant][] => (mac === null ? [] : [[mac, now + seconds * 1000]]));
-      if (known.length > mostDevices) complain("Wi-Fi", new Error(`only ${mostDevices} devices can be`));
+      if (known.length > mostDevices) complain("Wi-Fi", new Error(`only ${mostDevices} devices can be`), "the others are held by the router alone");
       else problems.delete("Wi-Fi");
       wanted = new Map(known.slice(0, mostDevices));
       run();

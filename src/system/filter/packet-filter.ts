@@ -9,7 +9,7 @@ import type { MacAddress } from "../../model/device.ts";
 import type { EnforcementRule, FilterCount, ReportedTraffic, Witnessed } from "../../model/enforcement.ts";
 import type { MitigationId } from "../../model/mitigation.ts";
 import { type CounterValue, InvalidStatement, type Nftables, NftError, type NftFailure, openNftables, type SpawnOptions, type Statement, type TableNames } from "nftables-js";
-import type { PacketFilter } from "../../model/ports.ts";
+import type { Log, PacketFilter } from "../../model/ports.ts";
 import { guardTables } from "./guarded-table.ts";
 import { openOptionalTable } from "./optional-table.ts";
 import { createTurns } from "./turns.ts";
@@ -24,6 +24,7 @@ export interface PacketFilterOptions extends Pick<SpawnOptions, "command"> {
   readonly isNoticeOpen?: () => boolean;
   /** The bridge port that each device is on; a device without one is held in the forward chain alone. */
   readonly bridgePorts?: () => Promise<ReadonlyMap<MacAddress, string>>;
+  readonly log?: Log;
 }
 
 /**
@@ -31,7 +32,7 @@ export interface PacketFilterOptions extends Pick<SpawnOptions, "command"> {
  * `command`: as for `spawnNft`, for the process that watches over the tables.
  */
 export function openPacketFilter(nftables: Nftables = openNftables(), {
-  command, isNoticeOpen = () => true, wanDevices = () => Promise.resolve([]), bridgePorts = () => Promise.resolve(new Map()),
+  command, isNoticeOpen = () => true, wanDevices = () => Promise.resolve([]), bridgePorts = () => Promise.resolve(new Map()), log = () => undefined,
 }: PacketFilterOptions = {}): PacketFilter {
   /** Mitigations that the kernel is to hold something for; undefined until that is said: an earlier run may have left anything. */
   let enforced: ReadonlySet<MitigationId> | undefined;
@@ -45,7 +46,7 @@ export function openPacketFilter(nftables: Nftables = openNftables(), {
   /** What the network cards are to hold; only the newest is of interest. */
   let cardsWanted: (() => Promise<void>) | undefined;
   let disturbed: (() => void) | undefined;
-  const guard = guardTables([table, bridgeTable, netdevTable], command ? { command } : {}, () => {
+  const guard = guardTables([table, bridgeTable, netdevTable], { log, ...(command ? { command } : {}) }, () => {
     held = laid = undefined;
     bridge.forget();
     netdev.forget();
@@ -134,7 +135,10 @@ export function openPacketFilter(nftables: Nftables = openNftables(), {
       const seen = [...await nftables.listSet(table, "set", witnessSetName(mitigation, 4)), ...await nftables.listSet(table, "set", witnessSetName(mitigation, 6))];
       return seen.map(({ key: [mac = "", address = ""], counter }): Witnessed => ({ mac, address, packets: counter?.packets ?? 0, bytes: counter?.bytes ?? 0 }));
     }),
-    warnings: () => (bridge.problem() === undefined ? [] : [`quarantine does not reach devices on the same bridge: ${bridge.problem() ?? ""}`]),
+    warnings() {
+      const atBridge = bridge.problem();
+      return [...atBridge === undefined ? [] : [`quarantine does not reach devices on the same bridge: ${atBridge}`], ...guard.problems()];
+    },
   };
 }
 

@@ -58,7 +58,7 @@ export function completeJournal({ clock, log, journal, list, isFollowing, comple
       isListing = false;
       finish(problem === undefined);
       if (problem !== undefined) {
-        log("warn", `cannot complete the flow journal: ${problem}`);
+        log("warn", `cannot complete the flow journal: ${problem}; next attempt in ${listEvery / 1000} s`);
         timers.after("list", listEvery, listNow);
         return;
       }

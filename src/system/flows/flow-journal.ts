@@ -84,10 +84,10 @@ export function openFlowJournal(options: FlowJournalOptions): FlowJournal {
       learner.flowsCame();
       completion.mayHaveForgotten();
     },
-    ended(why) {
+    ended(why, startsIn) {
       completion.ended();
       const complaint = `the flow journal is down: ${why}`;
-      if (complaint !== down) log("warn", complaint);
+      if (complaint !== down) log("warn", `${complaint}; next attempt in ${startsIn / 1000} s`);
       down = complaint;
     },
   });

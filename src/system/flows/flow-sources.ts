@@ -32,7 +32,7 @@ export function openFlowMemory({ table, journal, log }: FlowMemoryOptions): Flow
           return flows;
         } catch (error) {
           const complaint = `the connection table cannot be read: ${errorText(error)}`;
-          if (complaint !== failure) log("error", complaint);
+          if (complaint !== failure) log("error", `${complaint}; it is tried again with the next request`);
           failure = complaint;
           return [];
         }

@@ -29,7 +29,8 @@ export interface FlowEventsDeps {
   readonly heard: () => void;
   /** The kernel has dropped events. */
   readonly lost: () => void;
-  readonly ended: (why: string) => void;
+  /** `startsIn`: until it is started again. */
+  readonly ended: (why: string, startsIn: Milliseconds) => void;
 }
 
 const events = ["-E", "-e", "NEW,DESTROY", "-o", "timestamp,id"];
@@ -83,9 +84,10 @@ export function followFlowEvents({ follow, clock, log, settings, budget, takeLin
   const restart = ({ isMissing, reason }: FollowEnd): void => {
     following = undefined;
     if (clock.now() - bornAt >= longLife) attempts = 0;
-    timers.after("begin", restartAfter[Math.min(attempts, restartAfter.length - 1)] ?? 60_000, begin);
+    const startsIn = restartAfter[Math.min(attempts, restartAfter.length - 1)] ?? 60_000;
+    timers.after("begin", startsIn, begin);
     attempts += 1;
-    ended(`${reason}${isMissing ? ": install the package conntrack" : ""}`);
+    ended(`${reason}${isMissing ? ": install the package conntrack" : ""}`, startsIn);
   };
 
   return {

@@ -90,9 +90,10 @@ export function followMonitor({ follow, clock, log, take, missed, stopwatch }: M
     }
     if (clock.now() - bornAt >= longLife) attempts = 0;
     const complaint = `changes of addresses and neighbours cannot be followed: ${reason}${isMissing || attempts > 0 ? ": is the package ip-full installed?" : ""}; until then they are read for each request`;
-    if (complaint !== down) log("warn", complaint);
+    const delay = restartAfter[Math.min(attempts, restartAfter.length - 1)] ?? 60_000;
+    if (complaint !== down) log("warn", `${complaint}; next attempt in ${delay / 1000} s`);
     down = complaint;
-    after("begin", restartAfter[Math.min(attempts, restartAfter.length - 1)] ?? 60_000, begin);
+    after("begin", delay, begin);
     attempts += 1;
   };
   return {

@@ -1,9 +1,10 @@
+import { createHash } from "node:crypto";
 import type { NotifyConfig } from "../../config/config.ts";
 import { composeNotification, type Announcement } from "../../operator/notification.ts";
 import { openMqtt, type MqttSurroundings } from "./mqtt-notifier.ts";
 import type { NotifierTarget } from "./notifier.ts";
 import { openNtfy } from "./ntfy-notifier.ts";
-import { readGuarded, readPassword } from "../files/read-secret.ts";
+import { readGuarded, readPassword, type SecretReading } from "../files/read-secret.ts";
 import { openWebhook, type Told } from "./webhook-notifier.ts";
 
 export interface Notifiers {
@@ -12,6 +13,8 @@ export interface Notifiers {
   sync(): void;
   /** Something has changed that may have kept receivers from being reached. */
   retryNow(): void;
+  /** Whether these configurations, and what their files hold now, are those that it was opened with. */
+  isFor(configs: readonly NotifyConfig[]): boolean;
   /** Receivers that are told nothing, and why; for `status`. */
   warnings(): readonly string[];
   close(): Promise<void>;
@@ -23,8 +26,10 @@ const approvals = "/cgi-bin/luci/admin/services/dots-callhome/approvals";
 
 /** One for each `config notify`. One that cannot work is left out, and the log says why. */
 export function openNotifiers(configs: readonly NotifyConfig[], around: MqttSurroundings): Notifiers {
-  const opened = configs.map((config) => ({ config, notifier: open(config, around) }));
+  const opened = configs.map((config) => ({ config, notifier: open(config, readFiles(config), around) }));
+  const openedWith = fingerprintOf(configs);
   return {
+    isFor: (others) => fingerprintOf(others) === openedWith,
     announce(announcement) {
       const event = announcement.event === "reminder" || announcement.event === "more" ? "request" : announcement.event;
       for (const { config, notifier } of opened) {
@@ -38,14 +43,29 @@ export function openNotifiers(configs: readonly NotifyConfig[], around: MqttSurr
   };
 }
 
-function open(config: NotifyConfig, around: MqttSurroundings): Open {
+interface Files {
+  readonly password: SecretReading<string> | { readonly value: null };
+  readonly ca: SecretReading<Buffer> | { readonly value: undefined };
+}
+
+function readFiles({ passwordFile, caFile }: NotifyConfig): Files {
+  return {
+    password: passwordFile === null ? { value: null } : readPassword(passwordFile),
+    ca: caFile === null ? { value: undefined } : readGuarded(caFile, 256 * 1024, "public"),
+  };
+}
+
+/** Of secrets, too: it is not kept as text. */
+function fingerprintOf(configs: readonly NotifyConfig[]): string {
+  return createHash("sha256").update(JSON.stringify(configs.map((config) => [config, readFiles(config)]))).digest("hex");
+}
+
+function open(config: NotifyConfig, { password, ca }: Files, around: MqttSurroundings): Open {
   const name = config.name ?? config.type;
-  const password = config.passwordFile === null ? { value: null } : readPassword(config.passwordFile);
-  const ca = config.caFile === null ? { value: undefined } : readGuarded(config.caFile, 256 * 1024, "public");
   for (const read of [password, ca]) {
     if ("problem" in read) {
       const problem = `notify ${name} is off: ${read.problem}`;
-      around.log("error", problem);
+      around.log("error", `${problem}; it is read again at the next reload`);
       return { add: () => undefined, retryNow: () => undefined, warnings: () => [problem], close: () => undefined };
     }
   }

@@ -10,6 +10,8 @@ export interface OperatorOnUbus {
   /** The connection, for other questions to the same ubusd. */
   readonly ubus: Ubus;
   tell(news: OwnerNews): void;
+  /** Why ubus has nothing of us, where it once had, or refuses it; for `status`. */
+  warnings(): readonly string[];
   close(): void;
 }
 
@@ -29,15 +31,27 @@ const statusOf: Readonly<Record<OperatorErrorCode, number>> = {
 
 /** Publishes the control methods as the ubus object `dots-callhome`. A ubusd that is not there is waited for, quietly. */
 export function openOperatorOnUbus(path: string, answer: Answerer, log: Log, connected: () => void = () => undefined): OperatorOnUbus {
+  /** Why it is not there any more; undefined as long as it never was. */
+  let lost: string | undefined;
+  let hasBeenThere = false;
+  let refusal: string | undefined;
   const ubus = openUbus({
     path,
     onConnection: (isConnected, reason) => {
-      log("debug", `ubus: ${reason}`);
-      if (!isConnected) return;
+      if (!isConnected) {
+        lost = hasBeenThere ? reason : undefined;
+        log(hasBeenThere ? "warn" : "debug", `ubus: ${reason}; tried again every 10 s at least`);
+        return;
+      }
+      hasBeenThere = true;
+      lost = undefined;
       log("info", `ubus: connected at ${path}`);
       connected();
     },
-    onProblem: once((message) => { log("warn", `ubus: ${message}; not as root, /usr/share/acl.d/dots-callhome.json must allow it`); }),
+    onProblem: once((message) => {
+      refusal = message;
+      log("warn", `ubus: ${message}; not as root, /usr/share/acl.d/dots-callhome.json must allow it`);
+    }),
   });
   const publication = ubus.publish({
     path: objectPath,
@@ -53,6 +67,10 @@ export function openOperatorOnUbus(path: string, answer: Answerer, log: Log, con
   return {
     ubus,
     tell: ({ event, about }) => { publication.notify(event, about as unknown as UbusTable); },
+    warnings() {
+      if (lost !== undefined) return [`ubus: ${lost}`];
+      return refusal === undefined || !ubus.isConnected || publication.isPublished ? [] : [`ubus: ${refusal}`];
+    },
     close: () => { ubus.close(); },
   };
 }

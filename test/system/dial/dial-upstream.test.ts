@@ -1,9 +1,22 @@
 import assert from "node:assert/strict";
 import { createServer, type AddressInfo } from "node:net";
 import { test } from "node:test";
+import { NothingSent } from "../../../src/callhome-server/backoff.ts";
 import { parseIpPrefix } from "../../../src/model/ip-prefix.ts";
 import { openDial } from "../../../src/system/dial/dial-upstream.ts";
 import { systemClock as clock } from "../../../src/system/process/system-clock.ts";
+
+test("a name that does not resolve has sent nothing, so that it is tried again within a minute", async () => {
+  const dial = openDial({} as never, {
+    host: "dots.invalid", serverName: "dots.invalid", port: 4647, transports: ["udp", "tcp"], localAddresses: () => undefined, clock, credentials: { is: "psk", identity: "cpe", key: Buffer.alloc(16) },
+  });
+  const events = { message: () => undefined, closed: () => undefined };
+  await assert.rejects(dial({ host: "dots.invalid", addresses: [] }, events, { signal: new AbortController().signal, mitigating: false }), (error) => {
+    assert.ok(error instanceof NothingSent);
+    assert.match(error.message, /^the name dots\.invalid does not resolve \(E[A-Z_]+\)$/);
+    return true;
+  });
+});
 
 test("an alternate whose name leads to this router or into the home is not dialled", async () => {
   let knocked = 0;

@@ -19,6 +19,8 @@ interface FakeWifi {
   remove(path: string): void;
   isConnected: boolean;
   lookups: number;
+  /** Of the lookup. */
+  fault: Error | undefined;
 }
 
 function fakeWifi({ letGo = [], clock = fakeClock() }: { letGo?: string[]; clock?: FakeClock } = {}): FakeWifi {
@@ -30,7 +32,7 @@ function fakeWifi({ letGo = [], clock = fakeClock() }: { letGo?: string[]; clock
     get isConnected() { return wifi.isConnected; },
     lookup: () => {
       wifi.lookups++;
-      return Promise.resolve([...objects].map(([path, { id, hostapd }]) => ({ path, id, methods: Object.fromEntries(Object.keys(hostapd.methods).map((name) => [name, {}])) })));
+      return wifi.fault ? Promise.reject(wifi.fault) : Promise.resolve([...objects].map(([path, { id, hostapd }]) => ({ path, id, methods: Object.fromEntries(Object.keys(hostapd.methods).map((name) => [name, {}])) })));
     },
     async invoke(path, method, args = {}) {
       await Promise.resolve();
@@ -45,7 +47,7 @@ function fakeWifi({ letGo = [], clock = fakeClock() }: { letGo?: string[]; clock
     },
   };
   const wifi: FakeWifi = {
-    clock, log, isConnected: true, lookups: 0,
+    clock, log, isConnected: true, lookups: 0, fault: undefined,
     clients: openHostapdClients(() => bus, { clock, log: (level, message) => { log.push(`${level} ${message}`); }, letGo: () => new Set(letGo) }),
     add(path) {
       const hostapd = playHostapd(clock.now);
@@ -234,6 +236,7 @@ describe("a hostapd that does not do it", () => {
     wifi.clients.putOff([off(camera)]);
     await settled();
     assert.equal(wifi.log.length, 1);
+    assert.match(wifi.log[0] ?? "", /^warn .*: permission denied; not tried again before the next renewal$/);
     home.fault = undefined;
     wifi.clients.putOff([off(camera)]);
     await settled();
@@ -257,6 +260,22 @@ describe("a hostapd that does not do it", () => {
     await wifi.clock.advance(80_000);
     assert.deepEqual([deaf.join(camera), deaf.join(lamp), wifi.clients.warnings()], [false, false, []]);
     assert.equal(wifi.log.length, 1);
+    assert.match(wifi.log[0] ?? "", /^warn .*; next attempt in 10 s$/);
+  });
+
+  it("cannot be looked for, as ubusd does not answer: it is looked for again, and until then it is a warning", async () => {
+    const wifi = fakeWifi();
+    const home = wifi.add("hostapd.phy0-ap0");
+    wifi.fault = new UbusError(ubusStatus.timeout);
+    wifi.clients.putOff([off(camera)]);
+    await settled();
+    assert.deepEqual([wifi.lookups, wifi.clients.warnings().length], [1, 1]);
+    assert.match(wifi.log.join("\n"), /^warn .*any network: .*; next attempt in 10 s$/);
+    await wifi.clock.advance(10_000);
+    assert.equal(wifi.lookups, 2);
+    wifi.fault = undefined;
+    await wifi.clock.advance(20_000);
+    assert.deepEqual([home.join(camera), wifi.clients.warnings()], [false, []]);
   });
 
   it("did not say that a ban was lifted: it is lifted later, or armed again where it is wanted again", async () => {

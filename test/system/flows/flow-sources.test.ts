@@ -25,7 +25,7 @@ describe("openFlowMemory", () => {
     assert.deepEqual(await memory.matching(asking()), []);
     assert.deepEqual(await memory.matching(asking()), []);
     const complaint = "the connection table cannot be read: conntrack is not installed: install the package conntrack";
-    assert.deepEqual([memory.warnings(), log], [[complaint], [`error: ${complaint}`]]);
+    assert.deepEqual([memory.warnings(), log], [[complaint], [`error: ${complaint}; it is tried again with the next request`]]);
     assert.ok(memory.remarks?.().includes(complaint));
     broken = false;
     assert.equal((await memory.matching(asking())).length, 3);

@@ -166,6 +166,7 @@ describe("followHome", () => {
     const home = await start();
     home.runs.at(-1)?.onEnd({ status: 255, isMissing: false, reason: "ip ended with status 255" });
     assert.match(home.tables.warnings().join(), /cannot be followed: ip ended with status 255/);
+    assert.match(home.log.join("\n"), /^warn: .*cannot be followed: ip ended with status 255.*; next attempt in 1 s$/m);
     await Promise.all([home.tables.neighbours(), home.tables.neighbours()]);
     await home.clock.advance(2_500);
     home.calls.length = 0;

@@ -1,15 +1,22 @@
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
 import { createServer, type IncomingHttpHeaders } from "node:http";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, it } from "node:test";
 import type { UpstreamView } from "../../../src/operator/describe-status.ts";
 import { composeNotification, type Announcement } from "../../../src/operator/notification.ts";
+import type { NotifyConfig } from "../../../src/config/config.ts";
+import { openReceivers } from "../../../src/daemon/open-receivers.ts";
+import { openNotifiers } from "../../../src/system/notify/open-notifiers.ts";
 import { openNtfy } from "../../../src/system/notify/ntfy-notifier.ts";
 import type { NotifierSurroundings, NotifierTarget } from "../../../src/system/notify/notifier.ts";
 import { openWebhook } from "../../../src/system/notify/webhook-notifier.ts";
 import { systemClock } from "../../../src/system/process/system-clock.ts";
 import { suiteLimit } from "../../patience.ts";
+import { until } from "../../until.ts";
 
 interface Received { readonly url: string | undefined; readonly headers: IncomingHttpHeaders; readonly body: string }
 
@@ -86,9 +93,74 @@ describe("a webhook", { timeout: suiteLimit }, () => {
     const around = hasty();
     const webhook = openWebhook(target("http://127.0.0.1:1/"), around);
     for (let at = 0; at < 200; at++) webhook.add(told(`p${at}`));
-    assert.equal(around.lines.filter((line) => line.includes("the oldest is dropped")).length, 150);
+    assert.equal(around.lines.filter((line) => line.includes("the oldest was dropped")).length, 150);
     await new Promise((resolve) => { setTimeout(resolve, 50); });
     webhook.close();
+  });
+});
+
+describe("a receiver that does not take a message", { timeout: suiteLimit }, () => {
+  const { announcement, notification } = told("isp");
+  const kinds = [["webhook", (url: string, around: NotifierSurroundings) => { const webhook = openWebhook(target(url), around); webhook.add({ announcement, notification }); return webhook; }],
+    ["ntfy", (url: string, around: NotifierSurroundings) => { const ntfy = openNtfy(target(`${url}/topic`), around); ntfy.add(notification); return ntfy; }]] as const;
+  for (const [kind, open] of kinds) {
+    it(`${kind}: for now (401, 404, 503, no answer) is asked again; the log says when, and until then it is a warning`, async () => {
+      for (const status of [401, 404, 503, 0]) {
+        const server = await receiver(status, 200);
+        const around = hasty();
+        const outbox = open(server.url, around);
+        await until("it is said", () => around.lines.length > 0);
+        assert.match(around.lines[0] ?? "", /^warn: notify phone: .+; next attempt in 2 s$/);
+        assert.match(outbox.warnings().join(), /^notify phone: .+$/);
+        await until("it is delivered", () => around.lines.includes("info: notify phone: delivered again"));
+        assert.deepEqual(outbox.warnings(), []);
+        outbox.close();
+        server.stop();
+      }
+    });
+
+    it(`${kind}: for good (400, 413), or ten times: it is a warning until one is delivered`, async () => {
+      for (const statuses of [[400], [413], Array.from({ length: 10 }, () => 503)]) {
+        const server = await receiver(...statuses);
+        const around = hasty();
+        const outbox = open(server.url, around);
+        await until("it is given up", () => around.lines.some((line) => line.includes("a message was not delivered")));
+        assert.deepEqual([server.received.length, outbox.warnings()], [statuses.length, [`notify phone: a message was not delivered: the server answers HTTP ${statuses[0]}`]]);
+        outbox.close();
+        server.stop();
+      }
+    });
+  }
+});
+
+describe("a notifier whose file cannot be read", () => {
+  it("is off, which is a warning; once the file is mended, a reload of the same configuration opens it", async (t) => {
+    const folder = mkdtempSync(join(tmpdir(), "dch-notify-"));
+    const server = await receiver();
+    t.after(() => {
+      server.stop();
+      rmSync(folder, { recursive: true });
+    });
+    const around = hasty();
+    const config: NotifyConfig = {
+      name: "hook", type: "webhook", url: server.url, username: null, passwordFile: join(folder, "password"), caFile: null, events: ["upstream_down"], language: "en", page: null,
+      topicPrefix: "dots-callhome", homeassistant: false, commands: false,
+    };
+    const receivers = openReceivers(openNotifiers, { ...around, mitigations: () => [], isConnected: () => false, answer: () => assert.fail("nobody asks") });
+    const reload = (): Promise<void> => receivers.reload({ config: { notify: [config] } });
+    await reload();
+    assert.match(receivers.warnings().join(), /^notify hook is off: .*password/);
+    assert.match(around.lines.join(), /^error: notify hook is off: .*; it is read again at the next reload$/);
+    await reload();
+    assert.equal(around.lines.length, 1, "said once");
+    writeFileSync(join(folder, "password"), "a secret\n", { mode: 0o600 });
+    await reload();
+    assert.deepEqual(receivers.warnings(), []);
+    receivers.announce(told("isp").announcement);
+    await server.until(1);
+    await reload();
+    assert.equal(around.lines.length, 1, around.lines.join("\n"));
+    await receivers.stop();
   });
 });
 

@@ -80,6 +80,24 @@ suite("the ubus object dots-callhome", () => {
     assert.match(logged[0] ?? "", /^debug: ubus: .*(ENOENT|ECONNREFUSED)/);
     ubusd = await startUbusd(place.path);
     await until("published when it comes", async () => client.isConnected && (await client.lookup("dots-callhome")).length === 1);
-    assert.deepEqual(logged.slice(1), ["debug: ubus: connected", `info: ubus: connected at ${place.path}`]);
+    assert.deepEqual(logged.slice(1), [`info: ubus: connected at ${place.path}`]);
+    assert.deepEqual(object?.warnings(), []);
+    await ubusd.stop();
+    ubusd = undefined;
+    await until("a connection that is lost is a warning, and it is said that it is tried again", () => /^warn: ubus: .*; tried again every 10 s/.test(logged.at(-1) ?? ""));
+    assert.equal(object.warnings().length, 1);
+    ubusd = await startUbusd(place.path);
+    await until("and it is over when ubusd is back", () => object?.warnings().length === 0);
+  });
+
+  test("an object that ubusd refuses is a warning, offered again until it is taken", async () => {
+    const holder = client.publish({ path: "dots-callhome", methods: {} });
+    await until("the path is taken", () => holder.isPublished);
+    publish();
+    await until("it is refused", () => object?.warnings().length === 1);
+    assert.match(object?.warnings()[0] ?? "", /^ubus: object 'dots-callhome': .*; offered again in 5 s$/);
+    assert.equal(logged.filter((line) => line.startsWith("warn")).length, 1);
+    holder.remove();
+    await until("it is taken", () => object?.warnings().length === 0);
   });
 });
