@@ -1,4 +1,5 @@
-import type { After, UbusConnection } from "./connect-ubus.ts";
+import type { After } from "./after.ts";
+import type { UbusConnection } from "./connect-ubus.ts";
 import type { HostedObject } from "./hosted-object.ts";
 import { messageType, ubusStatus } from "./message.ts";
 import { UbusError } from "./ubus-error.ts";

@@ -1,4 +1,5 @@
-import { connectUbus, type After, type UbusConnection } from "./connect-ubus.ts";
+import type { After } from "./after.ts";
+import { connectUbus, type UbusConnection } from "./connect-ubus.ts";
 import type { UbusMessage } from "./message.ts";
 
 /** A connection to ubusd that comes back. */

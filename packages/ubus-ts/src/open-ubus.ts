@@ -1,7 +1,8 @@
+import { afterTimeout, type After } from "./after.ts";
 import { answerInvocations } from "./answer-invocations.ts";
 import type { UbusTable } from "./blobmsg.ts";
 import { callObjects, type FoundObject } from "./call-objects.ts";
-import type { After, UbusConnection } from "./connect-ubus.ts";
+import type { UbusConnection } from "./connect-ubus.ts";
 import { hostObjects } from "./host-objects.ts";
 import { keepConnected } from "./keep-connected.ts";
 import { messageType } from "./message.ts";
@@ -84,8 +85,3 @@ export function openUbus({ path, onConnection, onProblem = () => undefined, afte
     },
   };
 }
-
-const afterTimeout: After = (delay, callback) => {
-  const timer = setTimeout(callback, delay);
-  return () => { clearTimeout(timer); };
-};

@@ -1,5 +1,6 @@
 import { encodeTable, type UbusTable } from "./blobmsg.ts";
-import type { After, UbusConnection } from "./connect-ubus.ts";
+import type { After } from "./after.ts";
+import type { UbusConnection } from "./connect-ubus.ts";
 import type { HostedObject } from "./hosted-object.ts";
 import { messageType } from "./message.ts";
 import { UbusError } from "./ubus-error.ts";
