@@ -85,18 +85,22 @@ export function operatorActions(pipeline: Pipeline, store: Store, around: Operat
       : isTakenBack(before) ? store.all().filter((each) => isTakenBack(each) && isAbout(before.devices, each)) : [];
     const others = same.filter((each) => each.id !== id);
     const also: MitigationId[] = [];
-    for (const each of [...others, before].sort((a, b) => b.id - a.id)) {
+    const [first = before, ...later] = [...others, before].sort((a, b) => a.id - b.id);
+    const decide = async (each: Mitigation): Promise<void> => {
       // Two admins at once: while one's decision was carried out the other's may have come.
-      if (!canBe(store.get(each.id) ?? each)) continue;
+      if (!canBe(store.get(each.id) ?? each)) return;
       const after = (await pipeline.decideByOwner(each.id, event)) ?? each;
       store.record(historyOf(after, event.is, "admin", around.clock.now(), caller));
       if (each.id !== id) also.push(each.id);
-    }
+    };
+    // At once, so that hundreds of requests that ask the same take a transaction together, and not one each.
+    await Promise.all(later.reverse().map(decide));
+    await decide(first);
     // The no is about the device and the target: what other requests do to them ends too.
     if (event.is !== "approved") await pipeline.policyChanged();
     around.rememberNow();
     const after = view(store.get(id) ?? before);
-    return also.length === 0 ? after : { ...after, also: also.reverse() };
+    return also.length === 0 ? after : { ...after, also: also.sort((a, b) => a - b) };
   };
 
   const deviceView = (device: RememberedDevice): DeviceView => {

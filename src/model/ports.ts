@@ -12,7 +12,7 @@ export interface PacketFilter {
   /** Makes the kernel hold exactly these rules, and watch for this traffic, in one transaction. */
   replaceRules(rules: readonly EnforcementRule[], reported?: ReportedTraffic): Promise<void>;
   /** Packets and bytes dropped so far, and those that left, by mitigation. */
-  readCounters(): Promise<ReadonlyMap<MitigationId, FilterCount>>;
+  readCounters(how?: { /** The owner waits for it. */ readonly isUrgent: boolean }): Promise<ReadonlyMap<MitigationId, FilterCount>>;
   /** Calls back when somebody else has changed what the kernel holds of ours, until the returned function is called. */
   watch(disturbed: () => void): () => void;
   /** Who sent the traffic that was reported. */

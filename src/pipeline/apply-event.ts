@@ -34,6 +34,8 @@ export interface ApplyEventDeps {
 }
 
 const mayEnd: ReadonlySet<MitigationEvent["is"]> = new Set(["released", "denied", "spared", "overridden", "time"]);
+/** The owner waits for the effect. */
+const isByOwner: ReadonlySet<MitigationEvent["is"]> = new Set(["released", "denied", "spared"]);
 
 /** The state machine decides, and its effects are performed here, in its order; nothing is decided here. */
 export function createApplyEvent({ clock, log, store, schedule, policy, events, rules, cutFlows }: ApplyEventDeps): EventApplier {
@@ -49,8 +51,8 @@ export function createApplyEvent({ clock, log, store, schedule, policy, events, 
   };
 
   /** Of this one alone: its end does not wait for what others' counts lead to. */
-  const countOf = async (id: MitigationId): Promise<void> => {
-    const counted = (await rules().counts()).get(id);
+  const countOf = async (id: MitigationId, isUrgent: boolean): Promise<void> => {
+    const counted = (await rules().counts({ isUrgent })).get(id);
     if (!counted) return;
     const { left, ...dropped } = counted;
     await apply(id, { is: "counted", dropped, ...(left ? { left } : {}) });
@@ -66,7 +68,7 @@ export function createApplyEvent({ clock, log, store, schedule, policy, events, 
 
   const apply: ApplyEvent = async (id, event) => {
     // What was dropped until the end is read while the kernel still has it.
-    if (mayEnd.has(event.is) && rules().isHolding()) await countOf(id);
+    if (mayEnd.has(event.is) && rules().isHolding()) await countOf(id, isByOwner.has(event.is));
     const before = store.get(id);
     if (!before) return undefined;
     const { mitigation, effects } = step(before, event, policy(), clock.now());

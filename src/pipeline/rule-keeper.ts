@@ -21,7 +21,7 @@ export interface RuleKeeper {
   /** Reads the counters now, and has all of them heard of. Never rejects. */
   count(): Promise<void>;
   /** What the counters say now; nothing if they cannot be read. Never rejects. */
-  counts(): Promise<ReadonlyMap<MitigationId, FilterCount>>;
+  counts(how?: { /** The owner waits for them. */ readonly isUrgent: boolean }): Promise<ReadonlyMap<MitigationId, FilterCount>>;
   /** Whether the kernel may hold anything of ours. */
   isHolding(): boolean;
   warnings(): readonly string[];
@@ -133,17 +133,19 @@ export function createRuleKeeper({ clock, log, filter, schedule, store, policy, 
     });
   };
 
-  const counts = shareRuns(async (): Promise<ReadonlyMap<MitigationId, FilterCount>> => {
+  const read = (isUrgent: boolean) => async (): Promise<ReadonlyMap<MitigationId, FilterCount>> => {
     const began = clock.now();
     try {
-      return await filter.readCounters();
+      return await filter.readCounters({ isUrgent });
     } catch (error) {
       log("warn", `could not read the drop counters: ${errorText(error)}`);
       return new Map();
     } finally {
       reading = Math.min(longestReading, Math.max(0, clock.now() - began));
     }
-  });
+  };
+  const [urgentCounts, sharedCounts] = [shareRuns(read(true)), shareRuns(read(false))];
+  const counts: RuleKeeper["counts"] = ({ isUrgent } = { isUrgent: false }) => (isUrgent ? urgentCounts() : sharedCounts());
   const count = async (): Promise<void> => {
     for (const [id, counted] of await counts()) await events.counted(id, counted);
   };

@@ -123,7 +123,7 @@ export function openPacketFilter(nftables: Nftables = openNftables(), {
         });
       });
     },
-    readCounters: () => turns.take("soon", countTraffic),
+    readCounters: ({ isUrgent } = { isUrgent: false }) => turns.take(isUrgent ? "owner" : "soon", countTraffic),
     watch(changed) {
       disturbed = changed;
       return () => {

@@ -4,9 +4,14 @@ export interface Turns {
   take<T>(urgency: Urgency, work: () => Promise<T>): Promise<T>;
 }
 
-export type Urgency = "at once" | "soon";
+/** What the owner waits for goes first, then rules, then what only reads. */
+export type Urgency = "owner" | "at once" | "soon";
+const urgencies: readonly Urgency[] = ["owner", "at once", "soon"];
 
-/** Milliseconds. What has waited this long is next, whatever is more urgent: a flood of the urgent must not keep the rest away. */
+/**
+ * Milliseconds. What has waited this long is next, whatever is more urgent, but for the owner: a flood of the urgent must not keep the rest away. One only, then
+ * something urgent comes again: nor must a flood of the rest.
+ */
 const patience = 1_000;
 
 interface Waiting {
@@ -19,10 +24,13 @@ interface Waiting {
 export function createTurns(now: () => number = () => performance.now()): Turns {
   const waiting: Waiting[] = [];
   let isBusy = false;
+  let wasOverdue = false;
   const next = (): Waiting | undefined => {
     const [oldest] = waiting;
     if (!oldest) return undefined;
-    const chosen = now() - oldest.since >= patience ? oldest : waiting.find(({ urgency }) => urgency === "at once") ?? oldest;
+    const urgent = urgencies.flatMap((each) => waiting.find(({ urgency }) => urgency === each) ?? [])[0] ?? oldest;
+    wasOverdue = !wasOverdue && urgent.urgency !== "owner" && now() - oldest.since >= patience;
+    const chosen = wasOverdue ? oldest : urgent;
     waiting.splice(waiting.indexOf(chosen), 1);
     return chosen;
   };

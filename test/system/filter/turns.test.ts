@@ -49,6 +49,18 @@ test("a failure is its own: what waits goes on", async () => {
   assert.equal(await later, "c");
 });
 
+test("the owner's goes first; of what has waited a second only one goes before what is more urgent", async () => {
+  const { take, end, order, pass } = played();
+  void take("under way", "at once");
+  for (const name of ["r1", "r2", "r3", "r4"]) void take(name, "soon");
+  await end("none");
+  pass(2_000);
+  void take("rules", "at once");
+  void take("owner's count", "owner");
+  for (let at = 0; at < 7; at += 1) await end(order.at(-1) ?? "");
+  assert.deepEqual(order, ["under way", "owner's count", "r1", "rules", "r2", "r3", "r4"]);
+});
+
 test("what has waited a second goes before what is more urgent", async () => {
   const { take, end, order, pass } = played();
   void take("first", "at once");
