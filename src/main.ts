@@ -16,12 +16,13 @@ import { ControlSocketError } from "./system/operator/control-socket.ts";
 import { openLog, type LogLevel } from "./system/process/log.ts";
 import { readCertificates } from "./system/files/read-certificates.ts";
 import { readPsk } from "./system/files/read-secret.ts";
-import { systemClock as clock } from "./system/process/system-clock.ts";
+import { steadyClock, systemClock as clock } from "./system/process/system-clock.ts";
 import { errorText } from "./text/error-text.ts";
+import { milliseconds } from "./model/time.ts";
 
 const exit = { fine: 0, failed: 1, wrong: 2 } as const;
 /** A lookup walks the whole connection table of a small router. */
-const callTimeout = 30_000; // milliseconds
+const callTimeout = milliseconds(30_000);
 /** procd kills after 10 s. */
 const longestStop = 5_000; // milliseconds
 
@@ -124,7 +125,7 @@ async function call(command: CallCommand): Promise<number> {
     text = readFileSync(command.configFile, "utf8");
   } catch { /* the default socket then: the daemon has the last word on who may */ }
   const path = findControlSocket(text);
-  const reply = await callDaemon(path, command.method, command.params, { clock, timeout: callTimeout, who: currentUser() });
+  const reply = await callDaemon(path, command.method, command.params, { clock: steadyClock, timeout: callTimeout, who: currentUser() });
   if ("error" in reply) return complain([escapeLines(reply.error.message)], reply.error.code === "bad-params" ? exit.wrong : exit.failed);
   return print(render(command, reply.result, clock.now()));
 }

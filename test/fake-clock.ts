@@ -1,54 +1,60 @@
-import type { Clock, Instant, Milliseconds } from "../src/model/time.ts";
+import { later, milliseconds, steadyInstant, wallInstant, type Milliseconds, type SteadyClock, type SteadyInstant, type WallClock, type WallInstant } from "../src/model/time.ts";
 
-/** A clock that moves only when it is told to. */
-export interface FakeClock extends Clock {
+/** A clock that moves only when it is told to: a wall clock, which jumps, and a steady one with the same timers. Spans are milliseconds. */
+export interface FakeClock extends WallClock {
+  readonly steady: SteadyClock;
   /** Calls back what falls due on the way, in its order, and lets promises settle in between. */
-  advance(span: Milliseconds): Promise<void>;
+  advance(span: number): Promise<void>;
   /** The same without a pause for promises. */
-  skip(span: Milliseconds): void;
+  skip(span: number): void;
   /** Puts the wall clock forward; timers go by spans and do not notice. */
-  jump(by: Milliseconds): void;
-  /** Timers that wait. */
+  jump(by: number): void;
+  /** Timer that wait. */
   waiting(): number;
 }
 
-export const start: Instant = Date.parse("2026-11-21T20:20:00Z");
+export const start: WallInstant = wallInstant(Date.parse("2026-11-21T20:20:00Z"));
+/** So many milliseconds after it. */
+export const startPlus = (span: number): WallInstant => later(start, milliseconds(span));
+/** The steady clock's at `start`. */
+export const steadyStart: SteadyInstant = steadyInstant(1_000_000);
 
-export function fakeClock(now: Instant = start): FakeClock {
-  const timers = new Set<{ at: Instant; readonly callback: () => void }>();
-  const nextUntil = (end: Instant): (() => void) | undefined => {
-    let next: { at: Instant; callback: () => void } | undefined;
+export function fakeClock(begin: WallInstant = start): FakeClock {
+  const timers = new Set<{ readonly at: number; readonly callback: () => void }>();
+  /** Milliseconds since the beginning, and how much further the wall clock was put. */
+  let [passed, ahead] = [0, 0];
+  const nextUntil = (end: number): (() => void) | undefined => {
+    let next: { readonly at: number; readonly callback: () => void } | undefined;
     for (const timer of timers) if (timer.at <= end && (!next || timer.at < next.at)) next = timer;
     if (!next) return undefined;
     timers.delete(next);
-    now = Math.max(now, next.at);
+    passed = Math.max(passed, next.at);
     return next.callback;
   };
+  const after = (delay: Milliseconds, callback: () => void): (() => void) => {
+    const timer = { at: passed + Math.max(0, delay), callback };
+    timers.add(timer);
+    return () => { timers.delete(timer); };
+  };
   return {
-    now: () => now,
-    after(delay, callback) {
-      const timer = { at: now + Math.max(0, delay), callback };
-      timers.add(timer);
-      return () => { timers.delete(timer); };
-    },
+    now: () => later(begin, milliseconds(passed + ahead)),
+    after,
+    steady: { now: () => later(steadyStart, milliseconds(passed)), after },
     async advance(span) {
-      const end = now + span;
+      const end = passed + span;
       await settle();
       for (let due = nextUntil(end); due; due = nextUntil(end)) {
         due();
         await settle();
       }
-      now = end;
+      passed = end;
     },
     skip(span) {
-      const end = now + span;
+      const end = passed + span;
       for (let due = nextUntil(end); due; due = nextUntil(end)) due();
-      now = end;
+      passed = end;
     },
-    jump(by) {
-      now += by;
-      for (const timer of timers) timer.at += by;
-    },
+    jump(by) { ahead += by; },
     waiting: () => timers.size,
   };
 }

@@ -1,4 +1,4 @@
-import type { Instant, Milliseconds } from "../model/time.ts";
+import { later, latest, milliseconds, type Milliseconds, type SteadyInstant } from "../model/time.ts";
 
 /** What has happened on the way to a session. */
 export interface DialHistory {
@@ -36,22 +36,22 @@ const earlySpread = 30 * second;
  * session that was lost, which "MUST then" be made: soon, at a random moment. An attempt that sent nothing has asked nothing of the peer.
  */
 export function dialDelay({ failures, unsent = 0, hadSession, unsettled = 0, atOnce = false }: DialHistory, random: number): Milliseconds {
-  if (unsent > 0) return second + random * (Math.min(leastRetry, quickStart * 2 ** Math.min(unsent, 10)) - second);
+  if (unsent > 0) return milliseconds(second + random * (Math.min(leastRetry, quickStart * 2 ** Math.min(unsent, 10)) - second));
   if (failures === 0) {
-    if (atOnce || !hadSession) return 0;
+    if (atOnce || !hadSession) return milliseconds(0);
     // A peer that takes sessions and drops them is left in peace like one that takes none.
-    return random * Math.min(normalRetry, firstSpread * 2 ** Math.min(Math.max(0, unsettled - 1), 10));
+    return milliseconds(random * Math.min(normalRetry, firstSpread * 2 ** Math.min(Math.max(0, unsettled - 1), 10)));
   }
-  if (!hadSession && failures <= earlyRetries) return leastRetry + random * earlySpread;
-  return normalRetry + random * leastRetry;
+  if (!hadSession && failures <= earlyRetries) return milliseconds(leastRetry + random * earlySpread);
+  return milliseconds(normalRetry + random * leastRetry);
 }
 
 /**
  * When a dial may begin that has a reason of its own: the owner's order, a WAN that has come up. Not bound by §4.7, but a link that flaps gives
  * such a reason all the time: three at once, and then one a minute on the average. `earlier`: when the last three began.
  */
-export function orderedDialFrom(earlier: readonly Instant[], now: Instant): Instant {
+export function orderedDialFrom(earlier: readonly SteadyInstant[], now: SteadyInstant): SteadyInstant {
   const [third] = earlier.slice(-orderedAtOnce);
-  return earlier.length < orderedAtOnce || third === undefined ? now : Math.max(now, third + orderedAtOnce * leastRetry);
+  return earlier.length < orderedAtOnce || third === undefined ? now : latest(now, later(third, milliseconds(orderedAtOnce * leastRetry)));
 }
 export const orderedAtOnce = 3;

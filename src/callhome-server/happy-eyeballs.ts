@@ -1,4 +1,4 @@
-import type { Clock, Instant, Milliseconds } from "../model/time.ts";
+import { between, milliseconds, type Milliseconds, type SteadyInstant, type Timer } from "../model/time.ts";
 import { errorText } from "../text/error-text.ts";
 import { NothingSent } from "./backoff.ts";
 
@@ -12,16 +12,16 @@ export interface Candidate {
 }
 
 /** RFC 8305 §5 "Connection Attempt Delay"; during an attack RFC 9132 §4.3 wants 100 ms. */
-export const attemptDelay = { idle: 250, mitigating: 100 } as const satisfies Record<string, Milliseconds>;
+export const attemptDelay = { idle: milliseconds(250), mitigating: milliseconds(100) };
 /** RFC 9132 §4.3: what worked is remembered for some minutes. */
-const rememberedFor: Milliseconds = 600_000;
+const rememberedFor = milliseconds(600_000);
 /** Addresses of a family that are tried. */
 const mostAddresses = 3;
 
 /** What worked last with an upstream. */
 export interface LastWinner {
   readonly candidate: Candidate;
-  readonly at: Instant;
+  readonly at: SteadyInstant;
 }
 
 /**
@@ -30,12 +30,12 @@ export interface LastWinner {
  */
 export function orderCandidates(
   addresses: readonly { readonly address: string; readonly family: 4 | 6 }[], transports: readonly Transport[],
-  last: LastWinner | undefined, now: Instant, failed: ReadonlyMap<string, Instant> = new Map(),
+  last: LastWinner | undefined, now: SteadyInstant, failed: ReadonlyMap<string, SteadyInstant> = new Map(),
 ): Candidate[] {
   const ordered = (["udp", "tcp"] as const).filter((transport) => transports.includes(transport)).flatMap((transport) =>
     ([6, 4] as const).flatMap((family) => addresses.filter((each) => each.family === family).slice(0, mostAddresses)
       .map(({ address }): Candidate => ({ address, family, transport }))));
-  const isFresh = (at: Instant | undefined): boolean => at !== undefined && at <= now && now - at < rememberedFor;
+  const isFresh = (at: SteadyInstant | undefined): boolean => at !== undefined && at <= now && between(at, now) < rememberedFor;
   // 0: what worked, 1: what was not tried, 2: what failed. All stay in the race: a path may be mended.
   const rank = (candidate: Candidate): number =>
     last && isFresh(last.at) && candidateKey(candidate) === candidateKey(last.candidate) ? 0 : isFresh(failed.get(candidateKey(candidate))) ? 2 : 1;
@@ -54,7 +54,7 @@ export interface Race<Result> {
   /** A session that came too late. */
   discard(result: Result): void;
   readonly delay: Milliseconds;
-  readonly clock: Clock;
+  readonly clock: Timer;
   readonly signal: AbortSignal;
 }
 

@@ -1,5 +1,5 @@
 import type { Mitigation } from "../model/mitigation.ts";
-import type { Clock, Instant } from "../model/time.ts";
+import { milliseconds, type SteadyClock, type WallInstant } from "../model/time.ts";
 import { errorText } from "../text/error-text.ts";
 import type { Channel, ChannelEar, DialAddress } from "./channel.ts";
 import type { MitigationService } from "./dots/dots-service.ts";
@@ -30,8 +30,8 @@ export interface HoldSessionDeps {
   readonly where: WhereaboutsKeeper;
   readonly path: PathMemory;
   /** One that does not jump. */
-  readonly clock: Clock;
-  readonly wallTime: () => Instant;
+  readonly clock: SteadyClock;
+  readonly wallTime: () => WallInstant;
   readonly randomBytes: (count: number) => Uint8Array;
   readonly log: (level: "warn" | "info" | "debug", message: string) => void;
   readonly isMitigating: () => boolean;
@@ -44,7 +44,7 @@ export interface HoldSessionDeps {
 }
 
 /** The answer to a redirection has to leave before the session ends. */
-const answerLeavesWithin = 100; // milliseconds
+const answerLeavesWithin = milliseconds(100);
 
 /** Holds an upstream's session from its channel's first moment to its end. */
 export function holdSession(deps: HoldSessionDeps): SessionHolder {

@@ -1,9 +1,9 @@
-import type { Instant, Milliseconds } from "../model/time.ts";
+import { between, milliseconds, type Milliseconds, type SteadyInstant } from "../model/time.ts";
 
 /** How long a session has been idle between two datagrams, and whether it lived through that: what NATs on the path forget (RFC 9066 §5.2.1). */
 export interface IdleGaps {
   /** The last datagram, of ours or of the peer's. */
-  readonly lastAt: Instant;
+  readonly lastAt: SteadyInstant;
   /** The longest gap that the peer was heard after. */
   readonly survived: Milliseconds;
   /** The longest gap that ended with a datagram of ours, since the peer was last heard. */
@@ -11,18 +11,18 @@ export interface IdleGaps {
 }
 
 /** A session that has just been heard. */
-export function startGaps(now: Instant): IdleGaps {
-  return { lastAt: now, survived: 0, unanswered: 0 };
+export function startGaps(now: SteadyInstant): IdleGaps {
+  return { lastAt: now, survived: milliseconds(0), unanswered: milliseconds(0) };
 }
 
 /** Something was sent, and nothing has answered it yet. */
-export function sentAfterGap(gaps: IdleGaps, now: Instant): IdleGaps {
-  return { ...gaps, lastAt: now, unanswered: Math.max(gaps.unanswered, now - gaps.lastAt) };
+export function sentAfterGap(gaps: IdleGaps, now: SteadyInstant): IdleGaps {
+  return { ...gaps, lastAt: now, unanswered: milliseconds(Math.max(gaps.unanswered, between(gaps.lastAt, now))) };
 }
 
 /** The peer was heard: the session has lived through the gap before. */
-export function heardAfterGap(gaps: IdleGaps, now: Instant): IdleGaps {
-  return { lastAt: now, survived: Math.max(gaps.survived, gaps.unanswered, now - gaps.lastAt), unanswered: 0 };
+export function heardAfterGap(gaps: IdleGaps, now: SteadyInstant): IdleGaps {
+  return { lastAt: now, survived: milliseconds(Math.max(gaps.survived, gaps.unanswered, between(gaps.lastAt, now))), unanswered: milliseconds(0) };
 }
 
 /**

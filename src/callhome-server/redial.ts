@@ -1,4 +1,4 @@
-import type { Clock, Instant, Milliseconds } from "../model/time.ts";
+import { between, type Milliseconds, type SteadyClock, type SteadyInstant } from "../model/time.ts";
 import { dialDelay, noHistory, orderedAtOnce, orderedDialFrom, type DialHistory } from "./backoff.ts";
 
 /** When an upstream is dialled: never twice at once, and as seldom as RFC 9132 §4.7 wants. */
@@ -18,7 +18,7 @@ export interface Redial {
 
 export interface RedialDeps {
   /** One that does not jump. */
-  readonly clock: Clock;
+  readonly clock: SteadyClock;
   /** In [0, 1). */
   readonly random: () => number;
   /** Dials once, until the signal says that it is not wanted any more. */
@@ -30,7 +30,7 @@ export interface RedialDeps {
 export function createRedial({ clock, random, dial, waits }: RedialDeps): Redial {
   let history: DialHistory = noHistory;
   /** When the last dials began, or are to, that were ordered. */
-  let ordered: readonly Instant[] = [];
+  let ordered: readonly SteadyInstant[] = [];
   /** Ends the attempt or the wait that is under way. */
   let interrupt: () => void = () => undefined;
   let stopped = false;
@@ -55,7 +55,7 @@ export function createRedial({ clock, random, dial, waits }: RedialDeps): Redial
       history = noHistory;
       const from = orderedDialFrom(ordered, now);
       ordered = [...ordered, from].slice(-orderedAtOnce);
-      dialAfter(from - now);
+      dialAfter(between(now, from));
     },
     connected() { history = { ...history, failures: 0, unsent: 0, hadSession: true, atOnce: false }; },
     ended(how) {

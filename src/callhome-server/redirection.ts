@@ -1,15 +1,15 @@
 import { addressScope, parseIpAddress, prefixContains, type IpPrefix } from "../model/ip-prefix.ts";
-import type { Instant } from "../model/time.ts";
+import { between, inMilliseconds, later, seconds, type SteadyInstant } from "../model/time.ts";
 import type { Redirection } from "./dots/dots-service.ts";
 
 /** Where an upstream's session is to be, now (RFC 9066 §5.2.2, RFC 9132 §4.6). */
 export interface Whereabouts {
   /** The upstream as configured, or the alternate in force. */
-  readonly alternate: (Redirection & { /** Null = until redirected again. */ readonly until: Instant | null }) | null;
+  readonly alternate: (Redirection & { /** Null = until redirected again. */ readonly until: SteadyInstant | null }) | null;
   /** When we last spoke with each name, for the detection of loops. */
-  readonly spokenWith: ReadonlyMap<string, Instant>;
+  readonly spokenWith: ReadonlyMap<string, SteadyInstant>;
   /** When alternates could not be reached. */
-  readonly unreachable: ReadonlyMap<string, Instant>;
+  readonly unreachable: ReadonlyMap<string, SteadyInstant>;
 }
 
 /** RFC 9132 §4.6: a redirection to one with which we communicated in the last five minutes is ignored. */
@@ -23,27 +23,27 @@ const retryWindow = 300_000;
 export const atHome: Whereabouts = { alternate: null, spokenWith: new Map(), unreachable: new Map() };
 
 /** Remembers which host was spoken with, so that a loop of redirections is seen (RFC 9132 §4.6). */
-export function noteSpoken(where: Whereabouts, host: string, now: Instant): Whereabouts {
-  const recent = [...where.spokenWith].filter(([, at]) => now - at < loopWindow);
+export function noteSpoken(where: Whereabouts, host: string, now: SteadyInstant): Whereabouts {
+  const recent = [...where.spokenWith].filter(([, at]) => between(at, now) < loopWindow);
   return { ...where, spokenWith: new Map([...recent, [host.toLowerCase(), now]]) };
 }
 
 /** The alternate cannot be reached: back to where the owner sent us. */
-export function noteUnreachable(where: Whereabouts, host: string, now: Instant): Whereabouts {
-  const recent = [...where.unreachable].filter(([, at]) => now - at < retryWindow);
+export function noteUnreachable(where: Whereabouts, host: string, now: SteadyInstant): Whereabouts {
+  const recent = [...where.unreachable].filter(([, at]) => between(at, now) < retryWindow);
   return { ...where, alternate: null, unreachable: new Map([...recent, [host.toLowerCase(), now]]) };
 }
 
 /** Follows a redirection, or says why not. */
-export function followRedirection(where: Whereabouts, to: Redirection, now: Instant): Whereabouts | { readonly refused: string } {
+export function followRedirection(where: Whereabouts, to: Redirection, now: SteadyInstant): Whereabouts | { readonly refused: string } {
   const spoken = where.spokenWith.get(to.client.toLowerCase());
-  if (spoken !== undefined && now - spoken < loopWindow) return { refused: "redirection loop: this client was spoken with in the last 5 minutes" };
+  if (spoken !== undefined && between(spoken, now) < loopWindow) return { refused: "redirection loop: this client was spoken with in the last 5 minutes" };
   const failed = where.unreachable.get(to.client.toLowerCase());
-  if (failed !== undefined && now - failed < retryWindow) return { refused: "this client could not be reached in the last 5 minutes" };
+  if (failed !== undefined && between(failed, now) < retryWindow) return { refused: "this client could not be reached in the last 5 minutes" };
   // §4.6: 0 would be for a request in progress, but a call-home server has none of its own to send elsewhere.
   if (to.ttl === 0) return { refused: "a ttl of 0 leaves no time to move" };
   const ttl = to.ttl ?? forever;
-  return { ...where, alternate: { ...to, until: ttl === forever ? null : now + ttl * 1000 } };
+  return { ...where, alternate: { ...to, until: ttl === forever ? null : later(now, inMilliseconds(seconds(ttl))) } };
 }
 
 /** Refuses addresses that must not be dialled, as far as the peer's own, `192.0.2.1:4647` or `[2001:db8::1]:4647`, shows; who dials knows more. */
@@ -54,7 +54,7 @@ export function refuseAddresses({ client, addresses }: Redirection, peer: string
 }
 
 /** Whether the alternate's time is over; not while an attack is being mitigated (RFC 9132 §4.6). */
-export function isOver(where: Whereabouts, mitigating: boolean, now: Instant): boolean {
+export function isOver(where: Whereabouts, mitigating: boolean, now: SteadyInstant): boolean {
   return where.alternate !== null && where.alternate.until !== null && where.alternate.until <= now && !mitigating;
 }
 

@@ -1,5 +1,5 @@
 import type { Mitigation } from "../model/mitigation.ts";
-import type { Clock, Instant, Milliseconds } from "../model/time.ts";
+import { between, inMilliseconds, inSeconds, later, milliseconds, seconds, steadyInstant, timeLeft, type Seconds, type SteadyClock, type SteadyInstant, type WallInstant } from "../model/time.ts";
 import { writeBody } from "./cbor/schema.ts";
 import { createBlockwise, downloadKey } from "./coap/blockwise.ts";
 import { createDatagramEndpoint } from "./coap/datagram-endpoint.ts";
@@ -36,15 +36,15 @@ export interface SessionOptions {
   mostObservers(): number;
   readonly mitigating: boolean;
   readonly transport: "udp" | "tcp";
-  /** Seconds between heartbeats that the path has been found to allow, as is known now. */
-  longestHeartbeat(): number;
+  /** Between heartbeats, that the path has been found to allow, as is known now. */
+  longestHeartbeat(): Seconds;
 }
 
 export interface SessionPorts {
   /** One that does not jump. */
-  readonly clock: Clock;
+  readonly clock: SteadyClock;
   /** For the times in what we answer. */
-  wallTime(): Instant;
+  wallTime(): WallInstant;
   randomBytes(count: number): Uint8Array;
   transmit(message: Uint8Array): void;
   /** A line for the log about what passed between us and the upstream. */
@@ -55,20 +55,20 @@ export interface SessionPorts {
 
 export interface SessionEvents {
   /**
-   * The session is over: the peer was silent for too long (RFC 9066 §5.2.1), or ended it. `gap`: seconds of idleness that the silence began
+   * The session is over: the peer was silent for too long (RFC 9066 §5.2.1), or ended it. `gap`: the idleness that the silence began
    * after, if a NAT may have forgotten the session meanwhile.
    */
-  disconnected(why: string, gap?: number): void;
+  disconnected(why: string, gap?: Seconds): void;
   redirect(to: Redirection): string | undefined;
 }
 
 const heartbeatPath = [".well-known", "dots", "hb"];
 /** A path that takes longer to answer than this is none that the peer responds on. */
-const answerTime: Milliseconds = 5_000;
+const answerTime = milliseconds(5_000);
 /** Max-Age of a 5.03, seconds. */
 const overloadRetry = 2;
 /** How long a client whose heartbeats are off may ask nothing: twice the Max-Age of the configuration, which it MUST refresh (RFC 9132 §4.5.3). */
-const quietLimit: Milliseconds = 2 * configMaxAge * 1000;
+const quietLimit = inMilliseconds(seconds(2 * configMaxAge));
 
 /** Speaks DOTS over a channel that is up: requests in, notifications and heartbeats out. Ends itself when the peer is gone, and says so in `events`. */
 export function openSession(options: SessionOptions, ports: SessionPorts, mitigations: MitigationService, events: SessionEvents): Session {
@@ -82,7 +82,7 @@ export function openSession(options: SessionOptions, ports: SessionPorts, mitiga
   let cancelTick: () => void = () => undefined;
   let closed = false;
   /** Since the first heartbeat that the peer has not answered in any way: when that was, and bytes sent. */
-  let asked: { readonly at: Instant; bytes: number } | undefined;
+  let asked: { readonly at: SteadyInstant; bytes: number } | undefined;
   const parameters = (): ChannelParameters => mitigating ? config.mitigating : config.idle;
   const paceNow = (): Pace => paceOf(parameters(), options.longestHeartbeat());
   let pace = paceNow();
@@ -92,7 +92,7 @@ export function openSession(options: SessionOptions, ports: SessionPorts, mitiga
     async request(read, ifMatch) {
       const admission = await mitigations.request(read, ifMatch);
       // The list of the client's mitigations has one more: its observers hear of that behind the answer.
-      if (admission.is === "created") clock.after(0, () => { changed(admission.mitigation); });
+      if (admission.is === "created") clock.after(milliseconds(0), () => { changed(admission.mitigation); });
       return admission;
     },
     upstream: options.upstream,
@@ -154,7 +154,7 @@ export function openSession(options: SessionOptions, ports: SessionPorts, mitiga
 
   function transmission(): TransmissionParameters {
     const { ackTimeout, ackRandomFactor, maxRetransmit } = parameters();
-    return { ackTimeout: ackTimeout * 1000, ackRandomFactor, maxRetransmit };
+    return { ackTimeout: inMilliseconds(seconds(ackTimeout)), ackRandomFactor, maxRetransmit };
   }
 
   function live(event: LivenessEvent): void {
@@ -162,10 +162,10 @@ export function openSession(options: SessionOptions, ports: SessionPorts, mitiga
     liveness = next;
     if (effect.is === "disconnected") {
       const gap = options.transport === "udp" ? suspectGap(gaps) : null;
-      events.disconnected("no sign of life from the peer", gap === null ? undefined : gap / 1000);
+      events.disconnected("no sign of life from the peer", gap === null ? undefined : inSeconds(gap));
       return;
     }
-    if (effect.is === "ping" && !mitigating && clock.now() - requestedAt >= quietLimit) {
+    if (effect.is === "ping" && !mitigating && between(requestedAt, clock.now()) >= quietLimit) {
       events.disconnected("heartbeats are off, and the configuration was not refreshed");
       return;
     }
@@ -186,12 +186,12 @@ export function openSession(options: SessionOptions, ports: SessionPorts, mitiga
   }
 
   function isSilent(): boolean {
-    return asked !== undefined && clock.now() - asked.at > answerTime;
+    return asked !== undefined && between(asked.at, clock.now()) > answerTime;
   }
 
   /** When a peer that does not respond may be sent more (RFC 9132 §4.5.1 'probing-rate', for unreliable transports). */
-  function withinProbingRate(): Instant {
-    return options.transport === "udp" && asked && isSilent() ? asked.at + asked.bytes / parameters().probingRate * 1000 : -Infinity;
+  function withinProbingRate(): SteadyInstant {
+    return options.transport === "udp" && asked && isSilent() ? later(asked.at, inMilliseconds(seconds(asked.bytes / parameters().probingRate))) : steadyInstant(-Infinity);
   }
 
   function keepPace(): void {
@@ -204,7 +204,7 @@ export function openSession(options: SessionOptions, ports: SessionPorts, mitiga
   function scheduleTick(): void {
     cancelTick();
     if (closed) return; // a request may still have been under way
-    cancelTick = clock.after(Math.max(0, nextTick(liveness, pace) - clock.now()), () => { live({ is: "tick" }); });
+    cancelTick = clock.after(timeLeft(clock.now(), nextTick(liveness, pace)), () => { live({ is: "tick" }); });
   }
 
   scheduleTick();

@@ -1,4 +1,4 @@
-import type { Clock, Instant } from "../model/time.ts";
+import { between, earlier, type Milliseconds, type SteadyClock, type SteadyInstant, type WallInstant } from "../model/time.ts";
 
 export interface UpstreamStatus {
   readonly state: "connected" | "connecting" | "backing-off";
@@ -7,7 +7,7 @@ export interface UpstreamStatus {
   /** Our address that the session was dialled from. */
   readonly local: string | null;
   /** Since when it is in this state. */
-  readonly since: Instant;
+  readonly since: WallInstant;
   readonly lastError: string | null;
   /** Sessions since the daemon started. */
   readonly sessions: number;
@@ -20,19 +20,19 @@ export interface StatusKeeper {
   /** For who asks: `since` by the wall clock as it is now. */
   report(): UpstreamStatus;
   state(): UpstreamStatus["state"];
-  /** Milliseconds in this state. */
-  age(): number;
+  /** How long it has been in this state. */
+  age(): Milliseconds;
   become(next: Partial<Omit<UpstreamStatus, "since">>): void;
 }
 
 /** Follows an upstream's state; `changed` hears whenever one is entered, also the same again. `clock` is one that does not jump. */
-export function keepStatus(clock: Clock, wallTime: () => Instant, changed: (status: UpstreamStatus) => void): StatusKeeper {
-  let status: UpstreamStatus = { state: "connecting", ...nowhere, since: clock.now(), lastError: null, sessions: 0 };
-  const report = (): UpstreamStatus => ({ ...status, since: status.since + wallTime() - clock.now() });
+export function keepStatus(clock: SteadyClock, wallTime: () => WallInstant, changed: (status: UpstreamStatus) => void): StatusKeeper {
+  let status: Omit<UpstreamStatus, "since"> & { readonly since: SteadyInstant } = { state: "connecting", ...nowhere, since: clock.now(), lastError: null, sessions: 0 };
+  const report = (): UpstreamStatus => ({ ...status, since: earlier(wallTime(), between(status.since, clock.now())) });
   return {
     report,
     state: () => status.state,
-    age: () => clock.now() - status.since,
+    age: () => between(status.since, clock.now()),
     become(next) {
       const isConnected = next.state === "connected";
       status = {

@@ -1,5 +1,5 @@
 import type { Mitigation } from "../model/mitigation.ts";
-import type { Clock, Instant } from "../model/time.ts";
+import { milliseconds, type SteadyClock, type WallInstant } from "../model/time.ts";
 import { errorText } from "../text/error-text.ts";
 import { NothingSent } from "./backoff.ts";
 import { createChannelEar, type Dial, type DialAddress } from "./channel.ts";
@@ -16,9 +16,9 @@ const settledAfter = 60_000;
 
 export interface UpstreamPorts {
   /** One that does not jump. */
-  readonly clock: Clock;
+  readonly clock: SteadyClock;
   /** For what upstream and owner read. */
-  wallTime(): Instant;
+  wallTime(): WallInstant;
   readonly dial: Dial;
   /** In [0, 1). */
   random(): number;
@@ -72,7 +72,7 @@ export function startUpstream(options: UpstreamOptions, ports: UpstreamPorts, mi
     } catch (error) {
       if (signal.aborted) return;
       // Perhaps from an address that is gone.
-      if (network.since(began)) clock.after(0, reconnect);
+      if (network.since(began)) clock.after(milliseconds(0), reconnect);
       outcome.failed(to.host, error);
     }
   };

@@ -1,4 +1,4 @@
-import type { Clock, Instant } from "../model/time.ts";
+import type { SteadyClock, SteadyInstant } from "../model/time.ts";
 import type { DialAddress } from "./channel.ts";
 import type { Redirection } from "./dots/dots-service.ts";
 import { atHome, followRedirection, isOver, noteSpoken, noteUnreachable, refuseAddresses, type Whereabouts } from "./redirection.ts";
@@ -8,7 +8,7 @@ export interface WhereaboutsKeeper {
   /** Where to dial now; where the owner configured it, once a redirection's time is over. */
   next(isMitigating: boolean): DialAddress;
   /** When the redirection in force ends; null if there is none, or it has no end. */
-  until(): Instant | null;
+  until(): SteadyInstant | null;
   /** Whether it has ended, which it does not during an attack. */
   isOver(isMitigating: boolean): boolean;
   spokenWith(host: string): void;
@@ -19,7 +19,7 @@ export interface WhereaboutsKeeper {
 }
 
 /** Follows an upstream's redirections, and remembers whom we spoke with. `clock` is one that does not jump. */
-export function keepWhereabouts(host: string, clock: Pick<Clock, "now">): WhereaboutsKeeper {
+export function keepWhereabouts(host: string, clock: Pick<SteadyClock, "now">): WhereaboutsKeeper {
   let where: Whereabouts = atHome;
   const hasEnded = (isMitigating: boolean): boolean => isOver(where, isMitigating, clock.now());
   return {

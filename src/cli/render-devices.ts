@@ -1,11 +1,11 @@
 import type { DeviceView } from "../operator/describe-device.ts";
 import { excerpt } from "../text/escape-text.ts";
-import type { Instant } from "../model/time.ts";
+import type { WallInstant } from "../model/time.ts";
 import { alignColumns } from "./table.ts";
 import { formatAgo, formatCount, nameDevice } from "./words.ts";
 
 /** `devices` */
-export function renderDevices(devices: readonly DeviceView[], now: Instant): string[] {
+export function renderDevices(devices: readonly DeviceView[], now: WallInstant): string[] {
   if (devices.length === 0) return ["No device has been reported yet."];
   const rows = devices.map((device) => [
     nameDevice(device),

@@ -1,11 +1,11 @@
 import type { HistoryView } from "../operator/describe-history.ts";
 import { escapeText } from "../text/escape-text.ts";
-import type { Instant } from "../model/time.ts";
+import type { WallInstant } from "../model/time.ts";
 import { alignColumns } from "./table.ts";
 import { formatAgo, formatCount, nameDevice, stripHostLength } from "./words.ts";
 
 /** `history` */
-export function renderHistory(history: readonly HistoryView[], now: Instant): string[] {
+export function renderHistory(history: readonly HistoryView[], now: WallInstant): string[] {
   if (history.length === 0) return ["Nothing has happened yet."];
   const rows = history.map((entry) => [
     formatAgo(entry.at, now),

@@ -1,13 +1,13 @@
 import { escapeText } from "../text/escape-text.ts";
 import type { LeftAloneView, MitigationView } from "../operator/describe-mitigation.ts";
 import type { DecidedView } from "../operator/methods.ts";
-import type { Instant } from "../model/time.ts";
+import type { WallInstant } from "../model/time.ts";
 import { headlineReport } from "../operator/headline-report.ts";
 import { alignColumns } from "./table.ts";
 import { formatAgo, formatCount, formatUntil, nameDevice, nameDevices, nameTarget } from "./words.ts";
 
 /** `list` and `pending`; `state` is what was asked for, null = all. */
-export function renderMitigations(mitigations: readonly MitigationView[], state: string | null, now: Instant): string[] {
+export function renderMitigations(mitigations: readonly MitigationView[], state: string | null, now: WallInstant): string[] {
   if (mitigations.length === 0) {
     if (state === "pending") return ["No question is waiting for you."];
     return [state === null ? "Nobody has asked to stop anything." : `No request is ${state}.`];
@@ -34,7 +34,7 @@ export function renderMitigations(mitigations: readonly MitigationView[], state:
 const severities = { low: "mild", medium: "moderate", high: "severe" } as const;
 
 /** What the provider knows of the attack. */
-function quoteReport({ report }: MitigationView, now: Instant): string[] {
+function quoteReport({ report }: MitigationView, now: WallInstant): string[] {
   const headline = report && headlineReport(report);
   if (!headline) return [];
   const { what, severity, startedAt, rate } = headline;
@@ -78,13 +78,13 @@ function askFor(waiting: readonly MitigationView[]): string[] {
 const done = { block: "Blocked", limit: "Slowed down", quarantine: "Cut off from the network", observe: "Only watched" } as const;
 
 /** What became of a decision: done, until when, and how to undo it. */
-export function renderDecision(decision: "approve" | "deny" | "release", mitigation: DecidedView, now: Instant): string[] {
+export function renderDecision(decision: "approve" | "deny" | "release", mitigation: DecidedView, now: WallInstant): string[] {
   const also = mitigation.also ?? [];
   const more = also.length === 0 ? [] : [`The same answer went to ${also.length === 1 ? "another request" : `${also.length} other requests`} about this device: ${also.join(", ")}.`];
   return [...renderOne(decision, mitigation, now), ...more];
 }
 
-function renderOne(decision: "approve" | "deny" | "release", mitigation: MitigationView, now: Instant): string[] {
+function renderOne(decision: "approve" | "deny" | "release", mitigation: MitigationView, now: WallInstant): string[] {
   const who = nameDevices(mitigation.devices);
   const target = nameTarget(mitigation.target);
   switch (decision) {

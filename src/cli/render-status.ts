@@ -1,15 +1,15 @@
 import { escapeText } from "../text/escape-text.ts";
 import type { StatusView, UpstreamView } from "../operator/describe-status.ts";
-import type { Instant } from "../model/time.ts";
+import { seconds, type WallInstant } from "../model/time.ts";
 import { alignColumns } from "./table.ts";
 import { formatAgo, formatDuration, plural } from "./words.ts";
 
 /** `status`: are we in touch with the provider, does anything wait, is anything wrong. */
-export function renderStatus(status: StatusView, now: Instant): string[] {
+export function renderStatus(status: StatusView, now: WallInstant): string[] {
   const { pending, active, terminating } = status.mitigations;
   const rows = status.upstreams.map((upstream) => [upstream.name, describeSession(upstream, now)]);
   return [
-    `dots-callhome ${escapeText(status.version)}, running for ${formatDuration(status.uptime_seconds)}`,
+    `dots-callhome ${escapeText(status.version)}, running for ${formatDuration(seconds(status.uptime_seconds))}`,
     "",
     ...(rows.length === 0 ? ["No internet provider is configured, so nobody can warn you."] : alignColumns([["UPSTREAM", "SESSION"], ...rows])),
     "",
@@ -20,7 +20,7 @@ export function renderStatus(status: StatusView, now: Instant): string[] {
   ];
 }
 
-function describeSession(upstream: UpstreamView, now: Instant): string {
+function describeSession(upstream: UpstreamView, now: WallInstant): string {
   const over = upstream.transport === null ? "" : ` over ${upstream.transport.toUpperCase()}`;
   const to = upstream.peer === null ? "" : ` to ${upstream.peer}`;
   const since = upstream.since === null ? "" : `, since ${formatAgo(upstream.since, now).replace(" ago", "")}`;

@@ -1,6 +1,6 @@
 import { escapeLines } from "../text/escape-text.ts";
 import type { ResultOf } from "../operator/methods.ts";
-import type { Instant } from "../model/time.ts";
+import type { WallInstant } from "../model/time.ts";
 import type { CallCommand } from "./parse-arguments.ts";
 import { renderDevices, renderPolicy } from "./render-devices.ts";
 import { renderHistory } from "./render-history.ts";
@@ -12,7 +12,7 @@ import { renderStatus } from "./render-status.ts";
  * What a command prints of the daemon's result, without the final line end. With --json the lists of list, pending,
  * devices and history are arrays, everything else is an object. Nothing in it can control a terminal.
  */
-export function render(command: CallCommand, result: object, now: Instant): string {
+export function render(command: CallCommand, result: object, now: WallInstant): string {
   // Each part escapes what it is given; once more here, so that no part can forget it.
   return escapeLines(command.json ? JSON.stringify(toJson(command, result), null, 2) : renderText(command, result, now).join("\n"));
 }
@@ -32,7 +32,7 @@ function toJson({ name }: CallCommand, result: object): unknown {
 }
 
 /** The daemon answers with views of its own version's types (OperatorActions), which JSON has carried here. */
-function renderText(command: CallCommand, result: object, now: Instant): string[] {
+function renderText(command: CallCommand, result: object, now: WallInstant): string[] {
   switch (command.name) {
     case "status":
       return renderStatus(result as ResultOf<"status">, now);

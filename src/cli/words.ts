@@ -2,13 +2,13 @@ import { escapeText, excerpt } from "../text/escape-text.ts";
 import { ipProtocol } from "../model/ip-protocol.ts";
 import type { FoundDeviceView, MitigationView } from "../operator/describe-mitigation.ts";
 import type { RangeView } from "../operator/describe-range.ts";
-import type { Instant, Seconds } from "../model/time.ts";
+import { between, inSeconds, wallInstant, type Seconds, type WallInstant } from "../model/time.ts";
 
 /** Words and figures as a person reads them. All that comes from the network is escaped here. */
 
 /** `12 s`, `3 min`, `2 h 5 min`, `4 days 3 h`; rounded down. */
-export function formatDuration(seconds: Seconds): string {
-  const whole = Math.max(0, Math.floor(seconds));
+export function formatDuration(span: Seconds): string {
+  const whole = Math.max(0, Math.floor(span));
   if (whole < 60) return `${whole} s`;
   const minutes = Math.floor(whole / 60);
   if (minutes < 60) return `${minutes} min`;
@@ -19,15 +19,17 @@ export function formatDuration(seconds: Seconds): string {
 }
 
 /** `3 min ago`, or `-` where there is no time. */
-export function formatAgo(time: string | null, now: Instant): string {
-  return time === null ? "-" : `${formatDuration((now - Date.parse(time)) / 1000)} ago`;
+export function formatAgo(time: string | null, now: WallInstant): string {
+  return time === null ? "-" : `${formatDuration(inSeconds(between(parseTime(time), now)))} ago`;
 }
 
 /** `in 14 min`; what has passed already, as clocks jump, is `now`. */
-export function formatUntil(time: string, now: Instant): string {
-  const seconds = (Date.parse(time) - now) / 1000;
-  return seconds < 1 ? "now" : `in ${formatDuration(seconds)}`;
+export function formatUntil(time: string, now: WallInstant): string {
+  const left = inSeconds(between(now, parseTime(time)));
+  return left < 1 ? "now" : `in ${formatDuration(left)}`;
 }
+
+const parseTime = (time: string): WallInstant => wallInstant(Date.parse(time));
 
 /** `74,511`, without a locale of the router. */
 export function formatCount(count: number): string {

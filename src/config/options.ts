@@ -1,6 +1,7 @@
 import type { IpPrefix } from "../model/ip-prefix.ts";
+import { seconds } from "../model/time.ts";
 import {
-  filePath, flag, host, integer, ipPrefix, line, mac, networkDevice, oneOf, optionalSocketPath, port, protectedThing, socketPath, url,
+  duration, filePath, flag, host, integer, ipPrefix, line, mac, networkDevice, oneOf, optionalSocketPath, port, protectedThing, socketPath, url,
   type Protected, type ValueParser,
 } from "./value-parsers.ts";
 
@@ -55,20 +56,20 @@ const notifyEvents = ["request", "blocked", "ended", "upstream_down", "upstream_
 export const globalsOptions = {
   enabled: option("enabled", flag, true, "0 = do nothing at all"),
   consent: option("consent", oneOf("ask", "auto", "observe"), "ask", "ask the owner, act at once, or only report"),
-  consentTimeoutSeconds: option("consent_timeout", integer(1, week), 900, "seconds a question waits for an answer"),
+  consentTimeoutSeconds: option("consent_timeout", duration(1, week), seconds(900), "seconds a question waits for an answer"),
   onTimeout: option("on_timeout", oneOf("deny", "block"), "deny", "what happens when nobody answers"),
   whilePending: option("while_pending", oneOf("none", "limit"), "none", "limit = a gentle rate limit until the owner answers"),
   action: option("action", action, "block", "what is done to a device unless it says otherwise"),
   limitRate: option("limit_rate", integer(1, 1_000_000), 10, "packets a second, for limit"),
   // RFC 9132 §4.7: 120 s, and never more than 300 s.
-  terminatingPeriodSeconds: option("terminating_period", integer(0, 300), 120, "seconds a block outlives its withdrawal"),
-  maxLifetimeSeconds: option("max_lifetime", integer(0, 0xffff_ffff), 86_400, "seconds, caps every request; 0 = no cap"),
+  terminatingPeriodSeconds: option("terminating_period", duration(0, 300), seconds(120), "seconds a block outlives its withdrawal"),
+  maxLifetimeSeconds: option("max_lifetime", duration(0, 0xffff_ffff), seconds(86_400), "seconds, caps every request; 0 = no cap"),
   maxMitigations: option("max_mitigations", integer(1, 10_000), 256, "requests that are kept at the same time"),
   requestRate: option("request_rate", integer(1, 10_000), 20, "requests a second that an upstream may make"),
   minTargetPrefix4: option("min_target_prefix4", integer(0, 32, "prefix length"), 24, "wider IPv4 targets are refused"),
   minTargetPrefix6: option("min_target_prefix6", integer(0, 128, "prefix length"), 48, "wider IPv6 targets are refused"),
   maxTargetAddresses: option("max_target_addresses", integer(0, 16_777_216), 0, "instead of the two: addresses that a request may target in all, an IPv6 /64 is one; 0 = the two hold"),
-  attackStoppedAfterSeconds: option("attack_stopped_after", integer(1, 86_400), 60, "seconds without a dropped packet"),
+  attackStoppedAfterSeconds: option("attack_stopped_after", duration(1, 86_400), seconds(60), "seconds without a dropped packet"),
   neverBlock: list<Protected>("never_block", protectedThing, [], "address, prefix or MAC that is never cut off"),
   allowInternalSources: option("allow_internal_sources", flag, false, "accept LAN addresses as the source of an attack"),
   stateDir: option("state_dir", filePath, "/etc/dots-callhome", "folder for what must survive a restart"),

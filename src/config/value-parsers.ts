@@ -1,3 +1,4 @@
+import type { Seconds } from "../model/time.ts";
 import { parseMac, type MacAddress } from "../model/device.ts";
 import { parseIpAddress, parseIpPrefix, type IpPrefix } from "../model/ip-prefix.ts";
 
@@ -30,6 +31,9 @@ export function integer(lowest: number, highest: number, what = "number"): Value
     return value >= lowest && value <= highest ? { value } : { problem: `is not a ${what}, expected ${lowest} to ${highest}` };
   }, { takes: { is: "integer", lowest, highest } } as const);
 }
+
+/** A whole number of seconds. */
+export const duration = integer as (lowest: number, highest: number) => ValueParser<Seconds>; // the number has its unit from here on
 
 export const port = integer(1, 65535, "port");
 

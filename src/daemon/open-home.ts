@@ -34,17 +34,17 @@ export interface HomeDeps {
 
 /** Follows the kernel's tables from now on, as far as `run` lets it. */
 export function openHome({ first, router, run, hints, log }: HomeDeps): Home {
-  const { clock, follow, vendorOf } = router;
+  const { clock, steadyClock, follow, vendorOf } = router;
   let { config } = first;
-  const tables = followHome({ run, follow, clock: router.steadyClock, log });
+  const tables = followHome({ run, follow, clock: steadyClock, log });
   const sides = { configured: () => ({ wan: config.wanDevices, lan: config.lanDevices }), netifd: () => hints.devices() };
   const network = openHomeNetwork({ tables, ...sides, sourceScope: () => config.sourceScope, shared: () => hints.shared(), resolvers: () => readResolvers() });
-  const devices = watchDevices({ tables, ...sides, clock, log });
+  const devices = watchDevices({ tables, ...sides, clock: steadyClock, log });
   const { leaseFiles } = first.config;
   const directory = openHomeDirectory({ tables, log, hints, vendorOf, ...(leaseFiles.length > 0 ? { leaseFiles } : { dhcp: openDhcpConfig() }) });
-  const journal = openFlowJournal({ follow, clock, log, directory, network, settings: router.conntrack, nudge: (address) => { router.nudgeNeighbour(address); } });
+  const journal = openFlowJournal({ follow, clock: steadyClock, wallTime: () => clock.now(), log, directory, network, settings: router.conntrack, nudge: (address) => { router.nudgeNeighbour(address); } });
   const flows = openFlowMemory({ table: openConntrack({ run, log }), journal, log });
-  const tools = checkTools({ run, clock, log });
+  const tools = checkTools({ run, clock: steadyClock, log });
   return {
     tables, network, directory, flows,
     warnings: () => [tools, tables, devices, journal, flows].flatMap((each) => each.warnings()),

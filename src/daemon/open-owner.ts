@@ -1,11 +1,10 @@
 import type { Mitigation } from "../model/mitigation.ts";
-import type { Instant } from "../model/time.ts";
+import { milliseconds, type SteadyClock, type WallInstant } from "../model/time.ts";
 import { describeMitigation } from "../operator/describe-mitigation.ts";
 import { createMessageBudget } from "../operator/message-budget.ts";
 import { createQuietRules, subjectOf } from "../operator/notification-quiet.ts";
 import { createNewsDesk, type OwnerNews } from "../operator/owner-news.ts";
 import type { Store } from "../memory/store.ts";
-import type { Clock } from "../model/ports.ts";
 import type { LoadedConfig } from "./loaded-config.ts";
 import type { Bus } from "./open-bus.ts";
 import type { Receivers } from "./open-receivers.ts";
@@ -21,17 +20,19 @@ export interface Owner extends Part<LoadedConfig> {
 
 export interface OwnerDeps {
   readonly first: LoadedConfig;
-  readonly clock: Clock;
+  readonly clock: SteadyClock;
+  /** For the history. */
+  readonly wallTime: () => WallInstant;
   readonly store: Store;
   readonly bus: Pick<Bus, "tell">;
   readonly receivers: Pick<Receivers, "announce" | "sync">;
 }
 
 /** Programs on ubus take more than people; but an upstream may not make them work as often as it likes. */
-const onUbus = { each: 60, all: 600, within: 3_600_000 } as const;
+const onUbus = { each: 60, all: 600, within: milliseconds(3_600_000) };
 
 /** What earlier runs have told is no news: `store` says what holds already. */
-export function openOwner({ first, clock, store, bus, receivers }: OwnerDeps): Owner {
+export function openOwner({ first, clock, wallTime, store, bus, receivers }: OwnerDeps): Owner {
   let { config } = first;
   const desk = createNewsDesk(store.all());
   const budget = createMessageBudget(onUbus, clock);
@@ -49,16 +50,16 @@ export function openOwner({ first, clock, store, bus, receivers }: OwnerDeps): O
   return {
     tell,
     mitigationChanged(mitigation) {
-      if (mitigation.state === "ended") store.record(historyOf(mitigation, "ended", endedBy(mitigation, clock.now()), clock.now()));
+      if (mitigation.state === "ended") store.record(historyOf(mitigation, "ended", endedBy(mitigation, wallTime()), wallTime()));
       // Later, as the same step may go on: a decision that the owner made before answers a request at once.
-      clock.after(0, () => { for (const news of desk.newsOf(store.get(mitigation.id) ?? mitigation, store.all())) tell(news); });
+      clock.after(milliseconds(0), () => { for (const news of desk.newsOf(store.get(mitigation.id) ?? mitigation, store.all())) tell(news); });
     },
     reload(next) { ({ config } = next); },
     stop() { quiet.stop(); },
   };
 }
 
-function endedBy(mitigation: Mitigation, now: Instant): "admin" | "policy" | "upstream" | "time" {
+function endedBy(mitigation: Mitigation, now: WallInstant): "admin" | "policy" | "upstream" | "time" {
   switch (mitigation.outcome) {
     case "withdrawn": return "upstream";
     case "overridden": return "upstream";

@@ -3,7 +3,7 @@ import type { MacAddress } from "../model/device.ts";
 import { formatIpPrefix } from "../model/ip-prefix.ts";
 import { isRequested, type Mitigation, type MitigationId } from "../model/mitigation.ts";
 import { isAbout, questionAbout } from "../model/question.ts";
-import type { Clock, Instant } from "../model/time.ts";
+import { seconds, type WallClock, type WallInstant } from "../model/time.ts";
 import type { Caller } from "../operator/caller.ts";
 import { describeDevice, type DeviceView } from "../operator/describe-device.ts";
 import { describeHistory } from "../operator/describe-history.ts";
@@ -27,8 +27,8 @@ import { effectivePolicy, mostPolicies, type RememberedDevice, type Store } from
 
 export interface OperatorSurroundings {
   readonly version: string;
-  readonly startedAt: Instant;
-  readonly clock: Clock;
+  readonly startedAt: WallInstant;
+  readonly clock: WallClock;
   readonly network: HomeNetwork;
   /** Who made a device; null if that is not known. */
   vendorOf(mac: MacAddress): string | null;
@@ -123,7 +123,7 @@ export function operatorActions(pipeline: Pipeline, store: Store, around: Operat
     list: ({ state }) => ({
       mitigations: store.all().filter((each) => state === undefined || each.state === state).sort((a, b) => b.id - a.id).map(view),
     }),
-    approve: ({ id, action, seconds }, caller) => decideOn(id, { is: "approved", action: action ?? null, seconds: seconds ?? null }, caller),
+    approve: ({ id, action, seconds: span }, caller) => decideOn(id, { is: "approved", action: action ?? null, seconds: span === undefined ? null : seconds(span) }, caller),
     deny: ({ id }, caller) => decideOn(id, { is: "denied" }, caller),
     release: ({ id }, caller) => decideOn(id, { is: "released" }, caller),
     devices: () => ({ devices: [...store.devices()].reverse().map(deviceView) }),
@@ -185,7 +185,7 @@ function newerOf({ id, request }: Mitigation, all: readonly Mitigation[]): Mitig
 }
 
 /** A line of history about a mitigation; with the caller where it was a person. */
-export function historyOf(mitigation: Mitigation, event: HistoryEntry["event"], by: HistoryEntry["by"], at: Instant, caller?: Caller): HistoryEntry {
+export function historyOf(mitigation: Mitigation, event: HistoryEntry["event"], by: HistoryEntry["by"], at: WallInstant, caller?: Caller): HistoryEntry {
   return {
     at, event, by, who: caller?.who ?? null, via: caller?.via ?? null, mitigation: mitigation.id, upstream: mitigation.request.upstream, outcome: mitigation.outcome, action: mitigation.action,
     devices: mitigation.devices.map(({ mac, name }) => ({ mac, name })),
@@ -195,7 +195,7 @@ export function historyOf(mitigation: Mitigation, event: HistoryEntry["event"], 
   };
 }
 
-function reasonOf(mitigation: Mitigation, event: HistoryEntry["event"], at: Instant): string {
+function reasonOf(mitigation: Mitigation, event: HistoryEntry["event"], at: WallInstant): string {
   if (event === "approved") return `allowed by the admin: ${mitigation.action}`;
   if (event === "denied") return "the admin says that it is not an attack";
   if (event === "released") return mitigation.isTakenBack === true ? "the admin has taken the refusal back" : "the admin ended it";

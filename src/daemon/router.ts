@@ -3,7 +3,7 @@ import type { Dial } from "../callhome-server/channel.ts";
 import type { DtlsModule } from "dtls-wasm";
 import { interactiveNft, openNftables } from "nftables-js";
 import type { MacAddress } from "../model/device.ts";
-import type { Clock, PacketFilter, StateFile } from "../model/ports.ts";
+import type { PacketFilter, StateFile } from "../model/ports.ts";
 import { addressesOf } from "../system/dial/device-addresses.ts";
 import { openDial, type DialSettings } from "../system/dial/dial-upstream.ts";
 import { openStateFile } from "../system/files/state-file.ts";
@@ -17,14 +17,15 @@ import { openOperatorOnUbus } from "../system/operator/operator-on-ubus.ts";
 import { followCommand, type FollowCommand } from "../system/process/follow-command.ts";
 import { runCommand, type RunCommand } from "../system/process/run-command.ts";
 import { onClockJump, steadyClock, systemClock } from "../system/process/system-clock.ts";
+import type { Milliseconds, SteadyClock, WallClock } from "../model/time.ts";
 
 /** All by which the daemon reaches the world; a test hands it another one. */
 export interface Router {
-  readonly clock: Clock;
+  readonly clock: WallClock;
   /** Never jumps. */
-  readonly steadyClock: Clock;
-  /** Hears by how many milliseconds the wall clock was put forward, until the returned function is called. */
-  onClockJump(listener: (by: number) => void): () => void;
+  readonly steadyClock: SteadyClock;
+  /** Hears by how much the wall clock was put forward, until the returned function is called. */
+  onClockJump(listener: (by: Milliseconds) => void): () => void;
   /** In [0, 1). */
   random(): number;
   randomBytes(count: number): Uint8Array;

@@ -25,6 +25,7 @@ import { operatorActions } from "./operator-actions.ts";
 import { pipelineSettings } from "./pipeline-settings.ts";
 import type { Router } from "./router.ts";
 import { runParts, type Part, type Running } from "./run-parts.ts";
+import { milliseconds } from "../model/time.ts";
 
 export type Daemon = Omit<Running<LoadedConfig>, "current">;
 
@@ -69,9 +70,9 @@ async function* openParts({ version, first, router, log }: DaemonDeps, loaded: (
   const run = startAfter(when.dialled.promise, limitCommands(router.run));
   const answer = answerAfter(when.recalled.promise, () => actions, log);
 
-  const control = await router.openControlSocket(first.config.controlSocket, (who, method, params) => answer({ via: "cli", who, mayChange: true }, method, params), { clock, log });
+  const control = await router.openControlSocket(first.config.controlSocket, (who, method, params) => answer({ via: "cli", who, mayChange: true }, method, params), { clock: steadyClock, log });
   yield { stop: () => control.close() };
-  const receivers = openReceivers(router.openNotifiers, { clock, log, answer, mitigations: () => store.all().map(describeMitigation), isConnected: () => upstreams.isConnected() });
+  const receivers = openReceivers(router.openNotifiers, { clock: steadyClock, wallTime: () => clock.now(), log, answer, mitigations: () => store.all().map(describeMitigation), isConnected: () => upstreams.isConnected() });
   yield receivers;
   const bus = openBus({ router, answer, log, connected: () => { wireless.connected(); } });
   yield bus;
@@ -80,10 +81,10 @@ async function* openParts({ version, first, router, log }: DaemonDeps, loaded: (
   const { network, directory, tables } = home;
   const filter = router.openPacketFilter({ log, isNoticeOpen: () => notice.isOpen(), bridgePorts: () => tables.ports(), wanDevices: async () => (await network.devices()).wan });
   const fileOf = (name: string): StateFile => router.openStateFile(first.config.stateDir, name);
-  const memory = openMemory({ state: fileOf("state.json"), owner: fileOf("owner.json"), ids: fileOf("ids.json") }, { clock, log, filter });
+  const memory = openMemory({ state: fileOf("state.json"), owner: fileOf("owner.json"), ids: fileOf("ids.json") }, { clock: steadyClock, log, filter });
   yield { stop() { memory.close(); } };
   const { store } = memory;
-  const owner = openOwner({ first, clock, store, bus, receivers });
+  const owner = openOwner({ first, clock: steadyClock, wallTime: () => clock.now(), store, bus, receivers });
   yield owner;
   const wireless = openHostapdClients(bus.ubus, { clock: steadyClock, log, letGo: () => lateQuarantines(store.all(), clock.now()) });
   yield wireless;
@@ -91,7 +92,7 @@ async function* openParts({ version, first, router, log }: DaemonDeps, loaded: (
   const isMitigating = (upstream: string): boolean => store.all().some(({ request, state }) => request.upstream === upstream && state !== "ended");
   const pipeline = createPipeline(
     pipelineSettings(first.config), store,
-    { clock, log, filter, network, directory, flows: home.flows, wireless, notice: { show: (cutOff) => { notice.show(cutOff); } }, managing: readManagementSessions, cameOver: (name) => upstreams.wayOf(name) },
+    { clock, steady: steadyClock, log, filter, network, directory, flows: home.flows, wireless, notice: { show: (cutOff) => { notice.show(cutOff); } }, managing: readManagementSessions, cameOver: (name) => upstreams.wayOf(name) },
     {
       notifyUpstream(mitigation) { upstreams.notify(mitigation); },
       tellOwner(mitigation) { owner.mitigationChanged(mitigation); },
@@ -138,7 +139,7 @@ async function* begin({ version, first, router, log, when, upstreams, tables, me
   upstreams.reload(first);
   tables.onChange(() => { upstreams.networkChanged(); });
   // A dial sends its first datagram in the turn of the event loop in which its timer fires.
-  await new Promise<void>((resolve) => { router.clock.after(0, () => { setImmediate(resolve); }); });
+  await new Promise<void>((resolve) => { router.clock.after(milliseconds(0), () => { setImmediate(resolve); }); });
   when.dialled.resolve();
   await memory.learnIds();
   yield mayStop;

@@ -1,7 +1,7 @@
 import type { MacAddress } from "../model/device.ts";
 import type { EnforcementRule, QuarantinedDevice } from "../model/enforcement.ts";
 import type { Mitigation } from "../model/mitigation.ts";
-import type { Instant } from "../model/time.ts";
+import { between, seconds, type WallInstant } from "../model/time.ts";
 import { longestTimeout } from "./rules-for.ts";
 
 /** The devices that these rules cut off from everything: of several mitigations of one device the one that lasts longest counts. */
@@ -12,14 +12,14 @@ export function quarantinedDevices(rules: readonly EnforcementRule[]): readonly 
     const key = mac ?? addresses.join(" ");
     const known = devices.get(key);
     devices.set(key, {
-      mac, addresses: [...new Set([...(known?.addresses ?? []), ...addresses])], timeout: Math.max(timeout, known?.timeout ?? 0),
+      mac, addresses: [...new Set([...(known?.addresses ?? []), ...addresses])], timeout: seconds(Math.max(timeout, known?.timeout ?? 0)),
     });
   }
   return [...devices.values()];
 }
 
 /** Who was let go so lately that what an earlier run had others hold may still be held. */
-export function lateQuarantines(mitigations: readonly Mitigation[], now: Instant): ReadonlySet<MacAddress> {
-  const late = mitigations.filter(({ action, endedAt }) => action === "quarantine" && endedAt !== undefined && now - endedAt < longestTimeout * 1000);
+export function lateQuarantines(mitigations: readonly Mitigation[], now: WallInstant): ReadonlySet<MacAddress> {
+  const late = mitigations.filter(({ action, endedAt }) => action === "quarantine" && endedAt !== undefined && between(endedAt, now) < longestTimeout * 1000);
   return new Set(late.flatMap(({ devices }) => devices.flatMap(({ mac }) => mac ?? [])));
 }

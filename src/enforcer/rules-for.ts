@@ -7,30 +7,30 @@ import { mergeRanges } from "../model/number-range.ts";
 import type { EnforcementRule, ReportedFlows, ReportedTraffic } from "../model/enforcement.ts";
 import type { Mitigation } from "../model/mitigation.ts";
 import type { Policy } from "../model/policy.ts";
-import type { Instant, Milliseconds, Seconds } from "../model/time.ts";
+import { between, later, milliseconds, seconds, type Seconds, type WallInstant } from "../model/time.ts";
 
 /**
  * No rule stays in the kernel for longer than this unless the daemon renews it: the dead-man switch. Long enough for an
  * upgrade of the daemon, short enough that a device is not cut off for a day by a daemon that is gone.
  */
-export const longestTimeout: Seconds = 600;
+export const longestTimeout = seconds(600);
 /** How often rules are renewed while there are any. */
-export const renewEvery: Seconds = 240;
+export const renewEvery = seconds(240);
 
 /**
  * So long after it was named, a device that is known by its address alone has its packets held where they leave the home only: there
  * the kernel sees whose they are. A rule on the device comes first on their way, and nobody would see them any more.
  */
-export const lookedForAtFirst: Milliseconds = 2_000;
+export const lookedForAtFirst = milliseconds(2_000);
 
 /** Whether a device has no rule of its own yet, as the first packets are to show that it is the sender. */
-export function isLookedFor({ state, decidedBy, namedAt }: Mitigation, { mac, certainty }: Device, now: Instant): boolean {
+export function isLookedFor({ state, decidedBy, namedAt }: Mitigation, { mac, certainty }: Device, now: WallInstant): boolean {
   return state === "active" && decidedBy === "policy" && mac !== null && certainty !== "exact"
-    && namedAt !== undefined && now >= namedAt && now < namedAt + lookedForAtFirst;
+    && namedAt !== undefined && now >= namedAt && now < later(namedAt, lookedForAtFirst);
 }
 
 /** What the packet filter has to hold for these mitigations: one rule a device. */
-export function rulesFor(mitigations: readonly Mitigation[], policy: Pick<Policy, "limitRate" | "whilePending">, now: Instant): EnforcementRule[] {
+export function rulesFor(mitigations: readonly Mitigation[], policy: Pick<Policy, "limitRate" | "whilePending">, now: WallInstant): EnforcementRule[] {
   return mitigations.flatMap((mitigation) => {
     const action = actionNow(mitigation, policy);
     if (action === undefined) return [];
@@ -49,7 +49,7 @@ export function rulesFor(mitigations: readonly Mitigation[], policy: Pick<Policy
  * has ended is to be counted all the same.
  */
 export function reportedFor(
-  mitigations: readonly Mitigation[], policy: Pick<Policy, "limitRate" | "neverBlock" | "devices">, now: Instant, leavesSomeAlone: (target: AttackTarget) => boolean = () => false,
+  mitigations: readonly Mitigation[], policy: Pick<Policy, "limitRate" | "neverBlock" | "devices">, now: WallInstant, leavesSomeAlone: (target: AttackTarget) => boolean = () => false,
   isWatched: (mitigation: Mitigation) => boolean = () => false,
 ): ReportedTraffic {
   const flows = mitigations.flatMap((mitigation): ReportedFlows[] => {
@@ -107,8 +107,8 @@ function actionNow(mitigation: Mitigation, policy: Pick<Policy, "whilePending">)
   return mitigation.state === "ended" || mitigation.action === "observe" ? undefined : mitigation.action;
 }
 
-function timeoutOf(mitigation: Mitigation, now: Instant): Seconds {
+function timeoutOf(mitigation: Mitigation, now: WallInstant): Seconds {
   if (mitigation.state === "ended") return longestTimeout;
-  const ends = [mitigation.expiresAt, mitigation.allowedUntil, mitigation.deadline].filter((at) => at !== null).map((at) => Math.ceil((at - now) / 1000));
-  return Math.max(1, Math.min(longestTimeout, ...ends));
+  const ends = [mitigation.expiresAt, mitigation.allowedUntil, mitigation.deadline].filter((at) => at !== null).map((at) => Math.ceil(between(now, at) / 1000));
+  return seconds(Math.max(1, Math.min(longestTimeout, ...ends)));
 }

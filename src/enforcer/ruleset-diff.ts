@@ -1,5 +1,5 @@
 import { type Element, type Expression, renderStatement, type Statement, type Table } from "nftables-js";
-import type { Instant, Seconds } from "../model/time.ts";
+import { between, later, milliseconds, seconds, type SteadyInstant } from "../model/time.ts";
 import { keyText } from "./memoise.ts";
 
 type AddElements = Extract<Statement, { readonly do: "add elements" | "delete elements" }>;
@@ -9,7 +9,7 @@ type Declaration = Extract<Statement, { readonly name: string }>;
 /** What a transaction left in the kernel. */
 export interface Laid {
   /** When all of it was last rewritten. */
-  readonly at: Instant;
+  readonly at: SteadyInstant;
   /** Of everything that has a name, by its text. */
   readonly declared: ReadonlyMap<string, Declaration>;
   /** By chain, in order. */
@@ -26,7 +26,7 @@ interface LaidRule {
 interface LaidElement {
   readonly element: Element;
   /** Infinity: it stays. */
-  readonly until: Instant;
+  readonly until: SteadyInstant;
 }
 
 /** What leads from one to the next. */
@@ -49,12 +49,12 @@ export interface Step {
 }
 
 /** An element that lasts as long as this is left to the next renewal, seconds. */
-const restsFor: Seconds = 300;
+const restsFor = seconds(300);
 /** Interval between full rewrites, seconds: rules are renewed every four minutes. */
-const addedFor: Seconds = 200;
+const addedFor = seconds(200);
 
 /** What the kernel holds after the statements of `buildRuleset`, taken as a whole. */
-export function layDown(statements: readonly Statement[], at: Instant): Laid {
+export function layDown(statements: readonly Statement[], at: SteadyInstant): Laid {
   const declared = new Map<string, Declaration>();
   const rules = new Map<string, LaidRule[]>();
   const elements = new Map<string, { into: AddElements; held: Map<string, LaidElement> }>();
@@ -67,7 +67,7 @@ export function layDown(statements: readonly Statement[], at: Instant): Laid {
     } else if (statement.do === "add elements") {
       const set = elements.get(statement.set) ?? { into: statement, held: new Map<string, LaidElement>() };
       elements.set(statement.set, set);
-      for (const element of statement.elements) set.held.set(keyText(element.key), { element, until: at + (element.timeout ?? Infinity) * 1000 });
+      for (const element of statement.elements) set.held.set(keyText(element.key), { element, until: later(at, milliseconds((element.timeout ?? Infinity) * 1000)) });
     // Where a counter begins is of no interest once it is there.
     } else if (statement.do === "add counter") declared.set(`counter ${statement.name}`, statement);
     else if ("name" in statement && statement.do.startsWith("add ")) declared.set(renderStatement(statement), statement);
@@ -118,7 +118,7 @@ const removalOrder = ["map", "set", "chain", "counter", "limit"] as const;
 
 /** Nothing if what is laid is due for renewal. */
 function differenceOf(laid: Laid, next: Laid): Difference | undefined {
-  if (next.at - laid.at > addedFor * 1000) return undefined;
+  if (between(laid.at, next.at) > addedFor * 1000) return undefined;
   const elements = elementDifferences(laid, next);
   return {
     declared: [...next.declared].flatMap(([text, statement]) => (laid.declared.has(text) ? [] : [statement])),
@@ -156,9 +156,9 @@ function elementDifferences(laid: Laid, next: Laid): { differences: Difference["
 }
 
 /** Rounding apart, the same end; or one that is far enough for the next renewal. */
-function mayStay(old: LaidElement, wanted: LaidElement, now: Instant): boolean {
+function mayStay(old: LaidElement, wanted: LaidElement, now: SteadyInstant): boolean {
   if (!isSameValue(old.element, wanted.element)) return false;
-  return old.until <= wanted.until + 2_000 && (old.until >= wanted.until - 2_000 || old.until - now >= restsFor * 1000);
+  return old.until <= later(wanted.until, milliseconds(2_000)) && (old.until >= later(wanted.until, milliseconds(-2_000)) || between(now, old.until) >= restsFor * 1000);
 }
 
 function chainDifferences(laid: Laid, next: Laid): Difference["chains"] {

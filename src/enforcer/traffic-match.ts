@@ -6,7 +6,7 @@ import type { AttackTarget } from "../model/mitigation-request.ts";
 import type { MitigationId } from "../model/mitigation.ts";
 import { mergeRanges } from "../model/number-range.ts";
 import type { NumberRange } from "../model/number-range.ts";
-import type { Seconds } from "../model/time.ts";
+import { seconds, type Seconds } from "../model/time.ts";
 import { parseMac } from "../model/device.ts";
 
 /** How packets of a device are told: by what they carry as sender, or (quarantine) as receiver. */
@@ -46,7 +46,7 @@ export class InvalidRule extends Error {
 }
 
 /** nft reads no more than eight digits, some three years. */
-export const longestTimeout: Seconds = 99_999_999;
+export const longestTimeout = seconds(99_999_999);
 
 export const everywhere: Readonly<Record<IpFamily, IpPrefix>> = { 4: { family: 4, bits: 0n, length: 0 }, 6: { family: 6, bits: 0n, length: 0 } };
 const anyService: readonly Service[] = [{ protocols: [], ports: [], icmpTypes: [] }];
@@ -56,7 +56,7 @@ export function claimsOf(rule: EnforcementRule): readonly Claim[] {
   checkRule(rule);
   const timeout = Math.min(Math.ceil(rule.timeout), longestTimeout);
   if (timeout <= 0) return [];
-  return rule.action === "quarantine" ? quarantineClaims(rule, timeout) : targetClaims(rule, timeout);
+  return rule.action === "quarantine" ? quarantineClaims(rule, seconds(timeout)) : targetClaims(rule, seconds(timeout));
 }
 
 function targetClaims(rule: EnforcementRule, timeout: Seconds): Claim[] {

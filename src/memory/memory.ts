@@ -1,5 +1,5 @@
 import type { MitigationId } from "../model/mitigation.ts";
-import type { Clock, Milliseconds } from "../model/time.ts";
+import { between, milliseconds, type SteadyClock } from "../model/time.ts";
 import { ownersWordIn, readOwnersWord, withOwnersWord, writeOwnersWord, type OwnersWord } from "./owners-word-json.ts";
 import type { Log, PacketFilter } from "../model/ports.ts";
 import { readReservedIds, writeReservedIds } from "./ids-json.ts";
@@ -38,10 +38,10 @@ export interface MemoryFiles {
  * `refill` at most. Decisions are always written.
  */
 const burst = 20;
-const refill: Milliseconds = 30_000;
+const refill = milliseconds(30_000);
 
 /** Takes up what was saved. A file that cannot be used is kept aside, and said. */
-export function openMemory(files: MemoryFiles, { clock, log, filter }: { clock: Clock; log: Log; filter: Pick<PacketFilter, "readCounters"> }): Memory {
+export function openMemory(files: MemoryFiles, { clock, log, filter }: { clock: SteadyClock; log: Log; filter: Pick<PacketFilter, "readCounters"> }): Memory {
   const warnings: string[] = [];
   const complain = (message: string): void => {
     warnings.push(message);
@@ -69,7 +69,7 @@ export function openMemory(files: MemoryFiles, { clock, log, filter }: { clock: 
   const writeIds = (): void => { kept.ids.write(writeReservedIds(store.reservedIds())); };
   const store = createStore(recalled, (when) => {
     if (when === "now") writeIds();
-    else stopPromising ??= clock.after(0, () => {
+    else stopPromising ??= clock.after(milliseconds(0), () => {
       stopPromising = undefined;
       store.promiseIds();
     });
@@ -88,10 +88,9 @@ export function openMemory(files: MemoryFiles, { clock, log, filter }: { clock: 
     save() {
       writeWord();
       const now = clock.now();
-      const elapsed = now - filledAt;
-      // The wall clock of a router jumps.
-      if (elapsed < 0 || elapsed >= refill) {
-        tokens = Math.min(burst, tokens + Math.max(1, Math.floor(elapsed / refill)));
+      const elapsed = between(filledAt, now);
+      if (elapsed >= refill) {
+        tokens = Math.min(burst, tokens + Math.floor(elapsed / refill));
         filledAt = now;
       }
       if (tokens > 0) {

@@ -2,7 +2,7 @@ import type { MacAddress } from "../model/device.ts";
 import type { Mitigation, MitigationId } from "../model/mitigation.ts";
 import type { OwnersNo } from "../model/owners-no.ts";
 import type { DevicePolicy, Policy } from "../model/policy.ts";
-import type { Instant } from "../model/time.ts";
+import type { WallInstant } from "../model/time.ts";
 import { withEntry, type HistoryEntry } from "../model/history.ts";
 import { holds } from "../policy/owners-nos.ts";
 import { costOf } from "../policy/request-cost.ts";
@@ -16,7 +16,7 @@ export interface RememberedDevice {
   readonly port: string | null;
   readonly requests: number;
   /** Null where all that is known of it is the admin's policy. */
-  readonly lastRequestAt: Instant | null;
+  readonly lastRequestAt: WallInstant | null;
   /** What the admin said by a command; null = nothing. */
   readonly policy: DevicePolicy["policy"];
 }
@@ -145,7 +145,7 @@ function sizeOf(request: Mitigation["request"]): number {
  * The configured policy with what the admin has said of devices since, which wins. While the owner wants a device left alone at some
  * target, a quarantine would keep it from there too: unasked, it is a block of the target alone.
  */
-export function effectivePolicy(policy: Policy, { devices, nos }: Pick<Store, "devices" | "nos">, now: Instant): Policy {
+export function effectivePolicy(policy: Policy, { devices, nos }: Pick<Store, "devices" | "nos">, now: WallInstant): Policy {
   const said = new Map(devices().map(({ mac, policy: word }) => [mac, word]));
   const macs = new Set([...policy.devices.map(({ mac }) => mac), ...said.keys()]);
   const leftAlone = new Set(nos().filter((no) => holds(no, now)).flatMap(({ mac }) => mac ?? []));

@@ -1,6 +1,6 @@
 import type { IpPrefix } from "./ip-prefix.ts";
 import type { IcmpTypeRange, PortRange } from "./number-range.ts";
-import type { Instant } from "./time.ts";
+import type { WallInstant } from "./time.ts";
 
 /** RFC 9244 §8.1.5 'attack-severity': how the target fares. */
 export const attackSeverities = ["none", "low", "medium", "high", "unknown"] as const;
@@ -21,8 +21,8 @@ export interface AttackDetail {
   /** The class of the attack, in a language of the upstream's choice. Hostile text: escape it wherever it is shown. */
   readonly description: string | null;
   readonly severity: AttackSeverity | null;
-  readonly startedAt: Instant | null;
-  readonly endedAt: Instant | null;
+  readonly startedAt: WallInstant | null;
+  readonly endedAt: WallInstant | null;
   readonly talkers: readonly TopTalker[];
 }
 

@@ -1,4 +1,4 @@
-import type { Instant } from "./time.ts";
+import type { WallInstant } from "./time.ts";
 
 /** A MAC address, lower case, `aa:bb:cc:dd:ee:ff`. */
 export type MacAddress = string;
@@ -14,8 +14,8 @@ export interface Evidence {
   readonly flows: number;
   readonly packets: number;
   readonly bytes: number;
-  readonly firstSeen: Instant | null;
-  readonly lastSeen: Instant | null;
+  readonly firstSeen: WallInstant | null;
+  readonly lastSeen: WallInstant | null;
 }
 
 /** A device of the home that takes part in a reported attack. At least one of `mac` and `addresses` is known. */

@@ -1,5 +1,5 @@
 import type { MacAddress } from "./device.ts";
-import type { Instant } from "./time.ts";
+import type { WallInstant } from "./time.ts";
 
 /** One direction of a flow, as conntrack prints it. Addresses are text without a prefix length. */
 export interface FlowTuple {
@@ -34,9 +34,9 @@ export interface Flow {
 export interface FlowSighting {
   readonly opener: "device" | "target";
   /** Null: it was there before the journal was. */
-  readonly firstSeen: Instant | null;
+  readonly firstSeen: WallInstant | null;
   /** When it ended; null while it lives. */
-  readonly endedAt: Instant | null;
+  readonly endedAt: WallInstant | null;
   /** Who had the device's address at that time; null = not known. */
   readonly mac: MacAddress | null;
   /** How that device was called then. Hostile text. */

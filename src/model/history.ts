@@ -1,9 +1,9 @@
 import type { Action, DropCount, MitigationId, Outcome } from "./mitigation.ts";
-import type { Instant } from "./time.ts";
+import type { WallInstant } from "./time.ts";
 
 /** Something that was decided, or a mitigation that ended. */
 export interface HistoryEntry {
-  readonly at: Instant;
+  readonly at: WallInstant;
   readonly event: "approved" | "denied" | "released" | "ended" | "policy";
   /** Who made it happen: a person, the configuration, the upstream, or the clock. */
   readonly by: "admin" | "policy" | "upstream" | "time";

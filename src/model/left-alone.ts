@@ -1,4 +1,4 @@
-import type { Instant } from "./time.ts";
+import type { WallInstant } from "./time.ts";
 
 /** Why nothing is done although the upstream asks for it. */
 export interface LeftAlone {
@@ -8,5 +8,5 @@ export interface LeftAlone {
    */
   readonly why: "denied" | "undone" | "time-over" | "taken-back" | "unanswered" | "other-no" | "never" | "protected";
   /** Nobody is asked about it before; null = until that is changed. */
-  readonly until: Instant | null;
+  readonly until: WallInstant | null;
 }

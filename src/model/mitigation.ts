@@ -1,7 +1,7 @@
 import type { Device } from "./device.ts";
 import type { MitigationRequest } from "./mitigation-request.ts";
 import type { Conflict } from "./refusal.ts";
-import type { Instant, Seconds } from "./time.ts";
+import type { Seconds, WallInstant } from "./time.ts";
 
 export type MitigationId = number;
 
@@ -30,9 +30,9 @@ export interface Leak {
   /** What had left at the last count. */
   readonly seen: DropCount;
   /** Since when counts are compared: enforcement, or its last change. */
-  readonly since: Instant;
+  readonly since: WallInstant;
   /** When it last grew; null before. */
-  readonly lastAt: Instant | null;
+  readonly lastAt: WallInstant | null;
   /** A stronger measure has been taken, once. */
   readonly isEscalated: boolean;
   /** That did not help either. */
@@ -50,27 +50,27 @@ export interface Mitigation {
   readonly action: Action;
   /** Who let it act: the home admin, or the configuration. Null while nobody has. */
   readonly decidedBy: "admin" | "policy" | null;
-  readonly requestedAt: Instant;
+  readonly requestedAt: WallInstant;
   /** End of the lifetime; null = indefinite. */
-  readonly expiresAt: Instant | null;
+  readonly expiresAt: WallInstant | null;
   /** The admin let it act until then only; null = no limit of theirs. */
-  readonly allowedUntil: Instant | null;
+  readonly allowedUntil: WallInstant | null;
   /** When it was first enforced (mitigation-start); null before. */
-  readonly startedAt: Instant | null;
+  readonly startedAt: WallInstant | null;
   /** End of the consent time-out while pending, of the active-but-terminating period while terminating; else null. */
-  readonly deadline: Instant | null;
+  readonly deadline: WallInstant | null;
   /** The next active-but-terminating period; doubles when it is cut short by a new request (RFC 9132 §4.4.4). */
   readonly terminatingPeriod: Seconds;
   readonly devices: readonly Device[];
   /** When it began to act on these devices without anybody being asked; absent before, and where somebody was. */
-  readonly namedAt?: Instant;
+  readonly namedAt?: WallInstant;
   readonly dropped: DropCount;
   /** When `dropped` last grew; null before the first drop. */
-  readonly lastDropAt: Instant | null;
+  readonly lastDropAt: WallInstant | null;
   /** Absent while it lives. */
-  readonly endedAt?: Instant;
+  readonly endedAt?: WallInstant;
   /** It was turned down, and its upstream has asked for the same again: until then, for all that is known; null = without end. */
-  readonly askedAgainUntil?: Instant | null;
+  readonly askedAgainUntil?: WallInstant | null;
   /** The owner no longer stands by having denied it: when the upstream asks again, it is a question again. */
   readonly isTakenBack?: boolean;
   /** Absent until it is enforced, and after a restart. */

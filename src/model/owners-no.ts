@@ -1,6 +1,6 @@
 import type { MacAddress } from "./device.ts";
 import type { AttackTarget } from "./mitigation-request.ts";
-import type { Instant } from "./time.ts";
+import type { WallInstant } from "./time.ts";
 
 /**
  * The owner's no: this device is to be left alone when it sends to this target, whichever upstream asks, until then. It holds no text of an
@@ -12,7 +12,7 @@ export interface OwnersNo {
   readonly addresses: readonly string[];
   /** As in a request, an empty list means: not restricted. Without prefixes the no is about every target. */
   readonly target: Pick<AttackTarget, "prefixes" | "ports" | "protocols">;
-  readonly saidAt: Instant;
+  readonly saidAt: WallInstant;
   /** Null = until it is taken back. */
-  readonly until: Instant | null;
+  readonly until: WallInstant | null;
 }

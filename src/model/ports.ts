@@ -4,7 +4,7 @@ import type { HomeAddresses, Infrastructure, Neighbour } from "./home.ts";
 import type { IpPrefix } from "./ip-prefix.ts";
 import type { AttackFlows } from "./mitigation-request.ts";
 import type { MitigationId } from "./mitigation.ts";
-export type { Clock } from "./time.ts";
+export type { SteadyClock, Timer, WallClock } from "./time.ts";
 
 /** What the pipeline needs from the world. main.ts hands it the real ones, a test its own. */
 

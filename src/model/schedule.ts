@@ -1,4 +1,4 @@
-import type { Clock, Milliseconds } from "./time.ts";
+import type { Milliseconds, Timer } from "./time.ts";
 
 /** Named timers: setting one again replaces it. */
 export interface Schedule {
@@ -8,7 +8,7 @@ export interface Schedule {
 }
 
 /** `failed` hears of work that threw or rejected: no timer may end the daemon. */
-export function createSchedule(clock: Clock, failed: (error: unknown) => void): Schedule {
+export function createSchedule(clock: Timer, failed: (error: unknown) => void): Schedule {
   const timers = new Map<string, () => void>();
   let stopped = false;
   const cancel = (name: string): void => {

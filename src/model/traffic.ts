@@ -1,9 +1,9 @@
 import type { MitigationId } from "./mitigation.ts";
-import type { Instant } from "./time.ts";
+import type { WallInstant } from "./time.ts";
 
 /** Packets a second in one stretch of time, up to `at`. */
 export interface TrafficSample {
-  readonly at: Instant;
+  readonly at: WallInstant;
   /** All that the devices sent to the target. */
   readonly sent: number;
   /** What of it left the home. */
@@ -19,7 +19,7 @@ export interface Traffic {
   readonly now: Omit<TrafficSample, "at"> | null;
   readonly isSending: boolean;
   /** When packets were counted last; null if none were. */
-  readonly lastSentAt: Instant | null;
+  readonly lastSentAt: WallInstant | null;
   /** When it had stopped, before it began again; null if it did not. */
-  readonly pausedAt: Instant | null;
+  readonly pausedAt: WallInstant | null;
 }

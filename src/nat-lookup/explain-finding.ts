@@ -1,7 +1,7 @@
 import { formatIpPrefix } from "../model/ip-prefix.ts";
 import type { Device } from "../model/device.ts";
 import type { AttackFlows } from "../model/mitigation-request.ts";
-import type { Instant } from "../model/time.ts";
+import { between, type WallInstant } from "../model/time.ts";
 import type { DeviceMatch, FlowMatch } from "./match/match-flows.ts";
 import type { NeighbourBook } from "./identity/neighbour-book.ts";
 import { lastSeen } from "./match/suspects.ts";
@@ -85,9 +85,9 @@ function explainMaker({ mac }: Suspect, vendorOf: ((mac: string) => string | nul
 }
 
 /** Devices whose flows were over long before those of the ones that are named. */
-export function explainStale(stale: readonly Suspect[], now: Instant): string[] {
+export function explainStale(stale: readonly Suspect[], now: WallInstant): string[] {
   return stale.slice(0, 8).map((suspect) => {
-    const minutes = Math.round((now - lastSeen(suspect, now)) / 60_000);
+    const minutes = Math.round(between(lastSeen(suspect, now), now) / 60_000);
     return `journal: not ${suspect.mac ?? [...suspect.addresses].join(", ")}, whose flows like these ended ${plural(minutes, "minute")} ago, while others go on`;
   });
 }

@@ -2,7 +2,7 @@ import { parseIpAddress } from "../model/ip-prefix.ts";
 import type { Certainty, Device, MacAddress } from "../model/device.ts";
 import type { Flow } from "../model/flow.ts";
 import type { AttackFlows } from "../model/mitigation-request.ts";
-import type { Instant, Milliseconds } from "../model/time.ts";
+import { between, latest, milliseconds, wallInstant, type WallInstant } from "../model/time.ts";
 import { cleanName } from "./identity/clean-name.ts";
 import { explainDevices, explainNothing, explainOthers, explainStale } from "./explain-finding.ts";
 import { flowMatcher } from "./match/match-flows.ts";
@@ -18,7 +18,7 @@ const mostDevices = 64;
 /** A device's further addresses are for its owner and for ending its flows: a few are enough. */
 const mostAddresses = 16;
 /** Flows that ended so much earlier than another device's are not those of an attack that goes on: the outside port was another's then. */
-const staleAfter: Milliseconds = 120_000;
+const staleAfter = milliseconds(120_000);
 
 /** The devices of the home at the moment of the question. */
 export interface KnownHome {
@@ -33,7 +33,7 @@ export interface KnownHome {
   /** Who made a device, for its owner to recognise it by. */
   readonly vendorOf?: (mac: MacAddress) => string | null;
   /** The moment of the question; without it, it is not said when a device was last seen. */
-  readonly now?: Instant;
+  readonly now?: WallInstant;
 }
 
 /** Who can name a device: the packets themselves, as the kernel records them; the flow journal; the table of flows that live. */
@@ -83,7 +83,7 @@ export function findDevices(asked: AttackFlows, flows: readonly Flow[], home: Kn
   const routerItself = others.some((other) => other.is === "router-itself");
 
   if (named.length > 0) {
-    const why = [...explainDevices(named, book, ranked.length, home.vendorOf), ...explainStale(stale, home.now ?? 0), ...explainOthers(others)];
+    const why = [...explainDevices(named, book, ranked.length, home.vendorOf), ...explainStale(stale, home.now ?? wallInstant(0)), ...explainOthers(others)];
     return { devices: named.map(({ device }) => device), routerItself, witnesses: witnessesOf(named.map(({ suspect }) => suspect)), why };
   }
   const owner = ownerOfSource(asked, home.borders, book);
@@ -127,10 +127,10 @@ export function ownAddresses(mac: MacAddress | null, seen: readonly string[], bo
 }
 
 /** Those whose part in it was over long before that of another. */
-function setStaleApart(suspects: readonly Suspect[], now: Instant | null): { fresh: readonly Suspect[]; stale: readonly Suspect[] } {
+function setStaleApart(suspects: readonly Suspect[], now: WallInstant | null): { fresh: readonly Suspect[]; stale: readonly Suspect[] } {
   if (now === null) return { fresh: suspects, stale: [] };
-  const latest = Math.max(0, ...suspects.map((suspect) => lastSeen(suspect, now)));
-  const isStale = (suspect: Suspect): boolean => lastSeen(suspect, now) < latest - staleAfter;
+  const last = latest(wallInstant(0), ...suspects.map((suspect) => lastSeen(suspect, now)));
+  const isStale = (suspect: Suspect): boolean => between(lastSeen(suspect, now), last) > staleAfter;
   return { fresh: suspects.filter((suspect) => !isStale(suspect)), stale: suspects.filter(isStale) };
 }
 

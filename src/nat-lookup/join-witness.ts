@@ -1,6 +1,6 @@
 import { parseMac, type Device, type Evidence, type MacAddress } from "../model/device.ts";
 import type { Witnessed } from "../model/enforcement.ts";
-import type { Instant } from "../model/time.ts";
+import { earliest, latest, type WallInstant } from "../model/time.ts";
 import type { KnownHome } from "./find-devices.ts";
 import { neighbourBook, type NeighbourBook } from "./identity/neighbour-book.ts";
 import { witnessedDevices } from "./witnessed-devices.ts";
@@ -65,10 +65,11 @@ function namedBefore({ mac, name, addresses }: Device, seen: readonly Witnessed[
 /** The flows of a forged address are those of the sender. */
 function sumOf(evidences: readonly Evidence[]): Evidence {
   const sum = (of: (evidence: Evidence) => number): number => evidences.reduce((all, each) => all + of(each), 0);
-  const times = (of: (evidence: Evidence) => Instant | null): Instant[] => evidences.flatMap((each) => of(each) ?? []);
-  const [first, last] = [times(({ firstSeen }) => firstSeen), times(({ lastSeen }) => lastSeen)];
+  const times = (of: (evidence: Evidence) => WallInstant | null): WallInstant[] => evidences.flatMap((each) => of(each) ?? []);
+  const [first, ...otherFirsts] = times(({ firstSeen }) => firstSeen);
+  const [last, ...otherLasts] = times(({ lastSeen }) => lastSeen);
   return {
     flows: sum(({ flows }) => flows), packets: sum(({ packets }) => packets), bytes: sum(({ bytes }) => bytes),
-    firstSeen: first.length > 0 ? Math.min(...first) : null, lastSeen: last.length > 0 ? Math.max(...last) : null,
+    firstSeen: first === undefined ? null : earliest(first, ...otherFirsts), lastSeen: last === undefined ? null : latest(last, ...otherLasts),
   };
 }

@@ -1,6 +1,6 @@
 import type { MacAddress } from "../model/device.ts";
 import type { MitigationId } from "../model/mitigation.ts";
-import type { Instant } from "../model/time.ts";
+import type { WallInstant } from "../model/time.ts";
 import { formatTimeOrNull } from "../text/format-time.ts";
 
 /** What is remembered of a device that was ever named in a request. */
@@ -17,7 +17,7 @@ export interface KnownDevice {
   readonly policyFrom: "admin" | "config" | "default";
   /** Requests that named it. */
   readonly requests: number;
-  readonly lastRequestAt: Instant | null;
+  readonly lastRequestAt: WallInstant | null;
   /** Mitigations that act on it now. */
   readonly stoppedBy: readonly MitigationId[];
 }

@@ -3,7 +3,7 @@ import type { Certainty, Device } from "../model/device.ts";
 import { formatIpPrefix, type IpPrefix } from "../model/ip-prefix.ts";
 import type { Action, Mitigation, MitigationState, Outcome } from "../model/mitigation.ts";
 import type { LeftAlone } from "../model/left-alone.ts";
-import type { Instant } from "../model/time.ts";
+import { earliest, type WallInstant } from "../model/time.ts";
 import { formatTime, formatTimeOrNull } from "../text/format-time.ts";
 import { describeRanges, type RangeView } from "./describe-range.ts";
 import { describeReport, type ReportView } from "./describe-report.ts";
@@ -129,8 +129,8 @@ export function describeFoundDevice(device: Device): FoundDeviceView {
   };
 }
 
-function earlier(a: Instant | null, b: Instant | null): Instant | null {
-  return a === null ? b : b === null ? a : Math.min(a, b);
+function earlier(a: WallInstant | null, b: WallInstant | null): WallInstant | null {
+  return a === null ? b : b === null ? a : earliest(a, b);
 }
 
 function describePrefixes(prefixes: readonly IpPrefix[]): string[] {

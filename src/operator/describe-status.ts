@@ -1,5 +1,5 @@
 import type { Mitigation, MitigationState } from "../model/mitigation.ts";
-import type { Instant } from "../model/time.ts";
+import { between, type WallInstant } from "../model/time.ts";
 import { formatTimeOrNull } from "../text/format-time.ts";
 
 /** The session with an upstream, as the pipeline knows it. */
@@ -11,7 +11,7 @@ export interface UpstreamStatus {
   /** Address and port that it is connected to. */
   readonly peer: string | null;
   /** Since when it is in this state. */
-  readonly since: Instant | null;
+  readonly since: WallInstant | null;
   /** Why the last session or attempt ended, in words. */
   readonly lastError: string | null;
   /** Sessions that were established since the start. */
@@ -35,8 +35,8 @@ export interface UpstreamView extends Omit<UpstreamStatus, "since" | "lastError"
 /** The daemon as `status --json` shows it. */
 export function describeStatus(status: {
   readonly version: string;
-  readonly startedAt: Instant;
-  readonly now: Instant;
+  readonly startedAt: WallInstant;
+  readonly now: WallInstant;
   readonly upstreams: readonly UpstreamStatus[];
   readonly mitigations: Iterable<Mitigation>;
   readonly warnings: readonly string[];
@@ -46,7 +46,7 @@ export function describeStatus(status: {
   return {
     version: status.version,
     // The wall clock of a router jumps when it first hears from NTP.
-    uptime_seconds: Math.max(0, Math.floor((status.now - status.startedAt) / 1000)),
+    uptime_seconds: Math.max(0, Math.floor(between(status.startedAt, status.now) / 1000)),
     upstreams: status.upstreams.map(describeUpstream),
     mitigations,
     warnings: [...status.warnings],

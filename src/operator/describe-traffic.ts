@@ -1,5 +1,5 @@
 import type { Traffic } from "../model/traffic.ts";
-import type { Instant } from "../model/time.ts";
+import { inSeconds, timeLeft, type WallInstant } from "../model/time.ts";
 import { formatTime, formatTimeOrNull } from "../text/format-time.ts";
 
 /** What devices send to their targets; rates in packets a second. */
@@ -23,14 +23,14 @@ export interface TrafficView {
 }
 
 /** The traffic of mitigations as `traffic` shows it at `now`: times in ISO 8601, rates in packets a second to one decimal. */
-export function describeTraffic(traffic: readonly Traffic[], now: Instant): TrafficListView {
+export function describeTraffic(traffic: readonly Traffic[], now: WallInstant): TrafficListView {
   const rate = (packets: number): number => Math.round(packets * 10) / 10;
   return {
     now: formatTime(now),
     mitigations: traffic.map((each) => ({
       id: each.mitigation, is_sending: each.isSending, sent: each.now && rate(each.now.sent), passed: each.now && rate(each.now.passed),
       last_sent_at: formatTimeOrNull(each.lastSentAt), paused_at: formatTimeOrNull(each.pausedAt),
-      samples: each.samples.map(({ at, sent, passed }) => [Math.max(0, Math.round((now - at) / 1000)), rate(sent), rate(passed)]),
+      samples: each.samples.map(({ at, sent, passed }) => [Math.round(inSeconds(timeLeft(at, now))), rate(sent), rate(passed)]),
     })),
   };
 }

@@ -1,4 +1,4 @@
-import type { Clock, Seconds } from "../model/time.ts";
+import { inMilliseconds, milliseconds, seconds, type Seconds, type SteadyClock } from "../model/time.ts";
 import type { MitigationView } from "./describe-mitigation.ts";
 import type { UpstreamView } from "./describe-status.ts";
 import { createMessageBudget } from "./message-budget.ts";
@@ -12,7 +12,7 @@ export interface QuietRules {
 }
 
 export interface QuietSurroundings {
-  readonly clock: Clock;
+  readonly clock: SteadyClock;
   /** As the configuration says now. */
   consent(): { readonly timeout: Seconds; readonly onTimeout: "deny" | "block" };
   /** Mitigations that the owner heard of in an earlier run. */
@@ -23,18 +23,18 @@ export interface QuietSurroundings {
 }
 
 /** A provider that is back within this time was never gone, for the owner. */
-const goneAfter = 60_000; // milliseconds
+const goneAfter = milliseconds(60_000);
 /** A question that waits no longer than this needs no reminder. */
-const shortestWait: Seconds = 90;
+const shortestWait = seconds(90);
 const mostTold = 1024;
 const mostCounted = 9_999;
-const anHour = 3_600_000; // milliseconds
+const anHour = milliseconds(3_600_000);
 /** Requests that the owner hears of by themselves, in an hour: of one device, and of all. The others are counted in one message. */
 const untilFolded = { each: 3, all: 12, within: anHour } as const;
 /** A provider that comes and goes. */
 const untilProviderIsOld = { each: 4, all: 12, within: anHour } as const;
 /** So long a question waits for the packets to show who sends them, where only an address names the device. */
-const sureAfter = 2_000; // milliseconds
+const sureAfter = milliseconds(2_000);
 
 /** What one message is about: these devices. */
 export function subjectOf({ devices }: Pick<MitigationView, "devices">): string {
@@ -59,7 +59,7 @@ export function createQuietRules(around: QuietSurroundings): QuietRules {
   const remindOf = (about: MitigationView): void => {
     const { timeout } = around.consent();
     if (timeout < shortestWait) return;
-    reminders.set(about.id, clock.after(timeout * 2 / 3 * 1000, () => {
+    reminders.set(about.id, clock.after(inMilliseconds(seconds(timeout * 2 / 3)), () => {
       reminders.delete(about.id);
       told.add(about.id);
       around.announce({ event: "reminder", about: around.latest(about.id) ?? about, secondsLeft: timeout / 3, onTimeout: around.consent().onTimeout });

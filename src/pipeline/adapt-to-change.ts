@@ -2,7 +2,7 @@ import type { AttackTarget } from "../model/mitigation-request.ts";
 import type { Mitigation } from "../model/mitigation.ts";
 import type { Policy } from "../model/policy.ts";
 import { shiftMitigation } from "../model/shift-mitigation.ts";
-import type { Clock, Milliseconds } from "../model/time.ts";
+import { earlier, type Milliseconds, type WallClock } from "../model/time.ts";
 import type { Store } from "../memory/store.ts";
 import { isProtected } from "../policy/decide.ts";
 import { shiftNos, type SaidOfTarget } from "../policy/owners-nos.ts";
@@ -22,7 +22,7 @@ export interface Adaptation {
 }
 
 export interface AdaptationDeps extends EventApplier {
-  readonly clock: Clock;
+  readonly clock: WallClock;
   readonly store: Store;
   readonly policy: () => Policy;
   readonly saidOf: (target: AttackTarget) => SaidOfTarget;
@@ -50,7 +50,7 @@ export function createAdaptation({ clock, store, policy, saidOf, rules, apply, s
       for (const { id } of store.all()) scheduleDeadline(id);
     },
     clockJumped(by) {
-      const before = clock.now() - by;
+      const before = earlier(clock.now(), by);
       for (const mitigation of store.all()) {
         // What lies in the old clock's future was saved by a clock that was right.
         if (mitigation.requestedAt <= before) store.put(shiftMitigation(mitigation, by));

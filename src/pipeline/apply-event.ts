@@ -1,7 +1,7 @@
 import { isLookedFor, lookedForAtFirst } from "../enforcer/rules-for.ts";
 import type { Mitigation, MitigationId } from "../model/mitigation.ts";
 import type { Policy } from "../model/policy.ts";
-import type { Clock, Log } from "../model/ports.ts";
+import type { Log } from "../model/ports.ts";
 import type { Schedule } from "../model/schedule.ts";
 import type { Store } from "../memory/store.ts";
 import { nextDeadline, step, type Effect, type MitigationEvent } from "../policy/mitigation-machine.ts";
@@ -9,6 +9,7 @@ import { nosTo, withNos, withoutNosTo } from "../policy/owners-nos.ts";
 import { noteConflicts } from "./conflicts.ts";
 import type { PipelineEvents } from "./pipeline-ports.ts";
 import type { RuleKeeper } from "./rule-keeper.ts";
+import { timeLeft, type WallClock } from "../model/time.ts";
 
 /** Undefined if there is no such mitigation; else as it is when all effects are done. */
 export type ApplyEvent = (id: MitigationId, event: MitigationEvent) => Promise<Mitigation | undefined>;
@@ -21,7 +22,7 @@ export interface EventApplier {
 }
 
 export interface ApplyEventDeps {
-  readonly clock: Clock;
+  readonly clock: WallClock;
   readonly log: Log;
   readonly store: Store;
   readonly schedule: Schedule;
@@ -62,7 +63,7 @@ export function createApplyEvent({ clock, log, store, schedule, policy, events, 
     const mitigation = store.get(id);
     const due = mitigation ? nextDeadline(mitigation, policy()) : null;
     if (due === null) schedule.cancel(`deadline ${id}`);
-    else schedule.once(`deadline ${id}`, Math.max(0, due - clock.now()), () => apply(id, { is: "time" }));
+    else schedule.once(`deadline ${id}`, timeLeft(clock.now(), due), () => apply(id, { is: "time" }));
     if (mitigation?.state === "ended") schedule.cancel(`watch ${id}`);
   };
 

@@ -2,7 +2,7 @@ import type { Device, MacAddress } from "../model/device.ts";
 import type { Witnessed } from "../model/enforcement.ts";
 import type { Flow, LookupDepth } from "../model/flow.ts";
 import type { AttackFlows } from "../model/mitigation-request.ts";
-import type { Clock } from "../model/time.ts";
+import type { SteadyClock, WallClock } from "../model/time.ts";
 import { findDevices, type Finding, type KnownHome } from "../nat-lookup/find-devices.ts";
 import { createNameBook } from "../nat-lookup/identity/name-book.ts";
 import { narrowToTalkers, type ReportedFlows } from "../nat-lookup/narrow-to-talkers.ts";
@@ -12,7 +12,8 @@ import { shareLookups } from "./share-lookups.ts";
 import { errorText } from "../text/error-text.ts";
 
 export interface LookupPorts {
-  readonly clock: Clock;
+  readonly clock: WallClock;
+  readonly steady: SteadyClock;
   readonly flows: FlowTable;
   readonly directory: HomeDirectory;
   readonly network: Pick<HomeNetwork, "addresses">;
@@ -51,7 +52,7 @@ export type NamedDevice = Pick<Device, "name"> & { readonly mac: MacAddress };
  * requests, whose names no other device gets unmarked.
  */
 export function createLookup(ports: LookupPorts, ownerNames: () => ReadonlyMap<MacAddress, string>, named: readonly NamedDevice[] = []): HomeLookup {
-  const { clock, flows, directory, network, log } = ports;
+  const { clock, steady, flows, directory, network, log } = ports;
   const book = createNameBook((mac) => directory.vendor?.(mac) ?? null);
   book.learn(named.flatMap(({ mac, name }) => (name === null ? [] : [[mac, name] as const])));
   /** Without them a device is known by its address only, which is better than not at all. */
@@ -74,7 +75,7 @@ export function createLookup(ports: LookupPorts, ownerNames: () => ReadonlyMap<M
     const devices = await Promise.all(finding.devices.map(async (device) => ({ ...device, port: device.mac === null ? null : await directory.port(device.mac) })));
     return { ...finding, devices, why: [...finding.why, ...(depth === "explain" ? flows.remarks?.() ?? [] : [])] };
   };
-  const shared = shareLookups(lookup, clock);
+  const shared = shareLookups(lookup, steady);
   return {
     // The top talkers are a part of what was reported: where nobody is seen among them, all of it is looked at.
     async lookup(asked, how) {

@@ -6,11 +6,12 @@ import type { KnownNow } from "./attribute.ts";
 import { followDevices } from "../nat-lookup/follow-devices.ts";
 import type { Decision } from "../policy/decide.ts";
 import { isEnforced, type MitigationEvent } from "../policy/mitigation-machine.ts";
-import type { Clock, PacketFilter } from "../model/ports.ts";
+import type { PacketFilter } from "../model/ports.ts";
 import type { Store } from "../memory/store.ts";
+import { between, type WallClock } from "../model/time.ts";
 
 export interface KeepTrackParts {
-  readonly clock: Clock;
+  readonly clock: WallClock;
   readonly filter: Pick<PacketFilter, "readWitness">;
   readonly store: Store;
   readonly homeNow: () => Promise<KnownNow>;
@@ -26,7 +27,7 @@ export async function keepTrack({ clock, filter, store, homeNow, decideAbout }: 
   if (held.length === 0) return events;
   const home = await homeNow();
   for (const mitigation of held) {
-    const isGoingOn = mitigation.lastDropAt !== null && clock.now() - mitigation.lastDropAt < renewEvery * 1000;
+    const isGoingOn = mitigation.lastDropAt !== null && between(mitigation.lastDropAt, clock.now()) < renewEvery * 1000;
     const witnessed = isGoingOn && isSpecific(mitigation.request) ? await filter.readWitness(mitigation.id).catch(() => []) : [];
     const { devices, changed } = followDevices(mitigation.devices, witnessed, home);
     const decision = changed.length > 0 ? await decideAbout(changed, mitigation.request.target) : undefined;

@@ -1,4 +1,4 @@
-import type { Clock, Log } from "../model/ports.ts";
+import type { Log } from "../model/ports.ts";
 import type { Store } from "../memory/store.ts";
 import type { ApplyEvent } from "./apply-event.ts";
 import type { KnownNow } from "./attribute.ts";
@@ -9,9 +9,10 @@ import type { TrafficLook } from "./look-at-traffic.ts";
 import type { PipelinePorts } from "./pipeline-ports.ts";
 import type { RuleKeeperEvents } from "./rule-keeper.ts";
 import type { SenderWatch } from "./watch-senders.ts";
+import type { WallClock } from "../model/time.ts";
 
 export interface HearKernelDeps {
-  readonly clock: Clock;
+  readonly clock: WallClock;
   readonly log: Log;
   readonly store: Store;
   readonly ports: Pick<PipelinePorts, "filter" | "wireless" | "notice">;

@@ -2,7 +2,7 @@ import type { Device } from "../model/device.ts";
 import type { AttackTarget } from "../model/mitigation-request.ts";
 import type { Mitigation, MitigationId } from "../model/mitigation.ts";
 import { questionAbout } from "../model/question.ts";
-import type { Clock, Milliseconds } from "../model/time.ts";
+import { between, milliseconds, type SteadyClock, type SteadyInstant, type WallClock } from "../model/time.ts";
 import type { HomeLookup } from "./attribute.ts";
 import type { Decision } from "../policy/decide.ts";
 import { isEnforced, type MitigationEvent } from "../policy/mitigation-machine.ts";
@@ -16,7 +16,8 @@ import type { Store } from "../memory/store.ts";
 import { errorText } from "../text/error-text.ts";
 
 export interface IdentifyParts {
-  readonly clock: Clock;
+  readonly clock: WallClock;
+  readonly steady: SteadyClock;
   readonly log: Log;
   readonly filter: Pick<PacketFilter, "readWitness">;
   readonly store: Store;
@@ -38,13 +39,13 @@ export interface Identify {
 }
 
 /** How soon a request that no device was found for is looked at again. */
-const watchAfter: readonly Milliseconds[] = [5_000, 10_000, 20_000, 40_000, 60_000];
+const watchAfter = [5_000, 10_000, 20_000, 40_000, 60_000].map(milliseconds);
 /** Packets of a sender that nobody can name: how soon the kernel's record is read again. */
-const readWitnessEvery: Milliseconds = 5_000;
+const readWitnessEvery = milliseconds(5_000);
 
 /** Finds out which devices a mitigation is about, and keeps looking while none is known or one may be wrong. */
-export function createIdentify({ clock, log, filter, store, schedule, lookup, weighing, decideAbout, apply }: IdentifyParts): Identify {
-  const witnessReadAt = new Map<MitigationId, number>();
+export function createIdentify({ clock, steady, log, filter, store, schedule, lookup, weighing, decideAbout, apply }: IdentifyParts): Identify {
+  const witnessReadAt = new Map<MitigationId, SteadyInstant>();
 
   const identify = async (id: MitigationId, attempt: number, readsWitness: boolean, replaced: readonly Mitigation[] = []): Promise<void> => {
     const asked = store.get(id)?.request;
@@ -59,7 +60,7 @@ export function createIdentify({ clock, log, filter, store, schedule, lookup, we
     if (!mitigation || mitigation.state === "ended" || mitigation.state === "terminating") return;
     // Another look may have named them meanwhile.
     if (devices.length > 0 ? mitigation.devices.length === 0 || attempt === 0 : attempt === 0 && mitigation.state === "pending") await found(mitigation, devices);
-    if (devices.length === 0) schedule.once(`watch ${id}`, watchAfter[Math.min(attempt, watchAfter.length - 1)] ?? 60_000, () => identify(id, attempt + 1, false));
+    if (devices.length === 0) schedule.once(`watch ${id}`, watchAfter[Math.min(attempt, watchAfter.length - 1)] ?? milliseconds(60_000), () => identify(id, attempt + 1, false));
   };
 
   const found = async (mitigation: Mitigation, devices: readonly Device[]): Promise<void> => {
@@ -87,7 +88,7 @@ export function createIdentify({ clock, log, filter, store, schedule, lookup, we
     asked: (id, replaced) => identify(id, 0, false, replaced),
     resumed(mitigation) {
       const { id, devices } = mitigation;
-      if (devices.length === 0) schedule.once(`watch ${id}`, 0, () => identify(id, 0, false));
+      if (devices.length === 0) schedule.once(`watch ${id}`, milliseconds(0), () => identify(id, 0, false));
       else if (isWeighed(mitigation)) return;
       else if (isEnforced(mitigation)) weighing.cutFlows(mitigation);
       else weighing.weighLater(id);
@@ -98,8 +99,9 @@ export function createIdentify({ clock, log, filter, store, schedule, lookup, we
         witnessReadAt.delete(id);
         return;
       }
-      if (packets === 0 || clock.now() - (witnessReadAt.get(id) ?? -Infinity) < readWitnessEvery) return;
-      witnessReadAt.set(id, clock.now());
+      const readAt = witnessReadAt.get(id);
+      if (packets === 0 || (readAt !== undefined && between(readAt, steady.now()) < readWitnessEvery)) return;
+      witnessReadAt.set(id, steady.now());
       await identify(id, 1, true);
     },
     remember,

@@ -1,7 +1,7 @@
 import type { Device } from "../model/device.ts";
 import type { AttackTarget } from "../model/mitigation-request.ts";
 import { isRequested, type Mitigation, type MitigationId } from "../model/mitigation.ts";
-import type { Milliseconds } from "../model/time.ts";
+import { milliseconds } from "../model/time.ts";
 import type { Lookup } from "./attribute.ts";
 import { mayJoin, type Decision } from "../policy/decide.ts";
 import type { MitigationEvent } from "../policy/mitigation-machine.ts";
@@ -24,7 +24,7 @@ export interface LookAgainParts {
 }
 
 /** Between two looks for one mitigation: an upstream that repeats itself costs no more than that. */
-const pause: Milliseconds = 5_000;
+const pause = milliseconds(5_000);
 
 /**
  * The upstream says that its target is still under attack (RFC 9132 §4.4.3): perhaps another device takes part, or what is in force does
@@ -71,7 +71,7 @@ export function createLookAgain({ schedule, store, log, filter, lookup, decideAb
   return (id) => {
     if (looking.has(id)) return;
     looking.add(id);
-    schedule.once(`look again ${id}`, 0, () => look(id).finally(() => {
+    schedule.once(`look again ${id}`, milliseconds(0), () => look(id).finally(() => {
       schedule.once(`look again ${id}`, pause, () => { looking.delete(id); });
     }));
   };

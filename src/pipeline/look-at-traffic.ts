@@ -1,6 +1,6 @@
 import type { FilterCount } from "../model/enforcement.ts";
 import type { Mitigation, MitigationId } from "../model/mitigation.ts";
-import type { Clock, Instant, Milliseconds } from "../model/time.ts";
+import { between, milliseconds, steadyInstant, type Milliseconds, type SteadyClock, type SteadyInstant, type WallClock } from "../model/time.ts";
 import type { Schedule } from "../model/schedule.ts";
 import type { Traffic } from "../model/traffic.ts";
 import { isLeftAlone } from "../policy/refused-by-owner.ts";
@@ -8,7 +8,8 @@ import type { Store } from "../memory/store.ts";
 import { createTrafficBook } from "./traffic-book.ts";
 
 export interface TrafficLookParts {
-  readonly clock: Clock;
+  readonly clock: WallClock;
+  readonly steady: SteadyClock;
   readonly schedule: Schedule;
   readonly store: Store;
   readonly enforce: () => Promise<void>;
@@ -25,35 +26,35 @@ export interface TrafficLook {
 }
 
 /** So long after somebody has looked they are expected to look again. */
-const lookLasts: Milliseconds = 30_000;
+const lookLasts = milliseconds(30_000);
 /** However many look, and however often. */
-const leastApart: Milliseconds = 2_000;
+const leastApart = milliseconds(2_000);
 /** Requests that are left alone and counted while somebody looks: the latest. */
 const mostWatched = 8;
 
 /** Whoever asks sees what devices send, and pays for it: nothing of it is counted for nobody. */
-export function createTrafficLook({ clock, schedule, store, enforce, count }: TrafficLookParts): TrafficLook {
+export function createTrafficLook({ clock, steady, schedule, store, enforce, count }: TrafficLookParts): TrafficLook {
   const book = createTrafficBook();
-  let lookedAt: Instant = -Infinity;
-  let countedAt: Instant = -Infinity;
+  let lookedAt = steadyInstant(-Infinity);
+  let countedAt = steadyInstant(-Infinity);
 
-  const within = (since: Instant, span: Milliseconds): boolean => clock.now() >= since && clock.now() - since < span;
+  const within = (since: SteadyInstant, span: Milliseconds): boolean => between(since, steady.now()) < span;
   const leftAlone = (): readonly Mitigation[] => store.all().filter((each) => isLeftAlone(each, clock.now())).slice(-mostWatched);
   const isWatched = (mitigation: Mitigation): boolean => within(lookedAt, lookLasts) && leftAlone().some(({ id }) => id === mitigation.id);
 
   return {
     isWatched,
     counted(id, counts) {
-      countedAt = clock.now();
-      book.note(id, counts, countedAt);
+      countedAt = steady.now();
+      book.note(id, counts, clock.now());
     },
     async look() {
       const isFirst = !within(lookedAt, lookLasts);
-      lookedAt = clock.now();
-      schedule.once("nobody looks", lookLasts + 1, enforce);
+      lookedAt = steady.now();
+      schedule.once("nobody looks", milliseconds(lookLasts + 1), enforce);
       if (isFirst && leftAlone().length > 0) await enforce();
       if (!within(countedAt, leastApart)) {
-        countedAt = clock.now();
+        countedAt = steady.now();
         await count();
       }
       book.keepOnly((id) => { const mitigation = store.get(id); return mitigation !== undefined && (mitigation.state !== "ended" || isLeftAlone(mitigation, clock.now())); });

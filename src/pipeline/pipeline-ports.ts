@@ -1,12 +1,15 @@
 import type { MacAddress } from "../model/device.ts";
 import type { Mitigation } from "../model/mitigation.ts";
 import type { Policy } from "../model/policy.ts";
-import type { Clock, FlowTable, HomeDirectory, HomeNetwork, Log, NoticePage, PacketFilter, WirelessClients } from "../model/ports.ts";
+import type { FlowTable, HomeDirectory, HomeNetwork, Log, NoticePage, PacketFilter, WirelessClients } from "../model/ports.ts";
 import type { MitigationEvent } from "../policy/mitigation-machine.ts";
 import type { CameOver } from "../policy/other-wan.ts";
+import type { SteadyClock, WallClock } from "../model/time.ts";
 
 export interface PipelinePorts {
-  readonly clock: Clock;
+  readonly clock: WallClock;
+  /** For what measures spans. */
+  readonly steady: SteadyClock;
   readonly filter: PacketFilter;
   readonly flows: FlowTable;
   readonly directory: HomeDirectory;

@@ -6,7 +6,7 @@ import type { AttackFlows, AttackTarget } from "../model/mitigation-request.ts";
 import { isRequested, type Mitigation, type MitigationId } from "../model/mitigation.ts";
 import type { Policy } from "../model/policy.ts";
 import { createSchedule } from "../model/schedule.ts";
-import type { Milliseconds } from "../model/time.ts";
+import { between, milliseconds } from "../model/time.ts";
 import type { Traffic } from "../model/traffic.ts";
 import type { Finding } from "../nat-lookup/find-devices.ts";
 import { admitRequest, type AdmitResult } from "../policy/admit-request.ts";
@@ -52,7 +52,7 @@ export interface Pipeline extends MitigationService, Omit<Adaptation, "settingsC
 }
 
 /** An upstream that missed the last notification can still ask how a mitigation ended; then it is removed (RFC 9132 §4.4.1.1). */
-const shownAfterEnd: Milliseconds = 60_000;
+const shownAfterEnd = milliseconds(60_000);
 
 interface RequestSteps {
   readonly store: Store;
@@ -115,13 +115,13 @@ function takeRequests({ store, log, now, policy, saidOf, refusal, identify, appl
 
 /** Wires the steps: a request becomes a mitigation, events move it on, and what the kernel counts comes back as events. */
 export function createPipeline(initial: PipelineSettings, store: Store, ports: PipelinePorts, events: PipelineEvents): Pipeline {
-  const { clock, log, filter } = ports;
+  const { clock, steady, log, filter } = ports;
   let settings = initial;
   const policy = (): Policy => effectivePolicy(settings.policy, store, clock.now());
   const saidOf = (target: AttackTarget): SaidOfTarget => saidOfTarget(store.nos(), target, clock.now());
   const failed = (error: unknown): void => { log("error", `internal: ${errorText(error)}`); };
-  const schedule = createSchedule(clock, failed);
-  const common = { clock, log, store, schedule, filter, policy, saidOf, ports };
+  const schedule = createSchedule(steady, failed);
+  const common = { clock, steady, log, store, schedule, filter, policy, saidOf, ports };
 
   const { apply, scheduleDeadline } = createApplyEvent({ ...common, events, rules: () => rules, cutFlows: (mitigation) => { weighing.cutFlows(mitigation); } });
   const home = createLookup(ports, () => settings.ownerNames, store.devices());
@@ -148,7 +148,7 @@ export function createPipeline(initial: PipelineSettings, store: Store, ports: P
     settings: () => settings,
     warnings: () => [...rules.warnings(), ...notes.warnings(), ...store.all().flatMap((each) => leakWarning(each) ?? [])],
     mitigationsOf: (upstream, cuid) => store.all().filter((each) => each.request.upstream === upstream && each.request.cuid === cuid
-      && (each.endedAt === undefined || clock.now() - each.endedAt < shownAfterEnd)),
+      && (each.endedAt === undefined || between(each.endedAt, clock.now()) < shownAfterEnd)),
     withdraw(upstream, cuid, mid) {
       const its = store.all().filter(({ request: each }) => each.upstream === upstream && each.cuid === cuid && each.mid === mid);
       const asked = its.find(isRequested) ?? its.findLast((each) => isLeftAlone(each, clock.now()));

@@ -3,7 +3,7 @@ import { renewEvery, reportedFor, rulesFor } from "../enforcer/rules-for.ts";
 import type { FilterCount, QuarantinedDevice } from "../model/enforcement.ts";
 import type { Mitigation, MitigationId } from "../model/mitigation.ts";
 import type { Policy } from "../model/policy.ts";
-import type { Clock, Milliseconds } from "../model/time.ts";
+import { between, inMilliseconds, milliseconds, type SteadyClock, type WallClock } from "../model/time.ts";
 import { saidOfTarget } from "../policy/owners-nos.ts";
 import type { Log, PacketFilter } from "../model/ports.ts";
 import type { Schedule } from "../model/schedule.ts";
@@ -29,7 +29,8 @@ export interface RuleKeeper {
 }
 
 export interface RuleKeeperParts {
-  readonly clock: Clock;
+  readonly clock: WallClock;
+  readonly steady: SteadyClock;
   readonly log: Log;
   readonly filter: PacketFilter;
   readonly schedule: Schedule;
@@ -50,21 +51,21 @@ export interface RuleKeeperEvents {
 }
 
 /** How soon drops are looked for after rules changed, and then how often: status 2 is to come as soon as packets are dropped. */
-const countAfter: readonly Milliseconds[] = [200, 300, 500, 1_000, 2_000, 5_000];
-const retryEnforcement: Milliseconds = 5_000;
+const countAfter = [200, 300, 500, 1_000, 2_000, 5_000].map(milliseconds);
+const retryEnforcement = milliseconds(5_000);
 /** Between two readings, as many times what one takes ... */
 const restsBetween = 100;
 /** ... up to this: whether an attack goes on is to be known within a minute. */
-const longestRest: Milliseconds = 30_000;
-/** A clock that jumps makes no reading longer. */
-const longestReading: Milliseconds = 1_000;
+const longestRest = milliseconds(30_000);
+/** However slow the router is, it is looked again within a minute. */
+const longestReading = milliseconds(1_000);
 
 /** Keeps the kernel's rules as the mitigations need them, and reads what they drop. */
-export function createRuleKeeper({ clock, log, filter, schedule, store, policy, isWatched }: RuleKeeperParts, events: RuleKeeperEvents): RuleKeeper {
+export function createRuleKeeper({ clock, steady, log, filter, schedule, store, policy, isWatched }: RuleKeeperParts, events: RuleKeeperEvents): RuleKeeper {
   let failed: string | undefined;
   let holding = false;
   /** How long the last reading of the counters took. */
-  let reading: Milliseconds = 0;
+  let reading = milliseconds(0);
 
   interface Needed { readonly rules: ReturnType<typeof rulesFor>; readonly reported: ReturnType<typeof reportedFor>; readonly any: boolean }
   const needed = (): Needed => {
@@ -112,7 +113,7 @@ export function createRuleKeeper({ clock, log, filter, schedule, store, policy, 
       holding = false;
       schedule.cancel("enforce", "count");
     } else {
-      schedule.once("enforce", renewEvery * 1000, renew);
+      schedule.once("enforce", inMilliseconds(renewEvery), renew);
       countLater(0);
     }
   };
@@ -125,23 +126,23 @@ export function createRuleKeeper({ clock, log, filter, schedule, store, policy, 
   const countLater = (attempt: number): void => {
     // Somebody is still to be named: their next packet tells.
     const last = store.all().some(isNameless) ? countAfter.length - 2 : countAfter.length - 1;
-    const usual = countAfter[Math.min(attempt, last)] ?? 5_000;
+    const usual = countAfter[Math.min(attempt, last)] ?? milliseconds(5_000);
     // The first ones matter most; then reading takes a small part of the time, however much there is to read.
-    schedule.once("count", attempt < 3 ? usual : Math.max(usual, Math.min(longestRest, reading * restsBetween)), async () => {
+    schedule.once("count", attempt < 3 ? usual : milliseconds(Math.max(usual, Math.min(longestRest, reading * restsBetween))), async () => {
       await count();
       if (holding) countLater(attempt + 1);
     });
   };
 
   const read = (isUrgent: boolean) => async (): Promise<ReadonlyMap<MitigationId, FilterCount>> => {
-    const began = clock.now();
+    const began = steady.now();
     try {
       return await filter.readCounters({ isUrgent });
     } catch (error) {
       log("warn", `could not read the drop counters: ${errorText(error)}`);
       return new Map();
     } finally {
-      reading = Math.min(longestReading, Math.max(0, clock.now() - began));
+      reading = milliseconds(Math.min(longestReading, between(began, steady.now())));
     }
   };
   const [urgentCounts, sharedCounts] = [shareRuns(read(true)), shareRuns(read(false))];

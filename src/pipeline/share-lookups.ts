@@ -1,5 +1,5 @@
 import type { AttackFlows } from "../model/mitigation-request.ts";
-import type { Clock, Milliseconds } from "../model/time.ts";
+import { between, milliseconds, type SteadyClock } from "../model/time.ts";
 import type { Finding } from "../nat-lookup/find-devices.ts";
 import type { Lookup, LookupManner } from "./attribute.ts";
 import { createTurnstile } from "../model/turnstile.ts";
@@ -14,7 +14,7 @@ const mostOwnerWaiting = 16;
  * a reader who asks on and on is to take half of a core at most.
  */
 const restTimes = 3;
-const longestRest: Milliseconds = 5_000;
+const longestRest = milliseconds(5_000);
 
 /** The lookup was not made: too many wait already. */
 export class TooManyLookups extends Error {
@@ -25,7 +25,7 @@ export class TooManyLookups extends Error {
  * One lookup at a time for each thing asked, shared by all who wait for it; few at the same time. The owner's have a place of their own, and
  * each upstream its turn. Rejects with TooManyLookups.
  */
-export function shareLookups(lookup: Lookup, clock: Clock): Lookup {
+export function shareLookups(lookup: Lookup, clock: SteadyClock): Lookup {
   const underWay = new Map<string, Promise<Finding>>();
   const upstreams = createTurnstile({ atOnce, mostWaiting });
   const owner = createTurnstile({ atOnce: [1], mostWaiting: mostOwnerWaiting });
@@ -39,8 +39,8 @@ export function shareLookups(lookup: Lookup, clock: Clock): Lookup {
     try {
       return await lookup(asked, how);
     } finally {
-      const rest = isOwners ? Math.min(longestRest, restTimes * Math.max(0, clock.now() - began)) : 0;
-      if (rest > 0) clock.after(rest, leave);
+      const rest = isOwners ? Math.min(longestRest, restTimes * between(began, clock.now())) : 0;
+      if (rest > 0) clock.after(milliseconds(rest), leave);
       else leave();
     }
   };

@@ -1,17 +1,17 @@
 import type { FilterCount } from "../model/enforcement.ts";
 import type { MitigationId } from "../model/mitigation.ts";
-import type { Instant, Milliseconds } from "../model/time.ts";
+import { between, milliseconds, type WallInstant } from "../model/time.ts";
 import type { Traffic, TrafficSample } from "../model/traffic.ts";
 
 export interface TrafficBook {
-  note(id: MitigationId, count: FilterCount, at: Instant): void;
-  read(id: MitigationId, now: Instant): Traffic | undefined;
+  note(id: MitigationId, count: FilterCount, at: WallInstant): void;
+  read(id: MitigationId, now: WallInstant): Traffic | undefined;
   /** Nobody needs these any more. */
   keepOnly(isWanted: (id: MitigationId) => boolean): void;
 }
 
 interface Counted {
-  readonly at: Instant;
+  readonly at: WallInstant;
   readonly dropped: number;
   readonly passed: number;
 }
@@ -22,18 +22,18 @@ interface Page {
   begun: Counted;
   samples: readonly TrafficSample[];
   now: Traffic["now"];
-  lastSentAt: Instant | null;
-  pausedAt: Instant | null;
+  lastSentAt: WallInstant | null;
+  pausedAt: WallInstant | null;
 }
 
 /** Five minutes, a sample each five seconds; of so many mitigations, the latest. */
 const most = { samples: 60, mitigations: 64 };
-const span: Milliseconds = 300_000;
-const apart: Milliseconds = 4_500;
+const span = milliseconds(300_000);
+const apart = milliseconds(4_500);
 /** Counts that come sooner after one another say nothing about a rate. */
-const shortest: Milliseconds = 900;
+const shortest = milliseconds(900);
 /** An attack without a packet for so long has stopped. */
-const quietAfter: Milliseconds = 10_000;
+const quietAfter = milliseconds(10_000);
 
 /** Makes rates of successive counts. Bounded: see `most`. */
 export function createTrafficBook(): TrafficBook {
@@ -57,26 +57,26 @@ export function createTrafficBook(): TrafficBook {
         begin(id, { latest: counted, begun: counted, samples: [], now: null, lastSentAt: null, pausedAt: null });
         return;
       }
-      if (at - page.latest.at < shortest) return;
+      if (between(page.latest.at, at) < shortest) return;
       const { sent, passed } = page.now = rateBetween(page.latest, counted);
       if (sent > 0) {
-        if (page.lastSentAt !== null && page.latest.at - page.lastSentAt >= quietAfter) page.pausedAt = page.lastSentAt;
+        if (page.lastSentAt !== null && between(page.lastSentAt, page.latest.at) >= quietAfter) page.pausedAt = page.lastSentAt;
         page.lastSentAt = at;
       }
       // The newest sample grows until it is long enough.
       const isGrowing = page.begun.at < page.latest.at;
       const closed = isGrowing ? page.samples.slice(0, -1) : page.samples;
-      page.samples = [...closed, { at, ...(isGrowing ? rateBetween(page.begun, counted) : { sent, passed }) }].filter((each) => each.at > at - span).slice(-most.samples);
+      page.samples = [...closed, { at, ...(isGrowing ? rateBetween(page.begun, counted) : { sent, passed }) }].filter((each) => between(each.at, at) < span).slice(-most.samples);
       page.latest = counted;
-      if (at - page.begun.at >= apart) page.begun = counted;
+      if (between(page.begun.at, at) >= apart) page.begun = counted;
     },
     read(id, now) {
       const page = pages.get(id);
       if (!page) return undefined;
       const { samples, lastSentAt, pausedAt } = page;
       return {
-        mitigation: id, samples: samples.filter(({ at }) => at > now - span), now: now - page.latest.at < quietAfter ? page.now : null,
-        isSending: lastSentAt !== null && now - lastSentAt < quietAfter, lastSentAt, pausedAt,
+        mitigation: id, samples: samples.filter(({ at }) => between(at, now) < span), now: between(page.latest.at, now) < quietAfter ? page.now : null,
+        isSending: lastSentAt !== null && between(lastSentAt, now) < quietAfter, lastSentAt, pausedAt,
       };
     },
     keepOnly(isWanted) {
@@ -86,7 +86,7 @@ export function createTrafficBook(): TrafficBook {
 }
 
 function rateBetween(from: Counted, to: Counted): Omit<TrafficSample, "at"> {
-  const seconds = (to.at - from.at) / 1000;
+  const seconds = between(from.at, to.at) / 1000;
   const passed = to.passed - from.passed;
   return { sent: (to.dropped - from.dropped + passed) / seconds, passed: passed / seconds };
 }

@@ -1,7 +1,7 @@
 import type { Device } from "../model/device.ts";
 import type { AttackTarget } from "../model/mitigation-request.ts";
 import type { Mitigation, MitigationId } from "../model/mitigation.ts";
-import type { Clock } from "../model/time.ts";
+import type { WallClock } from "../model/time.ts";
 import type { KnownNow } from "./attribute.ts";
 import { joinWitness } from "../nat-lookup/join-witness.ts";
 import type { Decision } from "../policy/decide.ts";
@@ -11,7 +11,7 @@ import type { HomeDirectory, Log, PacketFilter } from "../model/ports.ts";
 import type { Store } from "../memory/store.ts";
 
 export interface WatchSendersParts {
-  readonly clock: Clock;
+  readonly clock: WallClock;
   readonly log: Log;
   readonly filter: Pick<PacketFilter, "readWitness">;
   readonly directory: Pick<HomeDirectory, "port">;

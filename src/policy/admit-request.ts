@@ -5,7 +5,7 @@ import { isRequested, type Mitigation } from "../model/mitigation.ts";
 import { rangesOverlap, type NumberRange } from "../model/number-range.ts";
 import type { Policy } from "../model/policy.ts";
 import { badRequest, conflictCause, type Refusal } from "../model/refusal.ts";
-import type { Instant, Seconds } from "../model/time.ts";
+import { seconds, type Seconds, type WallInstant } from "../model/time.ts";
 import { isRefused } from "./refused-by-owner.ts";
 import { checkShare } from "./request-cost.ts";
 
@@ -23,7 +23,7 @@ export type AdmitResult =
  */
 export function admitRequest(
   asked: Omit<MitigationRequest, "lifetime">, lifetime: Seconds | null, ifMatch: boolean,
-  known: readonly Mitigation[], policy: Policy, now: Instant,
+  known: readonly Mitigation[], policy: Policy, now: WallInstant,
 ): AdmitResult {
   const ofClient = known.filter((each) => each.request.upstream === asked.upstream && each.request.cuid === asked.cuid);
   const requested = ofClient.filter(isRequested);
@@ -64,7 +64,7 @@ function newReport({ id, request }: Mitigation, { report: said }: Pick<Mitigatio
 /** What is granted of the lifetime asked for; -1 = indefinite, which a cap cuts too (RFC 9132 §4.4.1.1). */
 export function grantLifetime(asked: Seconds, policy: Pick<Policy, "maxLifetimeSeconds">): Seconds {
   if (policy.maxLifetimeSeconds === 0) return asked;
-  return asked === -1 ? policy.maxLifetimeSeconds : Math.min(asked, policy.maxLifetimeSeconds);
+  return asked === -1 ? policy.maxLifetimeSeconds : seconds(Math.min(asked, policy.maxLifetimeSeconds));
 }
 
 type Scope = Pick<MitigationRequest, "target" | "source">;

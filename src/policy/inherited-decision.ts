@@ -3,6 +3,7 @@ import type { Device } from "../model/device.ts";
 import type { AttackTarget } from "../model/mitigation-request.ts";
 import type { Mitigation } from "../model/mitigation.ts";
 import type { MitigationEvent } from "./mitigation-machine.ts";
+import { remainingSeconds, seconds } from "../model/time.ts";
 
 /**
  * A request that replaces others of the same client (a higher mid) is not asked about again if the owner allowed one of them
@@ -12,8 +13,9 @@ export function inheritedDecision(mitigation: Mitigation, replaced: readonly Mit
   if (mitigation.state !== "pending" || mitigation.devices.length === 0) return undefined;
   const allowed = replaced.find((earlier) => earlier.decidedBy === "admin" && covers(earlier, mitigation));
   if (!allowed) return undefined;
-  const seconds = allowed.allowedUntil === null ? null : Math.max(1, Math.ceil((allowed.allowedUntil - mitigation.requestedAt) / 1000));
-  return { is: "approved", action: allowed.action, seconds };
+  const until = allowed.allowedUntil;
+  const left = until === null ? null : seconds(Math.max(1, remainingSeconds(mitigation.requestedAt, until)));
+  return { is: "approved", action: allowed.action, seconds: left };
 }
 
 /**

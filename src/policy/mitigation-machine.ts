@@ -5,14 +5,14 @@ import type { MitigationRequest } from "../model/mitigation-request.ts";
 import { mitigationStatus as status, type Action, type DropCount, type Mitigation, type MitigationId, type Outcome } from "../model/mitigation.ts";
 import type { Policy } from "../model/policy.ts";
 import { conflictCause } from "../model/refusal.ts";
-import { expiresAt, type Instant, type Seconds } from "../model/time.ts";
+import { between, earliest, expiresAt, inMilliseconds, later, seconds, type Seconds, type WallInstant } from "../model/time.ts";
 import type { Decision } from "./decide.ts";
 import { dropsStandStill, escalatedAction, onceMoreAfter, proveEffect, watchTraffic } from "./proof-of-effect.ts";
 import { askedUntil, canBlockAfterAll, canTakeBack, isLeftAlone } from "./refused-by-owner.ts";
 
 /** What can happen to a mitigation. */
 export type MitigationEvent =
-  | { readonly is: "found"; readonly devices: readonly Device[]; readonly decision: Decision; /** End of the question that it joins. */ readonly deadline?: Instant | null }
+  | { readonly is: "found"; readonly devices: readonly Device[]; readonly decision: Decision; /** End of the question that it joins. */ readonly deadline?: WallInstant | null }
   | { readonly is: "approved"; readonly action: Action | null; /** Null = as long as the request lives. */ readonly seconds: Seconds | null }
   /** All of its devices, with their addresses of now. */
   | { readonly is: "followed"; readonly devices: readonly Device[] }
@@ -42,10 +42,10 @@ export interface Step {
 }
 
 /** The longest active-but-terminating period (RFC 9132 §4.4.4). */
-const longestTerminating: Seconds = 300;
+const longestTerminating = seconds(300);
 
 /** A request that was admitted, before anything is known about it. */
-export function newMitigation(id: MitigationId, request: MitigationRequest, granted: Seconds, policy: Policy, now: Instant): Mitigation {
+export function newMitigation(id: MitigationId, request: MitigationRequest, granted: Seconds, policy: Policy, now: WallInstant): Mitigation {
   return {
     id, request, state: "pending", outcome: null, status: status.inProgress, action: policy.action, decidedBy: null,
     requestedAt: now, expiresAt: expiresAt(now, granted), allowedUntil: null, startedAt: null, deadline: null,
@@ -54,7 +54,7 @@ export function newMitigation(id: MitigationId, request: MitigationRequest, gran
 }
 
 /** One step: what becomes of the mitigation, and what is to be done. An event that does not apply changes nothing. */
-export function step(mitigation: Mitigation, event: MitigationEvent, policy: Policy, now: Instant): Step {
+export function step(mitigation: Mitigation, event: MitigationEvent, policy: Policy, now: WallInstant): Step {
   if (mitigation.state === "ended") return afterEnd(mitigation, event, now);
   switch (event.is) {
     case "found": return found(mitigation, event.devices, event.decision, event.deadline ?? null, policy, now);
@@ -75,10 +75,10 @@ export function step(mitigation: Mitigation, event: MitigationEvent, policy: Pol
 }
 
 /** When the next `time` event is due; null = never. */
-export function nextDeadline(mitigation: Mitigation, policy: Policy): Instant | null {
+export function nextDeadline(mitigation: Mitigation, policy: Policy): WallInstant | null {
   if (mitigation.state === "ended") return null;
-  const due = [mitigation.expiresAt, mitigation.allowedUntil, mitigation.deadline, quietAt(mitigation, policy)].filter((at) => at !== null);
-  return due.length === 0 ? null : Math.min(...due);
+  const [first, ...others] = [mitigation.expiresAt, mitigation.allowedUntil, mitigation.deadline, quietAt(mitigation, policy)].filter((at) => at !== null);
+  return first === undefined ? null : earliest(first, ...others);
 }
 
 /** Whether the packet filter holds rules for it. */
@@ -86,7 +86,7 @@ export function isEnforced(mitigation: Mitigation): boolean {
   return (mitigation.state === "active" || mitigation.state === "terminating") && mitigation.action !== "observe";
 }
 
-function found(mitigation: Mitigation, devices: readonly Device[], decision: Decision, joined: Instant | null, policy: Policy, now: Instant): Step {
+function found(mitigation: Mitigation, devices: readonly Device[], decision: Decision, joined: WallInstant | null, policy: Policy, now: WallInstant): Step {
   if (mitigation.state === "terminating" || (mitigation.state === "active" && mitigation.devices.length > 0)) return unchanged(mitigation);
   const known = { ...mitigation, devices: decision.devices };
   // Without a device, what was reported is watched for, and dropped if it may be, where it leaves the home.
@@ -103,18 +103,18 @@ function found(mitigation: Mitigation, devices: readonly Device[], decision: Dec
     case "ask": {
       // The owner can only be asked about a device: until one is found, the request stays on watch.
       if (devices.length === 0) return { mitigation: known, effects: acting };
-      const deadline = mitigation.deadline ?? joined ?? now + policy.consentTimeoutSeconds * 1000;
+      const deadline = mitigation.deadline ?? joined ?? later(now, inMilliseconds(policy.consentTimeoutSeconds));
       const waiting: Mitigation = { ...known, state: "pending", decidedBy: null, action: decision.action, deadline };
       return { mitigation: waiting, effects: ["enforce", "tell-owner", "remember"] };
     }
   }
 }
 
-function approved(mitigation: Mitigation, action: Action | null, seconds: Seconds | null, now: Instant): Step {
+function approved(mitigation: Mitigation, action: Action | null, seconds: Seconds | null, now: WallInstant): Step {
   return {
     mitigation: {
       ...mitigation, state: "active", decidedBy: "admin", action: action ?? mitigation.action, deadline: null,
-      allowedUntil: seconds === null ? null : now + seconds * 1000,
+      allowedUntil: seconds === null ? null : later(now, inMilliseconds(seconds)),
     },
     effects: ["enforce", "cut-flows", "notify-upstream", "tell-owner", "remember"],
   };
@@ -126,7 +126,7 @@ function byOwner(word: Effect, { mitigation, effects }: Step): Step {
 }
 
 /** What was denied, or not answered in time, can still be taken back or allowed, while the upstream asks for it. */
-function afterEnd(mitigation: Mitigation, event: MitigationEvent, now: Instant): Step {
+function afterEnd(mitigation: Mitigation, event: MitigationEvent, now: WallInstant): Step {
   switch (event.is) {
     case "released": return takenBack(mitigation, now);
     case "approved": {
@@ -148,12 +148,12 @@ function afterEnd(mitigation: Mitigation, event: MitigationEvent, now: Instant):
 }
 
 /** For the upstream it has ended, and stays so: but it may ask again. */
-function takenBack(mitigation: Mitigation, now: Instant): Step {
+function takenBack(mitigation: Mitigation, now: WallInstant): Step {
   return canTakeBack(mitigation, now) ? { mitigation: { ...mitigation, isTakenBack: true }, effects: ["lift-no", "remember"] } : unchanged(mitigation);
 }
 
 /** RFC 9066 §5.3.1: the owner holds the traffic for legitimate, and the upstream hears so. */
-function refusedByOwner(mitigation: Mitigation, outcome: "denied" | "released", now: Instant): Step {
+function refusedByOwner(mitigation: Mitigation, outcome: "denied" | "released", now: WallInstant): Step {
   return end({ ...mitigation, conflict: { cause: conflictCause.legitimateTraffic } }, outcome, status.withdrawnByServer, now);
 }
 
@@ -167,7 +167,7 @@ function followed(mitigation: Mitigation, devices: readonly Device[]): Step {
  * The packets bear the MAC address of the device that was named, or of another one, which takes its place. What the owner approved is
  * that this traffic is stopped: another device than the one they saw is blocked for it, and not cut off from everything.
  */
-function witnessed(mitigation: Mitigation, { devices, cleared, decision }: Extract<MitigationEvent, { is: "witnessed" }>, policy: Policy, now: Instant): Step {
+function witnessed(mitigation: Mitigation, { devices, cleared, decision }: Extract<MitigationEvent, { is: "witnessed" }>, policy: Policy, now: WallInstant): Step {
   if (mitigation.state !== "pending" && mitigation.state !== "active") return unchanged(mitigation);
   // What was weighed while the kernel was asked is kept.
   const weighed = (device: Device): Device => {
@@ -191,14 +191,14 @@ function witnessed(mitigation: Mitigation, { devices, cleared, decision }: Extra
   if (decision.is === "ask" && mitigation.state === "active" && isTheSame) return held(known);
   if (decision.is === "act" && !isAsked) return held({ ...known, state: "active", action: decision.action, decidedBy: "policy", deadline: null });
   // Nobody was asked about the device that it is now.
-  const deadline = mitigation.deadline ?? now + policy.consentTimeoutSeconds * 1000;
+  const deadline = mitigation.deadline ?? later(now, inMilliseconds(policy.consentTimeoutSeconds));
   const waiting: Mitigation = { ...known, state: "pending", status: status.inProgress, decidedBy: null, action: decision.action, deadline };
   if (mitigation.state === "pending") return { mitigation: waiting, effects: heldAs(waiting) === heldAs(mitigation) ? ["tell-owner", "remember"] : ["enforce", "tell-owner", "remember"] };
   return { mitigation: waiting, effects: ["enforce", "notify-upstream", "tell-owner", "remember"] };
 }
 
 /** A mitigation that only observes touches nobody. Without a device that may be touched, it is as if it had never been admitted. */
-function spared(mitigation: Mitigation, devices: readonly Device[], now: Instant): Step {
+function spared(mitigation: Mitigation, devices: readonly Device[], now: WallInstant): Step {
   const others = mitigation.devices.filter((device) => !devices.includes(device));
   if (others.length === mitigation.devices.length || mitigation.action === "observe") return unchanged(mitigation);
   if (others.length > 0) return { mitigation: { ...mitigation, devices: others }, effects: ["enforce", "tell-owner", "remember"] };
@@ -207,31 +207,31 @@ function spared(mitigation: Mitigation, devices: readonly Device[], now: Instant
 }
 
 /** RFC 9132 §4.4.4: mitigation goes on for a while after its withdrawal. */
-function withdrawn(mitigation: Mitigation, now: Instant): Step {
+function withdrawn(mitigation: Mitigation, now: WallInstant): Step {
   if (mitigation.state === "terminating") return unchanged(mitigation);
   const winding = isEnforced(mitigation) && mitigation.startedAt !== null && mitigation.terminatingPeriod > 0;
   if (!winding) return end(mitigation, "withdrawn", status.terminated, now);
   return {
-    mitigation: { ...mitigation, state: "terminating", status: status.terminating, deadline: now + mitigation.terminatingPeriod * 1000 },
+    mitigation: { ...mitigation, state: "terminating", status: status.terminating, deadline: later(now, inMilliseconds(mitigation.terminatingPeriod)) },
     effects: ["enforce", "notify-upstream", "remember"],
   };
 }
 
-function refreshed(mitigation: Mitigation, lifetime: Seconds | null, now: Instant): Step {
+function refreshed(mitigation: Mitigation, lifetime: Seconds | null, now: WallInstant): Step {
   const renewed = lifetime === null ? mitigation : { ...mitigation, expiresAt: expiresAt(now, lifetime) };
   if (mitigation.state !== "terminating") return { mitigation: renewed, effects: isEnforced(mitigation) ? ["enforce", "remember"] : ["remember"] };
   // §4.4.4: requested again before the period elapsed: the next period is twice as long.
   return {
     mitigation: {
       ...renewed, state: "active", status: mitigation.startedAt === null ? status.inProgress : status.mitigated, deadline: null,
-      terminatingPeriod: Math.min(longestTerminating, mitigation.terminatingPeriod * 2),
+      terminatingPeriod: seconds(Math.min(longestTerminating, mitigation.terminatingPeriod * 2)),
     },
     effects: ["enforce", "notify-upstream", "remember"],
   };
 }
 
 /** The packet filter has taken the rules. After a decision of the owner that is news for the upstream; else the first drop is. */
-function enforced(mitigation: Mitigation, now: Instant): Step {
+function enforced(mitigation: Mitigation, now: WallInstant): Step {
   if (!isEnforced(mitigation) || mitigation.startedAt !== null || mitigation.devices.length === 0) return unchanged(mitigation);
   const started = { ...mitigation, startedAt: now };
   return mitigation.decidedBy === "admin" && mitigation.state === "active"
@@ -239,7 +239,7 @@ function enforced(mitigation: Mitigation, now: Instant): Step {
     : { mitigation: started, effects: [] };
 }
 
-function counted(mitigation: Mitigation, dropped: DropCount, now: Instant): Step {
+function counted(mitigation: Mitigation, dropped: DropCount, now: WallInstant): Step {
   if (dropped.packets <= mitigation.dropped.packets) return unchanged(mitigation);
   const counting = { ...mitigation, dropped, lastDropAt: now, startedAt: mitigation.startedAt ?? now };
   const waiting = mitigation.state === "active" && (mitigation.status === status.inProgress || mitigation.status === status.stopped);
@@ -249,7 +249,7 @@ function counted(mitigation: Mitigation, dropped: DropCount, now: Instant): Step
 }
 
 /** The attack must not leave the home any more: if it does, once more and stronger; then the upstream hears that it exceeds us. */
-function proved({ mitigation, effects }: Step, left: DropCount | undefined, policy: Policy, now: Instant): Step {
+function proved({ mitigation, effects }: Step, left: DropCount | undefined, policy: Policy, now: WallInstant): Step {
   if (left && mitigation.action === "observe" && mitigation.state === "active") {
     const watched = { ...mitigation, ...watchTraffic(mitigation, left, now) };
     return { mitigation: watched, effects: watched.status === mitigation.status ? effects : [...effects, "notify-upstream"] };
@@ -267,10 +267,10 @@ function proved({ mitigation, effects }: Step, left: DropCount | undefined, poli
 }
 
 /** Nothing is dropped while the target says that it is attacked: what is in force may not reach the attack, as flows in an offload. */
-function stillAttacked(mitigation: Mitigation, policy: Policy, now: Instant): Step {
+function stillAttacked(mitigation: Mitigation, policy: Policy, now: WallInstant): Step {
   if (!dropsStandStill(mitigation, now)) return unchanged(mitigation);
   const { leak } = mitigation;
-  if (leak && now - leak.since < onceMoreAfter) return unchanged(mitigation);
+  if (leak && between(leak.since, now) < onceMoreAfter) return unchanged(mitigation);
   const action = escalatedAction(mitigation, policy);
   return {
     mitigation: { ...mitigation, action, ...leak ? { leak: { ...leak, isEscalated: true, since: now } } : {} },
@@ -278,8 +278,8 @@ function stillAttacked(mitigation: Mitigation, policy: Policy, now: Instant): St
   };
 }
 
-function timePassed(mitigation: Mitigation, policy: Policy, now: Instant): Step {
-  const past = (at: Instant | null): boolean => at !== null && at <= now;
+function timePassed(mitigation: Mitigation, policy: Policy, now: WallInstant): Step {
+  const past = (at: WallInstant | null): boolean => at !== null && at <= now;
   if (mitigation.state === "terminating") {
     const over = past(mitigation.deadline) || past(mitigation.expiresAt) || past(mitigation.allowedUntil);
     return over ? end(mitigation, "withdrawn", status.terminated, now) : unchanged(mitigation);
@@ -296,14 +296,14 @@ function timePassed(mitigation: Mitigation, policy: Policy, now: Instant): Step 
 }
 
 /** When the attack counts as stopped (status 3) unless packets are dropped before; null if that is not the question. */
-function quietAt(mitigation: Mitigation, policy: Policy): Instant | null {
+function quietAt(mitigation: Mitigation, policy: Policy): WallInstant | null {
   if (mitigation.state !== "active" || mitigation.status === status.stopped) return null;
-  if (mitigation.action === "observe") return mitigation.leak ? (mitigation.leak.lastAt ?? mitigation.leak.since) + policy.attackStoppedAfterSeconds * 1000 : null;
+  if (mitigation.action === "observe") return mitigation.leak ? later(mitigation.leak.lastAt ?? mitigation.leak.since, inMilliseconds(policy.attackStoppedAfterSeconds)) : null;
   if (mitigation.startedAt === null || mitigation.status === status.exceeded) return null;
-  return (mitigation.lastDropAt ?? mitigation.startedAt) + policy.attackStoppedAfterSeconds * 1000;
+  return later(mitigation.lastDropAt ?? mitigation.startedAt, inMilliseconds(policy.attackStoppedAfterSeconds));
 }
 
-function end(mitigation: Mitigation, outcome: Outcome, code: Mitigation["status"], now: Instant): Step {
+function end(mitigation: Mitigation, outcome: Outcome, code: Mitigation["status"], now: WallInstant): Step {
   const effects: Effect[] = ["notify-upstream", "tell-owner", "remember"];
   return { mitigation: { ...mitigation, state: "ended", outcome, status: code, deadline: null, endedAt: now }, effects: ["enforce", ...effects] };
 }

@@ -3,16 +3,17 @@ import { prefixContains, prefixesOverlap } from "../model/ip-prefix.ts";
 import type { Mitigation } from "../model/mitigation.ts";
 import { mergeRanges, rangesOverlap } from "../model/number-range.ts";
 import type { OwnersNo } from "../model/owners-no.ts";
-import type { Instant, Milliseconds } from "../model/time.ts";
+import { between, later, latest, wallInstant, type Milliseconds, type WallInstant } from "../model/time.ts";
 import { noHoldsUntil } from "./refused-by-owner.ts";
 
 type Target = OwnersNo["target"];
 
 /** What is kept is bounded, but never by forgetting a no: a device that has more of them is left alone altogether. */
+const never = wallInstant(Number.MAX_SAFE_INTEGER);
 const most = { ofDevice: 32, prefixes: 4_096, ports: 16, protocols: 16, addresses: 8, all: 512 };
 
 /** What the owner says with a no to this mitigation: one for each of its devices; while none is known, one about any device. */
-export function nosTo(mitigation: Mitigation, now: Instant): OwnersNo[] {
+export function nosTo(mitigation: Mitigation, now: WallInstant): OwnersNo[] {
   const { prefixes, ports, protocols } = mitigation.request.target;
   const merged = mergeRanges(ports);
   const target: Target = {
@@ -23,7 +24,7 @@ export function nosTo(mitigation: Mitigation, now: Instant): OwnersNo[] {
 }
 
 /** With what the owner has just said. What is over goes, and what a longer or wider no says as well. */
-export function withNos(known: readonly OwnersNo[], said: readonly OwnersNo[], now: Instant): readonly OwnersNo[] {
+export function withNos(known: readonly OwnersNo[], said: readonly OwnersNo[], now: WallInstant): readonly OwnersNo[] {
   let nos: readonly OwnersNo[] = known.filter((no) => holds(no, now));
   for (const no of said) {
     if (nos.some((each) => saysAsMuch(each, no))) continue;
@@ -49,7 +50,7 @@ export interface SaidOfTarget {
  * A common address, port and protocol are enough: a no to port 443 of a host also turns down a request about all of the host, or
  * its network, since that would stop what the owner wants to go on.
  */
-export function saidOfTarget(nos: readonly OwnersNo[], target: Target, now: Instant): SaidOfTarget {
+export function saidOfTarget(nos: readonly OwnersNo[], target: Target, now: WallInstant): SaidOfTarget {
   const here = nos.filter((no) => holds(no, now) && targetsOverlap(no.target, target));
   return { isRefused: (device) => here.some((no) => isAbout(no, device)), any: here.length > 0 };
 }
@@ -57,12 +58,12 @@ export function saidOfTarget(nos: readonly OwnersNo[], target: Target, now: Inst
 export const nothingSaid: SaidOfTarget = { isRefused: () => false, any: false };
 
 /** The same by a wall clock that was put forward by so much: what remains of each stays, unless it was said by a clock that was right. */
-export function shiftNos(nos: readonly OwnersNo[], by: Milliseconds, before: Instant): OwnersNo[] {
-  return nos.map((no) => (no.saidAt > before ? no : { ...no, saidAt: no.saidAt + by, until: no.until === null ? null : no.until + by }));
+export function shiftNos(nos: readonly OwnersNo[], by: Milliseconds, before: WallInstant): OwnersNo[] {
+  return nos.map((no) => (no.saidAt > before ? no : { ...no, saidAt: later(no.saidAt, by), until: no.until === null ? null : later(no.until, by) }));
 }
 
 /** Whether the no is still in force. */
-export function holds({ until }: OwnersNo, now: Instant): boolean {
+export function holds({ until }: OwnersNo, now: WallInstant): boolean {
   return until === null || until > now;
 }
 
@@ -95,16 +96,16 @@ function isSameDevice(a: OwnersNo, b: OwnersNo): boolean {
   return a.mac === b.mac && (a.mac !== null || (isAboutAnybody(a) && isAboutAnybody(b)) || a.addresses.some((address) => b.addresses.includes(address)));
 }
 
-/** `latest` has just been said. Of more devices than one home has, the no that ends first goes. */
-function bounded(nos: readonly OwnersNo[], latest: OwnersNo): readonly OwnersNo[] {
-  const ofDevice = nos.filter((no) => isSameDevice(no, latest));
+/** `said` has just been. Of more devices than one home has, the no that ends first goes. */
+function bounded(nos: readonly OwnersNo[], said: OwnersNo): readonly OwnersNo[] {
+  const ofDevice = nos.filter((no) => isSameDevice(no, said));
   const prefixes = nos.reduce((sum, { target }) => sum + target.prefixes.length, 0);
   if (ofDevice.length > most.ofDevice || (prefixes > most.prefixes && ofDevice.length > 0)) {
-    const until = ofDevice.some((no) => no.until === null) ? null : Math.max(...ofDevice.map((no) => no.until ?? 0));
-    const everywhere: OwnersNo = { ...latest, target: { prefixes: [], ports: [], protocols: [] }, until };
+    const until = ofDevice.reduce<WallInstant | null>((last, no) => (last === null || no.until === null ? null : latest(last, no.until)), said.until);
+    const everywhere: OwnersNo = { ...said, target: { prefixes: [], ports: [], protocols: [] }, until };
     return [...nos.filter((no) => !ofDevice.includes(no)), everywhere];
   }
   if (nos.length <= most.all) return nos;
-  const [first] = [...nos].sort((a, b) => (a.until ?? Infinity) - (b.until ?? Infinity));
+  const [first] = [...nos].sort((a, b) => between(b.until ?? never, a.until ?? never));
   return nos.filter((no) => no !== first);
 }

@@ -1,16 +1,16 @@
 import { mitigationStatus, type Action, type DropCount, type Leak, type Mitigation } from "../model/mitigation.ts";
 import type { Policy } from "../model/policy.ts";
-import type { Instant, Milliseconds } from "../model/time.ts";
+import { between, later, milliseconds, type WallInstant } from "../model/time.ts";
 import { isShared } from "./spare-bystanders.ts";
 
 /** Packets under way when rules change still leave: what is counted so soon after proves nothing. */
-const settling: Milliseconds = 1_000;
+const settling = milliseconds(1_000);
 /** A flow that an offload took in a moment without rules stays there until it is ended. */
-export const onceMoreAfter: Milliseconds = 30_000;
+export const onceMoreAfter = milliseconds(30_000);
 /** Without a packet for this long, it no longer leaks. */
-const tightAfter: Milliseconds = 10_000;
+const tightAfter = milliseconds(10_000);
 /** An attack that is stopped here is counted all the time; counters are read every five seconds. */
-const stillAfter: Milliseconds = 15_000;
+const stillAfter = milliseconds(15_000);
 
 export interface Proof {
   readonly leak: Leak;
@@ -22,35 +22,35 @@ export interface Proof {
  * What the count of reported traffic that left the router says about a block or a quarantine in force. Called with every count;
  * `null` where it says nothing: a limit lets traffic through, as it should.
  */
-export function proveEffect(mitigation: Mitigation, left: DropCount, now: Instant): Proof | null {
+export function proveEffect(mitigation: Mitigation, left: DropCount, now: WallInstant): Proof | null {
   const { leak, startedAt } = mitigation;
   if (mitigation.state !== "active" || startedAt === null || (mitigation.action !== "block" && mitigation.action !== "quarantine")) return null;
   const seen = { packets: left.packets, bytes: left.bytes };
   // A first look, a counter that was lost, or rules that have just changed: from here on it counts.
-  if (!leak || left.packets < leak.seen.packets || now < leak.since + settling) {
+  if (!leak || left.packets < leak.seen.packets || now < later(leak.since, settling)) {
     return { leak: leak ? { ...leak, seen } : { seen, since: now, lastAt: null, isEscalated: false, isExceeded: false }, verdict: "none" };
   }
   if (left.packets === leak.seen.packets) {
-    const tight = leak.isExceeded && leak.lastAt !== null && now - leak.lastAt >= tightAfter;
+    const tight = leak.isExceeded && leak.lastAt !== null && between(leak.lastAt, now) >= tightAfter;
     return { leak: tight ? { ...leak, isExceeded: false } : leak, verdict: tight ? "tight" : "none" };
   }
   const leaking = { ...leak, seen, lastAt: now };
   if (!leak.isEscalated) return { leak: { ...leaking, isEscalated: true, since: now }, verdict: "escalate" };
   if (!leak.isExceeded) return { leak: { ...leaking, isExceeded: true }, verdict: "exceeded" };
-  return now - leak.since < onceMoreAfter ? { leak: leaking, verdict: "none" } : { leak: { ...leaking, since: now }, verdict: "again" };
+  return between(leak.since, now) < onceMoreAfter ? { leak: leaking, verdict: "none" } : { leak: { ...leaking, since: now }, verdict: "again" };
 }
 
 /** Whether a block or a quarantine is in force and stops nothing. */
-export function dropsStandStill({ state, action, startedAt, lastDropAt }: Mitigation, now: Instant): boolean {
+export function dropsStandStill({ state, action, startedAt, lastDropAt }: Mitigation, now: WallInstant): boolean {
   if (state !== "active" || startedAt === null || (action !== "block" && action !== "quarantine")) return false;
-  return now - (lastDropAt ?? startedAt) >= stillAfter;
+  return between(lastDropAt ?? startedAt, now) >= stillAfter;
 }
 
 /**
  * The same count where the owner only observes: what leaves is more than this router will stop, and the upstream has to meet it
  * elsewhere. The first count is where it begins.
  */
-export function watchTraffic({ leak, status }: Mitigation, left: DropCount, now: Instant): Pick<Mitigation, "leak" | "status"> {
+export function watchTraffic({ leak, status }: Mitigation, left: DropCount, now: WallInstant): Pick<Mitigation, "leak" | "status"> {
   const seen = { packets: left.packets, bytes: left.bytes };
   if (!leak || left.packets <= leak.seen.packets) return { leak: { since: now, lastAt: null, isEscalated: false, isExceeded: false, ...leak, seen }, status };
   return { leak: { ...leak, seen, lastAt: now }, status: mitigationStatus.exceeded };

@@ -3,7 +3,7 @@ import type { AttackFlows, MitigationRequest } from "../model/mitigation-request
 import type { Mitigation } from "../model/mitigation.ts";
 import type { Policy } from "../model/policy.ts";
 import { badRequest, type Refusal } from "../model/refusal.ts";
-import type { Seconds } from "../model/time.ts";
+import { seconds } from "../model/time.ts";
 
 /**
  * What one upstream may cost, in what the kernel and this daemon have to hold for it. Known before anything is looked up: a request that
@@ -25,7 +25,7 @@ export const mostOfRequest: Cost = { entries: 128, combinations: 4096, textBytes
 /** What an upstream may hold, for each mitigation of its share: a common request has 5 to 10 entries, no text, and one attack with a talker or two. */
 const meanOfShare = { entries: 16, textBytes: 512, reportBytes: 512 } as const;
 /** When a request that found no room may come again. */
-const retryWhenFull: Seconds = 60;
+const retryWhenFull = seconds(60);
 
 /** What a request costs to hold: entries of its lists, their product, bytes of its texts and of what its upstream knows. */
 export function costOf({ target, source, cuid = "", report }: AttackFlows & Partial<Pick<MitigationRequest, "cuid" | "report">>): Cost {

@@ -1,4 +1,4 @@
-import type { Instant } from "../model/time.ts";
+import { sinceEpoch, type WallInstant } from "../model/time.ts";
 
 const day = 86_400_000;
 const endOfYear9999 = 253_402_300_800_000;
@@ -7,15 +7,16 @@ const endOfYear9999 = 253_402_300_800_000;
  * ISO 8601 in UTC with milliseconds: `2026-11-21T20:20:00.000Z`. What Date does, without it: the first date that V8 takes apart
  * loads the time zones of the world, a megabyte that an idle daemon can do without.
  */
-export function formatTime(instant: Instant): string {
-  if (!(instant >= 0 && instant < endOfYear9999)) return new Date(instant).toISOString();
-  const ofDay = Math.floor(instant % day);
+export function formatTime(instant: WallInstant): string {
+  const at = sinceEpoch(instant);
+  if (!(at >= 0 && at < endOfYear9999)) return new Date(at).toISOString();
+  const ofDay = Math.floor(at % day);
   const [hours, minutes, seconds] = [Math.floor(ofDay / 3_600_000), Math.floor(ofDay / 60_000) % 60, Math.floor(ofDay / 1_000) % 60];
-  return `${formatDate(Math.floor(instant / day))}T${digits(hours, 2)}:${digits(minutes, 2)}:${digits(seconds, 2)}.${digits(ofDay % 1_000, 3)}Z`;
+  return `${formatDate(Math.floor(at / day))}T${digits(hours, 2)}:${digits(minutes, 2)}:${digits(seconds, 2)}.${digits(ofDay % 1_000, 3)}Z`;
 }
 
 /** The same, where there may be no time. */
-export function formatTimeOrNull(instant: Instant | null): string | null {
+export function formatTimeOrNull(instant: WallInstant | null): string | null {
   return instant === null ? null : formatTime(instant);
 }
 

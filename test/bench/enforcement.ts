@@ -7,6 +7,7 @@ import type { PacketFilter } from "../../src/model/ports.ts";
 import { createLab, labAddresses, type Lab } from "../lab/lab.ts";
 import { startTraffic } from "../lab/start-traffic.ts";
 import { printTable, spreadOf } from "./measure.ts";
+import { seconds } from "../../src/model/time.ts";
 
 /** Ways to hold many blocks; each holds `size` blocks of other devices, and takes one more. */
 interface Way {
@@ -152,7 +153,7 @@ function blockOf(mitigation: number, mac: string, to: string, action: Enforcemen
   // Those of a quarantine are looked up too: what is sent to them is dropped.
   const addresses = action === "quarantine" ? [`172.16.${mitigation >> 8}.${mitigation & 255}`, `2001:db8:1::${mitigation.toString(16)}`] : [];
   return {
-    mitigation, action, mac, addresses, icmpTypes: [], packetsPerSecond: 10, timeout: 600,
+    mitigation, action, mac, addresses, icmpTypes: [], packetsPerSecond: 10, timeout: seconds(600),
     target: { prefixes: [prefix], ports: [], protocols: [], fqdns: [], uris: [] },
   };
 }

@@ -14,6 +14,7 @@ import { send, watchRouter, type WitnessScene } from "../lab/scene-witnesses.ts"
 import { startTraffic } from "../lab/start-traffic.ts";
 import { asking } from "../nat-lookup/asking.ts";
 import { printTable, spreadOf } from "./measure.ts";
+import { wallInstant } from "../../src/model/time.ts";
 
 const sizes = [1_000, 16_000, 65_000, 262_000];
 const { target, wan, camera } = labAddresses;
@@ -104,7 +105,7 @@ async function benchJournal(): Promise<void> {
 function replay(): void {
   const journal = createNatJournal();
   const line = emptyFlowLine();
-  const split = lineSplitter((bytes, start, end) => { if (readFlowLine(bytes, start, end, line)) journal.record(line, 0); });
+  const split = lineSplitter((bytes, start, end) => { if (readFlowLine(bytes, start, end, line)) journal.record(line, wallInstant(0)); });
   const text = (at: number, event: string): string => `[1795301997.${String(at).padStart(6, "0")}]\t${event} udp      17 30 src=192.168.1.${at % 250} dst=198.51.100.${at >> 8 & 255} sport=${1024 + at % 60_000} dport=443`
     + ` [UNREPLIED] src=198.51.100.${at >> 8 & 255} dst=203.0.113.7 sport=443 dport=${1024 + at % 60_000} id=${at * 7919 % 4_000_000_000}\n`;
   const pieces = Array.from({ length: 400 }, (_, piece) => Buffer.from(Array.from({ length: 500 }, (__, at) =>

@@ -1,5 +1,5 @@
 import { dialDelay, type DialHistory } from "../../src/callhome-server/backoff.ts";
-import type { Milliseconds } from "../../src/model/time.ts";
+import { milliseconds, type Milliseconds } from "../../src/model/time.ts";
 import { printTable } from "./measure.ts";
 
 export interface StormOptions {
@@ -42,7 +42,7 @@ export function simulateStorm({ routers, outage, capacity = Infinity, delay = di
       if (at >= outage && (accepted[second] ?? 0) < capacity) {
         accepted[second] = (accepted[second] ?? 0) + 1;
         back.push(at / 1000);
-      } else schedule(at + delay({ failures: failures + 1, hadSession: true }, random()), failures + 1);
+      } else schedule(milliseconds(at + delay({ failures: failures + 1, hadSession: true }, random())), failures + 1);
     }
     due.delete(second);
   }
@@ -50,18 +50,18 @@ export function simulateStorm({ routers, outage, capacity = Infinity, delay = di
 }
 
 /** What a daemon without jitter and backoff would do. */
-export const everyFiveSeconds = (): Milliseconds => 5_000;
+export const everyFiveSeconds = (): Milliseconds => milliseconds(5_000);
 
 /** Attempts a second when an ISP with 10,000 routers restarts, over time. */
 export function benchStorm(): Promise<void> {
   const routers = 10_000;
   const cases: readonly (readonly [string, StormOptions])[] = [
-    ["restarts at once", { routers, outage: 0 }],
-    ["restarts at once, takes 200 a second", { routers, outage: 0, capacity: 200 }],
-    ["is away for a minute", { routers, outage: 60_000 }],
-    ["is away for an hour", { routers, outage: 3_600_000 }],
-    ["is away for an hour, takes 100 a second", { routers, outage: 3_600_000, capacity: 100 }],
-    ["the same, dialled every 5 s without jitter", { routers, outage: 3_600_000, capacity: 100, delay: everyFiveSeconds }],
+    ["restarts at once", { routers, outage: milliseconds(0) }],
+    ["restarts at once, takes 200 a second", { routers, outage: milliseconds(0), capacity: 200 }],
+    ["is away for a minute", { routers, outage: milliseconds(60_000) }],
+    ["is away for an hour", { routers, outage: milliseconds(3_600_000) }],
+    ["is away for an hour, takes 100 a second", { routers, outage: milliseconds(3_600_000), capacity: 100 }],
+    ["the same, dialled every 5 s without jitter", { routers, outage: milliseconds(3_600_000), capacity: 100, delay: everyFiveSeconds }],
   ];
   const results = cases.map(([what, options]) => ({ what, options, ...simulateStorm(options) }));
   printTable(

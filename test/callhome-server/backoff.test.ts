@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { dialDelay, orderedAtOnce, orderedDialFrom } from "../../src/callhome-server/backoff.ts";
+import { between, later, milliseconds, steadyInstant, type SteadyInstant } from "../../src/model/time.ts";
 
 const seconds = (history: Parameters<typeof dialDelay>[0]): [least: number, most: number] => [dialDelay(history, 0) / 1000, dialDelay(history, 1) / 1000];
 
@@ -33,12 +34,14 @@ test("never more often than every 60 s once an attempt that reached for the peer
 });
 
 test("dials that have a reason of their own: three at once, then one a minute on the average", () => {
-  const at: number[] = [];
+  const at: SteadyInstant[] = [];
+  const origin = steadyInstant(0);
   for (let second = 0; second < 600; second += 1) {
-    const from = orderedDialFrom(at.slice(-orderedAtOnce), second * 1000);
-    if (from <= second * 1000) at.push(from);
+    const now = later(origin, milliseconds(second * 1000));
+    const from = orderedDialFrom(at.slice(-orderedAtOnce), now);
+    if (from <= now) at.push(from);
   }
-  assert.deepEqual(at.map((each) => each / 1000), [0, 1, 2, 180, 181, 182, 360, 361, 362, 540, 541, 542]);
+  assert.deepEqual(at.map((each) => between(origin, each) / 1000), [0, 1, 2, 180, 181, 182, 360, 361, 362, 540, 541, 542]);
 });
 
 test("after a session existed: never more often than every 300 s from the second attempt on, whatever the random number", () => {

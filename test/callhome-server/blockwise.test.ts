@@ -17,7 +17,7 @@ const filled = (length: number, from = 0): Uint8Array => Uint8Array.from({ lengt
 function underTest(largest = 1_024): { blockwise: Blockwise; clock: FakeClock; served: CoapRequest[]; readonly answer: (request: CoapRequest, response?: CoapResponse) => Promise<CoapResponse | undefined> } {
   const clock = fakeClock();
   const served: CoapRequest[] = [];
-  const blockwise = createBlockwise(clock, () => largest);
+  const blockwise = createBlockwise(clock.steady, () => largest);
   return {
     blockwise, clock, served,
     answer: (asked, response = { code: "2.04" }) => blockwise.answer(asked, (whole) => {

@@ -1,20 +1,21 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { changePace, nextTick, paceOf, startLiveness, stepLiveness, type Liveness, type LivenessEvent } from "../../src/callhome-server/liveness.ts";
-import { start } from "../fake-clock.ts";
+import { steadyStart } from "../fake-clock.ts";
+import { later, milliseconds, seconds, steadyInstant, type SteadyInstant } from "../../src/model/time.ts";
 
-const standard = paceOf({ heartbeatInterval: 30, missingHbAllowed: 15 }, 240);
-const short = paceOf({ heartbeatInterval: 15, missingHbAllowed: 3 }, 240);
-const off = paceOf({ heartbeatInterval: 0, missingHbAllowed: 15 }, 240);
-const at = (seconds: number): number => start + seconds * 1000;
+const standard = paceOf({ heartbeatInterval: 30, missingHbAllowed: 15 }, seconds(240));
+const short = paceOf({ heartbeatInterval: 15, missingHbAllowed: 3 }, seconds(240));
+const off = paceOf({ heartbeatInterval: 0, missingHbAllowed: 15 }, seconds(240));
+const at = (seconds: number): SteadyInstant => later(steadyStart, milliseconds(seconds * 1000));
 const liveness = (heard: number, peerHeartbeat: number, next: number, grace = 0, spoken = 0): Liveness => ({
   heardAt: at(heard), peerHeartbeatAt: at(peerHeartbeat), heartbeatAt: at(next), spokenAt: at(spoken), graceUntil: at(grace),
 });
 const tick: LivenessEvent = { is: "tick" };
 
 const table: readonly [what: string, before: Liveness, event: LivenessEvent, now: number, pace: typeof standard, after: Liveness, effect: object][] = [
-  ["a new session sends a heartbeat at once", startLiveness(start), tick, 0, standard, liveness(0, 0, 15), { is: "heartbeat", peerHbStatus: true }],
-  ["and another 15 s later, whatever the interval, so that NATs take the flow for one that lasts", { ...liveness(0, 0, 0), spokenAt: null }, tick, 0, paceOf({ heartbeatInterval: 240, missingHbAllowed: 3 }, 240), liveness(0, 0, 15), { is: "heartbeat", peerHbStatus: true }],
+  ["a new session sends a heartbeat at once", startLiveness(steadyStart), tick, 0, standard, liveness(0, 0, 15), { is: "heartbeat", peerHbStatus: true }],
+  ["and another 15 s later, whatever the interval, so that NATs take the flow for one that lasts", { ...liveness(0, 0, 0), spokenAt: null }, tick, 0, paceOf({ heartbeatInterval: 240, missingHbAllowed: 3 }, seconds(240)), liveness(0, 0, 15), { is: "heartbeat", peerHbStatus: true }],
   ["not before it is due", liveness(0, 0, 30), tick, 29.999, standard, liveness(0, 0, 30), { is: "none" }],
   ["when it is due", liveness(0, 0, 30), tick, 30, standard, liveness(0, 0, 60, 0, 30), { is: "heartbeat", peerHbStatus: true }],
   ["peer-hb-status is true for two intervals", liveness(60, 0, 60), tick, 60, standard, liveness(60, 0, 90, 0, 60), { is: "heartbeat", peerHbStatus: true }],
@@ -41,11 +42,11 @@ for (const [what, before, event, now, pace, after, effect] of table) {
 test("the next tick: our heartbeat or ping, or the peer's death", () => {
   assert.equal(nextTick(liveness(0, 0, 30), standard), at(30));
   assert.equal(nextTick(liveness(0, 0, 900), standard), at(450));
-  assert.equal(nextTick(liveness(0, 0, 30, 900), { ...standard, span: 0 }), at(30));
+  assert.equal(nextTick(liveness(0, 0, 30, 900), { ...standard, span: milliseconds(0) }), at(30));
   assert.equal(nextTick(liveness(0, 0, 90), off), at(90));
 });
 
-test("where NATs forget sooner, the ping comes sooner", () => { assert.equal(paceOf({ heartbeatInterval: 0, missingHbAllowed: 3 }, 30).interval, 30_000); });
+test("where NATs forget sooner, the ping comes sooner", () => { assert.equal(paceOf({ heartbeatInterval: 0, missingHbAllowed: 3 }, seconds(30)).interval, 30_000); });
 
 test("equal parameters change nothing, so that a dead peer is noticed in time (RFC 9066 §5.2.1)", () => {
   const silent = liveness(0, 0, 450);
@@ -53,19 +54,19 @@ test("equal parameters change nothing, so that a dead peer is noticed in time (R
 });
 
 test("a shorter span counts from now on, a longer one from the last word; what is due sooner stays", () => {
-  const long = paceOf({ heartbeatInterval: 240, missingHbAllowed: 20 }, 240);
+  const long = paceOf({ heartbeatInterval: 240, missingHbAllowed: 20 }, seconds(240));
   const shorter = changePace(liveness(0, 0, 240), long, short, at(200));
   assert.deepEqual(shorter, liveness(0, 200, 215, 245));
-  assert.equal(nextTick({ ...shorter, heartbeatAt: Infinity }, short), at(245));
+  assert.equal(nextTick({ ...shorter, heartbeatAt: steadyInstant(Infinity) }, short), at(245));
   const longer = changePace(liveness(0, 0, 210), standard, long, at(200));
-  assert.deepEqual([longer.heartbeatAt, nextTick({ ...longer, heartbeatAt: Infinity }, long)], [at(210), at(4_800)]);
+  assert.deepEqual([longer.heartbeatAt, nextTick({ ...longer, heartbeatAt: steadyInstant(Infinity) }, long)], [at(210), at(4_800)]);
 });
 
 test("however often the parameters change, silence ends it within the longest span", () => {
   let now = liveness(0, 0, Infinity);
   for (let second = 10; second < 2_000; second += 10) {
     const [from, to] = second % 20 === 0 ? [standard, short] : [short, standard];
-    now = { ...changePace(now, from, to, at(second)), heartbeatAt: Infinity };
+    now = { ...changePace(now, from, to, at(second)), heartbeatAt: steadyInstant(Infinity) };
     if (nextTick(now, to) > at(second)) continue;
     assert.ok(second <= 450 && second > 45, `dead after ${second} s`);
     return;

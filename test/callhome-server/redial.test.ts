@@ -16,7 +16,7 @@ function play(): Played {
   const clock = fakeClock();
   const dials: AbortSignal[] = [];
   const waits: number[] = [];
-  const redial = createRedial({ clock, random: () => 0.5, dial: (signal) => { dials.push(signal); return Promise.resolve(); }, waits: (delay) => { waits.push(delay / 1000); } });
+  const redial = createRedial({ clock: clock.steady, random: () => 0.5, dial: (signal) => { dials.push(signal); return Promise.resolve(); }, waits: (delay) => { waits.push(delay / 1000); } });
   return { redial, clock, dials, waits };
 }
 

@@ -2,44 +2,46 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { atHome, followRedirection, isAllowedAlternate, isOver, isPublicName, noteSpoken, refuseAddresses, type Whereabouts } from "../../src/callhome-server/redirection.ts";
 import { parseIpAddress, parseIpPrefix } from "../../src/model/ip-prefix.ts";
-import { start } from "../fake-clock.ts";
+import { steadyStart } from "../fake-clock.ts";
+import { later, milliseconds, type SteadyInstant } from "../../src/model/time.ts";
 
+const after = (span: number): SteadyInstant => later(steadyStart, milliseconds(span));
 const to = (client: string, ttl: number | null = 600): { client: string; addresses: string[]; ttl: number | null } => ({ client, addresses: [], ttl });
-const follow = (where: Whereabouts, client: string, ttl: number | null = 600, now = start): Whereabouts => {
+const follow = (where: Whereabouts, client: string, ttl: number | null = 600, now = steadyStart): Whereabouts => {
   const next = followRedirection(where, to(client, ttl), now);
   assert.ok(!("refused" in next), "refused");
   return next;
 };
 const minutes = 60_000;
 
-for (const [ttl, until] of [[600, start + 600_000], [1, start + 1_000], [0xffff_ffff, null], [null, null], [0xffff_fffe, start + 0xffff_fffe * 1000]] as const) {
+for (const [ttl, until] of [[600, after(600_000)], [1, after(1_000)], [0xffff_ffff, null], [null, null], [0xffff_fffe, after(0xffff_fffe * 1000)]] as const) {
   test(`a ttl of ${ttl ?? "nothing"}`, () => { assert.equal(follow(atHome, "alt.example", ttl).alternate?.until, until); });
 }
 
 test("over when its time is, but not while an attack is mitigated; one without end never", () => {
   const where = follow(atHome, "alt.example");
-  assert.deepEqual([599_999, 600_000].map((after) => isOver(where, false, start + after)), [false, true]);
-  assert.equal(isOver(where, true, start + 10 * 600_000), false);
-  assert.equal(isOver(follow(atHome, "alt.example", null), false, start + 1e12), false);
-  assert.equal(isOver(atHome, false, start + 1e12), false);
+  assert.deepEqual([599_999, 600_000].map((span) => isOver(where, false, after(span))), [false, true]);
+  assert.equal(isOver(where, true, after(10 * 600_000)), false);
+  assert.equal(isOver(follow(atHome, "alt.example", null), false, after(1e12)), false);
+  assert.equal(isOver(atHome, false, after(1e12)), false);
 });
 
 test("a redirection to one with whom we spoke in the last five minutes is a loop, however its name is written", () => {
-  const where = noteSpoken(atHome, "Home.Example", start);
-  assert.ok("refused" in followRedirection(where, to("home.example"), start + 5 * minutes - 1));
-  assert.ok("refused" in followRedirection(where, to("HOME.example"), start));
-  follow(where, "home.example", 600, start + 5 * minutes);
-  follow(where, "alt.example", 600, start);
+  const where = noteSpoken(atHome, "Home.Example", steadyStart);
+  assert.ok("refused" in followRedirection(where, to("home.example"), after(5 * minutes - 1)));
+  assert.ok("refused" in followRedirection(where, to("HOME.example"), steadyStart));
+  follow(where, "home.example", 600, after(5 * minutes));
+  follow(where, "alt.example", 600, steadyStart);
 });
 
 test("names are forgotten after five minutes, so that the list stays short", () => {
   let where = atHome;
-  for (let minute = 0; minute < 1_000; minute++) where = noteSpoken(where, `host-${minute}.example`, start + minute * minutes);
+  for (let minute = 0; minute < 1_000; minute++) where = noteSpoken(where, `host-${minute}.example`, after(minute * minutes));
   assert.equal(where.spokenWith.size, 5);
 });
 
 test("a ttl of 0 is refused: it would be over before we are there", () => {
-  assert.ok("refused" in followRedirection(atHome, to("alt.example", 0), start));
+  assert.ok("refused" in followRedirection(atHome, to("alt.example", 0), steadyStart));
 });
 
 test("an alternate may redirect further", () => {

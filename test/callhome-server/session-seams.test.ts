@@ -5,7 +5,8 @@ import { followNetworkChanges } from "../../src/callhome-server/network-changes.
 import { rememberPath } from "../../src/callhome-server/path-limit.ts";
 import { planSession } from "../../src/callhome-server/session-plans.ts";
 import { keepWhereabouts } from "../../src/callhome-server/whereabouts.ts";
-import { fakeClock, settle, start } from "../fake-clock.ts";
+import { fakeClock, settle, steadyStart } from "../fake-clock.ts";
+import { later, milliseconds, seconds } from "../../src/model/time.ts";
 
 const day = 86_400_000;
 
@@ -25,12 +26,12 @@ describe("network changes", () => {
   it("that come together are one, a second after the first; none after a stop", async () => {
     const clock = fakeClock();
     let settled = 0;
-    const network = followNetworkChanges(clock, () => { settled++; });
+    const network = followNetworkChanges(clock.steady, () => { settled++; });
     for (let at = 0; at < 3; at++) {
       network.changed();
       await clock.advance(300);
     }
-    assert.deepEqual([settled, network.since(start), network.since(clock.now())], [0, true, false]);
+    assert.deepEqual([settled, network.since(steadyStart), network.since(clock.steady.now())], [0, true, false]);
     await clock.advance(100);
     assert.equal(settled, 1);
     network.changed();
@@ -47,7 +48,7 @@ describe("a session's plans", () => {
     const happened: string[] = [];
     let isMitigating = true;
     const cancel = planSession({
-      clock, transport: "tcp", until: start + 3 * day + 1000, isMitigating: () => isMitigating, returnHome: () => { happened.push("home"); },
+      clock: clock.steady, transport: "tcp", until: later(steadyStart, milliseconds(3 * day + 1000)), isMitigating: () => isMitigating, returnHome: () => { happened.push("home"); },
       probeUdp: (signal) => { happened.push(`probe ${String(signal.aborted)}`); return Promise.reject(new Error("no UDP")); },
     });
     await clock.advance(day);
@@ -65,7 +66,7 @@ describe("a session's plans", () => {
   it("a probe that is under way when the session ends is called off", async () => {
     const clock = fakeClock();
     let probing: AbortSignal | undefined;
-    const cancel = planSession({ clock, transport: "tcp", until: null, isMitigating: () => false, returnHome: () => undefined, probeUdp: (signal) => { probing = signal; return new Promise(() => undefined); } });
+    const cancel = planSession({ clock: clock.steady, transport: "tcp", until: null, isMitigating: () => false, returnHome: () => undefined, probeUdp: (signal) => { probing = signal; return new Promise(() => undefined); } });
     await clock.advance(day);
     cancel();
     await settle();
@@ -79,16 +80,16 @@ describe("an upstream's whereabouts", () => {
 
   it("are the alternate's until its time is over, and no attack is under way", () => {
     const clock = fakeClock();
-    const where = keepWhereabouts(from.host, clock);
+    const where = keepWhereabouts(from.host, clock.steady);
     assert.equal(where.redirect(to, from), undefined);
-    assert.deepEqual([where.next(false), where.until()], [{ host: to.client, addresses: to.addresses }, start + 60_000]);
+    assert.deepEqual([where.next(false), where.until()], [{ host: to.client, addresses: to.addresses }, later(steadyStart, milliseconds(60_000))]);
     clock.skip(60_000);
     assert.deepEqual([where.isOver(true), where.isOver(false), where.next(true).host], [false, true, to.client]);
     assert.deepEqual([where.next(false), where.until()], [{ host: from.host, addresses: [] }, null]);
   });
 
   it("go back when the alternate cannot be reached, which is then refused, as is one that we come from", () => {
-    const where = keepWhereabouts(from.host, fakeClock());
+    const where = keepWhereabouts(from.host, fakeClock().steady);
     assert.equal(where.isGivenUp(from.host), false, "where the owner sent us is not");
     where.redirect(to, from);
     assert.equal(where.isGivenUp(to.client), true);
@@ -100,15 +101,15 @@ describe("an upstream's whereabouts", () => {
 describe("a path", () => {
   it("is believed to be shorter only where the next session comes about at once, over UDP", () => {
     const clock = fakeClock();
-    const path = rememberPath(clock);
+    const path = rememberPath(clock.steady);
     const any = path.longest();
-    path.silent(100);
+    path.silent(seconds(100));
     path.failed();
     path.connected("udp");
-    path.silent(100);
+    path.silent(seconds(100));
     path.connected("tcp");
     assert.equal(path.longest(), any, "an outage, and another protocol, show nothing");
-    path.silent(100);
+    path.silent(seconds(100));
     path.connected("udp");
     assert.equal(path.longest(), 50);
     path.forget();

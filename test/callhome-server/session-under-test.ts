@@ -5,6 +5,7 @@ import type { Mitigation } from "../../src/model/mitigation.ts";
 import { fakeClock, settle, type FakeClock } from "../fake-clock.ts";
 import { pending } from "../policy/samples.ts";
 import { cbor, decoded, plain, request, type Words } from "./wire.ts";
+import { between, seconds, type WallInstant } from "../../src/model/time.ts";
 
 export interface SessionUnderTest {
   readonly session: Session;
@@ -30,7 +31,7 @@ export interface SessionUnderTest {
 export function sessionUnderTest(options: { readonly mitigating?: boolean; readonly requestRate?: number; readonly refuseRedirect?: string } = {}): SessionUnderTest {
   const clock = fakeClock();
   const began = clock.now();
-  let out: { readonly at: number; readonly message: CoapDatagram }[] = [];
+  let out: { readonly at: WallInstant; readonly message: CoapDatagram }[] = [];
   let random = 0;
   const take = (wanted: (message: CoapDatagram) => boolean): typeof out => {
     const taken = out.filter(({ message }) => wanted(message));
@@ -42,9 +43,9 @@ export function sessionUnderTest(options: { readonly mitigating?: boolean; reado
   const under: SessionUnderTest = {
     clock, over: [], failures: [], redirected: [], mitigations: [], service: {},
     session: openSession(
-      { upstream: "isp", requestRate: options.requestRate ?? 20, mostObservers: () => 258, mitigating: options.mitigating ?? false, transport: "udp", longestHeartbeat: () => 240 },
+      { upstream: "isp", requestRate: options.requestRate ?? 20, mostObservers: () => 258, mitigating: options.mitigating ?? false, transport: "udp", longestHeartbeat: () => seconds(240) },
       {
-        clock, wallTime: () => clock.now(),
+        clock: clock.steady, wallTime: () => clock.now(),
         randomBytes: (count) => { random += 1; return Uint8Array.from({ length: count }, (_, at) => (random >> (8 * at)) & 0xff); },
         transmit: (datagram) => { out.push({ at: clock.now(), message: decoded(datagram) }); },
         trace: () => undefined,
@@ -64,9 +65,9 @@ export function sessionUnderTest(options: { readonly mitigating?: boolean; reado
       },
     ),
     sent: () => take(() => true).map(({ message }) => message),
-    pings: () => take(isPing).map(({ at }) => (at - began) / 1000),
+    pings: () => take(isPing).map(({ at }) => between(began, at) / 1000),
     answers: () => take((message) => !isHeartbeat(message)).map(({ message }) => message),
-    heartbeats: () => take(isHeartbeat).map(({ at, message }) => `${(at - began) / 1000} ${String((plain(message.payload) as { 49: { 51: boolean } })[49][51])}`),
+    heartbeats: () => take(isHeartbeat).map(({ at, message }) => `${between(began, at) / 1000} ${String((plain(message.payload) as { 49: { 51: boolean } })[49][51])}`),
     async say(code, path, words) {
       under.session.receive(request(code, path, words));
       await settle();

@@ -7,6 +7,7 @@ import type { CoapEndpoint } from "../../src/callhome-server/coap/endpoint.ts";
 import { createStreamEndpoint } from "../../src/callhome-server/coap/stream-endpoint.ts";
 import { readStreamMessage, signal, signalOption, writeStreamMessage } from "../../src/callhome-server/coap/stream-message.ts";
 import { fakeClock, settle, type FakeClock } from "../fake-clock.ts";
+import { milliseconds } from "../../src/model/time.ts";
 
 interface UnderTest {
   readonly endpoint: CoapEndpoint;
@@ -33,7 +34,7 @@ function underTest(answer: (request: CoapRequest) => Promise<CoapResponse | unde
   let heard = 0;
   let random = 0;
   const endpoint = createStreamEndpoint({
-    clock, randomBytes: (count) => new Uint8Array(count).fill(++random),
+    clock: clock.steady, randomBytes: (count) => new Uint8Array(count).fill(++random),
     transmit: (bytes) => {
       const read = readStreamMessage(bytes, 100_000);
       assert.ok(read && "content" in read && read.length === bytes.length);
@@ -152,7 +153,7 @@ test("our request: its answer by the token, a timeout without, not more than 16 
   await it.receive(csm());
   it.sent();
   const answers: unknown[] = [];
-  const ask = (): void => { it.endpoint.request({ code: method.put, path: [".well-known", "dots", "hb"], body: nothing, timeout: 30_000 }, (answer) => { answers.push(answer); }); };
+  const ask = (): void => { it.endpoint.request({ code: method.put, path: [".well-known", "dots", "hb"], body: nothing, timeout: milliseconds(30_000) }, (answer) => { answers.push(answer); }); };
   ask();
   const [asked] = it.sent();
   assert.equal(asked?.code, "0.03");

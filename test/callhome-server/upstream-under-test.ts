@@ -41,7 +41,7 @@ export function upstreamUnderTest(): UpstreamUnderTest {
   const upstream = startUpstream(
     { name: "isp", host: "dots.isp.example", requestRate: 20, mostMitigations: () => 256 },
     {
-      clock, wallTime: () => clock.now(), random: () => 0.5, randomBytes: (count) => new Uint8Array(count).fill(7),
+      clock: clock.steady, wallTime: () => clock.now(), random: () => 0.5, randomBytes: (count) => new Uint8Array(count).fill(7),
       log: (level, message) => { log.push(`${level} ${message}`); },
       dial: (to, events, how) => new Promise((resolve, reject) => {
         let closed = false;

@@ -14,6 +14,7 @@ import { describeLookup } from "../../src/operator/describe-lookup.ts";
 import { describeMitigation } from "../../src/operator/describe-mitigation.ts";
 import { describeStatus, type UpstreamStatus } from "../../src/operator/describe-status.ts";
 import { requestedAt, sampleMitigation } from "../operator/sample-mitigation.ts";
+import { seconds, wallInstant } from "../../src/model/time.ts";
 
 const now = requestedAt + 120_000;
 
@@ -25,7 +26,7 @@ function call(line: string): CallCommand {
 
 /** What a command prints, with a margin as in the expectations below. */
 function print(line: string, result: object): string {
-  return `\n${render(call(line), result, now)}\n`;
+  return `\n${render(call(line), result, wallInstant(now))}\n`;
 }
 
 const camera = sampleMitigation.devices[0] as Device;
@@ -35,23 +36,23 @@ const active: Mitigation = {
   request: { ...sampleMitigation.request, target: { prefixes: sampleMitigation.request.target.prefixes, ports: [], protocols: [17, 1, 132, 200], fqdns: [], uris: [] } },
   devices: [{ ...camera, name: "カメラ", certainty: "likely" }, camera],
 };
-const ended: Mitigation = { ...sampleMitigation, id: 3, state: "ended", outcome: "denied", devices: [], requestedAt: requestedAt - 86_400_000 };
+const ended: Mitigation = { ...sampleMitigation, id: 3, state: "ended", outcome: "denied", devices: [], requestedAt: wallInstant(requestedAt - 86_400_000) };
 const mitigations = [pending, active, ended].map(describeMitigation);
 
-const upstream: UpstreamStatus = { name: "isp", state: "connected", transport: "udp", peer: "192.0.2.1:4647", since: requestedAt, lastError: null, sessions: 1 };
+const upstream: UpstreamStatus = { name: "isp", state: "connected", transport: "udp", peer: "192.0.2.1:4647", since: wallInstant(requestedAt), lastError: null, sessions: 1 };
 const known: KnownDevice = {
   mac: "aa:bb:cc:dd:ee:ff", name: "Kitchen camera", vendor: "Espressif Inc.", addresses: ["192.168.1.23"], port: "lan1", policy: "ask", policyFrom: "default",
-  requests: 3, lastRequestAt: requestedAt, stoppedBy: [16],
+  requests: 3, lastRequestAt: wallInstant(requestedAt), stoppedBy: [16],
 };
 const entry: HistoryEntry = {
-  at: requestedAt, event: "ended", by: "time", who: null, via: null, mitigation: 3, upstream: "isp", outcome: "denied", action: "block",
+  at: wallInstant(requestedAt), event: "ended", by: "time", who: null, via: null, mitigation: 3, upstream: "isp", outcome: "denied", action: "block",
   devices: [{ mac: "aa:bb:cc:dd:ee:ff", name: "Kitchen camera" }], target: ["198.51.100.9/32"], dropped: { packets: 1200, bytes: 2 }, reason: "nobody answered within 15 min",
 };
 
 describe("what the commands print", () => {
   it("status", () => {
     const status = describeStatus({
-      version: "0.1.0", startedAt: now - 183_600_000, now, mitigations: [pending, active], warnings: ["conntrack is missing"],
+      version: "0.1.0", startedAt: wallInstant(now - 183_600_000), now: wallInstant(now), mitigations: [pending, active], warnings: ["conntrack is missing"],
       upstreams: [upstream, { name: "backup", state: "backing-off", transport: null, peer: null, since: null, lastError: "no route to host", sessions: 0 }],
     });
     assert.equal(print("status", status), `
@@ -70,7 +71,7 @@ Warnings:
   });
 
   it("status of a fresh installation", () => {
-    const status = describeStatus({ version: "0.1.0", startedAt: now, now, mitigations: [], warnings: [], upstreams: [] });
+    const status = describeStatus({ version: "0.1.0", startedAt: wallInstant(now), now: wallInstant(now), mitigations: [], warnings: [], upstreams: [] });
     assert.equal(print("status", status), `
 dots-callhome 0.1.0, running for 0 s
 
@@ -101,9 +102,9 @@ If it is no attack:  dots-callhome deny 17
   });
 
   it("an empty list", () => {
-    assert.equal(render(call("list"), { mitigations: [] }, now), "Nobody has asked to stop anything.");
-    assert.equal(render(call("list --state active"), { mitigations: [] }, now), "No request is active.");
-    assert.equal(render(call("pending"), { mitigations: [] }, now), "No question is waiting for you.");
+    assert.equal(render(call("list"), { mitigations: [] }, wallInstant(now)), "Nobody has asked to stop anything.");
+    assert.equal(render(call("list --state active"), { mitigations: [] }, wallInstant(now)), "No request is active.");
+    assert.equal(render(call("pending"), { mitigations: [] }, wallInstant(now)), "No question is waiting for you.");
   });
 
   it("approve, while no device is known, says that it is waited for", () => {
@@ -120,7 +121,7 @@ If it is no attack:  dots-callhome deny 17
 
   it("quotes what the provider knows of the attack", () => {
     const list = (request: Partial<Mitigation["request"]>): string => print("list", { mitigations: [describeMitigation({ ...pending, request: { ...pending.request, ...request } })] });
-    const attack = { vendorId: 1, attackId: 2, description: "DNS amplification", severity: "high", startedAt: requestedAt - 360_000, endedAt: null, talkers: [] } as const;
+    const attack = { vendorId: 1, attackId: 2, description: "DNS amplification", severity: "high", startedAt: wallInstant(requestedAt - 360_000), endedAt: null, talkers: [] } as const;
     assert.match(list({ report: { attacks: [attack], bitsPerSecond: 1.2e9, packetsPerSecond: null } }), /^17: The internet provider reports: DNS amplification, severe, began 8 min ago, 1\.2 Gbit\/s at the target\.$/m);
     assert.match(list({ report: { attacks: [{ ...attack, description: null, startedAt: null }], bitsPerSecond: null, packetsPerSecond: null } }), /^17: The internet provider reports: an attack, severe\.$/m);
     assert.match(list({ report: { attacks: [{ ...attack, description: "a\u001b[2J" }], bitsPerSecond: null, packetsPerSecond: null } }), /reports: a\\u001b\[2J, severe/);
@@ -162,8 +163,8 @@ DEVICE             MAC                VENDOR          ADDRESSES     PORT  POLICY
 Kitchen camera     aa:bb:cc:dd:ee:ff  Espressif Inc.  192.168.1.23  lan1  ask (default)  3         2 min ago  16
 02:00:00:00:00:01  02:00:00:00:00:01  -               -             -     never          3         -          -
 `);
-    assert.equal(render(call("devices"), { devices: [] }, now), "No device has been reported yet.");
-    assert.equal(render(call("policy aa:bb:cc:dd:ee:ff auto"), describeDevice({ ...known, policy: "auto" }), now),
+    assert.equal(render(call("devices"), { devices: [] }, wallInstant(now)), "No device has been reported yet.");
+    assert.equal(render(call("policy aa:bb:cc:dd:ee:ff auto"), describeDevice({ ...known, policy: "auto" }), wallInstant(now)),
       "Kitchen camera (aa:bb:cc:dd:ee:ff): it is stopped at once next time, without asking.");
   });
 
@@ -174,7 +175,7 @@ WHEN       ID  WHAT    BY    DEVICE          TARGET        PACKETS STOPPED  WHY
 2 min ago  3   denied  time  Kitchen camera  198.51.100.9  1,200            nobody answered within 15 min
 2 min ago  -   policy  you   Kitchen camera  -             -                never
 `);
-    assert.equal(render(call("history"), { history: [] }, now), "Nothing has happened yet.");
+    assert.equal(render(call("history"), { history: [] }, wallInstant(now)), "Nothing has happened yet.");
   });
 
   it("lookup", () => {
@@ -191,13 +192,13 @@ What would happen:
 Why:
   - 101 flows of conntrack have the reported address behind the NAT
 `);
-    assert.equal(render(call(line), describeLookup({ devices: [], routerItself: true, witnesses: [], would: [], why: [] }), now), "This is the router's own traffic, there is no device behind it.");
-    assert.equal(render(call(line), describeLookup({ devices: [], routerItself: false, witnesses: [], would: [], why: [] }), now), "No device was found.");
+    assert.equal(render(call(line), describeLookup({ devices: [], routerItself: true, witnesses: [], would: [], why: [] }), wallInstant(now)), "This is the router's own traffic, there is no device behind it.");
+    assert.equal(render(call(line), describeLookup({ devices: [], routerItself: false, witnesses: [], would: [], why: [] }), wallInstant(now)), "No device was found.");
   });
 
   it("reconnect", () => {
-    assert.equal(render(call("reconnect"), { upstreams: ["isp", "b"] }, now), "Dialling again: isp, b");
-    assert.equal(render(call("reconnect"), { upstreams: [] }, now), "There is no upstream to dial.");
+    assert.equal(render(call("reconnect"), { upstreams: ["isp", "b"] }, wallInstant(now)), "Dialling again: isp, b");
+    assert.equal(render(call("reconnect"), { upstreams: [] }, wallInstant(now)), "There is no upstream to dial.");
   });
 
   it("JSON: arrays for lists, objects for the rest", () => {
@@ -207,7 +208,7 @@ Why:
       ["status --json", { version: "1" }, { version: "1" }], ["approve 17 --json", mitigations[0] ?? {}, mitigations[0]],
       ["lookup --source 203.0.113.7 --target 198.51.100.9 --json", { devices: [] }, { devices: [] }],
     ];
-    for (const [line, result, expected] of lists) assert.deepEqual(JSON.parse(render(call(line), result, now)), expected);
+    for (const [line, result, expected] of lists) assert.deepEqual(JSON.parse(render(call(line), result, wallInstant(now))), expected);
   });
 
   it("nothing from the network reaches the terminal raw", () => {
@@ -223,10 +224,10 @@ Why:
         ["devices", { devices: [describeDevice({ ...known, ...device, mac: text })] }, 2],
         ["history", { history: [describeHistory({ ...entry, devices: [device], target: [text], reason: text })] }, 2],
         ["lookup --source 203.0.113.7 --target 198.51.100.9", describeLookup({ devices: [device], routerItself: false, witnesses: [], would: [text], why: [text] }), 8],
-        ["status", describeStatus({ version: text, startedAt: 0, now, mitigations: [], warnings: [text], upstreams: [{ ...upstream, name: text, peer: text, lastError: text }] }), 10],
+        ["status", describeStatus({ version: text, startedAt: wallInstant(0), now: wallInstant(now), mitigations: [], warnings: [text], upstreams: [{ ...upstream, name: text, peer: text, lastError: text }] }), 10],
       ];
       for (const [line, result, lines] of results) {
-        const printed = render({ ...call(line), json }, result, now);
+        const printed = render({ ...call(line), json }, result, wallInstant(now));
         assert.doesNotMatch(printed.replaceAll("\n", ""), /[\p{Cc}\u200e\u200f\u202a-\u202e\u2066-\u2069]/u);
         if (!json) assert.equal(printed.split("\n").length, lines, line);
       }
@@ -236,8 +237,8 @@ Why:
 
 describe("words and figures", () => {
   it("durations", () => {
-    assert.deepEqual([0, 59.9, 60, 3599, 3600, 7500, 86_400, 183_600, -5].map(formatDuration), ["0 s", "59 s", "1 min", "59 min", "1 h", "2 h 5 min", "1 day", "2 days 3 h", "0 s"]);
-    assert.equal(formatUntil("2026-11-21T20:20:00.000Z", now), "now");
+    assert.deepEqual([0, 59.9, 60, 3599, 3600, 7500, 86_400, 183_600, -5].map((each) => formatDuration(seconds(each))), ["0 s", "59 s", "1 min", "59 min", "1 h", "2 h 5 min", "1 day", "2 days 3 h", "0 s"]);
+    assert.equal(formatUntil("2026-11-21T20:20:00.000Z", wallInstant(now)), "now");
   });
   it("counts and bytes", () => {
     assert.deepEqual([0, 999, 1000, 74511, 1234567].map(formatCount), ["0", "999", "1,000", "74,511", "1,234,567"]);

@@ -6,6 +6,7 @@ import type { PacketFilter, StateFile } from "../../src/model/ports.ts";
 import type { Reply } from "../../src/operator/dispatch.ts";
 import { CommandFailure } from "../../src/system/process/run-command.ts";
 import { fakeClock, type FakeClock } from "../fake-clock.ts";
+import { milliseconds, type Milliseconds } from "../../src/model/time.ts";
 
 /** A router that does nothing but remember, in order, what the daemon asked it for. */
 export interface FakeRouter {
@@ -28,7 +29,7 @@ export function fakeRouter(): FakeRouter {
   const held = new Map<string, Promise<void>>();
   const failing = new Set<string>();
   let answer: Parameters<Router["openControlSocket"]>[1] | undefined;
-  let jumped: (by: number) => void = () => undefined;
+  let jumped: (by: Milliseconds) => void = () => undefined;
   const note = (what: string): void => {
     happened.push(what);
     if (failing.has(what)) throw new Error(`no: ${what}`);
@@ -48,7 +49,7 @@ export function fakeRouter(): FakeRouter {
     warnings: () => [],
   };
   const router: Router = {
-    clock, steadyClock: clock, random: () => 0.5, randomBytes: (count) => new Uint8Array(count), vendorOf: () => null, addressesOf: () => [],
+    clock, steadyClock: clock.steady, random: () => 0.5, randomBytes: (count) => new Uint8Array(count), vendorOf: () => null, addressesOf: () => [],
     nudgeNeighbour: () => undefined,
     conntrack: { read: () => undefined, write: () => false, widenSockets: () => () => undefined },
     onClockJump(listener) {
@@ -96,7 +97,7 @@ export function fakeRouter(): FakeRouter {
     },
   };
   return {
-    router, clock, happened, held, failing, jump: (by) => { jumped(by); },
+    router, clock, happened, held, failing, jump: (by) => { jumped(milliseconds(by)); },
     ask: async (method, params = {}) => (answer ?? assert.fail("nobody listens"))(null, method, params),
   };
 }

@@ -3,6 +3,7 @@ import type { EnforcementRule } from "../../src/model/enforcement.ts";
 import { formatIpAddress, parseIpPrefix } from "../../src/model/ip-prefix.ts";
 import type { IpPrefix } from "../../src/model/ip-prefix.ts";
 import type { NumberRange } from "../../src/model/number-range.ts";
+import { seconds } from "../../src/model/time.ts";
 
 function arbitraryPrefix(lengths: { min: number }): fc.Arbitrary<IpPrefix> {
   const of = (family: 4 | 6, longest: 32 | 128, hosts: bigint, base: bigint): fc.Arbitrary<IpPrefix> => (
@@ -39,5 +40,5 @@ export const arbitraryRule: fc.Arbitrary<EnforcementRule> = fc.record({
   }),
   icmpTypes: fc.array(arbitraryRange(255), { maxLength: 3 }),
   packetsPerSecond: fc.integer({ min: 1, max: 0xffff_ffff }),
-  timeout: fc.oneof(fc.nat(100), fc.double({ min: 0, max: 1e6, noNaN: true }), fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER })),
+  timeout: fc.oneof(fc.nat(100), fc.double({ min: 0, max: 1e6, noNaN: true }), fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER })).map(seconds),
 }).map(({ device, ...rest }) => ({ ...rest, ...device }));

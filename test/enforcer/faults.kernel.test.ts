@@ -5,6 +5,7 @@ import { mostReported, nobodySpared } from "../../src/enforcer/reported-chains.t
 import { NftError, openNftables, spawnNft } from "nftables-js";
 import { openPacketFilter } from "../../src/system/filter/packet-filter.ts";
 import { reported, rule, target } from "./sample-rules.ts";
+import { seconds } from "../../src/model/time.ts";
 
 const namespace = `dch-${String(process.pid)}-enf-faults`;
 const command = ["ip", "netns", "exec", namespace, "nft"] as const;
@@ -38,7 +39,7 @@ test("a transaction that is refused half way leaves what was", async () => {
 
 test("nft that ends before it answers, its transaction done or not: afterwards all holds, once", async () => {
   const nftables = openNftables(spawnNft({ command }));
-  const rules = [rule({ timeout: 600 }), rule({ mitigation: 18, timeout: 600, target: target(["198.51.100.0/24"]) }), rule({ mitigation: 19, mac: "02:00:00:00:00:19", timeout: 600 })];
+  const rules = [rule({ timeout: seconds(600) }), rule({ mitigation: 18, timeout: seconds(600), target: target(["198.51.100.0/24"]) }), rule({ mitigation: 19, mac: "02:00:00:00:00:19", timeout: seconds(600) })];
   await openFilter().replaceRules(rules);
   const whole = nft("-s", "list", "ruleset");
   for (const isDone of [true, false]) {
@@ -86,14 +87,14 @@ test("10,000 mitigations, and a target of everything", async () => {
   const filter = openFilter();
   const ids = Array.from({ length: 10_000 }, (_, at) => at + 1);
   const host = (id: number): string => `100.64.${String(id >> 8 & 255)}.${String(id & 255)}`;
-  const rules = ids.map((id) => rule({ mitigation: id, target: target([host(id)]), timeout: 600 }));
-  const flows = ids.map((id) => reported({ mitigation: id, target: target([host(id)]), timeout: 600 }));
+  const rules = ids.map((id) => rule({ mitigation: id, target: target([host(id)]), timeout: seconds(600) }));
+  const flows = ids.map((id) => reported({ mitigation: id, target: target([host(id)]), timeout: seconds(600) }));
   await filter.replaceRules(rules, { flows, spared: nobodySpared });
   const counts = await filter.readCounters();
   assert.equal(counts.size, 10_000);
   assert.equal([...counts.values()].filter(({ left }) => left !== undefined).length, mostReported);
   // Each of them overlaps with everything, and takes a set and rules of its own.
-  const everything = rule({ mitigation: 20_000, target: target(["::/0", "0.0.0.0/0"]), timeout: 600 });
+  const everything = rule({ mitigation: 20_000, target: target(["::/0", "0.0.0.0/0"]), timeout: seconds(600) });
   await filter.replaceRules([...rules.slice(0, 256), everything], { flows: flows.slice(0, 256), spared: nobodySpared });
   assert.equal((await filter.readCounters()).size, 257);
 });

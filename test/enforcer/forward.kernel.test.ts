@@ -10,6 +10,7 @@ import { goldenCases } from "./golden-cases.ts";
 import { port, rule, target } from "./sample-rules.ts";
 import { makeNetwork, senderScript } from "./throwaway-network.ts";
 import type { ThrowawayNetwork } from "./throwaway-network.ts";
+import { seconds } from "../../src/model/time.ts";
 
 const [target4, otherTarget4, target6] = ["198.51.100.9", "198.51.100.10", "2001:db8:9::9"] as const;
 let net: ThrowawayNetwork;
@@ -142,12 +143,12 @@ for (const [kind, blocked] of [["hash map", { target: target([target4]) }], ["de
   });
 
   test(`the kernel ends a block by itself, the longer one of two later (${kind})`, async () => {
-    await filter.replaceRules([rule({ ...blocked, timeout: 4 }), rule({ mitigation: 18, timeout: 60, target: udp(53) })]);
+    await filter.replaceRules([rule({ ...blocked, timeout: seconds(4) }), rule({ mitigation: 18, timeout: seconds(60), target: udp(53) })]);
     assert.equal(await net.reaches("camera", target4), false);
     await until("it ends", () => net.reaches("camera", target4));
     assert.equal(await net.send("camera", target4, 53, 10), 0);
     // What has run out is no obstacle to the next transaction, nor to the end.
-    await filter.replaceRules([rule({ mitigation: 18, timeout: 60, target: udp(53) })]);
+    await filter.replaceRules([rule({ mitigation: 18, timeout: seconds(60), target: udp(53) })]);
     await filter.replaceRules([]);
     assert.equal(await net.reaches("camera", target4), true);
   });

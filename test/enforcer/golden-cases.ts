@@ -3,6 +3,7 @@ import type { EnforcementRule, ReportedTraffic } from "../../src/model/enforceme
 import type { TableNames } from "nftables-js";
 import { nothingReported } from "../../src/enforcer/reported-chains.ts";
 import { port, reported, rule, source, target } from "./sample-rules.ts";
+import { seconds } from "../../src/model/time.ts";
 
 export interface GoldenCase {
   readonly file: string;
@@ -55,7 +56,7 @@ export const goldenCases: readonly GoldenCase[] = [
   { file: "address-only", title: "A device that is known by its addresses only", rules: [rule({ ...onlyAddresses, target: bothFamilies })] },
   {
     file: "two-mitigations-same-target", title: "Two upstreams ask for the same: each has its drops counted, and either alone keeps the block",
-    rules: [rule(), rule({ mitigation: 18, timeout: 3600 })],
+    rules: [rule(), rule({ mitigation: 18, timeout: seconds(3600) })],
   },
   {
     file: "overlap-with-quarantine", title: "A block and a quarantine of the same device, and a block of another one",
@@ -87,7 +88,7 @@ export const goldenCases: readonly GoldenCase[] = [
     reported: {
       flows: [
         reported({ target: target(["198.51.100.0/24"]), sparesUnasked: false }),
-        reported({ mitigation: 18, action: "limit", timeout: 60 }),
+        reported({ mitigation: 18, action: "limit", timeout: seconds(60) }),
         reported({ mitigation: 19 }),
       ],
       spared: { macs: ["02:00:00:00:00:99"], unaskedMacs: ["02:00:00:00:00:98"], prefixes: target(["192.168.1.2", "192.168.1.0/30", "2001:db8:1::2"]).prefixes },

@@ -6,6 +6,7 @@ import { interactiveNft, openNftables, spawnNft } from "nftables-js";
 import { openPacketFilter } from "../../src/system/filter/packet-filter.ts";
 import { until } from "../until.ts";
 import { rule } from "./sample-rules.ts";
+import { seconds } from "../../src/model/time.ts";
 
 const namespace = `dch-${String(process.pid)}-enf-guard`;
 const command = ["ip", "netns", "exec", namespace, "nft"] as const;
@@ -22,8 +23,8 @@ for (const [name, program] of Object.entries(programs)) {
     const filter = openPacketFilter(openNftables(program), { command });
     let disturbances = 0;
     t.after(filter.watch(() => { disturbances += 1; }));
-    const lasting = rule({ timeout: 600 });
-    const others = Array.from({ length: 10 }, (_, at) => rule({ mitigation: at + 100, timeout: 600, ...(at % 2 === 0 ? {} : { mac: `02:00:00:00:01:0${String(at)}` }) }));
+    const lasting = rule({ timeout: seconds(600) });
+    const others = Array.from({ length: 10 }, (_, at) => rule({ mitigation: at + 100, timeout: seconds(600), ...(at % 2 === 0 ? {} : { mac: `02:00:00:00:01:0${String(at)}` }) }));
     await filter.replaceRules([lasting]);
     // Until it listens.
     await until("it listens", () => {
@@ -51,7 +52,7 @@ test("200 requests and ends, seconds apart from the last or in a row, and no str
   const filter = openPacketFilter(openNftables(programs.spawned), { command });
   let disturbances = 0;
   t.after(filter.watch(() => { disturbances += 1; }));
-  const lasting = rule({ timeout: 600 });
+  const lasting = rule({ timeout: seconds(600) });
   await filter.replaceRules([lasting]);
   await until("the monitor listens", () => {
     nft("add counter inet dots_callhome foreign; delete counter inet dots_callhome foreign");
@@ -61,7 +62,7 @@ test("200 requests and ends, seconds apart from the last or in a row, and no str
   await delay(2_500);
   const told = disturbances;
   for (let round = 0; round < 100; round += 1) {
-    await filter.replaceRules([lasting, rule({ mitigation: 1_000 + round, timeout: 600 })]);
+    await filter.replaceRules([lasting, rule({ mitigation: 1_000 + round, timeout: seconds(600) })]);
     await filter.replaceRules([lasting]);
     if (round % 50 === 49) await delay(2_500);
   }

@@ -11,6 +11,7 @@ import { openPacketFilter } from "../../src/system/filter/packet-filter.ts";
 import { runCommand } from "../../src/system/process/run-command.ts";
 import { camera, port, reported, rule, source, target } from "./sample-rules.ts";
 import { makeNetwork, type ThrowawayNetwork } from "./throwaway-network.ts";
+import { seconds } from "../../src/model/time.ts";
 
 /** What is dropped at the port that the device is on: before the bridge, before flows that are offloaded leave the usual way. */
 const rawFrames = fileURLToPath(new URL("../../build/lab/raw-frames", import.meta.url));
@@ -184,7 +185,7 @@ test("a device that nobody has seen on a port, and one whose port vanishes and c
   await hold([rule()]);
   assert.match(await listed(), /hook ingress device "lan1"/);
   await net.run("router", "ip", "link", "del", "lan1");
-  await hold([rule({ timeout: 100 })]);
+  await hold([rule({ timeout: seconds(100) })]);
   await net.run("router", "ip", "link", "add", "lan1", "type", "veth", "peer", "name", "eth0", "netns", net.enter("camera")[3] ?? "");
   await net.run("router", "ip", "link", "set", "lan1", "master", "br-lan", "up");
   await net.run("camera", "ip", "link", "set", "eth0", "address", camera, "up");
@@ -193,7 +194,7 @@ test("a device that nobody has seen on a port, and one whose port vanishes and c
   const before = (await dropped()).told;
   assert.equal(await net.send("camera", "198.51.100.9", 443, 10), 0);
   assert.equal((await dropped()).told, before + 10, "wherever it is dropped");
-  await hold([rule({ timeout: 110 })]);
+  await hold([rule({ timeout: seconds(110) })]);
   assert.equal(await net.send("camera", "198.51.100.9", 443, 10), 0);
   const { atPort, told } = await dropped();
   assert.ok(told === before + 20 && atPort >= 10, `${told}, ${atPort}`);

@@ -6,6 +6,7 @@ import { exactKeysOf } from "../../src/enforcer/exact-keys.ts";
 import { claimsOnce, exactKeysOnce } from "../../src/enforcer/memoise.ts";
 import { arbitraryRule } from "./arbitrary-rules.ts";
 import { rule } from "./sample-rules.ts";
+import { seconds } from "../../src/model/time.ts";
 
 test("what is remembered is what would be worked out, whatever changes of a rule", () => {
   fc.assert(fc.property(arbitraryRule, arbitraryRule, fc.subarray(["mitigation", "action", "mac", "addresses", "icmpTypes", "packetsPerSecond", "timeout", "target"]), (one, other, taken) => {
@@ -20,10 +21,10 @@ test("what is remembered is what would be worked out, whatever changes of a rule
 });
 
 test("a rule that is as it was is not worked out again; it is for a shorter timeout", () => {
-  const first = rule({ timeout: 600 });
+  const first = rule({ timeout: seconds(600) });
   assert.equal(claimsOnce({ ...first }), claimsOnce(first));
-  assert.notEqual(claimsOnce({ ...first, timeout: 599 }), claimsOnce(first));
-  assert.equal(claimsOnce({ ...first, timeout: 599 })[0]?.timeout, 599);
+  assert.notEqual(claimsOnce({ ...first, timeout: seconds(599) }), claimsOnce(first));
+  assert.equal(claimsOnce({ ...first, timeout: seconds(599) })[0]?.timeout, 599);
 });
 
 test("many devices of one mitigation do not fill the memory", () => {

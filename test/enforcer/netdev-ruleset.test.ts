@@ -6,6 +6,7 @@ import { nobodySpared, nothingReported } from "../../src/enforcer/reported-chain
 import type { EnforcementRule } from "../../src/model/enforcement.ts";
 import { renderTransaction } from "nftables-js";
 import { camera, port, reported, rule, target } from "./sample-rules.ts";
+import { seconds } from "../../src/model/time.ts";
 
 const laptop = "02:00:00:00:00:99";
 const phone = "02:00:00:00:00:98";
@@ -33,7 +34,7 @@ test("nothing where nothing is needed: no port known, nothing reported, nothing 
   const nowhere = { wan: [], ports: new Map() };
   for (const held of [rules, []]) assert.deepEqual(buildNetdevRuleset(held, nothingReported, nowhere), []);
   assert.deepEqual(buildNetdevRuleset([], traffic, { wan: [], ports }), []);
-  assert.deepEqual(buildNetdevRuleset([rule({ mac: null }), rule({ timeout: 0 }), rule({ target: target(["0.0.0.0/0"]) })], nothingReported, { wan: ["wan"], ports }), []);
+  assert.deepEqual(buildNetdevRuleset([rule({ mac: null }), rule({ timeout: seconds(0) }), rule({ target: target(["0.0.0.0/0"]) })], nothingReported, { wan: ["wan"], ports }), []);
 });
 
 test("a refused hook goes, with all that only it needs", () => {

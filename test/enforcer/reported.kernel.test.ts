@@ -11,6 +11,7 @@ import { until } from "../until.ts";
 import { patience } from "../patience.ts";
 import { camera, port, reported, rule, source, target } from "./sample-rules.ts";
 import { makeNetwork, type ThrowawayNetwork } from "./throwaway-network.ts";
+import { seconds } from "../../src/model/time.ts";
 
 /** Traffic as the ISP sees it: behind NAT, from shifted ports. */
 let net: ThrowawayNetwork;
@@ -147,7 +148,7 @@ test("several mitigations of one packet all count it; a limit lets its rate thro
 test("records and counts survive renewals; the kernel forgets by itself", async () => {
   await watch([{}]);
   await net.send("camera", target4, 443, 5);
-  for (const timeout of [120, 120, 1]) await filter.replaceRules([rule({ mitigation: 99 })], { flows: [reported({ source: wan, timeout })], spared: nobodySpared });
+  for (const timeout of [120, 120, 1]) await filter.replaceRules([rule({ mitigation: 99 })], { flows: [reported({ source: wan, timeout: seconds(timeout) })], spared: nobodySpared });
   assert.deepEqual(await counts(), { dropped: 5, left: 0 });
   assert.deepEqual(await senders(), [`${camera} 192.168.1.23 5`]);
   await until("it passes again", async () => await net.send("laptop", target4, 443, 5) === 5);

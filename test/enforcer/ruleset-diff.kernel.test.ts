@@ -8,6 +8,7 @@ import { interactiveNft, openNftables, spawnNft } from "nftables-js";
 import { openPacketFilter } from "../../src/system/filter/packet-filter.ts";
 import { arbitraryRule } from "./arbitrary-rules.ts";
 import { reported, target } from "./sample-rules.ts";
+import { seconds } from "../../src/model/time.ts";
 
 const namespace = `dch-${String(process.pid)}-enf-add`;
 const command = ["ip", "netns", "exec", namespace, "nft"] as const;
@@ -22,8 +23,8 @@ const listing = (): string[] => execFileSync("ip", ["netns", "exec", namespace, 
 
 test("however decisions come, one after the other, the kernel ends with what all at once would make", async () => {
   await fc.assert(fc.asyncProperty(fc.array(arbitraryRule, { minLength: 1, maxLength: 8 }), async (rules) => {
-    const lasting = rules.map((rule): EnforcementRule => ({ ...rule, timeout: 500 }));
-    const traffic = { ...nothingReported, flows: [reported({ timeout: 500 })] };
+    const lasting = rules.map((rule): EnforcementRule => ({ ...rule, timeout: seconds(500) }));
+    const traffic = { ...nothingReported, flows: [reported({ timeout: seconds(500) })] };
     const stepwise = openPacketFilter(openNftables(spawnNft({ command })), { command });
     const stop = stepwise.watch(() => undefined);
     for (let count = 0; count <= lasting.length; count += 1) await stepwise.replaceRules(lasting.slice(0, count), count % 2 === 0 ? nothingReported : traffic);
@@ -40,8 +41,8 @@ test("however decisions come and end, the kernel ends with what all at once woul
   let wholes = 0;
   let steps = 0;
   await fc.assert(fc.asyncProperty(fc.array(arbitraryRule, { minLength: 2, maxLength: 8 }), fc.array(fc.nat(255), { minLength: 2, maxLength: 6 }), async (rules, picks) => {
-    const lasting = rules.map((rule, at): EnforcementRule => ({ ...rule, mitigation: at + 1, timeout: 500 + at * 10 }));
-    const traffic = lasting.map(({ mitigation }, at) => reported({ mitigation, timeout: 400 + at, ...(at % 2 === 0 ? {} : { target: target(["198.51.100.0/24"]) }) }));
+    const lasting = rules.map((rule, at): EnforcementRule => ({ ...rule, mitigation: at + 1, timeout: seconds(500 + at * 10) }));
+    const traffic = lasting.map(({ mitigation }, at) => reported({ mitigation, timeout: seconds(400 + at), ...(at % 2 === 0 ? {} : { target: target(["198.51.100.0/24"]) }) }));
     const chosen = (pick: number): [EnforcementRule[], ReportedTraffic] => (
       [lasting.filter((_, at) => (pick >> at & 1) === 1), { ...nothingReported, flows: traffic.filter((_, at) => (pick >> at & 1) === 1) }]
     );

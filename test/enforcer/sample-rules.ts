@@ -1,6 +1,7 @@
 import type { EnforcementRule, ReportedFlows } from "../../src/model/enforcement.ts";
 import { parseIpPrefix } from "../../src/model/ip-prefix.ts";
 import type { AttackSource, AttackTarget } from "../../src/model/mitigation-request.ts";
+import { seconds } from "../../src/model/time.ts";
 
 export const camera = "02:00:00:00:00:17";
 
@@ -17,7 +18,7 @@ export function target(prefixes: readonly string[], more: Partial<AttackTarget> 
 export function rule(changes: Partial<EnforcementRule> = {}): EnforcementRule {
   return {
     mitigation: 17, action: "block", mac: camera, addresses: ["192.168.1.23"], target: target(["198.51.100.9"]),
-    icmpTypes: [], packetsPerSecond: 10, timeout: 120, ...changes,
+    icmpTypes: [], packetsPerSecond: 10, timeout: seconds(120), ...changes,
   };
 }
 
@@ -29,7 +30,7 @@ export function source(prefixes: readonly string[], more: Partial<AttackSource> 
 export function reported(changes: Partial<ReportedFlows> = {}): ReportedFlows {
   return {
     mitigation: 17, action: "drop", target: target(["198.51.100.9"]), source: source(["203.0.113.7"]), packetsPerSecond: 10,
-    sparesUnasked: true, senders: null, addresses: [], timeout: 120, ...changes,
+    sparesUnasked: true, senders: null, addresses: [], timeout: seconds(120), ...changes,
   };
 }
 

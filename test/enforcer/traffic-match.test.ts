@@ -10,6 +10,7 @@ import type { EnforcementRule } from "../../src/model/enforcement.ts";
 import { prefixContains } from "../../src/model/ip-prefix.ts";
 import { rangeHolds } from "../../src/model/number-range.ts";
 import { port, rule, target } from "./sample-rules.ts";
+import { seconds } from "../../src/model/time.ts";
 
 const services: readonly [what: string, protocols: number[], ports: [number, number][], types: [number, number][], expected: object[]][] = [
   ["nothing: everything", [], [], [], [{}]],
@@ -40,9 +41,9 @@ const invalid: readonly [what: string, changes: Partial<EnforcementRule>][] = [
   ["a name for an address", { action: "quarantine", addresses: ["localhost"] }],
   ["an id that is no integer", { mitigation: 1.5 }],
   ["an id below 0", { mitigation: -1 }],
-  ["no end", { timeout: Infinity }],
-  ["an end that is no number", { timeout: NaN }],
-  ["an indefinite lifetime", { timeout: -1 }],
+  ["no end", { timeout: seconds(Infinity) }],
+  ["an end that is no number", { timeout: seconds(NaN) }],
+  ["an indefinite lifetime", { timeout: seconds(-1) }],
   ["a port beyond 65535", { target: target(["198.51.100.9"], { ports: [port(65536)] }) }],
   ["a range that runs backwards", { target: target(["198.51.100.9"], { ports: [port(9, 8)] }) }],
   ["a protocol beyond 255", { target: target(["198.51.100.9"], { protocols: [256] }) }],
@@ -52,8 +53,8 @@ const invalid: readonly [what: string, changes: Partial<EnforcementRule>][] = [
 for (const [what, changes] of invalid) test(`refused: ${what}`, () => { assert.throws(() => claimsOf(rule(changes)), InvalidRule); });
 
 test("a rule whose time is up claims nothing; a part of a second counts as one", () => {
-  assert.deepEqual(claimsOf(rule({ timeout: 0 })), []);
-  assert.equal(claimsOf(rule({ timeout: 0.2 }))[0]?.timeout, 1);
+  assert.deepEqual(claimsOf(rule({ timeout: seconds(0) })), []);
+  assert.equal(claimsOf(rule({ timeout: seconds(0.2) }))[0]?.timeout, 1);
 });
 
 test("too many single ports for a hash map become a rule", () => {

@@ -5,6 +5,7 @@ import { until } from "../until.ts";
 import { createLab, labAddresses, labMissing, type Lab } from "./lab.ts";
 import { addRules, brief, ip, rawPackets, send, sendOnly, watchRouter, type WitnessScene } from "./scene-witnesses.ts";
 import { startTraffic } from "./start-traffic.ts";
+import { sinceEpoch } from "../../src/model/time.ts";
 
 const { target, wan, lan, camera, laptop } = labAddresses;
 const missing = labMissing();
@@ -28,9 +29,9 @@ describe("who it was, on a real kernel", { timeout: suiteLimit, skip: missing.le
     assert.deepEqual(brief(await scene.byTable({ fromPorts: ports })), []);
     const { devices: [device, ...others], why } = await scene.byJournal({ fromPorts: ports, toPorts: "4444", protocols: [17] });
     assert.deepEqual([device?.mac, device?.name, device?.certainty, others.length], [camera.mac, camera.name, "likely", 0]);
-    const { flows = 0, packets = 0, bytes = 0, firstSeen = 0, lastSeen = 0 } = device?.evidence ?? {};
+    const { flows = 0, packets = 0, bytes = 0, firstSeen = null, lastSeen = null } = device?.evidence ?? {};
     assert.ok(flows === 10 && packets >= 20 && bytes > 2000, JSON.stringify(device));
-    assert.ok((firstSeen ?? 0) >= before - 200 && (lastSeen ?? 0) >= (firstSeen ?? Infinity) && (lastSeen ?? Infinity) <= Date.now() + 200, JSON.stringify(device));
+    assert.ok(firstSeen !== null && lastSeen !== null && sinceEpoch(firstSeen) >= before - 200 && lastSeen >= firstSeen && sinceEpoch(lastSeen) <= Date.now() + 200, JSON.stringify(device));
     assert.match(why.join("\n"), /journal: 10 flows, all ended since,/);
   });
 

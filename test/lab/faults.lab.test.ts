@@ -9,6 +9,7 @@ import { patience, suiteLimit } from "../patience.ts";
 import { labAddresses } from "./lab.ts";
 import { playScene, type Scene } from "./scene.ts";
 import { daemonProgram, labPsk, type Daemon } from "./start-daemon.ts";
+import { milliseconds } from "../../src/model/time.ts";
 
 const { isp } = labAddresses;
 
@@ -43,7 +44,7 @@ describe("when there is no session to be had", { timeout: suiteLimit, concurrenc
         const [, wait] = /next attempt in (\d+) s/.exec(await daemon.logged(/next attempt in \d+ s/)) ?? [];
         assert.ok(Number(wait) >= 60 && Number(wait) <= 90, `in ${wait} s`);
         const peer = await scene.startPeer();
-        await callDaemon(`${scene.lab.files.folder}/control.sock`, "reconnect", {}, { clock: systemClock, timeout: patience });
+        await callDaemon(`${scene.lab.files.folder}/control.sock`, "reconnect", {}, { clock: systemClock, timeout: milliseconds(patience) });
         await peer.until("a session", ({ event, is }) => event === "session" && is === "up", { timeoutMs: 3 * patience });
         const [upstream] = (await daemon.json("status") as StatusView).upstreams;
         assert.deepEqual([upstream?.state, upstream?.sessions, upstream?.last_error], ["connected", 1, null]);

@@ -12,6 +12,7 @@ import { expectSuccess } from "./namespace.ts";
 import { labPsk, type Daemon } from "./start-daemon.ts";
 import { startPeer, type Peer } from "./start-peer.ts";
 import { startTraffic } from "./start-traffic.ts";
+import { milliseconds } from "../../src/model/time.ts";
 
 const { isp } = labAddresses;
 type Way = `${"udp" | "tcp"} ${4 | 6}`;
@@ -67,7 +68,7 @@ async function sessionWay(daemon: Daemon, n: number): Promise<Way> {
 }
 
 async function reconnect({ many }: Eyeballs): Promise<void> {
-  await callDaemon(`${many.lab.files.folder}/control.sock`, "reconnect", {}, { clock: systemClock, timeout: patience });
+  await callDaemon(`${many.lab.files.folder}/control.sock`, "reconnect", {}, { clock: systemClock, timeout: milliseconds(patience) });
 }
 
 /** The way of the very first datagram that is sent while it plays. */

@@ -8,6 +8,7 @@ import { createManyUpstreams, upstreamState, type ManyUpstreams, type UpstreamSe
 import { expectSuccess } from "./namespace.ts";
 import { labPsk, type Daemon } from "./start-daemon.ts";
 import { startPeer, type Peer, type PeerLibrary } from "./start-peer.ts";
+import { milliseconds } from "../../src/model/time.ts";
 
 async function inLab(play: (many: ManyUpstreams) => Promise<void>): Promise<void> {
   const many = await createManyUpstreams();
@@ -23,7 +24,7 @@ const peerAt = ({ lab }: ManyUpstreams, listen: string, more: readonly string[] 
   startPeer(lab.isp, { library, listen, arguments: more });
 const upEvent = ({ event, is }: { event: string; is?: string }): boolean => event === "session" && is === "up";
 const reconnect = async ({ lab }: ManyUpstreams, upstream: string): Promise<void> => {
-  const reply = await callDaemon(`${lab.files.folder}/control.sock`, "reconnect", { upstream }, { clock: systemClock, timeout: 5_000 });
+  const reply = await callDaemon(`${lab.files.folder}/control.sock`, "reconnect", { upstream }, { clock: systemClock, timeout: milliseconds(5_000) });
   assert.ok("result" in reply, JSON.stringify(reply));
 };
 /** The n-th session of an upstream in the log. */

@@ -12,7 +12,7 @@ import { followHome } from "../../src/system/home/follow-home.ts";
 import { openHomeDirectory } from "../../src/system/home/home-directory.ts";
 import { openHomeNetwork } from "../../src/system/home/home-network.ts";
 import { runCommand, type RunCommand } from "../../src/system/process/run-command.ts";
-import { systemClock as clock } from "../../src/system/process/system-clock.ts";
+import { steadyClock, systemClock as clock } from "../../src/system/process/system-clock.ts";
 import { asking, type Words } from "../nat-lookup/asking.ts";
 import { until } from "../until.ts";
 import { labAddresses, type Lab, type Namespace } from "./lab.ts";
@@ -48,13 +48,13 @@ export async function watchRouter(lab: Lab, { wanDevices = ["wan"], journal: mor
   const run: RunCommand = (tool, args, options) => runCommand("ip", ["netns", "exec", lab.router.name, tool, ...args], options);
   const follow: FollowCommand = (tool, args, listeners) => followCommand("ip", ["netns", "exec", lab.router.name, tool, ...args], listeners);
   const log = (): void => undefined;
-  const tables = followHome({ run, follow, clock, log });
+  const tables = followHome({ run, follow, clock: steadyClock, log });
   const directory = openHomeDirectory({ tables, log, leaseFiles: [lab.files.leases] });
   const network = openHomeNetwork({ tables, configured: () => ({ wan: wanDevices, lan: ["br-lan"] }), sourceScope: () => [] });
   const table = openConntrack({ run, log });
   const nudge = (address: string): void => { lab.router.run("ping", ["-c1", "-W1", address]).catch(() => undefined); };
   const settings = { read: () => undefined, write: () => false, widenSockets: () => () => undefined };
-  const journal = openFlowJournal({ follow, clock, log, directory, network, settings, nudge, ...more });
+  const journal = openFlowJournal({ follow, clock: steadyClock, wallTime: () => clock.now(), log, directory, network, settings, nudge, ...more });
   await until("the journal has read the table", () => journal.figures.completed > 0);
 
   const conclude = async (asked: AttackFlows, flows: readonly Flow[]): Promise<Finding> => {

@@ -7,7 +7,7 @@ import { test } from "node:test";
 import { openMemory } from "../../src/memory/memory.ts";
 import { readRemembered } from "../../src/memory/state-json.ts";
 import { openStateFile } from "../../src/system/files/state-file.ts";
-import { systemClock as clock } from "../../src/system/process/system-clock.ts";
+import { steadyClock } from "../../src/system/process/system-clock.ts";
 import { sampleMitigation } from "../operator/sample-mitigation.ts";
 
 /** Mounts a file system of 64 KiB; undefined where that is not allowed. */
@@ -37,7 +37,7 @@ test("a full disk and a read-only one: what was saved stays whole, the daemon sa
   }
   const logged: string[] = [];
   const open = (): ReturnType<typeof openMemory> => openMemory({ state: openStateFile(disk.folder, "state.json"), owner: openStateFile(disk.folder, "owner.json"), ids: openStateFile(disk.folder, "ids.json") }, {
-    clock, filter: { readCounters: () => Promise.resolve(new Map()) }, log: (level, message) => logged.push(`${level}: ${message}`),
+    clock: steadyClock, filter: { readCounters: () => Promise.resolve(new Map()) }, log: (level, message) => logged.push(`${level}: ${message}`),
   });
   const savedIds = (): number[] => {
     const read = readRemembered(readFileSync(join(disk.folder, "state.json"), "utf8"));

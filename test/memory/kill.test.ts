@@ -11,6 +11,7 @@ import { build } from "esbuild";
 import { readOwnersWord } from "../../src/memory/owners-word-json.ts";
 import { readRemembered } from "../../src/memory/state-json.ts";
 import { suiteLimit } from "../patience.ts";
+import { sinceEpoch } from "../../src/model/time.ts";
 
 const kills = Number(process.env["KILLS"] ?? 100);
 
@@ -59,7 +60,7 @@ test(`memory survives kill -9 at ${kills} random instants`, { timeout: suiteLimi
       assert.equal(read.mitigations.find(({ id }) => id === lastDecided)?.outcome, "denied", `decision on ${lastDecided} was acknowledged and is lost`);
       const owner = readOwnersWord(readFileSync(join(state, "owner.json"), "utf8"));
       assert.ok(!("problem" in owner) && owner.lost.length === 0, "problem" in owner ? owner.problem : "");
-      assert.ok(owner.word.nos.some(({ saidAt }) => saidAt === lastDecided), `the owner's no to ${lastDecided} was acknowledged and is lost`);
+      assert.ok(owner.word.nos.some(({ saidAt }) => sinceEpoch(saidAt) === lastDecided), `the owner's no to ${lastDecided} was acknowledged and is lost`);
       assert.ok(read.history.some(({ mitigation }) => mitigation === lastDecided));
       assert.ok(read.mitigations.filter((each) => each.state === "ended").length <= 128 && read.history.length <= 200, "what is kept is bounded");
     }

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, suite, test } from "node:test";
 import { openMemory, type Memory, type MemoryFiles } from "../../src/memory/memory.ts";
-import type { Clock } from "../../src/model/time.ts";
+import { steadyInstant, wallInstant, type SteadyClock } from "../../src/model/time.ts";
 import { readRemembered, writeRemembered } from "../../src/memory/state-json.ts";
 import { openStateFile } from "../../src/system/files/state-file.ts";
 import { sampleMitigation } from "../operator/sample-mitigation.ts";
@@ -13,8 +13,8 @@ let folder: string;
 let now: number;
 let timers: { readonly at: number; readonly callback: () => void }[];
 let logged: string[];
-const clock: Clock = {
-  now: () => now,
+const clock: SteadyClock = {
+  now: () => steadyInstant(now),
   after(delay, callback) {
     const timer = { at: now + delay, callback };
     timers.push(timer);
@@ -46,9 +46,9 @@ suite("memory", () => {
     const memory = await open();
     const mitigation = { ...sampleMitigation, id: memory.store.newId() };
     memory.store.put(mitigation);
-    memory.store.rememberDevice({ mac: "aa:bb:cc:dd:ee:ff", name: "\u001b[31mx", addresses: ["192.168.1.2"], port: null, requests: 2, lastRequestAt: now, policy: "never" });
+    memory.store.rememberDevice({ mac: "aa:bb:cc:dd:ee:ff", name: "\u001b[31mx", addresses: ["192.168.1.2"], port: null, requests: 2, lastRequestAt: wallInstant(now), policy: "never" });
     memory.store.record({
-      at: now, event: "policy", by: "admin", who: "root", via: "cli", mitigation: null, upstream: null, outcome: null, action: null,
+      at: wallInstant(now), event: "policy", by: "admin", who: "root", via: "cli", mitigation: null, upstream: null, outcome: null, action: null,
       devices: [], target: [], dropped: null, reason: "from now on: never",
     });
     memory.saveNow();
@@ -138,7 +138,7 @@ suite("memory", () => {
     for (let second = 0; second < 600; second++) {
       now += 1000;
       for (const timer of timers.filter(({ at }) => at <= now)) timer.callback();
-      memory.store.put({ ...sampleMitigation, id: 1, expiresAt: now });
+      memory.store.put({ ...sampleMitigation, id: 1, expiresAt: wallInstant(now) });
       memory.save();
       const after = readFileSync(file(), "utf8");
       if (after !== before) writes++;

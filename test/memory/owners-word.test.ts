@@ -9,7 +9,7 @@ import { nosTo } from "../../src/policy/owners-nos.ts";
 import { writeRemembered } from "../../src/memory/state-json.ts";
 import { nothingRemembered } from "../../src/memory/store.ts";
 import { openStateFile } from "../../src/system/files/state-file.ts";
-import { fakeClock, start } from "../fake-clock.ts";
+import { fakeClock, start, startPlus } from "../fake-clock.ts";
 import { camera, laptop, pending, requested } from "../policy/samples.ts";
 
 let folder: string;
@@ -19,7 +19,7 @@ const ownerFile = (): string => join(folder, "owner.json");
 
 function open(): Memory {
   return openMemory({ state: openStateFile(folder, "state.json"), owner: openStateFile(folder, "owner.json"), ids: openStateFile(folder, "ids.json") }, {
-    clock: fakeClock(), filter: { readCounters: () => Promise.resolve(new Map()) }, log: (level, message) => logged.push(`${level}: ${message}`),
+    clock: fakeClock().steady, filter: { readCounters: () => Promise.resolve(new Map()) }, log: (level, message) => logged.push(`${level}: ${message}`),
   });
 }
 
@@ -52,7 +52,7 @@ suite("the owner's word", () => {
     assert.doesNotMatch(text, /isp|dz6p|Laptop|camera/i);
     assert.deepEqual(JSON.parse(text), {
       format: 1, policies: [{ mac: laptop.mac, policy: "never" }],
-      nos: [{ mac: camera.mac, addresses: camera.addresses, target: { prefixes: [{ prefix: "198.51.100.9/32" }], ports: [], protocols: [] }, saidAt: start, until: start + 3_600_000 }],
+      nos: [{ mac: camera.mac, addresses: camera.addresses, target: { prefixes: [{ prefix: "198.51.100.9/32" }], ports: [], protocols: [] }, saidAt: start, until: startPlus(3_600_000) }],
     });
   });
 

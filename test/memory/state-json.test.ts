@@ -6,10 +6,11 @@ import type { Mitigation } from "../../src/model/mitigation.ts";
 import { nosTo } from "../../src/policy/owners-nos.ts";
 import { readRemembered, writeRemembered } from "../../src/memory/state-json.ts";
 import { createStore, nothingRemembered, type Remembered } from "../../src/memory/store.ts";
+import { sinceEpoch, wallInstant } from "../../src/model/time.ts";
 import { start } from "../fake-clock.ts";
 import { active, camera, dropping, ended, pending, requested, terminating, unknownDevice } from "../policy/samples.ts";
 
-const instant = fc.integer({ min: 0, max: 4e12 });
+const instant = fc.integer({ min: 0, max: 4e12 }).map(wallInstant);
 const text = fc.oneof(fc.string({ maxLength: 20 }), fc.constantFrom("__proto__", '{"prefix":"192.0.2.1/32"}', "\u2028\u0000\"\\", "203.0.113.7/32"));
 const maybe = <T>(arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | null> => fc.option(arbitrary);
 const some = { noNullPrototype: true } as const;
@@ -83,7 +84,7 @@ const spoilt: readonly [what: string, text: string, lost: string, left: number][
   ["a device that is a text", '{"format":1,"nextId":1,"mitigations":[],"devices":["x"],"history":[]}', "1 of its devices", 0],
   ["a line of history that is a number", '{"format":1,"nextId":1,"mitigations":[],"devices":[],"history":[7]}', "1 of its history", 0],
   ["a prefix that is none", written.replace("198.51.100.9/32", "198.51.100.999/32"), "1 of its mitigations", 1],
-  ["a time that is a text", written.replace(`"requestedAt":${start}`, '"requestedAt":"now"'), "1 of its mitigations", 1],
+  ["a time that is a text", written.replace(`"requestedAt":${sinceEpoch(start)}`, '"requestedAt":"now"'), "1 of its mitigations", 1],
 ];
 for (const [what, file, lost, left] of spoilt) test(`damaged in one place, the rest is used: ${what}`, () => {
   const read = readRemembered(file);

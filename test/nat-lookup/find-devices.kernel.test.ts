@@ -6,7 +6,7 @@ import type { FlowTable, HomeDirectory, HomeNetwork } from "../../src/model/port
 import { openConntrack } from "../../src/system/flows/flow-table.ts";
 import { followCommand } from "../../src/system/process/follow-command.ts";
 import { followHome, type HomeTables } from "../../src/system/home/follow-home.ts";
-import { systemClock } from "../../src/system/process/system-clock.ts";
+import { steadyClock } from "../../src/system/process/system-clock.ts";
 import { openHomeDirectory } from "../../src/system/home/home-directory.ts";
 import { openHomeNetwork } from "../../src/system/home/home-network.ts";
 import { runCommand } from "../../src/system/process/run-command.ts";
@@ -44,7 +44,7 @@ describe("findDevices on a real kernel", { timeout: suiteLimit, skip: missing.le
     const run = runIn(lab.router);
     const log = (): void => undefined;
     flows = openConntrack({ run, log });
-    tables = followHome({ run, follow: (tool, args, listeners) => followCommand("ip", ["netns", "exec", lab.router.name, tool, ...args], listeners), clock: systemClock, log });
+    tables = followHome({ run, follow: (tool, args, listeners) => followCommand("ip", ["netns", "exec", lab.router.name, tool, ...args], listeners), clock: steadyClock, log });
     directory = openHomeDirectory({ tables, log, leaseFiles: [lab.files.leases] });
     network = openHomeNetwork({ tables, configured: () => ({ wan: ["wan"], lan: ["br-lan"] }), sourceScope: () => [] });
   });

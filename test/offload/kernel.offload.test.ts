@@ -16,6 +16,7 @@ import { startAttack, startTransfer } from "../lab/scene-attack.ts";
 import { suiteLimit } from "../patience.ts";
 import { eventually } from "../until.ts";
 import { isOffloaded, offloadedFlows, switchOffloadingOn } from "./offloading.ts";
+import { seconds } from "../../src/model/time.ts";
 
 /** What the kernel does with flows that it has offloaded, and what our packet filter and conntrack can do about it. */
 const { camera, laptop, wan } = labAddresses;
@@ -49,8 +50,8 @@ function measuresAgainst(family: 4 | 6, protocol: "udp" | "tcp"): { own: string;
   const seen = source([family === 4 ? wan.v4 : camera.v6], { ports: [port(1024, 65535)] });
   return {
     own, asked,
-    block: { mitigation: 1, action: "block", mac: camera.mac, addresses: [own], target: asked, icmpTypes: [], packetsPerSecond: 10, timeout: 120 },
-    reported: { mitigation: 1, action: "drop", target: asked, source: seen, packetsPerSecond: 10, sparesUnasked: false, senders: null, addresses: [], timeout: 120 },
+    block: { mitigation: 1, action: "block", mac: camera.mac, addresses: [own], target: asked, icmpTypes: [], packetsPerSecond: 10, timeout: seconds(120) },
+    reported: { mitigation: 1, action: "drop", target: asked, source: seen, packetsPerSecond: 10, sparesUnasked: false, senders: null, addresses: [], timeout: seconds(120) },
   };
 }
 

@@ -6,6 +6,7 @@ import type { Lab } from "../lab/lab.ts";
 import { playScene, type Scene, type SceneOptions } from "../lab/scene.ts";
 import { patience } from "../patience.ts";
 import { switchOffloadingOn } from "./offloading.ts";
+import { milliseconds } from "../../src/model/time.ts";
 
 /** A rate that an emulated processor can keep up. */
 export const gently = { rate: 200, ports: "40000-40003" } as const;
@@ -27,7 +28,7 @@ export async function request(scene: Scene, scope: object): Promise<void> {
 
 /** By the control socket: an emulated processor takes seconds to start the command line. */
 export async function askDaemon({ lab }: Scene, method: string, params: object = {}): Promise<unknown> {
-  const reply = await callDaemon(`${lab.files.folder}/control.sock`, method, params, { clock, timeout: patience });
+  const reply = await callDaemon(`${lab.files.folder}/control.sock`, method, params, { clock, timeout: milliseconds(patience) });
   assert.ok("result" in reply, JSON.stringify(reply));
   return reply.result;
 }

@@ -7,6 +7,7 @@ import { describeLookup } from "../../src/operator/describe-lookup.ts";
 import { describeMitigation } from "../../src/operator/describe-mitigation.ts";
 import { describeStatus } from "../../src/operator/describe-status.ts";
 import { prefix, requestedAt, sampleMitigation } from "./sample-mitigation.ts";
+import { wallInstant, type WallInstant } from "../../src/model/time.ts";
 
 /** What a caller gets: the view after a trip through JSON. */
 function json(view: object): unknown {
@@ -30,7 +31,7 @@ describe("a mitigation for the operator", () => {
 
   it("has what the provider knows of the attack, where it has said something", () => {
     const talkers = [{ prefix: prefix("203.0.113.7"), ports: [{ lower: 40_000, upper: 40_100 }], icmpTypes: [{ lower: 8, upper: 8 }], isSpoofed: false }];
-    const attacks = [{ vendorId: 32_473, attackId: 77, description: "DNS amplification", severity: "high", startedAt: requestedAt, endedAt: null, talkers }] as const;
+    const attacks = [{ vendorId: 32_473, attackId: 77, description: "DNS amplification", severity: "high", startedAt: wallInstant(requestedAt), endedAt: null, talkers }] as const;
     const { report } = describeMitigation({ ...sampleMitigation, request: { ...sampleMitigation.request, report: { attacks, bitsPerSecond: 1.2e9, packetsPerSecond: null } } });
     assert.deepEqual(report && json(report), {
       attacks: [{
@@ -42,8 +43,8 @@ describe("a mitigation for the operator", () => {
   });
 
   it("ends when its lifetime or the admin's --for does, whichever is first", () => {
-    const ends = (expiresAt: number | null, allowedUntil: number | null): string | null => describeMitigation({ ...sampleMitigation, expiresAt, allowedUntil }).expires_at;
-    const [sooner, later] = [requestedAt, requestedAt + 1000];
+    const ends = (expiresAt: WallInstant | null, allowedUntil: WallInstant | null): string | null => describeMitigation({ ...sampleMitigation, expiresAt, allowedUntil }).expires_at;
+    const [sooner, later] = [wallInstant(requestedAt), wallInstant(requestedAt + 1000)];
     assert.deepEqual([ends(sooner, later), ends(later, sooner), ends(null, sooner), ends(sooner, null)], Array(4).fill("2026-11-21T20:20:00.000Z"));
     assert.equal(ends(null, null), null);
   });
@@ -78,9 +79,9 @@ describe("a mitigation for the operator", () => {
 describe("other views for the operator", () => {
   it("status", () => {
     assert.deepEqual(json(describeStatus({
-      version: "0.1.0", startedAt: requestedAt, now: requestedAt + 61_999,
+      version: "0.1.0", startedAt: wallInstant(requestedAt), now: wallInstant(requestedAt + 61_999),
       upstreams: [
-        { name: "isp", state: "connected", transport: "udp", peer: "192.0.2.1:4647", since: requestedAt, lastError: null, sessions: 1 },
+        { name: "isp", state: "connected", transport: "udp", peer: "192.0.2.1:4647", since: wallInstant(requestedAt), lastError: null, sessions: 1 },
         { name: "b", state: "backing-off", transport: null, peer: null, since: null, lastError: "no route", sessions: 0 },
       ],
       mitigations: [sampleMitigation, sampleMitigation, { ...sampleMitigation, state: "active" }], warnings: ["conntrack is missing"],
@@ -95,14 +96,14 @@ describe("other views for the operator", () => {
   });
 
   it("status, when the clock went back", () => {
-    const { uptime_seconds: uptime } = describeStatus({ version: "0", startedAt: requestedAt, now: 0, upstreams: [], mitigations: [], warnings: [] });
+    const { uptime_seconds: uptime } = describeStatus({ version: "0", startedAt: wallInstant(requestedAt), now: wallInstant(0), upstreams: [], mitigations: [], warnings: [] });
     assert.equal(uptime, 0);
   });
 
   it("a device", () => {
     assert.deepEqual(json(describeDevice({
       mac: "aa:bb:cc:dd:ee:ff", name: "Kitchen camera", vendor: "Espressif Inc.", addresses: ["192.168.1.23"], port: "lan1", policy: "never", policyFrom: "admin",
-      requests: 3, lastRequestAt: requestedAt, stoppedBy: [17],
+      requests: 3, lastRequestAt: wallInstant(requestedAt), stoppedBy: [17],
     })), {
       mac: "aa:bb:cc:dd:ee:ff", name: "Kitchen camera", vendor: "Espressif Inc.", addresses: ["192.168.1.23"], port: "lan1", policy: "never", requests: 3,
       policy_from: "admin", last_request_at: "2026-11-21T20:20:00.000Z", stopped_by: [17],
@@ -111,7 +112,7 @@ describe("other views for the operator", () => {
 
   it("history", () => {
     assert.deepEqual(json(describeHistory({
-      at: requestedAt, event: "ended", by: "time", who: null, via: null, mitigation: 17, upstream: "isp", outcome: "denied", action: "block",
+      at: wallInstant(requestedAt), event: "ended", by: "time", who: null, via: null, mitigation: 17, upstream: "isp", outcome: "denied", action: "block",
       devices: [{ mac: "aa:bb:cc:dd:ee:ff", name: null }], target: ["198.51.100.9/32"], dropped: { packets: 1, bytes: 2 }, reason: "nobody answered",
     })), {
       at: "2026-11-21T20:20:00.000Z", event: "ended", by: "time", who: null, via: null, mitigation: 17, upstream: "isp", outcome: "denied", action: "block",

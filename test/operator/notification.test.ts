@@ -7,6 +7,7 @@ import { createQuietRules, type QuietRules } from "../../src/operator/notificati
 import { languages, notificationWords } from "../../src/operator/notification-words.ts";
 import { composeNotification, type Announcement } from "../../src/operator/notification.ts";
 import { fakeClock, type FakeClock } from "../fake-clock.ts";
+import { seconds } from "../../src/model/time.ts";
 
 const evidence = { flows: 1, packets: 1, bytes: 1, first_seen: null, last_seen: null };
 const camera: MitigationView["devices"][number] = { mac: "00:1d:c0:4f:7a:23", name: "Kitchen camera", addresses: ["192.168.1.23"], port: "lan1", certainty: "exact", evidence };
@@ -91,7 +92,7 @@ describe("quiet rules", () => {
   const listening = (known: number[] = [], timeout = 900, latest = new Map<number, MitigationView>()): { heard: string[]; clock: FakeClock; rules: QuietRules } => {
     const clock = fakeClock();
     const heard: string[] = [];
-    const rules = createQuietRules({ clock, known, latest: (id) => latest.get(id), consent: () => ({ timeout, onTimeout: "deny" }), announce: ({ event, about }) => { heard.push(`${event} ${"id" in about ? about.id : about.name}`); } });
+    const rules = createQuietRules({ clock: clock.steady, known, latest: (id) => latest.get(id), consent: () => ({ timeout: seconds(timeout), onTimeout: "deny" }), announce: ({ event, about }) => { heard.push(`${event} ${"id" in about ? about.id : about.name}`); } });
     return { heard, clock, rules };
   };
 

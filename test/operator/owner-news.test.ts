@@ -3,9 +3,10 @@ import { suite, test } from "node:test";
 import type { Mitigation } from "../../src/model/mitigation.ts";
 import { createNewsDesk, type OwnerNews } from "../../src/operator/owner-news.ts";
 import { requestedAt, sampleMitigation as pending } from "./sample-mitigation.ts";
+import { wallInstant } from "../../src/model/time.ts";
 
 const active: Mitigation = { ...pending, state: "active" };
-const blocked: Mitigation = { ...active, startedAt: requestedAt + 1000 };
+const blocked: Mitigation = { ...active, startedAt: wallInstant(requestedAt + 1000) };
 const ended: Mitigation = { ...blocked, state: "ended", outcome: "withdrawn" };
 
 function told(news: readonly OwnerNews[]): string[] {

@@ -5,6 +5,7 @@ import { ownersWordIn, writeOwnersWord } from "../../src/memory/owners-word-json
 import { writeRemembered } from "../../src/memory/state-json.ts";
 import { leastScope, mitigation } from "../callhome-server/wire.ts";
 import { attack, cameraAddress, fakeHome, type FakeHome } from "./fake-home.ts";
+import { wallInstant } from "../../src/model/time.ts";
 
 /** A PUT as it comes from the wire; its code. */
 async function put(home: FakeHome, mid: number, scope: object, cuid = "dz6p"): Promise<string> {
@@ -29,7 +30,7 @@ for (const consent of ["auto", "ask"] as const) test(`consent '${consent}': 600 
   const home = fakeHome({ consent });
   assert.equal(await put(home, 1, { 32769: [{ 8: 40_000 }] }, "first"), "created");
   await home.pipeline.decideByOwner(1, { is: consent === "ask" ? "denied" : "released" });
-  home.store.rememberDevice({ mac: "02:00:00:00:0a:02", name: null, addresses: [], port: null, requests: 1, lastRequestAt: 0, policy: "never" });
+  home.store.rememberDevice({ mac: "02:00:00:00:0a:02", name: null, addresses: [], port: null, requests: 1, lastRequestAt: wallInstant(0), policy: "never" });
   const word = writeOwnersWord(ownersWordIn(home.store.snapshot()));
   let largest = 0;
   for (let at = 0; at < 600; at++) {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { attack, cameraAddress, cameraMac, drops, fakeHome, laptopAddress, laptopMac } from "./fake-home.ts";
+import { seconds, wallInstant } from "../../src/model/time.ts";
 
 const rule = `1 block ${cameraMac} 1`;
 const refused = { is: "refused", refusal: { code: "4.09", conflict: { cause: 4 } } };
@@ -25,7 +26,7 @@ test("approved: enforced, status 2 at once", async () => {
 test("approved for a minute: released then, status 7 with conflict-cause 4", async () => {
   const home = fakeHome({ consent: "ask" });
   await home.ask();
-  await home.pipeline.decideByOwner(1, { is: "approved", action: null, seconds: 60 });
+  await home.pipeline.decideByOwner(1, { is: "approved", action: null, seconds: seconds(60) });
   home.counts.set(1, drops(5));
   await home.clock.advance(59_000);
   assert.deepEqual(home.held(), [rule]);
@@ -86,7 +87,7 @@ test("nobody answers, on_timeout 'deny': as if denied", async () => {
 });
 
 test("nobody answers, on_timeout 'block': enforced, and status 2 with the first drop", async () => {
-  const home = fakeHome({ consent: "ask", onTimeout: "block", consentTimeoutSeconds: 60 });
+  const home = fakeHome({ consent: "ask", onTimeout: "block", consentTimeoutSeconds: seconds(60) });
   await home.ask();
   await home.clock.advance(60_000);
   assert.deepEqual([home.held(), home.only().status], [[rule], 1]);
@@ -121,7 +122,7 @@ test("'never', said while the device is blocked or asked about: it is let go at 
     await home.ask();
     home.told();
     const [device] = home.only().devices;
-    home.store.rememberDevice({ mac: device?.mac ?? "", name: null, addresses: [], port: null, requests: 1, lastRequestAt: 0, policy: "never" });
+    home.store.rememberDevice({ mac: device?.mac ?? "", name: null, addresses: [], port: null, requests: 1, lastRequestAt: wallInstant(0), policy: "never" });
     await home.pipeline.policyChanged();
     assert.deepEqual([home.held(), home.told(), home.only().outcome], [[], ["56 7 rejected 4"], "rejected"]);
     assert.deepEqual(await home.ask(), refused);

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { settle, start } from "../fake-clock.ts";
+import { settle, startPlus } from "../fake-clock.ts";
 import { requested } from "../policy/samples.ts";
 import { cameraMac, drops, fakeHome } from "./fake-home.ts";
+import { seconds } from "../../src/model/time.ts";
 
 const rule = `1 block ${cameraMac} 1`;
 const client = "dz6pHjaADkaFTbjr0JGBpw";
@@ -97,9 +98,9 @@ test("nothing is left to do for a mitigation that has ended", async () => {
 });
 
 test("a cap ends a request without end", async () => {
-  const home = fakeHome({ maxLifetimeSeconds: 600 });
+  const home = fakeHome({ maxLifetimeSeconds: seconds(600) });
   const admission = await home.ask({}, false, -1);
-  assert.ok(admission.is === "created" && admission.mitigation.expiresAt === start + 600_000);
+  assert.ok(admission.is === "created" && admission.mitigation.expiresAt === startPlus(600_000));
   await home.clock.advance(600_000);
   assert.equal(home.only().outcome, "expired");
 });

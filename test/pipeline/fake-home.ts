@@ -11,6 +11,7 @@ import { createStore, nothingRemembered, type Remembered, type Store } from "../
 import { fakeClock, type FakeClock } from "../fake-clock.ts";
 import { flow, prefixes } from "../nat-lookup/asking.ts";
 import { autoPolicy, camera, laptop, requested } from "../policy/samples.ts";
+import { seconds } from "../../src/model/time.ts";
 
 type Words = NonNullable<Parameters<typeof requested>[0]>;
 
@@ -74,7 +75,7 @@ export function fakeHome(policy: Partial<Policy> = {}, { from = nothingRemembere
   const pipeline = createPipeline(
     { policy: { ...autoPolicy, ...policy }, ownerNames: new Map([[camera.mac ?? "", "Kitchen camera"]]) }, store,
     {
-      clock,
+      clock, steady: clock.steady,
       wireless: { putOff(devices) {
         home.putOff.push(devices.map(({ mac, timeout }) => `${mac ?? "?"} ${timeout}`).join(", "));
         wireless?.putOff(devices);
@@ -144,7 +145,7 @@ export function fakeHome(policy: Partial<Policy> = {}, { from = nothingRemembere
     },
     disturb: () => { disturbed(); },
     async ask(words = {}, ifMatch = false, lifetime = 3600) {
-      const admission = await pipeline.request({ asked: requested(words), lifetime, attackStatus: null }, ifMatch);
+      const admission = await pipeline.request({ asked: requested(words), lifetime: lifetime === null ? null : seconds(lifetime), attackStatus: null }, ifMatch);
       if (proven) await home.prove();
       return admission;
     },

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createStore, nothingRemembered } from "../../src/memory/store.ts";
-import { fakeClock, settle, start } from "../fake-clock.ts";
+import { fakeClock, settle, startPlus } from "../fake-clock.ts";
 import { active, camera, dropping, pending, requested, terminating } from "../policy/samples.ts";
 import { attack, cameraAddress, cameraMac, fakeHome } from "./fake-home.ts";
 
@@ -14,7 +14,7 @@ test("after a restart: what was in force is again, with its timers", async () =>
 });
 
 test("after a restart: what expired meanwhile has ended, and the upstream hears of it", async () => {
-  const clock = fakeClock(start + 7_200_000);
+  const clock = fakeClock(startPlus(7_200_000));
   const home = fakeHome({}, { from: { ...nothingRemembered, nextId: 18, mitigations: [dropping] }, clock });
   await home.pipeline.resume();
   assert.deepEqual([home.only().outcome, home.held(), home.told()], ["expired", [], ["56 6 expired -"]]);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { attack, cameraAddress, cameraMac, fakeHome, laptopAddress, laptopMac, type FakeHome } from "./fake-home.ts";
+import { milliseconds } from "../../src/model/time.ts";
 
 const refused = { is: "refused", refusal: { code: "4.09", conflict: { cause: 4 } } };
 const hour = 3_600_000;
@@ -140,6 +141,6 @@ test("while a device is left alone at one target, it is not quarantined unasked 
 test("a clock that was put forward leaves the no what remained of it", async () => {
   const home = await released();
   home.clock.jump(20 * hour);
-  home.pipeline.clockJumped(20 * hour);
+  home.pipeline.clockJumped(milliseconds(20 * hour));
   assert.deepEqual(await home.ask({ cuid: "else" }), refused);
 });

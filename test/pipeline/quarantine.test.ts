@@ -8,6 +8,7 @@ import { nothingRemembered } from "../../src/memory/store.ts";
 import { rule as sampleRule } from "../enforcer/sample-rules.ts";
 import { playHostapd, type PlayedHostapd } from "../system/filter/played-hostapd.ts";
 import { attack, cameraAddress, cameraMac, fakeHome, laptopAddress, laptopMac, type FakeHome } from "./fake-home.ts";
+import { seconds, sinceEpoch } from "../../src/model/time.ts";
 
 const client = "dz6pHjaADkaFTbjr0JGBpw";
 const last = (list: readonly string[]): string | undefined => list.at(-1);
@@ -46,7 +47,7 @@ describe("a quarantine beyond the packet filter", () => {
   });
 
   it("of several mitigations of one device the one that lasts longest counts", () => {
-    const rule = (timeout: number, address: string): EnforcementRule => sampleRule({ action: "quarantine", mac: cameraMac, addresses: [address], timeout });
+    const rule = (timeout: number, address: string): EnforcementRule => sampleRule({ action: "quarantine", mac: cameraMac, addresses: [address], timeout: seconds(timeout) });
     assert.deepEqual(quarantinedDevices([rule(60, "192.168.1.2"), rule(600, "192.168.1.3"), rule(300, "192.168.1.2"), sampleRule({ action: "block", mac: laptopMac })]),
       [{ mac: cameraMac, addresses: ["192.168.1.2", "192.168.1.3"], timeout: 600 }]);
   });
@@ -73,7 +74,7 @@ function homeWithWifi(clock: FakeClock, hostapd: PlayedHostapd, from = nothingRe
     isConnected: true, listen: () => () => undefined,
     lookup: () => Promise.resolve([{ path: "hostapd.phy0-ap0", id: 1, methods: { del_client: {}, list_bans: {} } }]),
     invoke: async (_path, method, args = {}) => hostapd.methods[method]?.answer(args, { user: null, group: null }) ?? {},
-  }), { clock, log: () => undefined, letGo: () => lateQuarantines(home.store.all(), clock.now()) });
+  }), { clock: clock.steady, log: () => undefined, letGo: () => lateQuarantines(home.store.all(), clock.now()) });
   const home = fakeHome({ action: "quarantine" }, { clock, from, wireless: wifi });
   return home;
 }
@@ -82,7 +83,7 @@ describe("Wi-Fi of a quarantined device, from request to end", () => {
   for (const [how, end] of ends) {
     it(`is off without a gap, and back once it is ${how}`, async () => {
       const clock = fakeClock();
-      const hostapd = playHostapd(clock.now);
+      const hostapd = playHostapd(() => sinceEpoch(clock.now()));
       const home = homeWithWifi(clock, hostapd);
       hostapd.join(cameraMac);
       await home.ask();
@@ -100,7 +101,7 @@ describe("Wi-Fi of a quarantined device, from request to end", () => {
 
   it("stays off through a restart of the daemon, and is back where it has ended meanwhile", async () => {
     const clock = fakeClock();
-    const hostapd = playHostapd(clock.now);
+    const hostapd = playHostapd(() => sinceEpoch(clock.now()));
     const first = homeWithWifi(clock, hostapd);
     await first.ask();
     await clock.advance(500_000);
@@ -124,7 +125,7 @@ describe("Wi-Fi of a quarantined device, from request to end", () => {
 
   it("is back by itself where the daemon is dead", async () => {
     const clock = fakeClock();
-    const hostapd = playHostapd(clock.now);
+    const hostapd = playHostapd(() => sinceEpoch(clock.now()));
     const home = homeWithWifi(clock, hostapd);
     await home.ask();
     await settle();

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { settle, start } from "../fake-clock.ts";
+import { settle, start, startPlus } from "../fake-clock.ts";
 import { attack, cameraAddress, cameraMac, drops, fakeHome, laptopAddress, laptopMac } from "./fake-home.ts";
 import { requested } from "../policy/samples.ts";
 
@@ -76,13 +76,25 @@ test("the packets themselves name the device, though conntrack never does", asyn
   assert.deepEqual(home.held(), [`1 block ${cameraMac} 1`]);
 });
 
+test("a wall clock that is put back by a day does not keep the packets from naming the device", async () => {
+  const home = fakeHome({}, { flows: [] });
+  await home.ask();
+  home.counts.set(1, drops(5));
+  await home.clock.advance(1_000); // read, and nobody was seen
+  home.clock.jump(-86_400_000);
+  home.witnessed = [{ mac: cameraMac, address: "10.66.66.66", packets: 5, bytes: 300 }];
+  home.counts.set(1, drops(9));
+  await home.clock.advance(10_000);
+  assert.deepEqual(home.held(), [`1 block ${cameraMac} 1`]);
+});
+
 test("a refresh: 2.04, a new lifetime, the same rules, no second question", async () => {
   const home = fakeHome();
   await home.ask();
   await home.clock.advance(3_000_000);
   const admission = await home.ask({}, false, 7200);
   assert.equal(admission.is, "refreshed");
-  assert.deepEqual([home.only().expiresAt, home.held(), home.owner], [start + 3_000_000 + 7_200_000, [`1 block ${cameraMac} 1`], ["1 found active"]]);
+  assert.deepEqual([home.only().expiresAt, home.held(), home.owner], [startPlus(3_000_000 + 7_200_000), [`1 block ${cameraMac} 1`], ["1 found active"]]);
 });
 
 test("a refresh of one that was not found costs no lookup: the watch looks again", async () => {

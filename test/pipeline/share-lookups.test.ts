@@ -15,7 +15,7 @@ function play(): { readonly lookup: Lookup; readonly begun: string[]; readonly c
   const lookup = shareLookups((asked, how) => new Promise((resolve, reject) => {
     begun.push(`${how?.upstream ?? "owner"} ${asked.source.ports[0]?.lower ?? ""}`);
     ends.push((error) => { if (error) reject(error); else resolve(finding); });
-  }), clock);
+  }), clock.steady);
   return {
     lookup, begun, clock,
     async end(error) {

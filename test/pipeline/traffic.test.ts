@@ -1,35 +1,38 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createTrafficBook } from "../../src/pipeline/traffic-book.ts";
+import { startPlus } from "../fake-clock.ts";
 import { cameraMac, fakeHome } from "./fake-home.ts";
+import { later, milliseconds, type WallInstant } from "../../src/model/time.ts";
 
 const second = 1_000;
+const at = (seconds: number): WallInstant => startPlus(seconds * second);
 
 test("rates come of successive counts: what is sent, what of it leaves; a pause and a new beginning are noticed", () => {
   const book = createTrafficBook();
-  book.note(1, { packets: 0, bytes: 0, left: { packets: 0, bytes: 0 } }, 0);
-  assert.deepEqual(book.read(1, 0), { mitigation: 1, samples: [], now: null, isSending: false, lastSentAt: null, pausedAt: null });
-  book.note(1, { packets: 0, bytes: 0, left: { packets: 500, bytes: 0 } }, 5 * second);
-  book.note(1, { packets: 400, bytes: 0, left: { packets: 600, bytes: 0 } }, 10 * second);
-  assert.deepEqual(book.read(1, 10 * second)?.samples, [{ at: 5 * second, sent: 100, passed: 100 }, { at: 10 * second, sent: 100, passed: 20 }]);
-  assert.deepEqual(book.read(1, 10 * second)?.now, { sent: 100, passed: 20 });
-  book.note(1, { packets: 400, bytes: 0, left: { packets: 600, bytes: 0 } }, 25 * second);
-  assert.deepEqual([book.read(1, 25 * second)?.isSending, book.read(1, 25 * second)?.lastSentAt, book.read(1, 25 * second)?.pausedAt], [false, 10 * second, null], "it has stopped");
-  book.note(1, { packets: 450, bytes: 0, left: { packets: 600, bytes: 0 } }, 30 * second);
-  assert.deepEqual([book.read(1, 30 * second)?.isSending, book.read(1, 30 * second)?.pausedAt], [true, 10 * second], "it sends again");
-  assert.equal(book.read(1, 60 * second)?.now, null, "nobody has counted since");
+  book.note(1, { packets: 0, bytes: 0, left: { packets: 0, bytes: 0 } }, at(0));
+  assert.deepEqual(book.read(1, at(0)), { mitigation: 1, samples: [], now: null, isSending: false, lastSentAt: null, pausedAt: null });
+  book.note(1, { packets: 0, bytes: 0, left: { packets: 500, bytes: 0 } }, at(5));
+  book.note(1, { packets: 400, bytes: 0, left: { packets: 600, bytes: 0 } }, at(10));
+  assert.deepEqual(book.read(1, at(10))?.samples, [{ at: at(5), sent: 100, passed: 100 }, { at: at(10), sent: 100, passed: 20 }]);
+  assert.deepEqual(book.read(1, at(10))?.now, { sent: 100, passed: 20 });
+  book.note(1, { packets: 400, bytes: 0, left: { packets: 600, bytes: 0 } }, at(25));
+  assert.deepEqual([book.read(1, at(25))?.isSending, book.read(1, at(25))?.lastSentAt, book.read(1, at(25))?.pausedAt], [false, at(10), null], "it has stopped");
+  book.note(1, { packets: 450, bytes: 0, left: { packets: 600, bytes: 0 } }, at(30));
+  assert.deepEqual([book.read(1, at(30))?.isSending, book.read(1, at(30))?.pausedAt], [true, at(10)], "it sends again");
+  assert.equal(book.read(1, at(60))?.now, null, "nobody has counted since");
 });
 
 test("five minutes, sixty samples and sixty-four mitigations are all that is kept, however often it is counted; counters that begin anew begin a new page", () => {
   const book = createTrafficBook();
-  for (let at = 0; at <= 900; at++) book.note(1, { packets: at * 10, bytes: 0 }, at * second);
-  const { samples } = book.read(1, 900 * second) ?? { samples: [] };
+  for (let time = 0; time <= 900; time++) book.note(1, { packets: time * 10, bytes: 0 }, at(time));
+  const { samples } = book.read(1, at(900)) ?? { samples: [] };
   assert.ok(samples.length > 50 && samples.length <= 60, String(samples.length));
-  assert.ok(samples.every(({ at, sent }) => at > 600 * second && sent === 10));
-  book.note(1, { packets: 3, bytes: 0 }, 901 * second);
-  assert.deepEqual(book.read(1, 901 * second)?.samples, []);
-  for (let id = 2; id <= 70; id++) book.note(id, { packets: 0, bytes: 0 }, 0);
-  assert.equal([...Array(71).keys()].filter((id) => book.read(id, 0)).length, 64);
+  assert.ok(samples.every((each) => each.at > at(600) && each.sent === 10));
+  book.note(1, { packets: 3, bytes: 0 }, at(901));
+  assert.deepEqual(book.read(1, at(901))?.samples, []);
+  for (let id = 2; id <= 70; id++) book.note(id, { packets: 0, bytes: 0 }, at(0));
+  assert.equal([...Array(71).keys()].filter((id) => book.read(id, at(0))).length, 64);
 });
 
 test("what is left alone is counted while somebody looks, and only then", async () => {
@@ -58,10 +61,10 @@ test("a provider that asks again for what is left alone is noticed, until it wit
   await home.clock.advance(50 * second);
   await home.ask({ mid: 99 }, false, 600);
   await home.clock.advance(60 * second);
-  assert.equal(home.only().askedAgainUntil, home.clock.now() + 540 * second);
+  assert.equal(home.only().askedAgainUntil, later(home.clock.now(), milliseconds(540 * second)));
   await home.pipeline.decideByOwner(1, { is: "released" });
   const after = await home.pipeline.decideByOwner(1, { is: "approved", action: "block", seconds: null });
-  assert.deepEqual([after?.state, after?.expiresAt], ["active", home.clock.now() + 540 * second], "blocked after all, for as long as it asks");
+  assert.deepEqual([after?.state, after?.expiresAt], ["active", later(home.clock.now(), milliseconds(540 * second))], "blocked after all, for as long as it asks");
 });
 
 test("what a rule has turned down can be blocked after all, while its provider asks; after it has withdrawn it, not", async () => {

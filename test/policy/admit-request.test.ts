@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Mitigation } from "../../src/model/mitigation.ts";
 import { admitRequest, grantLifetime, scopesOverlap } from "../../src/policy/admit-request.ts";
-import { start } from "../fake-clock.ts";
+import { start, startPlus } from "../fake-clock.ts";
 import { active, autoPolicy, dropping, ended, pending, requested, terminating } from "./samples.ts";
+import { seconds } from "../../src/model/time.ts";
 
 type Words = NonNullable<Parameters<typeof requested>[0]>;
 interface Case {
@@ -17,7 +18,7 @@ interface Case {
 
 /** What becomes of it, in short: `new 3600 over 1,2`, `refresh 17 3600`, `4.00 …`, `4.09 cause 1 mid 9`, `5.03 60`, `ignored`. */
 function admit({ asked = {}, lifetime = 3600, ifMatch = false, known = [], most = 256, after = 0 }: Case): string {
-  const result = admitRequest(requested(asked), lifetime, ifMatch, known, { ...autoPolicy, maxMitigations: most }, start + after * 1000);
+  const result = admitRequest(requested(asked), lifetime === null ? null : seconds(lifetime), ifMatch, known, { ...autoPolicy, maxMitigations: most }, startPlus(after * 1000));
   switch (result.is) {
     case "ignored": return "ignored";
     case "new": return `new ${result.lifetime} over ${result.overrides.map(({ id }) => id).join(",") || "none"}`;
@@ -88,7 +89,7 @@ const cases: readonly [what: string, given: Case, expected: string][] = [
 for (const [what, given, expected] of cases) test(`${what}: ${expected}`, () => { assert.equal(admit(given), expected); });
 
 for (const [asked, cap, granted] of [[60, 3600, 60], [3601, 3600, 3600], [-1, 3600, 3600], [-1, 0, -1], [99_999_999, 0, 99_999_999], [0xffff_ffff, 86_400, 86_400]] as const) {
-  test(`of a lifetime of ${asked} with a cap of ${cap}: ${granted}`, () => { assert.equal(grantLifetime(asked, { maxLifetimeSeconds: cap }), granted); });
+  test(`of a lifetime of ${asked} with a cap of ${cap}: ${granted}`, () => { assert.equal(grantLifetime(seconds(asked), { maxLifetimeSeconds: seconds(cap) }), granted); });
 }
 
 const overlaps: readonly [a: Words, b: Words, expected: boolean][] = [
@@ -121,7 +122,7 @@ test("a refresh repeats names and URIs too, in any order (§4.4.1.3)", () => {
     return { ...request, target: { ...request.target, fqdns, uris } };
   };
   const before: Mitigation = { ...active, request: named(["a.example", "b.example"], ["https://a.example"]) };
-  const again = (fqdns: readonly string[], uris: readonly string[]): string => admitRequest(named(fqdns, uris), 3600, false, [before], autoPolicy, start).is;
+  const again = (fqdns: readonly string[], uris: readonly string[]): string => admitRequest(named(fqdns, uris), seconds(3600), false, [before], autoPolicy, start).is;
   assert.equal(again(["b.example", "a.example"], ["https://a.example"]), "refresh");
   for (const [fqdns, uris] of [[["a.example"], ["https://a.example"]], [["a.example", "b.example"], ["https://b.example"]], [[], []]] as const) assert.equal(again(fqdns, uris), "refused");
 });

@@ -1,10 +1,11 @@
 import type { Mitigation } from "../../src/model/mitigation.ts";
 import type { Policy } from "../../src/model/policy.ts";
 import { step, type MitigationEvent } from "../../src/policy/mitigation-machine.ts";
-import { start } from "../fake-clock.ts";
+import { startPlus } from "../fake-clock.ts";
 import {
   active, askPolicy, camera, dropping, ended, enforced, observing, pending, stopped, terminating, unattributed, watching,
 } from "./samples.ts";
+import { seconds } from "../../src/model/time.ts";
 
 /** Where a mitigation can stand, finer than its state: what an event does depends on it. */
 const situations: readonly (readonly [string, Mitigation])[] = [
@@ -16,7 +17,7 @@ const situations: readonly (readonly [string, Mitigation])[] = [
   ["active, nothing dropped yet (status 1)", enforced],
   ["active, dropping (status 2)", dropping],
   ["active, the attack has stopped (status 3)", stopped],
-  ["active, approved for an hour", { ...dropping, decidedBy: "admin", allowedUntil: start + 3_600_000, expiresAt: start + 7_200_000 }],
+  ["active, approved for an hour", { ...dropping, decidedBy: "admin", allowedUntil: startPlus(3_600_000), expiresAt: startPlus(7_200_000) }],
   ["terminating", terminating],
   ["ended", ended],
 ];
@@ -37,7 +38,7 @@ const happenings: readonly Happening[] = [
   { title: "found, may act", event: { is: "found", devices, decision: { is: "act", action: "block", devices } } },
   { title: "found, must ask", event: { is: "found", devices, decision: { is: "ask", action: "block", devices } } },
   { title: "owner approves", event: { is: "approved", action: null, seconds: null } },
-  { title: "owner approves for an hour", event: { is: "approved", action: "limit", seconds: 3600 } },
+  { title: "owner approves for an hour", event: { is: "approved", action: "limit", seconds: seconds(3600) } },
   { title: "owner denies", event: { is: "denied" } },
   { title: "owner releases", event: { is: "released" } },
   { title: "the device takes another address", event: { is: "followed", devices: [{ ...camera, addresses: ["192.168.1.77"] }] } },
@@ -45,7 +46,7 @@ const happenings: readonly Happening[] = [
   { title: "owner wants the device never to be touched", event: { is: "spared", devices } },
   { title: "upstream withdraws", event: { is: "withdrawn" } },
   { title: "upstream replaces it", event: { is: "overridden" } },
-  { title: "upstream refreshes it", event: { is: "refreshed", lifetime: 3600 } },
+  { title: "upstream refreshes it", event: { is: "refreshed", lifetime: seconds(3600) } },
   { title: "upstream is still under attack (drops stand still)", event: { is: "still-attacked" }, after: 60 },
   { title: "packet filter has taken the rules", event: { is: "enforced" } },
   { title: "more packets were dropped", event: { is: "counted", dropped: { packets: 200, bytes: 12_000 } } },
@@ -64,7 +65,7 @@ export function drawStates(): string {
     const idle: string[] = [];
     const rows: string[] = [];
     for (const { title, event, after = 0, policy } of happenings) {
-      const { mitigation, effects } = step(before, event, { ...askPolicy, ...policy }, start + after * 1000);
+      const { mitigation, effects } = step(before, event, { ...askPolicy, ...policy }, startPlus(after * 1000));
       if (mitigation === before && effects.length === 0) {
         idle.push(title);
         continue;

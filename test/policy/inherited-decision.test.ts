@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Mitigation } from "../../src/model/mitigation.ts";
 import { inheritedDecision } from "../../src/policy/inherited-decision.ts";
-import { start } from "../fake-clock.ts";
+import { startPlus } from "../fake-clock.ts";
 import { camera, dropping, laptop, pending, requested, unknownDevice } from "./samples.ts";
 
 type Words = NonNullable<Parameters<typeof requested>[0]>;
@@ -30,7 +30,7 @@ const cases: readonly [what: string, later: Mitigation, earlier: readonly Mitiga
   ["every protocol instead of one", asking(), [allowed({ protocols: [17] })], undefined],
   ["fewer protocols", asking({ protocols: [17] }), [allowed({ protocols: [6, 17] })], yes],
   ["with the action that the owner chose", asking(), [allowed({}, { action: "limit" })], { ...yes, action: "limit" }],
-  ["for what is left of the owner's time", asking(), [allowed({}, { allowedUntil: start + 90_500 })], { ...yes, seconds: 91 }],
+  ["for what is left of the owner's time", asking(), [allowed({}, { allowedUntil: startPlus(90_500) })], { ...yes, seconds: 91 }],
   ["one of several replaced", asking(), [allowed({ to: "192.0.2.1" }), allowed()], yes],
 ];
 for (const [what, later, earlier, expected] of cases) test(what, () => { assert.deepEqual(inheritedDecision(later, earlier), expected); });

@@ -5,12 +5,13 @@ import type { Mitigation } from "../../src/model/mitigation.ts";
 import type { Policy } from "../../src/model/policy.ts";
 import { newMitigation, nextDeadline, step, type Effect, type MitigationEvent } from "../../src/policy/mitigation-machine.ts";
 import { canBlockAfterAll } from "../../src/policy/refused-by-owner.ts";
-import { start } from "../fake-clock.ts";
+import { start, startPlus } from "../fake-clock.ts";
 import {
   active, askPolicy, autoPolicy, camera, dropping, ended, enforced, laptop, observing, pending, requested, stopped, terminating, unattributed, watching,
 } from "./samples.ts";
+import { between, later, milliseconds, seconds } from "../../src/model/time.ts";
 
-const byAdmin: Mitigation = { ...dropping, decidedBy: "admin", allowedUntil: start + 1_800_000 };
+const byAdmin: Mitigation = { ...dropping, decidedBy: "admin", allowedUntil: startPlus(1_800_000) };
 const situations = { watching, pending, unattributed, observing, active, enforced, dropping, stopped, byAdmin, terminating, ended } as const;
 type Situation = keyof typeof situations;
 
@@ -23,7 +24,7 @@ const events = {
   ask: { is: "found", devices, decision: { is: "ask", action: "limit", devices } },
   approved: { is: "approved", action: null, seconds: null },
   denied: { is: "denied" }, released: { is: "released" }, withdrawn: { is: "withdrawn" }, overridden: { is: "overridden" },
-  refreshed: { is: "refreshed", lifetime: 7200 }, enforced: { is: "enforced" },
+  refreshed: { is: "refreshed", lifetime: seconds(7200) }, enforced: { is: "enforced" },
   counted: { is: "counted", dropped: { packets: 500, bytes: 30_000 } }, sameCount: { is: "counted", dropped: { packets: 0, bytes: 0 } },
   soon: { is: "time" }, minute: { is: "time" }, twoMinutes: { is: "time" }, quarter: { is: "time" }, half: { is: "time" }, hour: { is: "time" },
 } as const satisfies Record<string, MitigationEvent>;
@@ -84,7 +85,7 @@ for (const [situation, before] of Object.entries(situations) as [Situation, Miti
   for (const [name, event] of Object.entries(events) as [keyof typeof events, MitigationEvent][]) {
     const expected = table[situation][name];
     test(`${situation}, ${name}: ${expected ?? "nothing"}`, () => {
-      const { mitigation, effects } = step(before, event, askPolicy, start + (moments[name] ?? 10) * 1000);
+      const { mitigation, effects } = step(before, event, askPolicy, startPlus((moments[name] ?? 10) * 1000));
       if (expected === undefined) {
         assert.deepEqual(effects, []);
         assert.equal(mitigation, before, "the same, not a copy");
@@ -95,11 +96,11 @@ for (const [situation, before] of Object.entries(situations) as [Situation, Miti
   }
 }
 
-const at = (mitigation: Mitigation, event: MitigationEvent, policy: Policy = askPolicy, after = 10): Mitigation => step(mitigation, event, policy, start + after * 1000).mitigation;
+const at = (mitigation: Mitigation, event: MitigationEvent, policy: Policy = askPolicy, after = 10): Mitigation => step(mitigation, event, policy, startPlus(after * 1000)).mitigation;
 
 test("a new mitigation", () => {
-  assert.deepEqual(newMitigation(17, requested(), 3600, autoPolicy, start), { ...watching, deadline: null });
-  assert.equal(newMitigation(17, requested(), -1, autoPolicy, start).expiresAt, null);
+  assert.deepEqual(newMitigation(17, requested(), seconds(3600), autoPolicy, start), { ...watching, deadline: null });
+  assert.equal(newMitigation(17, requested(), seconds(-1), autoPolicy, start).expiresAt, null);
 });
 
 test("who decided: the owner by their word, the configuration by a rule or a time-out", () => {
@@ -117,20 +118,20 @@ test("a refusal of the owner's is conflict-cause 4; an end by anybody else is no
 });
 
 test("on_timeout 'block': it acts, by policy, and the owner's deadline is over", () => {
-  const { mitigation, effects } = step(pending, { is: "time" }, { ...askPolicy, onTimeout: "block" }, start + 900_000);
+  const { mitigation, effects } = step(pending, { is: "time" }, { ...askPolicy, onTimeout: "block" }, startPlus(900_000));
   assert.deepEqual([mitigation.state, mitigation.decidedBy, mitigation.deadline, effects.includes("enforce")], ["active", "policy", null, true]);
 });
 
 test("approved by the owner: status 2 as soon as the filter has the rules; by policy with the first drop", () => {
-  const approved = at(pending, { is: "approved", action: "quarantine", seconds: 60 });
-  assert.deepEqual([approved.action, approved.allowedUntil, approved.status], ["quarantine", start + 70_000, 1]);
+  const approved = at(pending, { is: "approved", action: "quarantine", seconds: seconds(60) });
+  assert.deepEqual([approved.action, approved.allowedUntil, approved.status], ["quarantine", startPlus(70_000), 1]);
   assert.deepEqual([at(approved, events.enforced).status, at(active, events.enforced).status], [2, 1]);
-  assert.equal(at(at(active, events.enforced), events.enforced, askPolicy, 99).startedAt, start + 10_000, "started once");
+  assert.equal(at(at(active, events.enforced), events.enforced, askPolicy, 99).startedAt, startPlus(10_000), "started once");
 });
 
 test("rules that the filter takes only while it is terminating do not make it successful again", () => {
   const late = at({ ...terminating, decidedBy: "admin", startedAt: null }, events.enforced);
-  assert.deepEqual([late.state, late.status, late.startedAt], ["terminating", 5, start + 10_000]);
+  assert.deepEqual([late.state, late.status, late.startedAt], ["terminating", 5, startPlus(10_000)]);
 });
 
 test("requested again before the terminating period is over: it doubles, up to 300 s (§4.4.4)", () => {
@@ -138,26 +139,26 @@ test("requested again before the terminating period is over: it doubles, up to 3
   const periods: number[] = [];
   for (let time = 0; time < 4; time++) {
     mitigation = at(mitigation, events.withdrawn, askPolicy, 0);
-    periods.push(((mitigation.deadline ?? 0) - start) / 1000);
+    periods.push(between(start, mitigation.deadline ?? start) / 1000);
     mitigation = at(mitigation, events.refreshed, askPolicy, 0);
   }
   assert.deepEqual(periods, [120, 240, 300, 300]);
 });
 
 test("a terminating period of 0 ends it at once", () => {
-  assert.equal(at({ ...dropping, terminatingPeriod: 0 }, events.withdrawn).state, "ended");
+  assert.equal(at({ ...dropping, terminatingPeriod: seconds(0) }, events.withdrawn).state, "ended");
 });
 
 test("a refresh sets the lifetime anew, from now; without one it stays; -1 is for ever", () => {
-  assert.equal(at(dropping, events.refreshed).expiresAt, start + 7_210_000);
+  assert.equal(at(dropping, events.refreshed).expiresAt, startPlus(7_210_000));
   assert.equal(at(dropping, { is: "refreshed", lifetime: null }).expiresAt, dropping.expiresAt);
-  assert.equal(at(dropping, { is: "refreshed", lifetime: -1 }).expiresAt, null);
+  assert.equal(at(dropping, { is: "refreshed", lifetime: seconds(-1) }).expiresAt, null);
 });
 
 test("the question keeps its deadline when more is found, and joins that of another about the same device", () => {
   assert.equal(at(pending, events.ask, askPolicy, 500).deadline, pending.deadline);
-  assert.equal(at(watching, events.ask).deadline, start + 910_000);
-  assert.equal(at(watching, { ...events.ask, deadline: start + 1_000 }).deadline, start + 1_000);
+  assert.equal(at(watching, events.ask).deadline, startPlus(910_000));
+  assert.equal(at(watching, { ...events.ask, deadline: startPlus(1_000) }).deadline, startPlus(1_000));
 });
 
 test("devices that are not to be touched are left out of it", () => {
@@ -172,10 +173,10 @@ const anyPolicy = fc.record({ onTimeout: fc.constantFrom("deny", "block"), while
 test("whatever happens: what is ended stays so, unless the owner allows it after all; a deadline that is due is never due again; a lifetime that is over ends it", () => {
   const history = fc.array(fc.tuple(anyEvent, fc.integer({ min: 0, max: 400_000 })), { maxLength: 30 });
   fc.assert(fc.property(anyPolicy, history, (policy, happenings) => {
-    let mitigation = newMitigation(1, requested(), 3600, policy, start);
+    let mitigation = newMitigation(1, requested(), seconds(3600), policy, start);
     let now = start;
-    for (const [event, later] of happenings) {
-      now += later;
+    for (const [event, span] of happenings) {
+      now = later(now, milliseconds(span));
       const next = step(mitigation, event, policy, now).mitigation;
       // Only that the owner takes a denial back is noted, and that the upstream withdraws it. And the owner may allow it after all.
       if (mitigation.state === "ended" && event.is === "approved" && next !== mitigation) assert.equal(canBlockAfterAll(mitigation, now), true);

@@ -4,15 +4,16 @@ import type { Device } from "../../src/model/device.ts";
 import type { Mitigation } from "../../src/model/mitigation.ts";
 import type { OwnersNo } from "../../src/model/owners-no.ts";
 import { nosTo, saidOfTarget, shiftNos, withNos, withoutNosTo } from "../../src/policy/owners-nos.ts";
-import { start } from "../fake-clock.ts";
+import { start, startPlus } from "../fake-clock.ts";
 import { active, camera, laptop, requested, unknownDevice } from "./samples.ts";
+import { later, milliseconds, type WallInstant } from "../../src/model/time.ts";
 
 const hour = 3_600_000;
 const minute = 60_000;
 type Words = NonNullable<Parameters<typeof requested>[0]>;
 const about = (words: Words, devices: readonly Device[] = [camera], more: Partial<Mitigation> = {}): Mitigation => ({ ...active, request: requested(words), devices, ...more });
 const said = (...mitigations: readonly Mitigation[]): readonly OwnersNo[] => mitigations.reduce<readonly OwnersNo[]>((nos, each) => withNos(nos, nosTo(each, start), start), []);
-const refuses = (nos: readonly OwnersNo[], words: Words, device: Device = camera, now = start + minute): boolean => saidOfTarget(nos, requested(words).target, now).isRefused(device);
+const refuses = (nos: readonly OwnersNo[], words: Words, device: Device = camera, now = startPlus(minute)): boolean => saidOfTarget(nos, requested(words).target, now).isRefused(device);
 
 suite("the owner's no to the camera sending to port 443 of 198.51.100.9", () => {
   const nos = said(about({ to: "198.51.100.9", toPorts: "443" }));
@@ -49,9 +50,9 @@ test("a no to several devices is one to each; to none that is known, one to whoe
 });
 
 test("it holds as long as the request would have run, and an hour at least", () => {
-  const holds = (expiresAt: number | null, after: number): boolean => refuses(said(about({}, [camera], { expiresAt })), {}, camera, start + after);
-  assert.deepEqual([holds(start + 1_000, hour - 1), holds(start + 1_000, hour)], [true, false]);
-  assert.deepEqual([holds(start + 5 * hour, 5 * hour - 1), holds(start + 5 * hour, 5 * hour)], [true, false]);
+  const holds = (expiresAt: WallInstant | null, after: number): boolean => refuses(said(about({}, [camera], { expiresAt })), {}, camera, startPlus(after));
+  assert.deepEqual([holds(startPlus(1_000), hour - 1), holds(startPlus(1_000), hour)], [true, false]);
+  assert.deepEqual([holds(startPlus(5 * hour), 5 * hour - 1), holds(startPlus(5 * hour), 5 * hour)], [true, false]);
   assert.equal(holds(null, 1e12), true);
 });
 
@@ -63,9 +64,9 @@ test("what is taken back no longer holds; what was said about others does", () =
 });
 
 test("a no that is said again is kept once, with its longest end; one that is over goes", () => {
-  const nos = said(about({}), about({ lifetime: 60, mid: 9 }), about({}, [camera], { expiresAt: start + 2 * hour }));
-  assert.deepEqual(nos.map(({ until }) => until), [start + 2 * hour]);
-  assert.deepEqual(withNos(nos, nosTo(about({}, [laptop], { expiresAt: start + 9 * hour }), start + 3 * hour), start + 3 * hour).map(({ mac }) => mac), [laptop.mac]);
+  const nos = said(about({}), about({ lifetime: 60, mid: 9 }), about({}, [camera], { expiresAt: startPlus(2 * hour) }));
+  assert.deepEqual(nos.map(({ until }) => until), [startPlus(2 * hour)]);
+  assert.deepEqual(withNos(nos, nosTo(about({}, [laptop], { expiresAt: startPlus(9 * hour) }), startPlus(3 * hour)), startPlus(3 * hour)).map(({ mac }) => mac), [laptop.mac]);
 });
 
 test("they are bounded, and no flood makes one be forgotten: of a device with more than 32, every target is left alone", () => {
@@ -84,6 +85,6 @@ test("they are bounded, and no flood makes one be forgotten: of a device with mo
 
 test("a clock that jumps leaves what remains of them", () => {
   const [no] = said(about({}));
-  assert.deepEqual(shiftNos(no ? [no] : [], hour, start)[0]?.until, (no?.until ?? 0) + hour);
-  assert.deepEqual(shiftNos(no ? [no] : [], hour, start - 1)[0]?.until, no?.until);
+  assert.deepEqual(shiftNos(no ? [no] : [], milliseconds(hour), start)[0]?.until, later(no?.until ?? start, milliseconds(hour)));
+  assert.deepEqual(shiftNos(no ? [no] : [], milliseconds(hour), startPlus(-1))[0]?.until, no?.until);
 });

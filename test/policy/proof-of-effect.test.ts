@@ -4,18 +4,19 @@ import type { Mitigation } from "../../src/model/mitigation.ts";
 import type { Policy } from "../../src/model/policy.ts";
 import { nextDeadline, step } from "../../src/policy/mitigation-machine.ts";
 import { leakWarning } from "../../src/policy/proof-of-effect.ts";
+import { seconds, wallInstant } from "../../src/model/time.ts";
 
 const mac = "02:00:00:00:00:17";
 const policy: Policy = {
-  consent: "auto", consentTimeoutSeconds: 900, onTimeout: "deny", whilePending: "none", action: "block", limitRate: 10, terminatingPeriodSeconds: 120,
-  maxLifetimeSeconds: 86_400, maxMitigations: 256, upstreams: [{ name: "isp" }], minTargetPrefix4: 24, minTargetPrefix6: 48, maxTargetAddresses: 0, attackStoppedAfterSeconds: 60, neverBlock: [],
+  consent: "auto", consentTimeoutSeconds: seconds(900), onTimeout: "deny", whilePending: "none", action: "block", limitRate: 10, terminatingPeriodSeconds: seconds(120),
+  maxLifetimeSeconds: seconds(86_400), maxMitigations: 256, upstreams: [{ name: "isp" }], minTargetPrefix4: 24, minTargetPrefix6: 48, maxTargetAddresses: 0, attackStoppedAfterSeconds: seconds(60), neverBlock: [],
   allowInternalSources: false, devices: [{ mac, policy: null, action: "quarantine" }],
 };
 const enforced: Mitigation = {
   id: 17,
-  request: { upstream: "isp", cuid: "c", mid: 1, lifetime: 600, target: { prefixes: [], ports: [], protocols: [], fqdns: [], uris: [] }, source: { prefixes: [], ports: [], icmpTypes: [] } },
-  state: "active", outcome: null, status: 2, action: "block", decidedBy: "policy", requestedAt: 0, expiresAt: 600_000, allowedUntil: null, startedAt: 0,
-  deadline: null, terminatingPeriod: 120, dropped: { packets: 0, bytes: 0 }, lastDropAt: null, conflict: null,
+  request: { upstream: "isp", cuid: "c", mid: 1, lifetime: seconds(600), target: { prefixes: [], ports: [], protocols: [], fqdns: [], uris: [] }, source: { prefixes: [], ports: [], icmpTypes: [] } },
+  state: "active", outcome: null, status: 2, action: "block", decidedBy: "policy", requestedAt: wallInstant(0), expiresAt: wallInstant(600_000), allowedUntil: null, startedAt: wallInstant(0),
+  deadline: null, terminatingPeriod: seconds(120), dropped: { packets: 0, bytes: 0 }, lastDropAt: null, conflict: null,
   devices: [{ mac, name: null, addresses: [], port: null, certainty: "exact", evidence: { flows: 1, packets: 1, bytes: 1, firstSeen: null, lastSeen: null } }],
 };
 
@@ -24,7 +25,7 @@ function play(counts: readonly (readonly [number, number])[], from: Partial<Miti
   let mitigation: Mitigation = { ...enforced, ...from };
   const told: string[] = [];
   for (const [at, packets] of counts) {
-    const next = step(mitigation, { is: "counted", dropped: mitigation.dropped, left: { packets, bytes: packets * 100 } }, policy, at * 1000);
+    const next = step(mitigation, { is: "counted", dropped: mitigation.dropped, left: { packets, bytes: packets * 100 } }, policy, wallInstant(at * 1000));
     mitigation = next.mitigation;
     if (next.effects.length > 0) told.push(`${at}: ${next.effects.join(" ")}, ${mitigation.action}, ${mitigation.status}`);
   }
@@ -68,7 +69,7 @@ test("where the owner only observes: 1 until traffic is seen, 4 while it leaves,
   const first = play([[1, 0], [5, 0], [10, 40], [15, 90]], observing);
   assert.deepEqual(first.told, ["10: notify-upstream, observe, 4"]);
   assert.equal(nextDeadline(first.mitigation, policy), 75_000);
-  const quiet = step(first.mitigation, { is: "time" }, policy, 75_000);
+  const quiet = step(first.mitigation, { is: "time" }, policy, wallInstant(75_000));
   assert.deepEqual([quiet.mitigation.status, quiet.effects], [3, ["notify-upstream"]]);
   assert.equal(nextDeadline(quiet.mitigation, policy), 600_000, "then its lifetime alone");
   assert.deepEqual(play([[80, 90], [85, 95]], quiet.mitigation).told, ["85: notify-upstream, observe, 4"]);
@@ -78,6 +79,6 @@ test("where the owner only observes: an attack of which nothing is seen has stop
   const observing: Partial<Mitigation> = { action: "observe", status: 1, startedAt: null };
   const { mitigation, told } = play([[1, 500], [5, 500]], observing);
   assert.deepEqual(told, []);
-  assert.equal(step(mitigation, { is: "time" }, policy, 61_000).mitigation.status, 3);
-  assert.equal(step({ ...enforced, ...observing }, { is: "time" }, policy, 61_000).mitigation.status, 1, "nobody has looked yet");
+  assert.equal(step(mitigation, { is: "time" }, policy, wallInstant(61_000)).mitigation.status, 3);
+  assert.equal(step({ ...enforced, ...observing }, { is: "time" }, policy, wallInstant(61_000)).mitigation.status, 1, "nobody has looked yet");
 });

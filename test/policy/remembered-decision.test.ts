@@ -4,24 +4,25 @@ import type { Mitigation } from "../../src/model/mitigation.ts";
 import { questionAbout } from "../../src/model/question.ts";
 import { rememberedDecision } from "../../src/policy/remembered-decision.ts";
 import { step } from "../../src/policy/mitigation-machine.ts";
-import { start } from "../fake-clock.ts";
+import { startPlus } from "../fake-clock.ts";
 import { active, askPolicy, camera, laptop, pending, watching } from "./samples.ts";
+import { seconds, type WallInstant } from "../../src/model/time.ts";
 
 const hour = 3_600_000;
 const again: Mitigation = { ...pending, id: 18 };
 const denied: Mitigation = { ...pending, state: "ended", outcome: "denied", decidedBy: "admin" };
-const forAnHour: Mitigation = { ...active, decidedBy: "admin", allowedUntil: start + hour, action: "limit" };
+const forAnHour: Mitigation = { ...active, decidedBy: "admin", allowedUntil: startPlus(hour), action: "limit" };
 
 suite("a decision that the owner made before", () => {
-  const cases: readonly (readonly [string, Mitigation, Mitigation, number, ReturnType<typeof rememberedDecision>])[] = [
-    ["denied is no allowance", denied, again, start + 1000, undefined],
-    ["for an hour holds while it runs", forAnHour, again, start + 1000, { is: "approved", action: "limit", seconds: 3599 }],
-    ["for an hour holds though the upstream withdrew", { ...forAnHour, state: "ended", outcome: "withdrawn" }, again, start + 1000, { is: "approved", action: "limit", seconds: 3599 }],
-    ["for an hour is over after an hour, and is no refusal then", { ...forAnHour, state: "ended", outcome: "released", expiresAt: null }, again, start + hour, undefined],
-    ["for an hour, released by hand, is no allowance any more", { ...forAnHour, state: "ended", outcome: "released" }, again, start + 1000, undefined],
-    ["until the request ends holds for that request only", { ...forAnHour, allowedUntil: null }, again, start + 1000, undefined],
-    ["a request without a device is not answered", denied, { ...again, devices: [] }, start + 1000, undefined],
-    ["what is active already is not answered", denied, { ...active, id: 18 }, start + 1000, undefined],
+  const cases: readonly (readonly [string, Mitigation, Mitigation, WallInstant, ReturnType<typeof rememberedDecision>])[] = [
+    ["denied is no allowance", denied, again, startPlus(1000), undefined],
+    ["for an hour holds while it runs", forAnHour, again, startPlus(1000), { is: "approved", action: "limit", seconds: seconds(3599) }],
+    ["for an hour holds though the upstream withdrew", { ...forAnHour, state: "ended", outcome: "withdrawn" }, again, startPlus(1000), { is: "approved", action: "limit", seconds: seconds(3599) }],
+    ["for an hour is over after an hour, and is no refusal then", { ...forAnHour, state: "ended", outcome: "released", expiresAt: null }, again, startPlus(hour), undefined],
+    ["for an hour, released by hand, is no allowance any more", { ...forAnHour, state: "ended", outcome: "released" }, again, startPlus(1000), undefined],
+    ["until the request ends holds for that request only", { ...forAnHour, allowedUntil: null }, again, startPlus(1000), undefined],
+    ["a request without a device is not answered", denied, { ...again, devices: [] }, startPlus(1000), undefined],
+    ["what is active already is not answered", denied, { ...active, id: 18 }, startPlus(1000), undefined],
   ];
   for (const [title, earlier, later, now, expected] of cases) {
     test(title, () => { assert.deepEqual(rememberedDecision(later, [earlier, later], now), expected); });
@@ -29,8 +30,8 @@ suite("a decision that the owner made before", () => {
 
   test("of several the newest counts", () => {
     const allowed = { ...forAnHour, id: 16 };
-    assert.deepEqual(rememberedDecision(again, [allowed, denied, again], start + 1000), undefined);
-    assert.deepEqual(rememberedDecision(again, [{ ...denied, id: 15 }, allowed, again], start + 1000)?.is, "approved");
+    assert.deepEqual(rememberedDecision(again, [allowed, denied, again], startPlus(1000)), undefined);
+    assert.deepEqual(rememberedDecision(again, [{ ...denied, id: 15 }, allowed, again], startPlus(1000))?.is, "approved");
   });
 });
 
@@ -45,9 +46,9 @@ suite("one question", () => {
 
   test("has one deadline: a request that joins it does not begin anew", () => {
     const decision = { is: "ask", action: "block", devices: [camera] } as const;
-    const found = (deadline?: number): number | null =>
-      step(watching, { is: "found", devices: [camera], decision, ...(deadline === undefined ? {} : { deadline }) }, askPolicy, start + 600_000).mitigation.deadline;
-    assert.equal(found(start + 900_000), start + 900_000);
-    assert.equal(found(), start + 1_500_000);
+    const found = (deadline?: WallInstant): WallInstant | null =>
+      step(watching, { is: "found", devices: [camera], decision, ...(deadline === undefined ? {} : { deadline }) }, askPolicy, startPlus(600_000)).mitigation.deadline;
+    assert.equal(found(startPlus(900_000)), startPlus(900_000));
+    assert.equal(found(), startPlus(1_500_000));
   });
 });

@@ -8,6 +8,7 @@ import { admitRequest } from "../../src/policy/admit-request.ts";
 import { checkCost, costOf, mostOfRequest, shareOf } from "../../src/policy/request-cost.ts";
 import { start } from "../fake-clock.ts";
 import { active, autoPolicy, requested } from "./samples.ts";
+import { seconds } from "../../src/model/time.ts";
 
 interface Lists { readonly targets?: number; readonly ports?: number; readonly sources?: number; readonly sourcePorts?: number; readonly protocols?: number; readonly types?: number; readonly uris?: readonly string[]; readonly fqdns?: readonly string[] }
 
@@ -61,7 +62,7 @@ test("the mitigations are shared equally, with 16 entries and 512 bytes of names
 function fill(upstream: string, lists: Lists, held: Mitigation[], policy = { ...autoPolicy, upstreams: upstreams("isp", "other") }): string {
   for (let at = 0; at < 1000; at += 1) {
     const asked = withLists(lists, { upstream, mid: at, block: at });
-    const result = admitRequest(asked, 3600, false, held, policy, start);
+    const result = admitRequest(asked, seconds(3600), false, held, policy, start);
     if (result.is === "refused") return "diagnostic" in result.refusal ? `${result.refusal.code} ${result.refusal.diagnostic}` : result.refusal.code;
     held.push({ ...active, id: held.length + 1, request: asked });
   }
@@ -86,9 +87,9 @@ for (const [what, lists, expected, taken] of fillings) {
 test("what is replaced, and what has ended, takes no room", () => {
   const policy = { ...autoPolicy, maxMitigations: 1, upstreams: upstreams("isp") };
   const held: Mitigation[] = [{ ...active, request: withLists({ targets: 60, sourcePorts: 60 }) }];
-  assert.equal(admitRequest(withLists({ targets: 60, sourcePorts: 60, protocols: 1 }, { mid: 2 }), 3600, false, held, policy, start).is, "new");
+  assert.equal(admitRequest(withLists({ targets: 60, sourcePorts: 60, protocols: 1 }, { mid: 2 }), seconds(3600), false, held, policy, start).is, "new");
   const ended = held.map((each) => ({ ...each, state: "ended" as const, outcome: "expired" as const }));
-  assert.equal(admitRequest(withLists({ targets: 64 }, { mid: 2, block: 9 }), 3600, false, ended, policy, start).is, "new");
+  assert.equal(admitRequest(withLists({ targets: 64 }, { mid: 2, block: 9 }), seconds(3600), false, ended, policy, start).is, "new");
 });
 
 test("the cost of a request", () => {

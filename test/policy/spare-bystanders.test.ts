@@ -5,10 +5,11 @@ import { parseIpPrefix } from "../../src/model/ip-prefix.ts";
 import type { Policy } from "../../src/model/policy.ts";
 import { decide } from "../../src/policy/decide.ts";
 import { sparingInfrastructure } from "../../src/policy/spare-bystanders.ts";
+import { seconds } from "../../src/model/time.ts";
 
 const policy: Policy = {
-  consent: "auto", consentTimeoutSeconds: 900, onTimeout: "deny", whilePending: "none", action: "quarantine", limitRate: 10, terminatingPeriodSeconds: 120,
-  maxLifetimeSeconds: 86_400, maxMitigations: 256, upstreams: [{ name: "isp" }], minTargetPrefix4: 24, minTargetPrefix6: 48, maxTargetAddresses: 0, attackStoppedAfterSeconds: 60, neverBlock: [],
+  consent: "auto", consentTimeoutSeconds: seconds(900), onTimeout: "deny", whilePending: "none", action: "quarantine", limitRate: 10, terminatingPeriodSeconds: seconds(120),
+  maxLifetimeSeconds: seconds(86_400), maxMitigations: 256, upstreams: [{ name: "isp" }], minTargetPrefix4: 24, minTargetPrefix6: 48, maxTargetAddresses: 0, attackStoppedAfterSeconds: seconds(60), neverBlock: [],
   allowInternalSources: false, devices: [],
 };
 const device = (...addresses: string[]): Device => ({

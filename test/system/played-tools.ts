@@ -24,7 +24,7 @@ export function play(instead: Readonly<Record<string, string>> = {}): RunCommand
 
 /** The home's tables, read by these tools; nothing is followed. */
 export function playTables(run: RunCommand = play()): HomeTables {
-  return followHome({ run, follow: () => ({ pause: () => undefined, resume: () => undefined, stop: () => undefined }), clock: fakeClock(), log: () => undefined });
+  return followHome({ run, follow: () => ({ pause: () => undefined, resume: () => undefined, stop: () => undefined }), clock: fakeClock().steady, log: () => undefined });
 }
 
 /** JSON that no tool prints. */

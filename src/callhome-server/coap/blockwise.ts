@@ -1,4 +1,4 @@
-import type { Clock, Instant } from "../../model/time.ts";
+import { between, later, milliseconds, type SteadyClock, type SteadyInstant } from "../../model/time.ts";
 import type { Block } from "./block.ts";
 import { method } from "./message.ts";
 import { diagnosticResponse, isErrorCode, type CoapRequest, type CoapResponse } from "./request.ts";
@@ -16,14 +16,14 @@ export interface Blockwise {
 
 /** What is kept for the peer to come back for: bodies that it sends in parts, and those that it fetches in parts. */
 const mostKept = 4;
-const keptFor = 60_000; // milliseconds
+const keptFor = milliseconds(60_000);
 const largestBody = 16_384;
 
-interface Upload { readonly parts: Uint8Array[]; length: number; until: Instant }
+interface Upload { readonly parts: Uint8Array[]; length: number; until: SteadyInstant }
 interface Download {
   readonly response: CoapResponse;
   readonly etag: Uint8Array;
-  readonly until: Instant;
+  readonly until: SteadyInstant;
   /** Where the block that was sent last begins, and the one behind it. */
   last: number;
   next: number;
@@ -32,7 +32,7 @@ interface Download {
 type Begun = "asked" | "notified";
 
 /** `largestPayload`: bytes of body that a single message can carry. */
-export function createBlockwise(clock: Clock, largestPayload: () => number): Blockwise {
+export function createBlockwise(clock: SteadyClock, largestPayload: () => number): Blockwise {
   const uploads = new Map<string, Upload>();
   /** By how they began, and the resource: a notification does not take the state away that the peer is just fetching. */
   const downloads = new Map<string, Download>();
@@ -49,7 +49,7 @@ export function createBlockwise(clock: Clock, largestPayload: () => number): Blo
   const collect = (request: CoapRequest, block: Block): CoapRequest | CoapResponse => {
     const key = resourceOf(request);
     const known = uploads.get(key);
-    const upload = block.number === 0 ? { parts: [], length: 0, until: 0 } : known;
+    const upload = block.number === 0 ? { parts: [], length: 0, until: clock.now() } : known;
     // RFC 7959 §2.9.2: the parts must come in order, each full but the last.
     const misfit = upload === undefined || (block.number > 0 && upload.until < clock.now()) || upload.length !== block.number * block.size
       || isMisfit(request.payload.length, block);
@@ -63,7 +63,7 @@ export function createBlockwise(clock: Clock, largestPayload: () => number): Blo
     }
     upload.parts.push(request.payload.slice());
     upload.length += request.payload.length;
-    upload.until = clock.now() + keptFor;
+    upload.until = later(clock.now(), keptFor);
     if (block.more) {
       keep(uploads, key, upload);
       return { code: "2.31", block1: block };
@@ -99,7 +99,7 @@ export function createBlockwise(clock: Clock, largestPayload: () => number): Blo
 
   const begin = (begun: Begun, resource: string, response: CoapResponse): Download => {
     version = (version + 1) % 0x1_0000;
-    const download = { response, etag: Uint8Array.of(version >> 8, version & 0xff), until: clock.now() + keptFor, last: 0, next: 0 };
+    const download = { response, etag: Uint8Array.of(version >> 8, version & 0xff), until: later(clock.now(), keptFor), last: 0, next: 0 };
     keep(downloads, `${begun} ${resource}`, download);
     return download;
   };
@@ -114,8 +114,8 @@ export function createBlockwise(clock: Clock, largestPayload: () => number): Blo
 
   /** The state that the peer is fetching: of two, the one that its block comes next of, or again. */
   const fetched = (resource: string, start: number): Download | undefined => {
-    const kept = (["asked", "notified"] as const).map((begun) => downloads.get(`${begun} ${resource}`)).filter((each) => each && each.until >= clock.now());
-    return kept.find((each) => each?.next === start) ?? kept.find((each) => each?.last === start) ?? kept.sort((a, b) => (b?.until ?? 0) - (a?.until ?? 0))[0];
+    const kept = (["asked", "notified"] as const).flatMap((begun) => downloads.get(`${begun} ${resource}`) ?? []).filter(({ until }) => until >= clock.now());
+    return kept.find(({ next }) => next === start) ?? kept.find(({ last }) => last === start) ?? kept.sort((a, b) => between(b.until, a.until))[0];
   };
 
   return {

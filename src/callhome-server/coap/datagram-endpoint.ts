@@ -1,4 +1,4 @@
-import type { Clock, Milliseconds } from "../../model/time.ts";
+import { milliseconds, type SteadyClock } from "../../model/time.ts";
 import { dropOldest } from "./drop-oldest.ts";
 import type { CoapEndpoint, EndpointEvents, TransmissionParameters } from "./endpoint.ts";
 import { rememberExchanges, type Exchange } from "./exchanges.ts";
@@ -11,14 +11,14 @@ import { createRetransmission } from "./retransmission.ts";
 
 export interface DatagramIo {
   transmit(datagram: Uint8Array): void;
-  readonly clock: Clock;
+  readonly clock: SteadyClock;
   /** Unpredictable bytes, for tokens and the first message ID (RFC 7252 §11.4). */
   randomBytes(count: number): Uint8Array;
   transmission(): TransmissionParameters;
 }
 
 /** A CON that is not answered by now gets an empty ACK, before the peer's first retransmission after ACK_TIMEOUT. */
-const acknowledgeAfter: Milliseconds = 1_000;
+const acknowledgeAfter = milliseconds(1_000);
 /** A body of this size, with CoAP, DTLS, UDP and IPv6 headers, stays below a PMTU of 1280 bytes (RFC 9132 §7.3). */
 const largestBlock = 1_024;
 /** A bound on what a peer can make us remember. */

@@ -1,4 +1,4 @@
-import type { Clock, Instant, Milliseconds } from "../../model/time.ts";
+import { later, milliseconds, type SteadyClock, type SteadyInstant } from "../../model/time.ts";
 import { dropOldest } from "./drop-oldest.ts";
 
 /** A request of the peer's, and what was sent back. */
@@ -6,7 +6,7 @@ export interface Exchange {
   /** What to send when the same request comes again; undefined while the answer is being made, and when there is none, or none any more. */
   reply: Uint8Array | undefined;
   readonly messageId: number;
-  readonly until: Instant;
+  readonly until: SteadyInstant;
 }
 
 /** Requests that have come lately, by message ID, so that none is executed twice (RFC 7252 §4.5). */
@@ -21,14 +21,14 @@ export interface Exchanges {
 }
 
 /** How long a message ID is remembered: EXCHANGE_LIFETIME, the longer of the two (RFC 7252 §4.8.2). */
-const exchangeLifetime: Milliseconds = 247_000;
+const exchangeLifetime = milliseconds(247_000);
 /** Bounds on what a peer can make us remember. */
 const mostRemembered = 8_192; // message IDs: 33 a second
 const mostReplies = 512;
 const mostReplyBytes = 131_072;
 
 /** Remembers exchanges within bounds: the oldest replies make room first, then the oldest message IDs. */
-export function rememberExchanges(clock: Pick<Clock, "now">): Exchanges {
+export function rememberExchanges(clock: Pick<SteadyClock, "now">): Exchanges {
   const exchanges = new Map<number, Exchange>();
   /** Those whose replies are kept, and the bytes of these. */
   const replying = new Map<number, Exchange>();
@@ -48,7 +48,7 @@ export function rememberExchanges(clock: Pick<Clock, "now">): Exchanges {
     begin(messageId) {
       exchanges.delete(messageId);
       forgetReply(messageId);
-      const exchange: Exchange = { messageId, until: clock.now() + exchangeLifetime, reply: undefined };
+      const exchange: Exchange = { messageId, until: later(clock.now(), exchangeLifetime), reply: undefined };
       exchanges.set(messageId, exchange);
       dropOldest(exchanges, mostRemembered);
       return exchange;

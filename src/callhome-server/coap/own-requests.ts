@@ -1,6 +1,6 @@
-import type { Clock } from "../../model/time.ts";
 import type { OwnRequest } from "./endpoint.ts";
 import { tokenKey, type CoapContent } from "./message.ts";
+import type { Timer } from "../../model/time.ts";
 
 type Answered = (answer: CoapContent | "timeout" | "reset") => void;
 
@@ -18,7 +18,7 @@ export interface OwnRequests {
 }
 
 export interface OwnRequestsDeps {
-  readonly clock: Clock;
+  readonly clock: Timer;
   /** Unpredictable bytes, for tokens. */
   readonly randomBytes: (count: number) => Uint8Array;
 }

@@ -1,5 +1,5 @@
-import type { Clock } from "../../model/time.ts";
 import type { TransmissionParameters } from "./endpoint.ts";
+import { milliseconds, type Timer } from "../../model/time.ts";
 
 /** Confirmable messages that have not been acknowledged. */
 export interface Retransmission {
@@ -11,7 +11,7 @@ export interface Retransmission {
 }
 
 export interface RetransmissionDeps {
-  readonly clock: Clock;
+  readonly clock: Timer;
   readonly transmit: (datagram: Uint8Array) => void;
   readonly randomBytes: (count: number) => Uint8Array;
   readonly transmission: () => TransmissionParameters;
@@ -29,7 +29,7 @@ export function createRetransmission({ clock, transmit, randomBytes, transmissio
       let timeout = ackTimeout * (1 + (ackRandomFactor - 1) * (random / 255));
       let left = maxRetransmit;
       const wait = (): void => {
-        waiting.set(messageId, clock.after(timeout, () => {
+        waiting.set(messageId, clock.after(milliseconds(timeout), () => {
           waiting.delete(messageId);
           if (left-- <= 0) return;
           timeout *= 2;

@@ -1,14 +1,14 @@
-import type { Clock } from "../../model/time.ts";
 import type { CoapEndpoint, EndpointEvents } from "./endpoint.ts";
 import { isRequest, isResponse, nothing, type CoapContent } from "./message.ts";
 import { createOwnRequests } from "./own-requests.ts";
 import { isCritical, readUint, uintOption } from "./options.ts";
 import { readRequest, requestContent, responseContent, type CoapResponse } from "./request.ts";
 import { readStreamMessage, signal, signalOption, writeStreamMessage } from "./stream-message.ts";
+import type { Timer } from "../../model/time.ts";
 
 export interface StreamIo {
   transmit(bytes: Uint8Array): void;
-  readonly clock: Clock;
+  readonly clock: Timer;
   randomBytes(count: number): Uint8Array;
 }
 

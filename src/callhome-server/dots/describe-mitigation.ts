@@ -2,7 +2,7 @@ import type { AttackTarget } from "../../model/mitigation-request.ts";
 import type { Mitigation } from "../../model/mitigation.ts";
 import type { NumberRange } from "../../model/number-range.ts";
 import type { Conflict } from "../../model/refusal.ts";
-import { remainingSeconds, type Instant } from "../../model/time.ts";
+import { between, earliest, remainingSeconds, sinceEpoch, type WallInstant } from "../../model/time.ts";
 import { writeBody, type TypeOf } from "../cbor/schema.ts";
 import { MitigationStatusBody } from "./messages.ts";
 
@@ -12,7 +12,7 @@ export type ContentFilter = "c" | "n" | "a";
 type ScopeStatus = TypeOf<typeof MitigationStatusBody>["mitigationScope"]["scope"][number];
 
 /** The answer to an accepted PUT: mid and what is left of the granted lifetime (RFC 9132 figure 10), status (RFC 9066 §5.3.1), and a conflict, if any. */
-export function acceptedBody(mitigation: Mitigation, now: Instant): Uint8Array {
+export function acceptedBody(mitigation: Mitigation, now: WallInstant): Uint8Array {
   return scopeBody([{
     mid: mitigation.request.mid,
     lifetime: remainingLifetime(mitigation, now),
@@ -22,7 +22,7 @@ export function acceptedBody(mitigation: Mitigation, now: Instant): Uint8Array {
 }
 
 /** The answer to a GET, and a notification. Nothing of the home is in it: only what the upstream itself sent, and totals. */
-export function statusBody(mitigations: readonly Mitigation[], filter: ContentFilter, now: Instant): Uint8Array {
+export function statusBody(mitigations: readonly Mitigation[], filter: ContentFilter, now: WallInstant): Uint8Array {
   return scopeBody(mitigations.map((mitigation) => ({
     mid: mitigation.request.mid,
     // §5.1: "config" to the YANG module, but also "the remaining lifetime in status messages" (§4.4.1.1): in each of the three.
@@ -60,11 +60,11 @@ function targetNodes(target: AttackTarget): ScopeStatus {
   };
 }
 
-function stateNodes(mitigation: Mitigation, now: Instant): ScopeStatus {
-  const seconds = mitigation.startedAt === null ? 0 : Math.max(1, Math.round((now - mitigation.startedAt) / 1000));
+function stateNodes(mitigation: Mitigation, now: WallInstant): ScopeStatus {
+  const seconds = mitigation.startedAt === null ? 0 : Math.max(1, Math.round(between(mitigation.startedAt, now) / 1000));
   const { packets, bytes } = mitigation.dropped;
   return {
-    mitigationStart: mitigation.startedAt === null ? undefined : Math.floor(mitigation.startedAt / 1000),
+    mitigationStart: mitigation.startedAt === null ? undefined : Math.floor(sinceEpoch(mitigation.startedAt) / 1000),
     status: mitigation.status,
     conflictInformation: mitigation.conflict ? conflictInformation(mitigation.conflict) : undefined,
     ...(mitigation.startedAt === null ? {} : {
@@ -77,10 +77,10 @@ function stateNodes(mitigation: Mitigation, now: Instant): ScopeStatus {
 }
 
 /** Seconds; -1 = indefinite. After a withdrawal, what is left of the terminating period. */
-function remainingLifetime({ state, deadline, expiresAt }: Mitigation, now: Instant): number {
+function remainingLifetime({ state, deadline, expiresAt }: Mitigation, now: WallInstant): number {
   if (state === "ended") return 0;
   if (state !== "terminating" || deadline === null) return remainingSeconds(now, expiresAt);
-  return remainingSeconds(now, Math.min(deadline, expiresAt ?? deadline));
+  return remainingSeconds(now, earliest(deadline, expiresAt ?? deadline));
 }
 
 function conflictInformation(conflict: Conflict): ScopeStatus["conflictInformation"] {

@@ -1,6 +1,7 @@
 import type { MitigationRequest } from "../../model/mitigation-request.ts";
 import type { Mitigation } from "../../model/mitigation.ts";
 import type { Refusal } from "../../model/refusal.ts";
+import type { Seconds } from "../../model/time.ts";
 import type { ReadMitigation } from "./parse-mitigation.ts";
 import type { SessionConfig } from "./session-config.ts";
 
@@ -31,8 +32,8 @@ export interface MitigationService {
 export interface DotsService extends MitigationService {
   readonly upstream: string;
   sessionConfig(): SessionConfig;
-  /** Seconds between heartbeats that the path allows at most. */
-  longestHeartbeat(): number;
+  /** Between heartbeats, that the path allows at most. */
+  longestHeartbeat(): Seconds;
   /** Replaces the session configuration; null resets it to the defaults. */
   configureSession(config: SessionConfig | null): void;
   heartbeat(peerHearsUs: boolean): void;

@@ -1,4 +1,4 @@
-import type { Clock, Instant } from "../../model/time.ts";
+import { between, later, milliseconds, steadyInstant, type SteadyClock, type SteadyInstant } from "../../model/time.ts";
 import type { Block } from "../coap/block.ts";
 import { tokenKey } from "../coap/message.ts";
 import { diagnosticResponse, type CoapRequest, type CoapResponse } from "../coap/request.ts";
@@ -29,7 +29,7 @@ export interface Observers {
 }
 
 /** RFC 9132 §4.4.2.1: no more than one notification every 3 seconds to a peer without an RTT estimate, whatever it observes. */
-const minimumGap = 3_000;
+const minimumGap = milliseconds(3_000);
 /** Longer queries than any that means something are not kept, be they as many as there may be. */
 const longestQuery = 64;
 /** RFC 7641 §4.2: what is gone is told by an error, without Observe, and not told again. */
@@ -47,10 +47,10 @@ interface Registered {
  * As each notification takes its three seconds, changes come before repetitions.
  */
 export function createObservers(
-  clock: Clock, notify: (observation: Observation, response: CoapResponse) => void, most: () => number, notBefore: () => Instant = () => -Infinity,
+  clock: SteadyClock, notify: (observation: Observation, response: CoapResponse) => void, most: () => number, notBefore: () => SteadyInstant = () => steadyInstant(-Infinity),
 ): Observers {
   const registered = new Map<string, Registered>();
-  let lastSent: Instant = -Infinity;
+  let lastSent = steadyInstant(-Infinity);
   let cancel: (() => void) | undefined;
 
   const send = (entry: Registered): void => {
@@ -68,11 +68,10 @@ export function createObservers(
     const waiting = [...registered.values()];
     const next = waiting.find(({ due }) => due === "change") ?? waiting.find(({ due }) => due === "repeat");
     if (!next) return;
-    const wait = Math.max(Math.min(minimumGap, lastSent + minimumGap - clock.now()), notBefore() - clock.now());
+    const wait = Math.max(Math.min(minimumGap, between(clock.now(), later(lastSent, minimumGap))), between(clock.now(), notBefore()));
     if (wait > 0) {
-      cancel = clock.after(wait, () => {
+      cancel = clock.after(milliseconds(wait), () => {
         cancel = undefined;
-        lastSent = -Infinity; // the gap is over, even if the clock was set back meanwhile
         sendNext();
       });
       return;

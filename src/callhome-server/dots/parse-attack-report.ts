@@ -3,6 +3,7 @@ import type { NumberRange } from "../../model/number-range.ts";
 import { BodyError } from "../cbor/decode-cbor.ts";
 import type { TypeOf } from "../cbor/schema.ts";
 import type { MitigationBody } from "./messages.ts";
+import { wallInstant } from "../../model/time.ts";
 
 type Scope = TypeOf<typeof MitigationBody>["mitigationScope"]["scope"][number];
 type WireAttack = NonNullable<Scope["attackDetail"]>[number];
@@ -25,8 +26,8 @@ function readAttack({ vendorId, attackId, attackDescription, attackSeverity, sta
     vendorId, attackId,
     description: attackDescription ?? null,
     severity: attackSeverity === undefined ? null : attackSeverities[attackSeverity - 1] ?? null,
-    startedAt: startTime === undefined ? null : startTime * 1000,
-    endedAt: endTime === undefined ? null : endTime * 1000,
+    startedAt: startTime === undefined ? null : wallInstant(startTime * 1000),
+    endedAt: endTime === undefined ? null : wallInstant(endTime * 1000),
     talkers: (topTalker?.talker ?? []).map(readTalker),
   };
 }

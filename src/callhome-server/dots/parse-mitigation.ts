@@ -2,7 +2,7 @@ import { formatIpPrefix, parseIpPrefix, prefixesOverlap, type IpPrefix } from ".
 import type { MitigationRequest } from "../../model/mitigation-request.ts";
 import type { NumberRange } from "../../model/number-range.ts";
 import { badRequest, type Refusal } from "../../model/refusal.ts";
-import type { Seconds } from "../../model/time.ts";
+import { seconds, type Seconds } from "../../model/time.ts";
 import { BodyError } from "../cbor/decode-cbor.ts";
 import { readBody, type TypeOf } from "../cbor/schema.ts";
 import { MitigationBody } from "./messages.ts";
@@ -56,7 +56,7 @@ function readScopes(upstream: string, cuid: string, mid: number, [scope, second]
       },
       source: { prefixes: scope.sourcePrefix, ports: sourcePorts, icmpTypes },
     },
-    lifetime: scope.lifetime ?? null,
+    lifetime: scope.lifetime === undefined ? null : seconds(scope.lifetime),
     attackStatus: scope.attackStatus === undefined ? null : scope.attackStatus === 1 ? 1 : 2,
   };
 }

@@ -1,4 +1,4 @@
-import type { Instant } from "../../model/time.ts";
+import type { WallInstant } from "../../model/time.ts";
 import { method } from "../coap/message.ts";
 import { diagnosticResponse, dotsCbor, type CoapRequest, type CoapResponse } from "../coap/request.ts";
 import type { DotsService } from "./dots-service.ts";
@@ -10,7 +10,7 @@ import type { Observers } from "./observers.ts";
 import { readDotsPath } from "./uri-path.ts";
 
 /** Answers one request of an upstream: the dispatcher of the signal channel (RFC 9132 §4.2, §9; RFC 9066 §5). */
-export async function serveDots(service: DotsService, observers: Observers, request: CoapRequest, wallTime: () => Instant): Promise<CoapResponse | undefined> {
+export async function serveDots(service: DotsService, observers: Observers, request: CoapRequest, wallTime: () => WallInstant): Promise<CoapResponse | undefined> {
   const path = readDotsPath(request.path);
   if (path === "not-found") return diagnosticResponse("4.04", "no such resource");
   if ("wrong" in path) return diagnosticResponse("4.00", path.wrong);

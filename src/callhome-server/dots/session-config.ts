@@ -1,4 +1,4 @@
-import type { Seconds } from "../../model/time.ts";
+import { seconds, type Seconds } from "../../model/time.ts";
 import { BodyError } from "../cbor/decode-cbor.ts";
 import { readBody, writeBody, type TypeOf } from "../cbor/schema.ts";
 import { SignalConfigBody } from "./messages.ts";
@@ -41,7 +41,7 @@ const defaults: ChannelParameters = {
   heartbeatInterval: 30, missingHbAllowed: 15, probingRate: 5, maxRetransmit: 3, ackTimeout: 2, ackRandomFactor: 1.5,
 };
 /** Heartbeats at most so far apart keep the bindings of most NATs (RFC 9132 §4.5.2); a path that has shown otherwise needs them closer. */
-export const longestHeartbeat: Seconds = ranges.heartbeatInterval.max;
+export const longestHeartbeat = seconds(ranges.heartbeatInterval.max);
 
 /** The defaults on a path that needs a heartbeat every `longest` seconds at least (RFC 9066 §5.2.1). */
 export function defaultSessionConfig(longest: Seconds = longestHeartbeat): SessionConfig {
@@ -51,7 +51,7 @@ export function defaultSessionConfig(longest: Seconds = longestHeartbeat): Sessi
 
 /** What a path is given the benefit of after it fell silent with heartbeats so far apart: half, but not below the least that RFC 8085 allows. */
 export function closerHeartbeat(interval: Seconds): Seconds {
-  return Math.max(ranges.heartbeatInterval.min, Math.floor(interval / 2));
+  return seconds(Math.max(ranges.heartbeatInterval.min, Math.floor(interval / 2)));
 }
 
 type WireConfig = TypeOf<typeof SignalConfigBody>["signalConfig"];

@@ -1,5 +1,5 @@
 import type { MacAddress } from "../../model/device.ts";
-import type { Instant } from "../../model/time.ts";
+import { between, type WallInstant } from "../../model/time.ts";
 import type { FlowColumns } from "./journal-columns.ts";
 import { neighbourBook, type KnownNeighbour } from "../identity/neighbour-book.ts";
 
@@ -9,21 +9,21 @@ export interface Identity {
   mac: MacAddress | null;
   /** Hostile text. */
   name: string | null;
-  since: Instant;
+  since: WallInstant;
   /** When the neighbour table last said so. */
-  confirmedAt: Instant;
+  confirmedAt: WallInstant;
 }
 
 export interface IdentityLog {
   /** The number of who has the address now; 0 = not known, and there is no room to ask. */
-  of(family: 4 | 6, device: number, address: () => string, now: Instant): number;
+  of(family: 4 | 6, device: number, address: () => string, now: WallInstant): number;
   get(number: number): Identity | undefined;
   /** Whether there are addresses that the neighbour table has not been asked for yet. */
   readonly hasNew: boolean;
   /** Addresses that are in use now and nobody is known to have, a few. */
   unknown(most: number): readonly string[];
   /** The neighbour table and the names as they are now. */
-  refresh(neighbours: readonly KnownNeighbour[], names: ReadonlyMap<MacAddress, string>, now: Instant): void;
+  refresh(neighbours: readonly KnownNeighbour[], names: ReadonlyMap<MacAddress, string>, now: WallInstant): void;
   readonly size: number;
 }
 
@@ -97,7 +97,7 @@ export function createIdentityLog(columns: FlowColumns): IdentityLog {
         const mac = identity === undefined ? null : book.macOf(identity.address);
         if (!identity || mac === null) continue;
         const name = names.get(mac) ?? null;
-        if (identity.mac === mac || (identity.mac === null && now - identity.since <= latestAnswer)) {
+        if (identity.mac === mac || (identity.mac === null && between(identity.since, now) <= latestAnswer)) {
           identity.mac = mac;
           identity.name = name ?? identity.name;
           identity.confirmedAt = now;

@@ -1,4 +1,4 @@
-import type { Instant } from "../../model/time.ts";
+import { sinceEpoch, wallInstant, type WallInstant } from "../../model/time.ts";
 import type { AddressPool } from "./address-pool.ts";
 
 /** Bits of a flow's flags. `ended` is the highest, so that `flags < ended` is a living flow. */
@@ -16,7 +16,7 @@ export interface NewFlow {
   readonly identity: number;
   readonly id: number;
   /** 0 = it was there before. */
-  readonly firstSeen: Instant;
+  readonly firstSeen: WallInstant | null;
 }
 
 export type FlowColumns = ReturnType<typeof flowColumns>;
@@ -67,7 +67,7 @@ export function flowColumns(capacity: number, pool: AddressPool) {
     // A link leads to an older flow; one that does not belongs to a flow that was pushed out.
     return ageOf(link) > ((turns - slot) & wrap) ? slotOf(link) : -1;
   };
-  const toTick = (at: Instant): number => Math.max(1, Math.round((at - epoch) / tick));
+  const toTick = (at: WallInstant): number => Math.max(1, Math.round((sinceEpoch(at) - epoch) / tick));
 
   return {
     id, device, source, target, sourcePort, targetPort, identity, protocol, flags, mark, packets, bytes, pool,
@@ -76,8 +76,8 @@ export function flowColumns(capacity: number, pool: AddressPool) {
     slotAt: (age: number): number => (turns - age) & wrap,
     /** How many flows there have been, pushed out ones included. */
     get added() { return turns - capacity; },
-    firstSeen: (slot: number): Instant | null => (firstSeen[slot] === 0 ? null : epoch + (firstSeen[slot] ?? 0) * tick),
-    endedAt: (slot: number): Instant | null => ((flags[slot] ?? 0) < flag.ended ? null : epoch + (lastSeen[slot] ?? 0) * tick),
+    firstSeen: (slot: number): WallInstant | null => (firstSeen[slot] === 0 ? null : wallInstant(epoch + (firstSeen[slot] ?? 0) * tick)),
+    endedAt: (slot: number): WallInstant | null => ((flags[slot] ?? 0) < flag.ended ? null : wallInstant(epoch + (lastSeen[slot] ?? 0) * tick)),
     nextIsAlive: () => size === capacity && (flags[(turns + 1) & wrap] ?? 0) < flag.ended,
     firstAlike: (kind: number, proto: number, to: number, from: number, toPort: number, fromPort: number): number =>
       slotOf(alikeHeads[alikeBucket(proto ^ kind << 3, to, from, toPort, fromPort)] ?? noFlow),
@@ -87,8 +87,8 @@ export function flowColumns(capacity: number, pool: AddressPool) {
     isSame: (slot: number, kind: number, proto: number, to: number, from: number, toPort: number, fromPort: number): boolean =>
       target[slot] === to && sourcePort[slot] === fromPort && protocol[slot] === proto && targetPort[slot] === toPort && source[slot] === from
       && ((flags[slot] ?? 0) & ~flag.ended) === kind,
-    add(flow: NewFlow, now: Instant): number {
-      if (epoch === 0) epoch = now - 86_400_000;
+    add(flow: NewFlow, now: WallInstant): number {
+      if (epoch === 0) epoch = sinceEpoch(now) - 86_400_000;
       turns += 1;
       size = Math.min(capacity, size + 1);
       const slot = turns & wrap;
@@ -102,7 +102,7 @@ export function flowColumns(capacity: number, pool: AddressPool) {
       protocol[slot] = flow.protocol;
       flags[slot] = flow.flags;
       mark[slot] = 0;
-      firstSeen[slot] = flow.firstSeen === 0 ? 0 : toTick(flow.firstSeen);
+      firstSeen[slot] = flow.firstSeen === null ? 0 : toTick(flow.firstSeen);
       lastSeen[slot] = 0;
       packets[slot] = 0;
       bytes[slot] = 0;
@@ -119,12 +119,12 @@ export function flowColumns(capacity: number, pool: AddressPool) {
       packets[slot] = Math.min(0xffff_ffff, sent);
       bytes[slot] = octets;
     },
-    end(slot: number, at: Instant): void {
+    end(slot: number, at: WallInstant): void {
       flags[slot] = (flags[slot] ?? 0) | flag.ended;
       lastSeen[slot] = toTick(at);
     },
     /** Ends the living flows that do not carry the mark, but for those that were added behind the first `upTo`. */
-    endUnmarked(unless: number, upTo: number, at: Instant): void {
+    endUnmarked(unless: number, upTo: number, at: WallInstant): void {
       for (let age = this.added - upTo; age < size; age += 1) {
         const slot = (turns - age) & wrap;
         if ((flags[slot] ?? 0) < flag.ended && mark[slot] !== unless) this.end(slot, at);

@@ -1,5 +1,5 @@
 import type { HomeAddresses } from "../../model/home.ts";
-import type { Instant } from "../../model/time.ts";
+import { wallInstant, type WallInstant } from "../../model/time.ts";
 import { createAddressPool } from "./address-pool.ts";
 import { createIdentityLog, type IdentityLog } from "./identity-log.ts";
 import { flag, flowColumns, type FlowColumns } from "./journal-columns.ts";
@@ -12,12 +12,12 @@ const longestWalk = 256;
 
 export interface NatJournal {
   /** Notes what conntrack said. A listing adds at most as many unknown flows as there is room for, or half a journal: more would push out what was seen. */
-  record(line: FlowLine, now: Instant): void;
+  record(line: FlowLine, now: WallInstant): void;
   /**
    * A listing of the whole table begins; the function is called at its end, at once if it was cut short. Flows that a whole listing
    * did not name have ended unseen.
    */
-  beginListing(now: Instant): (isWhole: boolean) => void;
+  beginListing(now: WallInstant): (isWhole: boolean) => void;
   /** Which addresses are ours tells who opened a flow. */
   setBorders(home: HomeAddresses): void;
   readonly identities: IdentityLog;
@@ -54,7 +54,7 @@ export function createNatJournal(capacity = 65_536): NatJournal {
 
   const refer = (line: FlowLine, at: number): number => (line.family === 4 ? line.addresses[at] ?? 0 : pool.take(line.addresses, at));
 
-  const record = (line: FlowLine, now: Instant): void => {
+  const record = (line: FlowLine, now: WallInstant): void => {
     const byTarget = openedByTarget(line);
     const { ports, counters, protocol } = line;
     const icmp = protocol === 1 || protocol === 58;
@@ -66,7 +66,7 @@ export function createNatJournal(capacity = 65_536): NatJournal {
     const sourcePort = (icmp ? ports[half] : ports[half + 1]) ?? 0;
     // The type of the packets to the target, which for a device's own echo is that of the original tuple.
     const targetPort = (icmp ? ports[byTarget ? 3 : 1] : ports[half]) ?? 0;
-    const at = line.at === 0 ? now : line.at;
+    const at = line.at === 0 ? now : wallInstant(line.at);
     const flags = (line.family === 6 ? flag.ipv6 : 0) | (byTarget ? flag.byTarget : 0);
 
     let slot = -1;
@@ -90,7 +90,7 @@ export function createNatJournal(capacity = 65_536): NatJournal {
       }
       if (columns.nextIsAlive()) hasForgotten = true;
       const identity = identities.of(line.family, device, () => formatWords(line.family, line.addresses, byTarget ? place.replySource : place.originalSource), at);
-      slot = columns.add({ flags, protocol, target, source, targetPort, sourcePort, device, identity, id: line.id, firstSeen: line.is === "opened" ? at : 0 }, at);
+      slot = columns.add({ flags, protocol, target, source, targetPort, sourcePort, device, identity, id: line.id, firstSeen: line.is === "opened" ? at : null }, at);
     }
     if (line.is !== "opened") {
       const own = byTarget ? 2 : 0;

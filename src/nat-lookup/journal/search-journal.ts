@@ -3,14 +3,14 @@ import { isSingleAddress, type IpPrefix } from "../../model/ip-prefix.ts";
 import { ipProtocol, portProtocols } from "../../model/ip-protocol.ts";
 import type { AttackFlows } from "../../model/mitigation-request.ts";
 import { rangeHolds } from "../../model/number-range.ts";
-import type { Instant, Milliseconds } from "../../model/time.ts";
+import { earlier, milliseconds, type Milliseconds, type WallInstant } from "../../model/time.ts";
 import { flag, type FlowColumns } from "./journal-columns.ts";
 import type { NatJournal } from "./nat-journal.ts";
 import { formatWords } from "../conntrack/read-address-bytes.ts";
 import { wordSet, wordsOf } from "./word-prefixes.ts";
 
 export interface SearchOptions {
-  readonly now: Instant;
+  readonly now: WallInstant;
   /** Flows that ended longer ago are passed over. An upstream needs minutes to report; what is older was another use of the port. */
   readonly mostAge?: Milliseconds;
   /** Flows to the target that differ in what was reported, to explain why they were not it. Default none. */
@@ -23,7 +23,7 @@ export interface Search {
   readonly count: number;
 }
 
-const defaultAge: Milliseconds = 15 * 60_000;
+const defaultAge = milliseconds(15 * 60_000);
 /** Look-ups by the index that cost less than walking the whole journal. */
 const mostProbes = 8192;
 /** As in the search of the table: further flows of a device are only counted, into the last of them. */
@@ -35,7 +35,7 @@ const mostHeld = 4096;
  * some 10 µs for 100 ports however many flows there are; else by walking the arrays, 0.1-0.3 ms when full.
  */
 export function searchJournal({ columns, identities }: Pick<NatJournal, "columns" | "identities">, asked: AttackFlows, options: SearchOptions): Search {
-  const oldest = options.now - (options.mostAge ?? defaultAge);
+  const oldest = earlier(options.now, options.mostAge ?? defaultAge);
   const scratch = new Uint32Array(4);
   const isMeant = numericMatcher(columns, asked, scratch);
   const hits = new Map<number, { slots: number[]; packets: number; bytes: number }>();

@@ -1,5 +1,5 @@
 import type { Certainty, MacAddress } from "../../model/device.ts";
-import type { Instant } from "../../model/time.ts";
+import { latest, wallInstant, type WallInstant } from "../../model/time.ts";
 import type { DeviceMatch } from "./match-flows.ts";
 import type { NeighbourBook } from "../identity/neighbour-book.ts";
 
@@ -27,13 +27,13 @@ export function gatherSuspects(matches: readonly DeviceMatch[], book: NeighbourB
 }
 
 /** When it was last seen to take part; `now` while a flow of it lives. */
-export function lastSeen({ matches }: Suspect, now: Instant): Instant {
-  return matches.reduce((last, { sighting }) => Math.max(last, sighting?.endedAt ?? now), 0);
+export function lastSeen({ matches }: Suspect, now: WallInstant): WallInstant {
+  return latest(wallInstant(0), ...matches.map(({ sighting }) => sighting?.endedAt ?? now));
 }
 
 /** When the first of its flows began; null if they all were there before the journal. */
-export function firstSeen({ matches }: Suspect): Instant | null {
-  return matches.reduce<Instant | null>((first, { sighting }) => {
+export function firstSeen({ matches }: Suspect): WallInstant | null {
+  return matches.reduce<WallInstant | null>((first, { sighting }) => {
     const at = sighting?.firstSeen ?? null;
     return at === null || (first !== null && first <= at) ? first : at;
   }, null);

@@ -6,7 +6,7 @@ import { attemptDelay, candidateKey, orderCandidates, raceCandidates, type Candi
 import type { Channel, ChannelEvents, Dial } from "../../callhome-server/channel.ts";
 import type { DtlsCredentials, DtlsModule } from "dtls-wasm";
 import { parseIpAddress, type IpPrefix } from "../../model/ip-prefix.ts";
-import type { Clock, Instant } from "../../model/time.ts";
+import type { SteadyClock, SteadyInstant } from "../../model/time.ts";
 import { errorText } from "../../text/error-text.ts";
 import { DialError, dialDtls } from "./dial-dtls.ts";
 import { pathProblem } from "../files/path-problem.ts";
@@ -23,7 +23,7 @@ export interface DialSettings {
   localAddresses(): readonly { readonly address: string; readonly family: 4 | 6 }[] | undefined;
   /** No session begins before. A handshake over UDP does, since what is lost meanwhile is sent again. */
   readonly ready?: Promise<void>;
-  readonly clock: Clock;
+  readonly clock: SteadyClock;
   /** The networks inside the home: an alternate that a provider names is not dialled there. */
   readonly inside?: () => Promise<readonly IpPrefix[]>;
 }
@@ -48,7 +48,7 @@ export function openDial(module: DtlsModule, settings: DialSettings): Dial {
   const winners = new Map<string, LastWinner>();
   /** Where the configured host was last found. */
   let home: string | undefined;
-  const failed = new Map<string, Instant>();
+  const failed = new Map<string, SteadyInstant>();
 
   const dialUdp = async (address: string, serverName: string, localAddress: string | undefined, events: ChannelEvents, signal: AbortSignal): Promise<Channel> => {
     // A resumed session verifies nothing again: it is for this name only.

@@ -1,5 +1,5 @@
 import { createPrivateKey, X509Certificate, type KeyObject } from "node:crypto";
-import type { Instant } from "../../model/time.ts";
+import { sinceEpoch, wallInstant, type WallInstant } from "../../model/time.ts";
 import { readGuarded, type SecretReading } from "./read-secret.ts";
 
 /** PEM texts for TLS, checked to fit together. */
@@ -17,7 +17,7 @@ const largestPem = 256 * 1024; // bytes
  * valid yet, is a warning: at boot the router's clock may be wrong until NTP has set it.
  */
 export function readCertificates(
-  files: { readonly caFile: string; readonly certFile: string; readonly keyFile: string }, now: Instant,
+  files: { readonly caFile: string; readonly certFile: string; readonly keyFile: string }, now: WallInstant,
 ): SecretReading<Certificates> {
   const ca = readChain(files.caFile, now, "the certificates of who may sign the upstream's");
   if ("problem" in ca) return ca;
@@ -36,7 +36,7 @@ export function readCertificates(
   };
 }
 
-function readChain(path: string, now: Instant, what: string): SecretReading<{ pem: string; leaf: X509Certificate }> {
+function readChain(path: string, now: WallInstant, what: string): SecretReading<{ pem: string; leaf: X509Certificate }> {
   const read = readGuarded(path, largestPem, "public");
   if ("problem" in read) return read;
   const pem = read.value.toString("latin1");
@@ -54,15 +54,15 @@ function readChain(path: string, now: Instant, what: string): SecretReading<{ pe
   return { value: { pem, leaf }, warnings: certificates.flatMap((certificate, at) => warnOfDates(path, at, certificate, now)) };
 }
 
-function warnOfDates(path: string, at: number, certificate: X509Certificate, now: Instant): string[] {
-  const [from, until] = [Date.parse(certificate.validFrom), Date.parse(certificate.validTo)];
+function warnOfDates(path: string, at: number, certificate: X509Certificate, now: WallInstant): string[] {
+  const [from, until] = [wallInstant(Date.parse(certificate.validFrom)), wallInstant(Date.parse(certificate.validTo))];
   if (now > until) return [`${path}: certificate ${at + 1} expired on ${formatDate(until)}, ask for a new one (or set the router's clock)`];
   if (now < from) return [`${path}: certificate ${at + 1} is not valid before ${formatDate(from)}, the router's clock may be wrong`];
   return [];
 }
 
-function formatDate(instant: Instant): string {
-  return new Date(instant).toISOString().slice(0, 10);
+function formatDate(instant: WallInstant): string {
+  return new Date(sinceEpoch(instant)).toISOString().slice(0, 10);
 }
 
 function readKey(path: string): SecretReading<{ pem: string; key: KeyObject }> {

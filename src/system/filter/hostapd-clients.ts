@@ -1,7 +1,7 @@
 import type { MacAddress } from "../../model/device.ts";
-import type { Instant, Milliseconds } from "../../model/time.ts";
+import { between, inMilliseconds, later, latest, milliseconds, type SteadyClock, type SteadyInstant } from "../../model/time.ts";
 import { bannedClients } from "../../nat-lookup/identity/ubus-answers.ts";
-import type { Clock, Log, WirelessClients } from "../../model/ports.ts";
+import type { Log, WirelessClients } from "../../model/ports.ts";
 import { createSchedule } from "../../model/schedule.ts";
 import { errorText } from "../../text/error-text.ts";
 import { type FoundObject, type Ubus, UbusError, ubusStatus } from "ubus-ts";
@@ -9,7 +9,7 @@ import { type FoundObject, type Ubus, UbusError, ubusStatus } from "ubus-ts";
 type Bus = Pick<Ubus, "isConnected" | "lookup" | "invoke" | "listen">;
 
 export interface HostapdClientsParts {
-  readonly clock: Clock;
+  readonly clock: SteadyClock;
   readonly log: Log;
   /** Clients that an earlier run may have banned, and that nobody wants banned any more. */
   readonly letGo: () => ReadonlySet<MacAddress>;
@@ -27,24 +27,24 @@ export interface HostapdClients extends WirelessClients {
 /** A router with two radios has some eight networks at most; a home that cuts off more devices than this has other worries. */
 const mostNetworks = 16;
 const mostDevices = 64;
-const timeout: Milliseconds = 1_000;
+const timeout = milliseconds(1_000);
 /** IEEE 802.11 §9.4.1.7, reason code 5: the access point cannot handle all its stations. */
 const reason = 5;
 /** A ban is set again if that makes it last this much longer, or if it would not last until the next renewal but one. */
-const worthRenewing: Milliseconds = 120_000;
-const tooShort: Milliseconds = 300_000;
+const worthRenewing = milliseconds(120_000);
+const tooShort = milliseconds(300_000);
 /** Whole seconds that were rounded up are no gain. */
-const rounding: Milliseconds = 1_500;
+const rounding = milliseconds(1_500);
 /** hostapd counts a ban in microseconds, as a signed 32-bit number: what is longer ends at once, or at another time. */
-const longestBan: Milliseconds = 2_147_483;
+const longestBan = milliseconds(2_147_483);
 /** After hostapd did not answer; doubled each time. */
-const firstRetry: Milliseconds = 10_000;
-const longestRetry: Milliseconds = 240_000;
+const firstRetry = milliseconds(10_000);
+const longestRetry = milliseconds(240_000);
 /** hostapd publishes a network some moments before it is up; several come together. */
-const settling: Milliseconds = 1_000;
+const settling = milliseconds(1_000);
 
 interface Ban {
-  readonly until: Instant;
+  readonly until: SteadyInstant;
   /** Not while it is being changed, nor if hostapd did not say that it was. */
   readonly isSure: boolean;
 }
@@ -62,7 +62,7 @@ interface Network {
  * cable. `ubus` is undefined while there is none.
  */
 export function openHostapdClients(ubus: () => Bus | undefined, { clock, log, letGo }: HostapdClientsParts): HostapdClients {
-  let wanted: ReadonlyMap<MacAddress, Instant> = new Map();
+  let wanted: ReadonlyMap<MacAddress, SteadyInstant> = new Map();
   const networks = new Map<string, Network>();
   const problems = new Map<string, string>();
   const schedule = createSchedule(clock, (error) => { log("error", `internal: ${errorText(error)}`); });
@@ -96,10 +96,11 @@ export function openHostapdClients(ubus: () => Bus | undefined, { clock, log, le
     const isMadeAnew = network.id !== id;
     network.id = id;
     if (isMadeAnew) for (const mac of wanted.keys()) network.bans.delete(mac);
-    const ban = async (addr: MacAddress, until: Instant | null): Promise<void> => {
-      network.bans.set(addr, { until: Math.max(until ?? 0, network.bans.get(addr)?.until ?? 0), isSure: false });
+    const ban = async (addr: MacAddress, until: SteadyInstant | null): Promise<void> => {
+      const now = clock.now();
+      network.bans.set(addr, { until: latest(until ?? now, network.bans.get(addr)?.until ?? now), isSure: false });
       // A number with a fraction goes out as a double, which hostapd passes over.
-      const span = until === null ? 0 : Math.min(longestBan, Math.max(1, Math.round(until - clock.now())));
+      const span = until === null ? 0 : Math.min(longestBan, Math.max(1, Math.round(between(now, until))));
       await bus.invoke(path, "del_client", { addr, reason, deauth: true, ban_time: span }, timeout);
       if (until === null) network.bans.delete(addr);
       else network.bans.set(addr, { until, isSure: true });
@@ -126,7 +127,7 @@ export function openHostapdClients(ubus: () => Bus | undefined, { clock, log, le
     const former = isFirst ? letGo() : new Set<MacAddress>();
     if (former.size === 0) return new Map();
     const banned = await bus.invoke(path, "list_bans", {}, timeout).then(bannedClients, () => []);
-    return new Map(banned.filter((mac) => former.has(mac)).map((mac) => [mac, { until: clock.now() + longestBan, isSure: false }]));
+    return new Map(banned.filter((mac) => former.has(mac)).map((mac) => [mac, { until: later(clock.now(), longestBan), isSure: false }]));
   };
 
   const tellAll = async (): Promise<void> => {
@@ -144,7 +145,7 @@ export function openHostapdClients(ubus: () => Bus | undefined, { clock, log, le
   };
   const runAgain = (): void => {
     schedule.once("again", retryIn, run);
-    retryIn = Math.min(longestRetry, retryIn * 2);
+    retryIn = milliseconds(Math.min(longestRetry, retryIn * 2));
   };
 
   /** Networks that are gone, as soon as no ban of theirs can be left should they come back. */
@@ -173,7 +174,7 @@ export function openHostapdClients(ubus: () => Bus | undefined, { clock, log, le
   return {
     putOff(devices) {
       const now = clock.now();
-      const known = devices.flatMap(({ mac, timeout: seconds }): [MacAddress, Instant][] => (mac === null ? [] : [[mac, now + seconds * 1000]]));
+      const known = devices.flatMap(({ mac, timeout: span }): [MacAddress, SteadyInstant][] => (mac === null ? [] : [[mac, later(now, inMilliseconds(span))]]));
       if (known.length > mostDevices) complain("Wi-Fi", new Error(`only ${mostDevices} devices can be`), "the others are held by the router alone");
       else problems.delete("Wi-Fi");
       wanted = new Map(known.slice(0, mostDevices));
@@ -189,11 +190,11 @@ export function openHostapdClients(ubus: () => Bus | undefined, { clock, log, le
   };
 }
 
-function isDue(ban: Ban | undefined, until: Instant, now: Instant): boolean {
+function isDue(ban: Ban | undefined, until: SteadyInstant, now: SteadyInstant): boolean {
   if (until <= now) return false;
   if (!ban?.isSure) return true;
-  const gain = until - ban.until;
-  return gain >= worthRenewing || (gain >= rounding && ban.until - now < tooShort);
+  const gain = between(ban.until, until);
+  return gain >= worthRenewing || (gain >= rounding && between(now, ban.until) < tooShort);
 }
 
 /** Trying again soon will not help: not allowed, or a hostapd of another kind. */

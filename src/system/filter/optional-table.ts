@@ -1,6 +1,7 @@
 import { additionsTo, changesTo, layDown, type Laid } from "../../enforcer/ruleset-diff.ts";
 import { type BaseChain, type CounterValue, type Nftables, NftError, type Statement, type Table } from "nftables-js";
 import { errorText } from "../../text/error-text.ts";
+import { steadyInstant } from "../../model/time.ts";
 
 type Counters = ReadonlyMap<string, CounterValue>;
 
@@ -59,7 +60,7 @@ export function openOptionalTable(
       const wanted = build(counted, refused);
       const isNeeded = wanted.length > 0;
       if (!isNeeded && !mayHold) return;
-      const next = isNeeded && laid ? layDown(wanted, performance.now()) : undefined;
+      const next = isNeeded && laid ? layDown(wanted, steadyInstant(performance.now())) : undefined;
       const step = laid && next && (additionsTo(laid, next) ?? changesTo(laid, next));
       try {
         // Where a step is refused the table is not as we left it: the whole mends that.
@@ -72,7 +73,7 @@ export function openOptionalTable(
         if (isThere) note(await nftables.listCounters(table).catch(() => new Map<string, CounterValue>()));
         const whole = await runWhole(build);
         isThere = whole.length > 0;
-        laid = isThere ? layDown(whole, performance.now()) : undefined;
+        laid = isThere ? layDown(whole, steadyInstant(performance.now())) : undefined;
         problem = undefined;
       } catch (error) {
         // Where it is not needed there is nothing to complain of, nor anything left behind.

@@ -13,6 +13,7 @@ import type { Log, PacketFilter } from "../../model/ports.ts";
 import { guardTables } from "./guarded-table.ts";
 import { openOptionalTable } from "./optional-table.ts";
 import { createTurns } from "./turns.ts";
+import { steadyInstant } from "../../model/time.ts";
 
 type Counts = ReadonlyMap<MitigationId, FilterCount>;
 const none: ReadonlyMap<string, CounterValue> = new Map();
@@ -81,7 +82,7 @@ export function openPacketFilter(nftables: Nftables = openNftables(), {
     const before = held ?? (await nftables.listNames(table)) ?? nothingHeld;
     let statements = buildRuleset(rules, before, counted, reported, notice && isNoticeOpen());
     // Where nobody watches over the table it may have changed by the next time: then it is written whole.
-    const next = disturbed && needed.size > 0 ? layDown(statements, performance.now()) : undefined;
+    const next = disturbed && needed.size > 0 ? layDown(statements, steadyInstant(performance.now())) : undefined;
     const step = laid && next && (additionsTo(laid, next) ?? changesTo(laid, next));
     try {
       // A decision and an end take what they change; a renewal and a doubt take the whole.

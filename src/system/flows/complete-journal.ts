@@ -1,5 +1,5 @@
-import type { Instant, Milliseconds } from "../../model/time.ts";
-import type { Clock, Log } from "../../model/ports.ts";
+import { between, later, milliseconds, steadyInstant, type Milliseconds, type SteadyClock, type WallInstant } from "../../model/time.ts";
+import type { Log } from "../../model/ports.ts";
 import type { NatJournal } from "../../nat-lookup/journal/nat-journal.ts";
 import { createTimers } from "./timers.ts";
 
@@ -21,7 +21,9 @@ export interface JournalCompletion {
 }
 
 export interface JournalCompletionDeps {
-  readonly clock: Clock;
+  readonly clock: SteadyClock;
+  /** For the times that the journal keeps. */
+  readonly wallTime: () => WallInstant;
   readonly log: Log;
   readonly journal: Pick<NatJournal, "beginListing" | "hasForgotten">;
   /** Reads the table; `done` gets what went wrong. Returns how to stop it. */
@@ -31,19 +33,19 @@ export interface JournalCompletionDeps {
 }
 
 /** Until conntrack has subscribed: what begins meanwhile is in the listing. */
-const listAfter: Milliseconds = 250;
+const listAfter = milliseconds(250);
 /** A listing at most so often: it walks the whole table. */
-const listEvery: Milliseconds = 30_000;
+const listEvery = milliseconds(30_000);
 /** How often a listing is tried where the journal had to forget flows that live: perhaps there are fewer by then. */
-const listForgottenEvery: Milliseconds = 300_000;
+const listForgottenEvery = milliseconds(300_000);
 
 /** Lists when events begin to be heard, and again, one in 30 s at most, when some were missed. */
-export function completeJournal({ clock, log, journal, list, isFollowing, completed }: JournalCompletionDeps): JournalCompletion {
+export function completeJournal({ clock, wallTime, log, journal, list, isFollowing, completed }: JournalCompletionDeps): JournalCompletion {
   const timers = createTimers(clock);
   const figures = { losses: 0, listings: 0, completed: 0 };
   /** Events have been missed, or none heard yet, since the last whole listing began. */
   let incomplete = true;
-  let listedAt: Instant | undefined;
+  let listedAt = steadyInstant(-Infinity);
   let isListing = false;
   let stopListing = (): void => undefined;
 
@@ -53,7 +55,7 @@ export function completeJournal({ clock, log, journal, list, isFollowing, comple
     figures.listings += 1;
     listedAt = clock.now();
     const lossesBefore = figures.losses;
-    const finish = journal.beginListing(clock.now());
+    const finish = journal.beginListing(wallTime());
     stopListing = list((problem) => {
       isListing = false;
       finish(problem === undefined);
@@ -68,7 +70,7 @@ export function completeJournal({ clock, log, journal, list, isFollowing, comple
       if (incomplete) lost();
     });
   };
-  const listNoMoreThanEvery = (span: Milliseconds): void => { timers.after("list", Math.max(listAfter, (listedAt ?? 0) + span - clock.now()), listNow); };
+  const listNoMoreThanEvery = (span: Milliseconds): void => { timers.after("list", milliseconds(Math.max(listAfter, between(clock.now(), later(listedAt, span)))), listNow); };
   const lost = (): void => {
     figures.losses += 1;
     if (!incomplete) log("info", "the flow journal missed events during a flood of new flows; a conntrack listing repairs it");

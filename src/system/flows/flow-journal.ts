@@ -1,6 +1,6 @@
-import type { Clock, HomeDirectory, HomeNetwork, Log } from "../../model/ports.ts";
+import type { HomeDirectory, HomeNetwork, Log } from "../../model/ports.ts";
 import type { AttackFlows } from "../../model/mitigation-request.ts";
-import type { Milliseconds } from "../../model/time.ts";
+import { between, type Milliseconds, type SteadyClock, type WallInstant } from "../../model/time.ts";
 import { emptyFlowLine, readFlowLine } from "../../nat-lookup/conntrack/read-flow-line.ts";
 import { createNatJournal, type NatJournal } from "../../nat-lookup/journal/nat-journal.ts";
 import { searchJournal, type Search } from "../../nat-lookup/journal/search-journal.ts";
@@ -41,7 +41,9 @@ export interface JournalFigures {
 
 export interface FlowJournalOptions {
   readonly follow: FollowCommand;
-  readonly clock: Clock;
+  readonly clock: SteadyClock;
+  /** For the times that the journal keeps. */
+  readonly wallTime: () => WallInstant;
   readonly log: Log;
   readonly directory: HomeDirectory;
   readonly network: Pick<HomeNetwork, "addresses">;
@@ -59,7 +61,7 @@ export interface FlowJournalOptions {
  * events at no cost, and is repaired by a listing, one in 30 s at most. What it then lacks it says (`vouches`).
  */
 export function openFlowJournal(options: FlowJournalOptions): FlowJournal {
-  const { follow, clock, log, directory, network, nudge, settings = conntrackSettings, journal = createNatJournal() } = options;
+  const { follow, clock, wallTime, log, directory, network, nudge, settings = conntrackSettings, journal = createNatJournal() } = options;
   const line = emptyFlowLine();
   const budget = createTimeBudget(options.stopwatch);
   const lines = { lines: 0, unreadable: 0 };
@@ -70,12 +72,12 @@ export function openFlowJournal(options: FlowJournalOptions): FlowJournal {
 
   const takeLine = (bytes: Uint8Array, start: number, end: number): void => {
     lines.lines += 1;
-    if (readFlowLine(bytes, start, end, line)) journal.record(line, clock.now());
+    if (readFlowLine(bytes, start, end, line)) journal.record(line, wallTime());
     else lines.unreadable += 1;
   };
-  const learner = learnIdentities({ clock, log, journal, directory, network, nudge });
+  const learner = learnIdentities({ clock, wallTime, log, journal, directory, network, nudge });
   const completion = completeJournal({
-    clock, log, journal, list: (done) => listFlows(follow, takeLine, done), isFollowing: () => events.isFollowing(),
+    clock, wallTime, log, journal, list: (done) => listFlows(follow, takeLine, done), isFollowing: () => events.isFollowing(),
     completed() { if (events.isFollowing()) down = undefined; },
   });
   const events = followFlowEvents({
@@ -95,11 +97,11 @@ export function openFlowJournal(options: FlowJournalOptions): FlowJournal {
   network.addresses().then((home) => { journal.setBorders(home); }, () => undefined).finally(() => { events.begin(); });
 
   return {
-    search: (asked, { nearMisses = 0 } = {}) => searchJournal(journal, asked, { now: clock.now(), nearMisses }),
+    search: (asked, { nearMisses = 0 } = {}) => searchJournal(journal, asked, { now: wallTime(), nearMisses }),
     vouches: () => events.isFollowing() && completion.isComplete() && !journal.hasForgotten,
     warnings: () => [...settingWarnings, ...(down === undefined ? [] : [down])],
     describe() {
-      const seconds = Math.round((clock.now() - startedAt) / 1000);
+      const seconds = Math.round(between(startedAt, clock.now()) / 1000);
       const size = `journal: ${journal.columns.size} flows, kept for ${seconds < 120 ? `${seconds} s` : `${Math.round(seconds / 60)} minutes`}`;
       if (down !== undefined) return `${size}; ${down}`;
       if (!completion.isComplete()) return `${size}; some events were missed, so the connection table is asked too`;

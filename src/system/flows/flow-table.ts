@@ -1,7 +1,7 @@
 import type { Flow } from "../../model/flow.ts";
 import { formatIpAddress, parseIpAddress, type IpPrefix } from "../../model/ip-prefix.ts";
 import type { AttackFlows } from "../../model/mitigation-request.ts";
-import type { Milliseconds } from "../../model/time.ts";
+import { milliseconds } from "../../model/time.ts";
 import { addressSet } from "../../nat-lookup/match/address-set.ts";
 import type { AddressSet } from "../../nat-lookup/match/address-set.ts";
 import { gatherCandidates } from "../../nat-lookup/match/candidates.ts";
@@ -14,7 +14,7 @@ import { failedStatus } from "../process/run-command.ts";
 import type { CommandResult, RunCommand } from "../process/run-command.ts";
 
 /** A whole table of 262,144 entries is some 50 MB of text, none of which is held. */
-const listing = { timeout: 20_000 satisfies Milliseconds, mostOutput: 256 * 1024 * 1024 };
+const listing = { timeout: milliseconds(20_000), mostOutput: 256 * 1024 * 1024 };
 /** Deletions that are run without looking first: each walks the whole table. */
 const fewDeletions = 4;
 /** Deletions at most for one cut; the packet filter stops what they would have, but for offloaded flows. */

@@ -1,5 +1,5 @@
-import type { Instant, Milliseconds } from "../../model/time.ts";
-import type { Clock, Log } from "../../model/ports.ts";
+import { between, milliseconds, type Milliseconds, type SteadyClock } from "../../model/time.ts";
+import type { Log } from "../../model/ports.ts";
 import { lineSplitter } from "../../nat-lookup/conntrack/line-splitter.ts";
 import type { FollowCommand, Followed, FollowEnd } from "../process/follow-command.ts";
 import type { ConntrackSettings } from "./conntrack-settings.ts";
@@ -17,7 +17,7 @@ export interface FlowEvents {
 
 export interface FlowEventsDeps {
   readonly follow: FollowCommand;
-  readonly clock: Clock;
+  readonly clock: SteadyClock;
   readonly log: Log;
   readonly settings: Pick<ConntrackSettings, "widenSockets">;
   /** While it is spent nothing is read. */
@@ -37,10 +37,10 @@ const events = ["-E", "-e", "NEW,DESTROY", "-o", "timestamp,id"];
 /** Room for some 4,000 events that wait for us, of the kernel's memory, taken only while they wait. By default it is 200. */
 const socketBuffer = 4 * 1024 * 1024; // bytes
 /** Until conntrack has opened its sockets. */
-const opensWithin: Milliseconds = 250;
-const restartAfter: readonly Milliseconds[] = [1_000, 2_000, 5_000, 10_000, 30_000, 60_000];
+const opensWithin = milliseconds(250);
+const restartAfter = [1_000, 2_000, 5_000, 10_000, 30_000, 60_000].map(milliseconds);
 /** A life that is worth another quick restart. */
-const longLife: Milliseconds = 60_000;
+const longLife = milliseconds(60_000);
 
 /** Reads the kernel's events of flows that begin and end, once `begin` is called. */
 export function followFlowEvents({ follow, clock, log, settings, budget, takeLine, began, heard, lost, ended }: FlowEventsDeps): FlowEvents {
@@ -49,7 +49,7 @@ export function followFlowEvents({ follow, clock, log, settings, budget, takeLin
   const undo: (() => void)[] = [];
   let pauses = 0;
   let attempts = 0;
-  let bornAt: Instant = 0;
+  let bornAt = clock.now();
   let stopped = false;
 
   const narrowSockets = (): void => { for (const narrow of undo.splice(0)) narrow(); };
@@ -83,8 +83,8 @@ export function followFlowEvents({ follow, clock, log, settings, budget, takeLin
 
   const restart = ({ isMissing, reason }: FollowEnd): void => {
     following = undefined;
-    if (clock.now() - bornAt >= longLife) attempts = 0;
-    const startsIn = restartAfter[Math.min(attempts, restartAfter.length - 1)] ?? 60_000;
+    if (between(bornAt, clock.now()) >= longLife) attempts = 0;
+    const startsIn = restartAfter[Math.min(attempts, restartAfter.length - 1)] ?? milliseconds(60_000);
     timers.after("begin", startsIn, begin);
     attempts += 1;
     ended(`${reason}${isMissing ? ": install the package conntrack" : ""}`, startsIn);

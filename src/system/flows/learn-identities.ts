@@ -1,6 +1,6 @@
-import type { Instant, Milliseconds } from "../../model/time.ts";
+import { between, milliseconds, steadyInstant, type SteadyClock, type WallInstant } from "../../model/time.ts";
 import type { IpPrefix } from "../../model/ip-prefix.ts";
-import type { Clock, HomeDirectory, HomeNetwork, Log } from "../../model/ports.ts";
+import type { HomeDirectory, HomeNetwork, Log } from "../../model/ports.ts";
 import type { NatJournal } from "../../nat-lookup/journal/nat-journal.ts";
 import { addressSet } from "../../nat-lookup/match/address-set.ts";
 import { errorText } from "../../text/error-text.ts";
@@ -13,7 +13,9 @@ export interface IdentityLearner {
 }
 
 export interface IdentityLearnerDeps {
-  readonly clock: Clock;
+  readonly clock: SteadyClock;
+  /** For the times that the journal keeps. */
+  readonly wallTime: () => WallInstant;
   readonly log: Log;
   readonly journal: Pick<NatJournal, "identities" | "setBorders">;
   readonly directory: HomeDirectory;
@@ -23,25 +25,25 @@ export interface IdentityLearnerDeps {
 }
 
 /** How soon the neighbour table is asked for a new address, and how often for those that are known, while flows come. */
-const askAfter: Milliseconds = 1_000;
-const askNewEvery: Milliseconds = 5_000;
-const askKnownEvery: Milliseconds = 20_000;
+const askAfter = milliseconds(1_000);
+const askNewEvery = milliseconds(5_000);
+const askKnownEvery = milliseconds(20_000);
 /** Addresses asked about at a time, and remembered as asked about: once is enough for each. */
 const mostNudges = 16;
 const mostRemembered = 1024;
 
 /** Tells the journal whose the addresses are that its flows come from, while flows come. */
-export function learnIdentities({ clock, log, journal, directory, network, nudge }: IdentityLearnerDeps): IdentityLearner {
+export function learnIdentities({ clock, wallTime, log, journal, directory, network, nudge }: IdentityLearnerDeps): IdentityLearner {
   const timers = createTimers(clock);
   const nudged = new Set<string>();
-  let askedAt: Instant = 0;
+  let askedAt = steadyInstant(-Infinity);
 
   /** Whose the addresses are now, and which of them are ours. */
   const ask = (): void => {
     askedAt = clock.now();
     Promise.all([directory.neighbours(), directory.names(), network.addresses()]).then(([neighbours, names, home]) => {
       journal.setBorders(home);
-      journal.identities.refresh(neighbours, names, clock.now());
+      journal.identities.refresh(neighbours, names, wallTime());
       nudgeUnknown(home.inside);
     }).catch((error: unknown) => { log("debug", `the flow journal cannot read who holds which address: ${errorText(error)}`); });
   };
@@ -61,8 +63,8 @@ export function learnIdentities({ clock, log, journal, directory, network, nudge
 
   return {
     flowsCame() {
-      const since = clock.now() - askedAt;
-      if (journal.identities.hasNew) timers.after("ask", Math.max(askAfter, askNewEvery - since), ask);
+      const since = between(askedAt, clock.now());
+      if (journal.identities.hasNew) timers.after("ask", milliseconds(Math.max(askAfter, askNewEvery - since)), ask);
       else if (since >= askKnownEvery) timers.after("ask", askAfter, ask);
     },
     stop() { timers.stop(); },

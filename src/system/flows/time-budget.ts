@@ -1,4 +1,4 @@
-import type { Milliseconds } from "../../model/time.ts";
+import { milliseconds, type Milliseconds } from "../../model/time.ts";
 
 /** Bounds the time that some work takes: a quarter of each quarter of a second. */
 export interface TimeBudget {
@@ -10,7 +10,7 @@ export interface TimeBudget {
   untilNext(): Milliseconds;
 }
 
-const period: Milliseconds = 250;
+const period = milliseconds(250);
 const share = 1 / 4;
 
 /** Spreads work so that it takes a bounded share of the time. `stopwatch` gives milliseconds. */
@@ -30,8 +30,8 @@ export function createTimeBudget(stopwatch: () => number = () => performance.now
       spent += took;
       total += took;
     },
-    get total() { return total; },
+    get total() { return milliseconds(total); },
     isSpent: () => spent >= period * share,
-    untilNext: () => Math.max(1, Math.ceil(began + period - stopwatch())),
+    untilNext: () => milliseconds(Math.max(1, Math.ceil(began + period - stopwatch()))),
   };
 }

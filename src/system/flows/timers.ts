@@ -1,4 +1,4 @@
-import type { Clock, Milliseconds } from "../../model/time.ts";
+import type { Milliseconds, Timer } from "../../model/time.ts";
 
 /** Named timers, of which one that waits already is left as it is. */
 export interface Timers {
@@ -9,7 +9,7 @@ export interface Timers {
 }
 
 /** No timer yet; `work` must not throw. */
-export function createTimers(clock: Pick<Clock, "after">): Timers {
+export function createTimers(clock: Timer): Timers {
   const waiting = new Map<string, () => void>();
   let stopped = false;
   const cancel = (name: string): void => {

@@ -1,7 +1,7 @@
 import type { MacAddress } from "../../model/device.ts";
 import type { Neighbour } from "../../model/home.ts";
 import { formatIpPrefix } from "../../model/ip-prefix.ts";
-import type { Clock, Log } from "../../model/ports.ts";
+import type { Log } from "../../model/ports.ts";
 import { errorText } from "../../text/error-text.ts";
 import { readBridgePorts } from "./bridge-ports.ts";
 import type { FollowCommand } from "../process/follow-command.ts";
@@ -11,6 +11,7 @@ import { readIpState, readNeighbours, type IpState } from "./ip-output.ts";
 import type { HomeEvent } from "./monitor-line.ts";
 import type { RunCommand } from "../process/run-command.ts";
 import { createTableReading } from "./table-reading.ts";
+import type { SteadyClock } from "../../model/time.ts";
 
 /** What the kernel knows of this home, in memory. Each rejects with a CommandFailure while its table could not be read even once. */
 export interface HomeTables {
@@ -28,7 +29,7 @@ export interface HomeTables {
 export interface HomeTablesOptions {
   readonly run: RunCommand;
   readonly follow: FollowCommand;
-  readonly clock: Clock;
+  readonly clock: SteadyClock;
   readonly log: Log;
   /** Milliseconds by a clock that measures work. */
   readonly stopwatch?: () => number;

@@ -1,4 +1,4 @@
-import type { Clock, Instant, Milliseconds } from "../../model/time.ts";
+import { between, milliseconds, steadyInstant, type Milliseconds, type SteadyClock } from "../../model/time.ts";
 import { lineSplitter } from "../../nat-lookup/conntrack/line-splitter.ts";
 import type { Log } from "../../model/ports.ts";
 import type { FollowCommand, Followed, FollowEnd } from "../process/follow-command.ts";
@@ -16,7 +16,7 @@ export interface MonitorFollower {
 
 export interface MonitorFollowerOptions {
   readonly follow: FollowCommand;
-  readonly clock: Clock;
+  readonly clock: SteadyClock;
   readonly log: Log;
   readonly take: (event: HomeEvent) => void;
   /** From now on changes are announced, or some of them were lost: what is held is to be read again. */
@@ -27,10 +27,10 @@ export interface MonitorFollowerOptions {
 
 const monitor = ["-o", "monitor", "label", "address", "route", "link", "neigh"];
 /** By then `ip` has subscribed: what changed before is in the reading that begins now. */
-const subscribedAfter: Milliseconds = 1_000;
-const restartAfter: readonly Milliseconds[] = [1_000, 2_000, 5_000, 10_000, 30_000, 60_000];
+const subscribedAfter = milliseconds(1_000);
+const restartAfter = [1_000, 2_000, 5_000, 10_000, 30_000, 60_000].map(milliseconds);
 /** A life that is worth another quick restart. */
-const longLife: Milliseconds = 60_000;
+const longLife = milliseconds(60_000);
 
 /**
  * Keeps one `ip monitor` running and reads what it announces, a quarter of the time at most: under a flood of announcements it stops reading,
@@ -43,7 +43,7 @@ export function followMonitor({ follow, clock, log, take, missed, stopwatch }: M
   let isFollowing = false;
   let down: string | undefined;
   let attempts = 0;
-  let bornAt: Instant = 0;
+  let bornAt = steadyInstant(0);
   let stopped = false;
 
   const after = (name: string, delay: Milliseconds, work: () => void): void => {
@@ -88,9 +88,9 @@ export function followMonitor({ follow, clock, log, take, missed, stopwatch }: M
       timers.get(name)?.();
       timers.delete(name);
     }
-    if (clock.now() - bornAt >= longLife) attempts = 0;
+    if (between(bornAt, clock.now()) >= longLife) attempts = 0;
     const complaint = `changes of addresses and neighbours cannot be followed: ${reason}${isMissing || attempts > 0 ? ": is the package ip-full installed?" : ""}; until then they are read for each request`;
-    const delay = restartAfter[Math.min(attempts, restartAfter.length - 1)] ?? 60_000;
+    const delay = restartAfter[Math.min(attempts, restartAfter.length - 1)] ?? milliseconds(60_000);
     if (complaint !== down) log("warn", `${complaint}; next attempt in ${delay / 1000} s`);
     down = complaint;
     after("begin", delay, begin);

@@ -1,4 +1,4 @@
-import type { Clock } from "../../model/time.ts";
+import type { SteadyClock } from "../../model/time.ts";
 import { createTableReading } from "./table-reading.ts";
 
 /** A table of the kernel's that is read whole, and then kept by what is announced of it. */
@@ -15,7 +15,7 @@ export interface FollowedTableOptions<Value> {
   readonly read: () => Promise<Iterable<readonly [string, Value]>>;
   /** Entries; further ones push the oldest out. */
   readonly most: number;
-  readonly clock: Clock;
+  readonly clock: SteadyClock;
   readonly isFollowed: () => boolean;
 }
 

@@ -2,9 +2,9 @@ import { networkInterfaces } from "node:os";
 import type { MacAddress } from "../../model/device.ts";
 import type { SharedAddress } from "../../model/home.ts";
 import { hintedNames, netifdDevices, sharedAddresses, wifiClients, wifiName } from "../../nat-lookup/identity/ubus-answers.ts";
-import type { Clock } from "../../model/ports.ts";
 import type { Ubus } from "ubus-ts";
 import type { NetifdDevices } from "./home-devices.ts";
+import { between, milliseconds, steadyInstant, type SteadyClock } from "../../model/time.ts";
 
 /**
  * What OpenWrt's own services know of the home. Nobody waits for them: an answer here is what was heard last, and has them asked again,
@@ -23,9 +23,9 @@ export interface UbusDirectory {
   refresh(): Promise<void>;
 }
 
-const keptFor = 10_000; // milliseconds
+const keptFor = milliseconds(10_000);
 /** Beyond this a WAN may have gone to another device meanwhile: routes are looked at too. */
-const trustedFor = 30_000; // milliseconds
+const trustedFor = milliseconds(30_000);
 const timeout = 500; // milliseconds
 /** Wi-Fi networks that are asked; a router with two radios has some eight at most. */
 const mostNetworks = 16;
@@ -35,13 +35,13 @@ function ownAddresses(): ReadonlySet<string> {
 }
 
 /** `ubus` is undefined while there is none. */
-export function openUbusDirectory(ubus: () => Pick<Ubus, "isConnected" | "lookup" | "invoke"> | undefined, clock: Pick<Clock, "now">): UbusDirectory {
+export function openUbusDirectory(ubus: () => Pick<Ubus, "isConnected" | "lookup" | "invoke"> | undefined, clock: Pick<SteadyClock, "now">): UbusDirectory {
   let names: ReadonlyMap<MacAddress, string> = new Map();
   let wifi: ReadonlyMap<MacAddress, string> = new Map();
   let devices: ReturnType<typeof netifdDevices> = { wan: [], lan: [], tunnels: [] };
   let shared: readonly SharedAddress[] = [];
-  let devicesAt = -Infinity;
-  let askedAt = -Infinity;
+  let devicesAt = steadyInstant(-Infinity);
+  let askedAt = steadyInstant(-Infinity);
   let asking: Promise<void> | undefined;
 
   const ask = async (bus: Pick<Ubus, "lookup" | "invoke">): Promise<void> => {
@@ -71,7 +71,7 @@ export function openUbusDirectory(ubus: () => Pick<Ubus, "isConnected" | "lookup
     return asking;
   };
   const refreshIfOld = (): void => {
-    if (clock.now() - askedAt >= keptFor) void refresh();
+    if (between(askedAt, clock.now()) >= keptFor) void refresh();
   };
 
   return {
@@ -85,7 +85,7 @@ export function openUbusDirectory(ubus: () => Pick<Ubus, "isConnected" | "lookup
     },
     devices() {
       refreshIfOld();
-      return { ...devices, isFresh: clock.now() - devicesAt < trustedFor };
+      return { ...devices, isFresh: between(devicesAt, clock.now()) < trustedFor };
     },
     shared() {
       refreshIfOld();

@@ -1,5 +1,5 @@
-import type { Milliseconds } from "../../model/time.ts";
-import type { Clock, Log } from "../../model/ports.ts";
+import { milliseconds, type Timer } from "../../model/time.ts";
+import type { Log } from "../../model/ports.ts";
 import type { HomeTables } from "./follow-home.ts";
 import { deviceWarnings, type HomeDevices, type NetifdDevices } from "./home-devices.ts";
 
@@ -13,12 +13,12 @@ export interface DeviceWatchOptions {
   readonly tables: Pick<HomeTables, "ip" | "onChange">;
   readonly configured: () => HomeDevices;
   readonly netifd: () => NetifdDevices | undefined;
-  readonly clock: Clock;
+  readonly clock: Timer;
   readonly log: Log;
 }
 
 /** A device of PPPoE or of a modem comes some time after the boot: only what lasts is worth a line in the log. */
-const lastsFor: Milliseconds = 30_000;
+const lastsFor = milliseconds(30_000);
 
 /** Looks after each change whether the devices in the configuration are there, and lead where they should. */
 export function watchDevices({ tables, configured, netifd, clock, log }: DeviceWatchOptions): DeviceWatch {

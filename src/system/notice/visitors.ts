@@ -1,8 +1,8 @@
 import type { MacAddress } from "../../model/device.ts";
 import type { Neighbour } from "../../model/home.ts";
-import type { Milliseconds } from "../../model/time.ts";
+import { between, milliseconds, steadyInstant, type Milliseconds, type SteadyClock } from "../../model/time.ts";
 import { addressScope, formatIpAddress, parseIpAddress, prefixContains } from "../../model/ip-prefix.ts";
-import type { Clock, HomeNetwork } from "../../model/ports.ts";
+import type { HomeNetwork } from "../../model/ports.ts";
 
 /** Who is at the other end of a connection. */
 export interface Visitor {
@@ -23,11 +23,11 @@ export interface VisitorsParts {
   readonly network: Pick<HomeNetwork, "addresses">;
   readonly lanDevices: () => Promise<readonly string[]>;
   readonly neighbours: () => Promise<readonly Neighbour[]>;
-  readonly clock: Clock;
+  readonly clock: SteadyClock;
 }
 
 /** Each answer is a process or two: a flood of connections must not become a flood of processes. */
-const keptFor = { home: 10_000, neighbours: 3_000, unknown: 500 } as const; // milliseconds
+const keptFor = { home: milliseconds(10_000), neighbours: milliseconds(3_000), unknown: milliseconds(500) };
 
 /** By the networks of the LAN devices; a link-local address by the device that it was heard on. */
 export function openVisitors({ network, lanDevices, neighbours, clock }: VisitorsParts): Visitors {
@@ -72,12 +72,11 @@ export function openVisitors({ network, lanDevices, neighbours, clock }: Visitor
 }
 
 /** Takes an answer that is no older than this many milliseconds, also one that is still to come; else asks. A failure is an answer. */
-function keep<T>(clock: Pick<Clock, "now">, ask: () => Promise<T>): (span: Milliseconds) => Promise<T> {
+function keep<T>(clock: Pick<SteadyClock, "now">, ask: () => Promise<T>): (span: Milliseconds) => Promise<T> {
   let answer: Promise<T> | undefined;
-  let at = 0;
+  let at = steadyInstant(-Infinity);
   return (span) => {
-    const age = clock.now() - at;
-    if (answer === undefined || age >= span || age < 0) {
+    if (answer === undefined || between(at, clock.now()) >= span) {
       at = clock.now();
       answer = ask();
     }

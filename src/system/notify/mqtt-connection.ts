@@ -1,4 +1,4 @@
-import type { Clock, Milliseconds } from "../../model/time.ts";
+import { milliseconds, type SteadyClock } from "../../model/time.ts";
 import { errorText } from "../../text/error-text.ts";
 import { BrokerOffence, guardBroker } from "./mqtt-guard.ts";
 import type { NotifierTarget } from "./notifier.ts";
@@ -43,7 +43,7 @@ export interface MqttDial {
   readonly listing: { readonly filter: string; readonly isListed: (topic: string) => boolean } | undefined;
   /** At most this many messages wait for their acknowledgement. */
   readonly window: number;
-  readonly clock: Clock;
+  readonly clock: SteadyClock;
   /** Ends the dialling. */
   readonly signal: AbortSignal;
 }
@@ -53,9 +53,9 @@ export const mqttLimits = {
   /** Of messages that wait for their acknowledgement; one message may be larger. */
   unacknowledgedBytes: 256 * 1024,
   /** For connecting, and then for CONNACK. */
-  patience: 20_000 as Milliseconds,
+  patience: milliseconds(20_000),
   /** For an acknowledgement. */
-  silence: 60_000 as Milliseconds,
+  silence: milliseconds(60_000),
 } as const;
 
 const keepalive = 60; // seconds
@@ -175,7 +175,7 @@ export async function openMqttConnection({ target, will, subscription, listing, 
       isOver = true;
       stopWaiting();
       await new Promise<void>((resolve) => {
-        const stop = clock.after(1_000, resolve);
+        const stop = clock.after(milliseconds(1_000), resolve);
         const done = (): void => { stop(); resolve(); };
         client.once("close", done);
         client.publish(last.topic, last.payload, { qos: 1, retain: last.retain }, done);

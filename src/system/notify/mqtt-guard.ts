@@ -1,6 +1,6 @@
 import { Duplex } from "node:stream";
 import type { Socket } from "node:net";
-import type { Clock } from "../../model/time.ts";
+import { between, type SteadyClock } from "../../model/time.ts";
 
 /** What a broker may send us (MQTT 3.1.1 §2.2, §3). It is not trusted: MQTT.js has no limit of its own, and keeps what comes with QoS 2. */
 export const brokerLimits = {
@@ -18,7 +18,7 @@ export interface BrokerRules {
   readonly isSubscribed: (topic: string) => boolean;
   /** Where there is one: topics of which no more than the name is read, of what the broker keeps there. */
   readonly listing?: BrokerListing | undefined;
-  readonly clock: Pick<Clock, "now">;
+  readonly clock: Pick<SteadyClock, "now">;
 }
 
 export interface BrokerListing {
@@ -43,7 +43,7 @@ export function createBrokerReader({ isSubscribed, listing, clock }: BrokerRules
 
   const countOne = (): void => {
     const now = clock.now();
-    if (now - since >= brokerLimits.span || now < since) [since, count] = [now, 0];
+    if (between(since, now) >= brokerLimits.span) [since, count] = [now, 0];
     if (++count > brokerLimits.packets) throw new BrokerOffence(`sent more than ${brokerLimits.packets} packets in ${brokerLimits.span / 1000} s`);
   };
   /** Whether it is of a topic that is only listed; undefined as long as that cannot be told. */

@@ -7,6 +7,7 @@ import { MqttDialError, mqttLimits, openMqttConnection, type MqttConnection, typ
 import { createMqttDenials } from "./mqtt-denials.ts";
 import type { NotifierSurroundings, NotifierTarget } from "./notifier.ts";
 import type { Told } from "./webhook-notifier.ts";
+import { between, milliseconds, type SteadyInstant } from "../../model/time.ts";
 
 export interface MqttTarget extends NotifierTarget {
   readonly topicPrefix: string;
@@ -33,14 +34,14 @@ export interface MqttNotifier {
 
 const mostEvents = 100;
 const mostEventBytes = 256 * 1024;
-const syncEvery = 10_000; // milliseconds
-const keptAfterEnd = 600_000; // milliseconds
+const syncEvery = milliseconds(10_000);
+const keptAfterEnd = milliseconds(600_000);
 const mostCommands = 20; // in syncEvery
 const verbs = ["approve", "deny", "release"] as const;
 /** Until the next attempt: 5 s, 10 s, 20 s … 5 minutes; a broker that sends what it must not is left alone for a minute at least. */
 const wait = { first: 5_000, afterOffence: 60_000, longest: 300_000 } as const; // milliseconds
 /** A connection that lasts this long resets the waits. */
-const settledAfter = 60_000; // milliseconds
+const settledAfter = milliseconds(60_000);
 /** After this many offences in a row no commands are asked for: perhaps it is what others write to their topic. */
 const mostOffences = 3;
 /** How often the broker is asked which mitigations it still keeps of an earlier run: some brokers end a connection over a subscription that they do not allow. */
@@ -48,7 +49,7 @@ const mostListings = 2;
 /** Topics that are known at a time: three for each mitigation, living or of an earlier run. */
 const mostTopics = 4_096;
 /** So long nothing is sent of a kind that the broker denies. */
-const deniedFor = 3_600_000; // milliseconds
+const deniedFor = milliseconds(3_600_000);
 
 /**
  * Keeps the mitigations as retained topics, and publishes events. Nothing is handed on while the broker is away: retained topics are
@@ -60,7 +61,7 @@ export function openMqtt(target: MqttTarget, around: MqttSurroundings): MqttNoti
   const available = (payload: "online" | "offline"): MqttMessage => ({ topic: `${prefix}/availability`, payload, retain: true });
   /** What is kept at the broker; null: something that was published before this connection. */
   const published = new Map<string, string | null>();
-  const endedAt = new Map<number, number>();
+  const endedAt = new Map<number, SteadyInstant>();
   const events: string[] = [];
   const denials = createMqttDenials();
   let connection: MqttConnection | undefined;
@@ -96,8 +97,10 @@ export function openMqtt(target: MqttTarget, around: MqttSurroundings): MqttNoti
     const messages = [available("online"), { topic: `${prefix}/state`, payload: JSON.stringify(describeState(mitigations, around.isConnected())), retain: true }];
     for (const mitigation of mitigations) {
       const { id } = mitigation;
-      if (mitigation.state === "ended") endedAt.set(id, endedAt.get(id) ?? clock.now());
-      const isOver = mitigation.state === "ended" && clock.now() - (endedAt.get(id) ?? 0) > keptAfterEnd;
+      const now = clock.now();
+      const ended = endedAt.get(id) ?? now;
+      if (mitigation.state === "ended") endedAt.set(id, ended);
+      const isOver = mitigation.state === "ended" && between(ended, now) > keptAfterEnd;
       messages.push({ topic: `${prefix}/mitigation/${id}`, payload: isOver ? "" : JSON.stringify(mitigation), retain: true });
     }
     for (const topic of published.keys()) {
@@ -171,7 +174,7 @@ export function openMqtt(target: MqttTarget, around: MqttSurroundings): MqttNoti
     const delay = Math.min(wait.longest, Math.max(isOffence ? wait.afterOffence : 0, wait.first * 2 ** Math.min(failures - 1, 10)));
     problem = reason;
     complain(`no connection with the broker: ${reason}; next attempt in ${delay / 1000} s`);
-    stops.dial = clock.after(delay, dial);
+    stops.dial = clock.after(milliseconds(delay), dial);
   };
   const ended = (reason: string, isOffence: boolean): void => {
     const waiting = connection?.unacknowledged().map(kindOf) ?? [];
@@ -213,7 +216,7 @@ export function openMqtt(target: MqttTarget, around: MqttSurroundings): MqttNoti
       subscription: takesCommands ? { filter: `${prefix}/mitigation/+/set`, isSubscribed: isCommandTopic } : undefined,
     };
     openMqttConnection(how, {
-      ready: () => { clock.after(0, sync); },
+      ready: () => { clock.after(milliseconds(0), sync); },
       acknowledged(topic) {
         hasTaken = true;
         denials.acknowledged(kindOf(topic));

@@ -1,5 +1,6 @@
 import type { Language } from "../../operator/notification-words.ts";
-import type { Clock, Log } from "../../model/ports.ts";
+import type { Log } from "../../model/ports.ts";
+import type { SteadyClock, WallInstant } from "../../model/time.ts";
 
 /** `config notify`, with what its files held. */
 export interface NotifierTarget {
@@ -14,6 +15,8 @@ export interface NotifierTarget {
 }
 
 export interface NotifierSurroundings {
-  readonly clock: Clock;
+  readonly clock: SteadyClock;
+  /** For the times that others read. */
+  readonly wallTime: () => WallInstant;
   readonly log: Log;
 }

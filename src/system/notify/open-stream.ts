@@ -2,7 +2,7 @@ import { constants } from "node:crypto";
 import { lookup } from "node:dns/promises";
 import { connect, isIP, type Socket } from "node:net";
 import { attemptDelay, orderCandidates, raceCandidates } from "../../callhome-server/happy-eyeballs.ts";
-import type { Clock, Milliseconds } from "../../model/time.ts";
+import type { Milliseconds, SteadyClock } from "../../model/time.ts";
 
 /** A server of the owner's: a broker, or a receiver of messages. */
 export interface StreamTarget {
@@ -17,7 +17,7 @@ export interface StreamTarget {
  * Connects over TCP, and TLS where wanted. All addresses of a name are in the race, each begun a little after the one before, and none is
  * given up before `patience` is over: Node's own dialling gives each address 250 ms, so that one lost SYN fails it. Rejects with an Error that says why.
  */
-export async function openStream(target: StreamTarget, patience: Milliseconds, clock: Clock, signal?: AbortSignal): Promise<Socket> {
+export async function openStream(target: StreamTarget, patience: Milliseconds, clock: SteadyClock, signal?: AbortSignal): Promise<Socket> {
   const abort = new AbortController();
   const callOff = (): void => { abort.abort(); };
   if (signal?.aborted) callOff();
@@ -36,7 +36,7 @@ export async function openStream(target: StreamTarget, patience: Milliseconds, c
   }
 }
 
-async function connectTcp({ host, port }: StreamTarget, clock: Clock, signal: AbortSignal): Promise<Socket> {
+async function connectTcp({ host, port }: StreamTarget, clock: SteadyClock, signal: AbortSignal): Promise<Socket> {
   const addresses = await unlessAborted(resolve(host), signal);
   const { result } = await raceCandidates<Socket>({
     candidates: orderCandidates(addresses, ["tcp"], undefined, clock.now()), delay: attemptDelay.idle, clock, signal,

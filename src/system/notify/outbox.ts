@@ -1,4 +1,4 @@
-import type { Clock, Milliseconds } from "../../model/time.ts";
+import { milliseconds, type Timer } from "../../model/time.ts";
 import type { Log } from "../../model/ports.ts";
 import { errorText } from "../../text/error-text.ts";
 
@@ -15,13 +15,13 @@ export interface Outbox<T> {
 }
 
 const mostWaiting = 50;
-const firstWait: Milliseconds = 2_000;
-const longestWait: Milliseconds = 120_000;
+const firstWait = milliseconds(2_000);
+const longestWait = milliseconds(120_000);
 const mostAttempts = 10;
 
 /** Delivers one after the other, in order, again and again; what is too much or too old is dropped, and the log says so. The signal ends a delivery. */
 export function createOutbox<T>(
-  name: string, deliver: (item: T, signal: AbortSignal) => Promise<void>, { clock, log }: { readonly clock: Clock; readonly log: Log },
+  name: string, deliver: (item: T, signal: AbortSignal) => Promise<void>, { clock, log }: { readonly clock: Timer; readonly log: Log },
 ): Outbox<T> {
   const waiting: T[] = [];
   const closing = new AbortController();
@@ -53,7 +53,7 @@ export function createOutbox<T>(
     problem = reason;
     const wait = Math.min(longestWait, firstWait * 2 ** (attempts - 1));
     log(attempts === 1 ? "warn" : "debug", `notify ${name}: ${reason}; next attempt in ${wait / 1000} s`);
-    stopTimer = clock.after(wait, tryAgain);
+    stopTimer = clock.after(milliseconds(wait), tryAgain);
   };
   const tryAgain = (): void => {
     stopTimer = undefined;

@@ -1,12 +1,12 @@
 import type { Socket } from "node:net";
-import type { Clock, Milliseconds } from "../../model/time.ts";
+import { between, milliseconds, type Milliseconds, type SteadyClock } from "../../model/time.ts";
 import { openStream } from "./open-stream.ts";
 import { RefusedDelivery } from "./outbox.ts";
 
 /** What a receiver may cost us. It is not trusted: only its status is of interest. */
 export const postLimits = {
   /** From the first packet to the status. A SYN that is lost is sent again after 1, 3 and 7 s. */
-  patience: 20_000 as Milliseconds,
+  patience: milliseconds(20_000),
   /** Of the status line and headers; node:http ends the connection beyond. */
   headers: 16 * 1024, // bytes
   /** Read of the body, so that the connection ends in order; what is longer is cut off. */
@@ -21,7 +21,7 @@ export interface Post {
   readonly headers: Readonly<Record<string, string>>;
   /** PEM. */
   readonly ca: string | undefined;
-  readonly clock: Clock;
+  readonly clock: SteadyClock;
   /** Ends it. */
   readonly signal: AbortSignal;
 }
@@ -36,9 +36,9 @@ export async function post({ url, body, headers, ca, clock, signal }: Post, pati
   const socket = await openStream({
     host: hostname.replace(/^\[(.*)\]$/, "$1"), port: Number(port === "" ? (isSecure ? 443 : 80) : port), ...(isSecure ? { tls: { ca } } : {}),
   }, patience, clock, signal);
-  const left = Math.max(1, patience - Math.max(0, clock.now() - begun));
+  const left = Math.max(1, patience - Math.max(0, between(begun, clock.now())));
   const status = await ask(request, socket, {
-    path: `${pathname}${search}`, body, left, clock, signal,
+    path: `${pathname}${search}`, body, left: milliseconds(left), clock, signal,
     headers: {
       "Host": host, "Content-Type": "application/json", "Content-Length": String(Buffer.byteLength(body)), "User-Agent": "dots-callhome", "Connection": "close",
       ...(username === "" ? {} : { Authorization: `Basic ${Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString("base64")}` }), ...headers,

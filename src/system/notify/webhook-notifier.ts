@@ -3,6 +3,7 @@ import type { Announcement, Notification } from "../../operator/notification.ts"
 import type { NotifierSurroundings, NotifierTarget } from "./notifier.ts";
 import { createOutbox, type Outbox } from "./outbox.ts";
 import { post } from "./post.ts";
+import { sinceEpoch } from "../../model/time.ts";
 
 /** What a webhook is told: the words, and what they are about. */
 export interface Told {
@@ -19,7 +20,7 @@ export function openWebhook(target: NotifierTarget, around: NotifierSurroundings
     const { event, key, title, text, actions } = notification;
     const about = "state" in announcement.about && "cuid" in announcement.about ? { mitigation: announcement.about } : { upstream: announcement.about };
     const body = JSON.stringify({ event, key, title, text, actions, page: target.page, ...about });
-    const timestamp = String(Math.floor(around.clock.now() / 1000));
+    const timestamp = String(Math.floor(sinceEpoch(around.wallTime()) / 1000));
     const signature = target.password === null ? {} : {
       "X-Dots-Callhome-Signature": `sha256=${createHmac("sha256", target.password).update(`${timestamp}.${body}`).digest("hex")}`,
     };

@@ -1,8 +1,7 @@
 import { connect } from "node:net";
-import type { Milliseconds } from "../../model/time.ts";
+import type { Milliseconds, Timer } from "../../model/time.ts";
 import type { Reply } from "../../operator/dispatch.ts";
 import { fail, type OperatorErrorCode } from "../../operator/methods.ts";
-import type { Clock } from "../../model/ports.ts";
 
 const largestReply = 32 * 1024 * 1024; // bytes
 
@@ -11,7 +10,7 @@ const largestReply = 32 * 1024 * 1024; // bytes
  * error like those that the daemon sends, in words for the person at the terminal.
  */
 export function callDaemon(
-  path: string, method: string, params: object, { clock, timeout, who }: { clock: Clock; timeout: Milliseconds; who?: string },
+  path: string, method: string, params: object, { clock, timeout, who }: { clock: Timer; timeout: Milliseconds; who?: string },
 ): Promise<Reply> {
   return new Promise((resolve) => {
     const chunks: Buffer[] = [];

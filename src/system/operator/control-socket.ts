@@ -1,10 +1,10 @@
 import { chmodSync, lstatSync, renameSync, rmSync, unlinkSync, type Stats } from "node:fs";
 import { createServer, connect, type Server, type Socket } from "node:net";
 import { dirname, join } from "node:path";
-import type { Milliseconds } from "../../model/time.ts";
+import { milliseconds, type Timer } from "../../model/time.ts";
 import type { Reply } from "../../operator/dispatch.ts";
 import { fail } from "../../operator/methods.ts";
-import type { Clock, Log } from "../../model/ports.ts";
+import type { Log } from "../../model/ports.ts";
 import { readRequest } from "./control-request.ts";
 
 export interface ControlSocket {
@@ -17,14 +17,14 @@ export const controlLimits = {
   /** Bytes of a request, without its line feed. */
   line: 64 * 1024,
   /** How long a client may say nothing, or not read its answer, until it is dropped. */
-  silence: 60_000 satisfies Milliseconds,
+  silence: milliseconds(60_000),
 } as const;
 
 /** dispatch() with the pipeline's actions. `who` is what the client says: the socket's mode lets only the daemon's user and root in. */
 type Answerer = (who: string | null, method: unknown, params: unknown) => Promise<Reply>;
 
 interface Surroundings {
-  readonly clock: Clock;
+  readonly clock: Timer;
   readonly log: Log;
 }
 
@@ -121,7 +121,7 @@ function serveClient(client: Socket, answer: Answerer, { clock, log }: Surroundi
   const expectProgress = (): void => {
     stopTimer();
     if (client.destroyed) return;
-    stopTimer = clock.after(controlLimits.silence, () => client.destroy());
+    stopTimer = clock.after(milliseconds(controlLimits.silence), () => client.destroy());
   };
 
   const answerLine = async (line: Buffer): Promise<void> => {

@@ -1,5 +1,5 @@
-import type { Milliseconds } from "../../model/time.ts";
-import type { Clock, Log } from "../../model/ports.ts";
+import { milliseconds, type Timer } from "../../model/time.ts";
+import type { Log } from "../../model/ports.ts";
 import { runForJson, type RunCommand } from "./run-command.ts";
 
 export interface ToolCheck {
@@ -9,10 +9,10 @@ export interface ToolCheck {
 }
 
 /** While something is missing, it is looked for again: a package may be installed at any time. */
-const lookAgainAfter: Milliseconds = 60_000;
+const lookAgainAfter = milliseconds(60_000);
 
 /** Tries the tools of iproute2 at the start, so that the owner hears before the first attack that one is missing. */
-export function checkTools({ run, clock, log }: { readonly run: RunCommand; readonly clock: Clock; readonly log: Log }): ToolCheck {
+export function checkTools({ run, clock, log }: { readonly run: RunCommand; readonly clock: Timer; readonly log: Log }): ToolCheck {
   let warnings: readonly string[] = [];
   let cancel: (() => void) | undefined;
   let stopped = false;

@@ -1,5 +1,6 @@
 import { excerpt } from "../../text/escape-text.ts";
-import type { Clock, Log } from "../../model/ports.ts";
+import type { Log } from "../../model/ports.ts";
+import { sinceEpoch, type WallClock } from "../../model/time.ts";
 
 const levels = ["error", "warn", "info", "debug"] as const;
 export type LogLevel = (typeof levels)[number];
@@ -13,11 +14,11 @@ const longestMessage = 1000;
  * `threshold` is asked each time, so that a reload can change it.
  */
 export function openLog(
-  out: { write(text: string): unknown; readonly isTTY?: boolean }, clock: Pick<Clock, "now">, threshold: () => LogLevel,
+  out: { write(text: string): unknown; readonly isTTY?: boolean }, clock: Pick<WallClock, "now">, threshold: () => LogLevel,
 ): Log {
   return (level, message) => {
     if (levels.indexOf(level) > levels.indexOf(threshold())) return;
-    const time = out.isTTY === true ? `${new Date(clock.now()).toISOString()} ` : "";
+    const time = out.isTTY === true ? `${new Date(sinceEpoch(clock.now())).toISOString()} ` : "";
     try {
       out.write(`${time}${level}: ${excerpt(message, longestMessage)}\n`);
     } catch {

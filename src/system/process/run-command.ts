@@ -1,4 +1,4 @@
-import type { Milliseconds } from "../../model/time.ts";
+import { milliseconds, type Milliseconds } from "../../model/time.ts";
 import { startTool } from "./start-tool.ts";
 import { errorText } from "../../text/error-text.ts";
 
@@ -42,7 +42,7 @@ export class CommandFailure extends Error {
 /** The OpenWrt package that brings a tool in the form that is needed here. */
 const packageOf: Readonly<Record<string, string>> = { conntrack: "conntrack", ip: "ip-full", bridge: "ip-bridge" };
 
-const defaultTimeout: Milliseconds = 10_000;
+const defaultTimeout = milliseconds(10_000);
 const defaultMostOutput = 4 * 1024 * 1024;
 const mostErrorText = 4096;
 /** No tool prints lines of this many characters; a longer one is cut, and the reader refuses it. */

@@ -1,15 +1,15 @@
-import type { Clock } from "../../model/ports.ts";
+import { milliseconds, steadyInstant, wallInstant, type Milliseconds, type SteadyClock, type WallClock } from "../../model/time.ts";
 
 /** The longest delay of setTimeout: beyond 2^31 - 1 ms it fires at once. */
 const longestTimeout = 0x7fff_ffff;
 /** Less than this is slewing, or our own measuring. */
-const leastJump = 2_000; // milliseconds
+const leastJump = milliseconds(2_000);
 
-type JumpListener = (by: number) => void;
+type JumpListener = (by: Milliseconds) => void;
 const jumpListeners = new Set<JumpListener>();
 let wallAhead = Date.now() - performance.now();
 
-function after(delay: number, callback: () => void): () => void {
+function after(delay: Milliseconds, callback: () => void): () => void {
   let remaining = Math.max(0, Math.ceil(delay)); // NaN stays NaN and fires at once, as in setTimeout
   let timer: NodeJS.Timeout;
   const wait = (): void => {
@@ -22,15 +22,15 @@ function after(delay: number, callback: () => void): () => void {
 }
 
 /** The wall clock and Node's timers, for any delay; `after(Infinity, …)` never calls back. */
-export const systemClock: Clock = {
+export const systemClock: WallClock = {
   now() {
     const wall = Date.now();
     const jump = wall - performance.now() - wallAhead;
     if (Math.abs(jump) >= leastJump) {
       wallAhead += jump;
-      for (const listener of jumpListeners) listener(jump);
+      for (const listener of jumpListeners) listener(milliseconds(jump));
     }
-    return wall;
+    return wallInstant(wall);
   },
   after,
 };
@@ -39,7 +39,7 @@ export const systemClock: Clock = {
  * A clock that never jumps, for what only measures spans: heartbeats, retransmission, backoff. A router without a clock of its own
  * starts in the past and is put right, by months, when NTP answers.
  */
-export const steadyClock: Clock = { now: () => performance.timeOrigin + performance.now(), after };
+export const steadyClock: SteadyClock = { now: () => steadyInstant(performance.now()), after };
 
 /** Hears by how many milliseconds the wall clock was put forward, before anybody is told the new time, until the returned function is called. */
 export function onClockJump(listener: JumpListener): () => void {

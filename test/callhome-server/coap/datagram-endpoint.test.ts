@@ -4,6 +4,7 @@ import type { CoapResponse } from "../../../src/callhome-server/coap/request.ts"
 import { settle } from "../../fake-clock.ts";
 import { bytes, hex, request } from "../wire.ts";
 import { endpointUnderTest, later } from "./endpoint-under-test.ts";
+import { milliseconds } from "../../../src/model/time.ts";
 
 /** EXCHANGE_LIFETIME (RFC 7252 §4.8.2). */
 const exchangeLifetime = 247_000;
@@ -124,9 +125,9 @@ test("an answer that takes longer than a second: an empty ACK, then a CON of our
 });
 
 for (const [what, parameters, moments] of [
-  ["RFC 9132's values", { ackTimeout: 2_000, ackRandomFactor: 1, maxRetransmit: 3 }, [2_000, 4_000, 8_000]],
-  ["others", { ackTimeout: 1_000, ackRandomFactor: 1, maxRetransmit: 2 }, [1_000, 2_000]],
-  ["none", { ackTimeout: 1_000, ackRandomFactor: 1, maxRetransmit: 0 }, []],
+  ["RFC 9132's values", { ackTimeout: milliseconds(2_000), ackRandomFactor: 1, maxRetransmit: 3 }, [2_000, 4_000, 8_000]],
+  ["others", { ackTimeout: milliseconds(1_000), ackRandomFactor: 1, maxRetransmit: 2 }, [1_000, 2_000]],
+  ["none", { ackTimeout: milliseconds(1_000), ackRandomFactor: 1, maxRetransmit: 0 }, []],
 ] as const) {
   test(`a separate answer that is never acknowledged is repeated at doubling distances, then given up: ${what}`, async () => {
     const answer = later<CoapResponse>();
@@ -150,7 +151,7 @@ for (const [what, parameters, moments] of [
 
 test("the random factor spreads the first repetition within its bounds", async () => {
   const answer = later<CoapResponse>();
-  const { receive, sent, clock } = endpointUnderTest(() => answer.promise, { ackTimeout: 2_000, ackRandomFactor: 1.5, maxRetransmit: 1 });
+  const { receive, sent, clock } = endpointUnderTest(() => answer.promise, { ackTimeout: milliseconds(2_000), ackRandomFactor: 1.5, maxRetransmit: 1 });
   await receive(request("0.03", "x", { type: "CON", id: 7 }));
   await clock.advance(1_000);
   answer.resolve({ code: "2.04" });
@@ -221,7 +222,7 @@ test("a closed endpoint sends nothing, hears nothing, and leaves no timer", asyn
   const { endpoint, receive, sent, clock, handled } = endpointUnderTest(() => answer.promise);
   await receive(request("0.03", "x", { type: "CON", id: 7 }));
   await receive(request("0.03", "x", { id: 8 }));
-  endpoint.request({ code: "0.03", path: ["hb"], body: bytes("a0"), timeout: 30_000 }, () => undefined);
+  endpoint.request({ code: "0.03", path: ["hb"], body: bytes("a0"), timeout: milliseconds(30_000) }, () => undefined);
   sent();
   endpoint.close();
   answer.resolve({ code: "2.04" });

@@ -5,11 +5,12 @@ import { nothing } from "../../../src/callhome-server/coap/message.ts";
 import { createOwnRequests } from "../../../src/callhome-server/coap/own-requests.ts";
 import { createRetransmission } from "../../../src/callhome-server/coap/retransmission.ts";
 import { fakeClock } from "../../fake-clock.ts";
+import { between, milliseconds } from "../../../src/model/time.ts";
 
 describe("exchanges", () => {
   it("are known for EXCHANGE_LIFETIME, 247 s, with their replies", () => {
     const clock = fakeClock();
-    const exchanges = rememberExchanges(clock);
+    const exchanges = rememberExchanges(clock.steady);
     const exchange = exchanges.begin(7);
     assert.equal(exchanges.known(7), exchange);
     exchanges.keepReply(exchange, Uint8Array.of(1));
@@ -23,7 +24,7 @@ describe("exchanges", () => {
   });
 
   it("keep 128 KiB of replies, the newest, and 8,192 message IDs", () => {
-    const exchanges = rememberExchanges(fakeClock());
+    const exchanges = rememberExchanges(fakeClock().steady);
     const all = Array.from({ length: 300 }, (_, id) => exchanges.begin(id));
     for (const exchange of all) exchanges.keepReply(exchange, new Uint8Array(1024));
     assert.deepEqual(all.map(({ reply }) => reply !== undefined).indexOf(true), 300 - 128);
@@ -40,7 +41,7 @@ describe("own requests", () => {
     let tokens = 0;
     const own = createOwnRequests({ clock, randomBytes: () => Uint8Array.of(++tokens) });
     const answers: string[] = [];
-    for (const id of [101, 102, 103]) own.ask({ timeout: 1_000 }, () => id, (answer) => { answers.push(`${id} ${typeof answer === "string" ? answer : answer.code}`); });
+    for (const id of [101, 102, 103]) own.ask({ timeout: milliseconds(1_000) }, () => id, (answer) => { answers.push(`${id} ${typeof answer === "string" ? answer : answer.code}`); });
     assert.deepEqual([own.isWaiting(Uint8Array.of(1)), own.isWaiting(Uint8Array.of(9))], [true, false]);
     own.answer(response(Uint8Array.of(1)));
     own.answer(response(Uint8Array.of(1)));
@@ -56,7 +57,7 @@ describe("own requests", () => {
     const own = createOwnRequests({ clock, randomBytes: () => Uint8Array.of(++tokens) });
     let sent = 0;
     const answers: unknown[] = [];
-    const ask = (): void => { own.ask({ timeout: 1_000 }, () => ++sent, (answer) => answers.push(answer)); };
+    const ask = (): void => { own.ask({ timeout: milliseconds(1_000) }, () => ++sent, (answer) => answers.push(answer)); };
     for (let at = 0; at < 17; at++) ask();
     assert.deepEqual([sent, answers], [16, ["timeout"]]);
     own.close();
@@ -71,7 +72,7 @@ describe("retransmission", () => {
     const at: number[] = [];
     const began = clock.now();
     const retransmission = createRetransmission({
-      clock, transmit: () => { at.push((clock.now() - began) / 1000); }, randomBytes: () => Uint8Array.of(255), transmission: () => ({ ackTimeout: 2_000, ackRandomFactor: 1.5, maxRetransmit: 3 }),
+      clock, transmit: () => { at.push((between(began, clock.now())) / 1000); }, randomBytes: () => Uint8Array.of(255), transmission: () => ({ ackTimeout: milliseconds(2_000), ackRandomFactor: 1.5, maxRetransmit: 3 }),
     });
     retransmission.begin(1, nothing);
     clock.skip(100_000);

@@ -4,6 +4,7 @@ import type { CoapDatagram } from "../../../src/callhome-server/coap/message.ts"
 import type { CoapRequest, CoapResponse } from "../../../src/callhome-server/coap/request.ts";
 import { fakeClock, settle, type FakeClock } from "../../fake-clock.ts";
 import { decoded, hex } from "../wire.ts";
+import { milliseconds } from "../../../src/model/time.ts";
 
 export interface UnderTest {
   readonly endpoint: CoapEndpoint;
@@ -18,7 +19,7 @@ export interface UnderTest {
   readonly receive: (datagram: Uint8Array) => Promise<void>;
 }
 
-const standard: TransmissionParameters = { ackTimeout: 2_000, ackRandomFactor: 1, maxRetransmit: 3 };
+const standard: TransmissionParameters = { ackTimeout: milliseconds(2_000), ackRandomFactor: 1, maxRetransmit: 3 };
 
 /** An endpoint whose handler answers as it is told, 2.05 at once by default. */
 export function endpointUnderTest(
@@ -37,7 +38,7 @@ export function endpointUnderTest(
   };
   const endpoint = createDatagramEndpoint(
     {
-      clock, transmit: (datagram) => { out.push(decoded(datagram)); }, transmission: () => transmission,
+      clock: clock.steady, transmit: (datagram) => { out.push(decoded(datagram)); }, transmission: () => transmission,
       // Never twice the same, and the first message ID is 0x0101 + 1.
       randomBytes: (count) => { random += 1; return Uint8Array.from({ length: count }, (_, at) => (random >> (8 * at)) & 0xff).fill(1, 0, random === 1 ? count : 0); },
     },

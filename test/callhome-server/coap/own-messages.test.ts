@@ -6,6 +6,7 @@ import { settle } from "../../fake-clock.ts";
 import { heapInUse } from "../../heap.ts";
 import { bytes, hex, request } from "../wire.ts";
 import { endpointUnderTest, type UnderTest } from "./endpoint-under-test.ts";
+import { milliseconds } from "../../../src/model/time.ts";
 
 type Answer = CoapContent | "timeout" | "reset";
 
@@ -13,14 +14,14 @@ type Answer = CoapContent | "timeout" | "reset";
 function ask(under: UnderTest, timeout = 30_000): { readonly token: string; readonly id: string; answers: string[] } {
   const answers: string[] = [];
   const answered = (answer: Answer): void => { answers.push(typeof answer === "string" ? answer : answer.code); };
-  under.endpoint.request({ code: "0.03", path: ["hb"], body: bytes("a0"), timeout }, answered);
+  under.endpoint.request({ code: "0.03", path: ["hb"], body: bytes("a0"), timeout: milliseconds(timeout) }, answered);
   const [message] = under.sentMessages();
   return { token: message ? hex(message.token) : "", id: (message?.messageId ?? 0).toString(16).padStart(4, "0"), answers };
 }
 
 test("our own requests are NON, with a token of 4 random bytes", () => {
   const under = endpointUnderTest();
-  under.endpoint.request({ code: "0.03", path: [".well-known", "dots", "hb"], body: bytes("a0"), timeout: 1 }, () => undefined);
+  under.endpoint.request({ code: "0.03", path: [".well-known", "dots", "hb"], body: bytes("a0"), timeout: milliseconds(1) }, () => undefined);
   const [message] = under.sentMessages();
   assert.deepEqual([message?.type, message?.code, message?.token.length, message?.options.length], ["NON", "0.03", 4, 4]);
 });

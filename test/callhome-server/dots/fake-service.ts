@@ -9,6 +9,7 @@ import type { Mitigation } from "../../../src/model/mitigation.ts";
 import { fakeClock, type FakeClock } from "../../fake-clock.ts";
 import { pending } from "../../policy/samples.ts";
 import { decoded } from "../wire.ts";
+import { seconds } from "../../../src/model/time.ts";
 
 /** What stands behind the dispatcher: a service that does as it is told and remembers what it was asked. */
 export interface FakeService {
@@ -29,7 +30,7 @@ export interface FakeService {
 export function fakeService(): FakeService {
   const clock = fakeClock();
   const notified: CoapResponse[] = [];
-  const observers = createObservers(clock, (_, response) => { notified.push(response); }, () => 16);
+  const observers = createObservers(clock.steady, (_, response) => { notified.push(response); }, () => 16);
   let config: SessionConfig = defaultSessionConfig();
   const fake: FakeService = {
     clock, observers, notified, asked: [], withdrawn: [], heard: [], redirected: [],
@@ -47,7 +48,7 @@ export function fakeService(): FakeService {
     },
     withdraw: (...what) => { fake.withdrawn.push(what.join(" ")); },
     mitigationsOf: (upstream, cuid) => fake.mitigations.filter(({ request }) => request.upstream === upstream && request.cuid === cuid),
-    sessionConfig: () => config, longestHeartbeat: () => 240,
+    sessionConfig: () => config, longestHeartbeat: () => seconds(240),
     configureSession: (next) => { config = next ?? defaultSessionConfig(); },
     heartbeat: (hearsUs) => { fake.heard.push(hearsUs); },
     redirect(to) {

@@ -4,9 +4,10 @@ import fc from "fast-check";
 import { acceptedBody, conflictBody, statusBody } from "../../../src/callhome-server/dots/describe-mitigation.ts";
 import type { Device } from "../../../src/model/device.ts";
 import type { Mitigation, MitigationStatus } from "../../../src/model/mitigation.ts";
-import { start } from "../../fake-clock.ts";
+import { start, startPlus } from "../../fake-clock.ts";
 import { camera, requested } from "../../policy/samples.ts";
 import { hex, plain } from "../wire.ts";
+import { seconds } from "../../../src/model/time.ts";
 
 const byte = fc.nat(255).map((value) => value.toString(16).padStart(2, "0"));
 const mac = fc.array(byte, { minLength: 6, maxLength: 6 }).map((parts) => parts.join(":"));
@@ -26,8 +27,8 @@ const mitigation: fc.Arbitrary<Mitigation> = fc.record({
   id: fc.integer({ min: 900_000_000, max: 999_999_999 }), request: fc.constantFrom(requested({ upstream: "home-upstream" }), { ...requested({ upstream: "home-upstream" }), report: { attacks: [], bitsPerSecond: 1, packetsPerSecond: 1 } }), devices: fc.array(device, { minLength: 1, maxLength: 3 }),
   state: fc.constantFrom("pending", "active", "terminating", "ended"), outcome: fc.constantFrom(null, "denied", "released"),
   status: fc.integer({ min: 1, max: 7 }) as fc.Arbitrary<MitigationStatus>, action: fc.constantFrom("block", "limit", "quarantine", "observe"),
-  decidedBy: fc.constantFrom(null, "admin", "policy"), requestedAt: fc.constant(start), expiresAt: fc.constantFrom(null, start + 3_600_000),
-  allowedUntil: fc.constantFrom(null, start + 60_000), startedAt: fc.constantFrom(null, start), deadline: fc.constantFrom(null, start + 1), terminatingPeriod: fc.constant(120),
+  decidedBy: fc.constantFrom(null, "admin", "policy"), requestedAt: fc.constant(start), expiresAt: fc.constantFrom(null, startPlus(3_600_000)),
+  allowedUntil: fc.constantFrom(null, startPlus(60_000)), startedAt: fc.constantFrom(null, start), deadline: fc.constantFrom(null, startPlus(1)), terminatingPeriod: fc.constant(seconds(120)),
   dropped: fc.record({ packets: fc.nat(10_000), bytes: fc.nat(10_000) }), lastDropAt: fc.constant(null), conflict: fc.constantFrom(null, { cause: 4 as const }),
 });
 

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { encode, Tagged } from "cborg";
 import { closerHeartbeat, defaultSessionConfig, readSessionConfig, sessionConfigBody, type SessionConfig } from "../../../src/callhome-server/dots/session-config.ts";
 import { bytes, cbor, hex, text } from "../wire.ts";
+import { seconds } from "../../../src/model/time.ts";
 
 const hundredths = (value: number): Tagged => new Tagged(4, [-2, Math.round(value * 100)]);
 const current = (value: number): object => ({ 36: value });
@@ -102,10 +103,10 @@ function tagged(value = 0): string {
 }
 
 test("a path that fell silent gets heartbeats closer together, and takes no longer interval (RFC 9066 §5.2.1)", () => {
-  assert.deepEqual([240, 40, 30, 15].map(closerHeartbeat), [120, 20, 15, 15]);
-  assert.equal(defaultSessionConfig(20).idle.heartbeatInterval, 20);
+  assert.deepEqual([240, 40, 30, 15].map((each) => closerHeartbeat(seconds(each))), [120, 20, 15, 15]);
+  assert.equal(defaultSessionConfig(seconds(20)).idle.heartbeatInterval, 20);
   const asked = bytes("a1 181e a1 182c a1 1821 a1 1824 181e"); // idle-config, heartbeat-interval 30
-  assert.equal("code" in readSessionConfig(1, asked, 20) && (readSessionConfig(1, asked, 20) as { code: string }).code, "4.22");
+  assert.equal("code" in readSessionConfig(1, asked, seconds(20)) && (readSessionConfig(1, asked, seconds(20)) as { code: string }).code, "4.22");
   assert.ok(!("code" in readSessionConfig(1, asked)));
-  assert.ok(hex(sessionConfigBody(defaultSessionConfig(20), 20)).includes("1821a3182214"), "max-value 20");
+  assert.ok(hex(sessionConfigBody(defaultSessionConfig(seconds(20)), seconds(20))).includes("1821a3182214"), "max-value 20");
 });

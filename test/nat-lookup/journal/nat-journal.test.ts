@@ -6,6 +6,7 @@ import { createNatJournal, type NatJournal } from "../../../src/nat-lookup/journ
 import { emptyFlowLine, readFlowLine } from "../../../src/nat-lookup/conntrack/read-flow-line.ts";
 import { searchJournal } from "../../../src/nat-lookup/journal/search-journal.ts";
 import { asking, macs, prefixes, recordedBorders, type Words } from "../asking.ts";
+import { wallInstant } from "../../../src/model/time.ts";
 
 const began = Date.parse("2026-11-21T20:00:00Z");
 const minute = 60_000;
@@ -30,7 +31,7 @@ function tell(journal: NatJournal, { event = "NEW", from = "192.168.1.21", sport
   const text = `${event === "" ? "" : `[${event}] `}udp 17 30 src=${from} dst=${to} sport=${sport} dport=${port}${counted} src=${to} dst=${wan} sport=${port} dport=${wanPort}${id === undefined ? "" : ` id=${id}`}`;
   const bytes = Buffer.from(text);
   assert.ok(readFlowLine(bytes, 0, bytes.length, line), text);
-  journal.record(line, at);
+  journal.record(line, wallInstant(at));
 }
 
 function play(capacity = 1024): NatJournal {
@@ -44,7 +45,7 @@ const usual = neighboursAt("192.168.1.21", "192.168.1.22");
 
 function find(journal: NatJournal, words: Words, now: number, neighbours = usual): Finding {
   const asked = asking({ toPorts: "443", protocols: [17], ...words });
-  return findDevices(asked, searchJournal(journal, asked, { now }).flows, { borders: recordedBorders, neighbours, names, ownerNames: new Map(), now });
+  return findDevices(asked, searchJournal(journal, asked, { now: wallInstant(now) }).flows, { borders: recordedBorders, neighbours, names, ownerNames: new Map(), now: wallInstant(now) });
 }
 const brief = ({ devices }: Finding): string[] => devices.map(({ name, mac, certainty }: Device) => `${name ?? mac ?? "?"} ${certainty}`);
 
@@ -69,10 +70,10 @@ describe("the NAT journal", () => {
   it("keeps who had the address then, though the lease has changed since", () => {
     const journal = play();
     tell(journal, { wanPort: 14_001 }, began);
-    journal.identities.refresh(usual, names, began + 1000);
+    journal.identities.refresh(usual, names, wallInstant(began + 1000));
     tell(journal, { event: "DESTROY", wanPort: 14_001 }, began + minute);
     const swapped = neighboursAt("192.168.1.22", "192.168.1.21");
-    journal.identities.refresh(swapped, names, began + 2 * minute);
+    journal.identities.refresh(swapped, names, wallInstant(began + 2 * minute));
     tell(journal, { wanPort: 14_002 }, began + 2 * minute + 1);
     const { devices: [device], why } = find(journal, { fromPorts: "14001" }, began + 3 * minute, swapped);
     assert.deepEqual([device?.mac, device?.name, device?.addresses], [macs.camera, "camera", ["192.168.1.22"]], "its address is another's now");
@@ -83,10 +84,10 @@ describe("the NAT journal", () => {
   it("does not say who had an address between two readings of the neighbour table that differ", () => {
     const journal = play();
     tell(journal, { wanPort: 14_001 }, began);
-    journal.identities.refresh(usual, names, began + 1000);
+    journal.identities.refresh(usual, names, wallInstant(began + 1000));
     tell(journal, { wanPort: 14_002 }, began + minute);
-    journal.identities.refresh(neighboursAt("192.168.1.99", "192.168.1.21"), names, began + 2 * minute);
-    const { sighting } = searchJournal(journal, asking({ fromPorts: "14002", toPorts: "443" }), { now: began + 2 * minute }).flows[0] ?? {};
+    journal.identities.refresh(neighboursAt("192.168.1.99", "192.168.1.21"), names, wallInstant(began + 2 * minute));
+    const { sighting } = searchJournal(journal, asking({ fromPorts: "14002", toPorts: "443" }), { now: wallInstant(began + 2 * minute) }).flows[0] ?? {};
     assert.equal(sighting?.mac, null);
   });
 
@@ -113,7 +114,7 @@ describe("the NAT journal", () => {
     tell(journal, { wanPort: 14_001, id: 1 }, began);
     tell(journal, { wanPort: 14_001, id: 2 }, began + 1000);
     tell(journal, { wanPort: 14_001, id: 2 }, began + 1001);
-    const { flows } = searchJournal(journal, asking({ fromPorts: "14001", toPorts: "443" }), { now: began + 2000 });
+    const { flows } = searchJournal(journal, asking({ fromPorts: "14001", toPorts: "443" }), { now: wallInstant(began + 2000) });
     assert.deepEqual(flows.map(({ sighting }) => sighting?.endedAt), [null, began + 1000]);
   });
 
@@ -121,12 +122,12 @@ describe("the NAT journal", () => {
     const journal = play();
     tell(journal, { wanPort: 14_001, id: 1 }, began);
     tell(journal, { wanPort: 14_002, id: 2 }, began);
-    const finish = journal.beginListing(began + minute);
+    const finish = journal.beginListing(wallInstant(began + minute));
     tell(journal, { event: "", wanPort: 14_002, id: 2, packets: 5 }, began + minute);
     tell(journal, { event: "", from: "192.168.1.22", wanPort: 14_003, id: 3, packets: 9 }, began + minute);
     tell(journal, { wanPort: 14_004, id: 4 }, began + minute);
     finish(true);
-    const { flows } = searchJournal(journal, asking({ fromPorts: "14001-14004", toPorts: "443" }), { now: began + minute });
+    const { flows } = searchJournal(journal, asking({ fromPorts: "14001-14004", toPorts: "443" }), { now: wallInstant(began + minute) });
     const told = flows.map(({ reply, sighting, originalPackets }) => [reply.dport, sighting?.endedAt, sighting?.firstSeen, originalPackets]).sort();
     assert.deepEqual(told, [[14_001, began + minute, began, 0], [14_002, null, began, 5], [14_003, null, null, 9], [14_004, null, began + minute, 0]]);
   });
@@ -134,7 +135,7 @@ describe("the NAT journal", () => {
   it("takes no more from a listing than it has room for, or half of itself, and says when it does not hold all", () => {
     const journal = play(64);
     const list = (...ports: readonly number[]): boolean => {
-      const finish = journal.beginListing(began);
+      const finish = journal.beginListing(wallInstant(began));
       for (const wanPort of ports) tell(journal, { event: "", wanPort }, began);
       finish(true);
       return journal.hasForgotten;
@@ -144,7 +145,7 @@ describe("the NAT journal", () => {
     assert.equal(list(...range(0, 65)), true, "one had to go");
     assert.equal(list(...range(20, 64)), false, "a whole listing that it can hold");
     assert.equal(list(...range(100, 140)), true);
-    assert.equal(searchJournal(journal, asking({}), { now: began }).flows.filter(({ sighting }) => sighting?.endedAt === null).length, 32);
+    assert.equal(searchJournal(journal, asking({}), { now: wallInstant(began) }).flows.filter(({ sighting }) => sighting?.endedAt === null).length, 32);
   });
 
   it("forgets the oldest, and the index with it, however often it goes round", () => {
@@ -153,10 +154,10 @@ describe("the NAT journal", () => {
       tell(journal, { wanPort: round % 97, sport: round, port: 443 }, began + round);
       tell(journal, { event: "DESTROY", wanPort: round % 97, sport: round, port: 443 }, began + round);
     }
-    const all = searchJournal(journal, asking({}), { now: began + 1000 }).flows;
+    const all = searchJournal(journal, asking({}), { now: wallInstant(began + 1000) }).flows;
     assert.equal(all.length, 64);
     for (let port = 0; port < 97; port += 1) {
-      const byIndex = searchJournal(journal, asking({ fromPorts: String(port), toPorts: "443" }), { now: began + 1000 }).flows;
+      const byIndex = searchJournal(journal, asking({ fromPorts: String(port), toPorts: "443" }), { now: wallInstant(began + 1000) }).flows;
       assert.equal(byIndex.length, all.filter(({ reply }) => reply.dport === port).length, `port ${port}`);
     }
     assert.equal(journal.hasForgotten, false);
@@ -168,7 +169,7 @@ describe("the NAT journal", () => {
     const journal = play();
     const text = "[NEW] udp 17 30 src=198.51.100.9 dst=203.0.113.7 sport=6000 dport=8081 src=192.168.1.21 dst=198.51.100.9 sport=81 dport=6000";
     assert.ok(readFlowLine(Buffer.from(text), 0, text.length, line));
-    journal.record(line, began);
+    journal.record(line, wallInstant(began));
     assert.deepEqual(brief(find(journal, { fromPorts: "8081", toPorts: "6000" }, began)), ["camera likely"]);
     assert.deepEqual(brief(find(journal, { fromPorts: "81", toPorts: "6000" }, began)), []);
   });
@@ -179,7 +180,7 @@ describe("the NAT journal", () => {
     for (let at = 1; at <= 20_000; at += 1) v6(at);
     const finding = (at: number): string[] => brief(find(journal, { from: "2001:db8:1::21", to: `2001:db8:c000::${at.toString(16)}` }, began, [{ address: "2001:db8:1::21", mac: macs.camera }]));
     assert.deepEqual(finding(19_999), ["camera likely"]);
-    const wide = searchJournal(journal, asking({ from: "2001:db8:1::/64", to: "2001:db8:c000::/64" }), { now: began });
+    const wide = searchJournal(journal, asking({ from: "2001:db8:1::/64", to: "2001:db8:c000::/64" }), { now: wallInstant(began) });
     assert.ok(wide.count > 8_000 && wide.count < 8_192, String(wide.count));
     assert.ok(wide.flows.length <= 1024);
   });
@@ -188,8 +189,8 @@ describe("the NAT journal", () => {
     const journal = play(4096);
     for (let at = 0; at < 3000; at += 1) tell(journal, { from: `192.168.1.${21 + at % 2}`, wanPort: 1024 + at % 500, sport: at, to: `198.51.100.${9 + at % 3}` }, began + at);
     const asked = asking({ fromPorts: "1024-1100", toPorts: "443", to: "198.51.100.9 198.51.100.10", protocols: [17] });
-    const byIndex = searchJournal(journal, asked, { now: began + 3000 });
-    const walked = searchJournal(journal, asked, { now: began + 3000, nearMisses: 1 });
+    const byIndex = searchJournal(journal, asked, { now: wallInstant(began + 3000) });
+    const walked = searchJournal(journal, asked, { now: wallInstant(began + 3000), nearMisses: 1 });
     assert.ok(byIndex.count > 100);
     assert.equal(byIndex.count, walked.count);
   });
@@ -207,10 +208,10 @@ describe("whose the addresses were", () => {
     assert.equal(journal.identities.size, 2048);
     assert.equal(journal.identities.unknown(16).length, 16);
     for (let at = 0; at < 4096; at += 1) tell(journal, { wanPort: at }, began + 1000);
-    journal.identities.refresh(usual, names, began + 2000);
+    journal.identities.refresh(usual, names, wallInstant(began + 2000));
     assert.equal(journal.identities.size, 0, "the camera's came while there was no room");
     tell(journal, { wanPort: 1, sport: 9 }, began + 3000);
-    journal.identities.refresh(usual, names, began + 4000);
+    journal.identities.refresh(usual, names, wallInstant(began + 4000));
     assert.deepEqual(brief(find(journal, { fromPorts: "1" }, began + 5000)), ["camera likely"]);
   });
 });

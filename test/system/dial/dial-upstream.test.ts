@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { NothingSent } from "../../../src/callhome-server/backoff.ts";
 import { parseIpPrefix } from "../../../src/model/ip-prefix.ts";
 import { openDial } from "../../../src/system/dial/dial-upstream.ts";
-import { systemClock as clock } from "../../../src/system/process/system-clock.ts";
+import { steadyClock as clock } from "../../../src/system/process/system-clock.ts";
 
 test("a name that does not resolve has sent nothing, so that it is tried again within a minute", async () => {
   const dial = openDial({} as never, {

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { readCertificates } from "../../../src/system/files/read-certificates.ts";
 import { readPassword, readPsk } from "../../../src/system/files/read-secret.ts";
+import { wallInstant } from "../../../src/model/time.ts";
 
 let folder: string;
 before(() => { folder = mkdtempSync(join(tmpdir(), "dots-secret-")); });
@@ -115,24 +116,24 @@ describe("certificates", () => {
   });
 
   function problemOf(changed: Partial<typeof files>): string {
-    const reading = readCertificates({ ...files, ...changed }, today);
+    const reading = readCertificates({ ...files, ...changed }, wallInstant(today));
     assert.ok("problem" in reading);
     return reading.problem;
   }
 
   it("are read when they fit together", () => {
-    const reading = readCertificates(files, today);
+    const reading = readCertificates(files, wallInstant(today));
     assert.ok("value" in reading, JSON.stringify(reading));
     assert.match(reading.value.key, /BEGIN PRIVATE KEY/);
     assert.deepEqual(reading.warnings, []);
   });
 
   it("are taken with a warning before and after their time, as the clock may be wrong", () => {
-    const late = readCertificates(files, today + 40 * 86_400_000);
+    const late = readCertificates(files, wallInstant(today + 40 * 86_400_000));
     assert.ok("value" in late);
     assert.equal(late.warnings.length, 2);
     assert.match(late.warnings[1] ?? "", /router\.pem: certificate 1 expired on \d{4}-\d\d-\d\d, ask for a new one/);
-    const early = readCertificates(files, 0);
+    const early = readCertificates(files, wallInstant(0));
     assert.ok("value" in early);
     assert.match(early.warnings[0] ?? "", /other\.pem: certificate 1 is not valid before \d{4}-\d\d-\d\d, the router's clock may be wrong/);
   });

@@ -5,10 +5,11 @@ import { openHostapdClients, type HostapdClients } from "../../../src/system/fil
 import { type Ubus, UbusError, ubusStatus } from "ubus-ts";
 import { fakeClock, settle, type FakeClock } from "../../fake-clock.ts";
 import { playHostapd, type PlayedHostapd } from "./played-hostapd.ts";
+import { between, later, milliseconds, seconds, sinceEpoch } from "../../../src/model/time.ts";
 
 const camera = "02:00:00:00:0a:01";
 const lamp = "02:00:00:00:0a:02";
-const off = (mac: string | null, timeout = 600): QuarantinedDevice => ({ mac, addresses: ["192.168.1.23"], timeout });
+const off = (mac: string | null, timeout = 600): QuarantinedDevice => ({ mac, addresses: ["192.168.1.23"], timeout: seconds(timeout) });
 
 interface FakeWifi {
   readonly clients: HostapdClients;
@@ -48,9 +49,9 @@ function fakeWifi({ letGo = [], clock = fakeClock() }: { letGo?: string[]; clock
   };
   const wifi: FakeWifi = {
     clock, log, isConnected: true, lookups: 0, fault: undefined,
-    clients: openHostapdClients(() => bus, { clock, log: (level, message) => { log.push(`${level} ${message}`); }, letGo: () => new Set(letGo) }),
+    clients: openHostapdClients(() => bus, { clock: clock.steady, log: (level, message) => { log.push(`${level} ${message}`); }, letGo: () => new Set(letGo) }),
     add(path) {
-      const hostapd = playHostapd(clock.now);
+      const hostapd = playHostapd(() => sinceEpoch(clock.now()));
       objects.set(path, { id: nextId++, hostapd });
       for (const ear of ears) ear("ubus.object.add", { path });
       return hostapd;
@@ -97,9 +98,9 @@ describe("Wi-Fi clients that are cut off", () => {
     const wifi = fakeWifi();
     const home = wifi.add("hostapd.phy0-ap0");
     // Ends after 610 s: at the first renewal ten seconds are gained only.
-    const ends = wifi.clock.now() + 610_000;
+    const ends = later(wifi.clock.now(), milliseconds(610_000));
     while (wifi.clock.now() < ends) {
-      const left = (ends - wifi.clock.now()) / 1000;
+      const left = (between(wifi.clock.now(), ends)) / 1000;
       wifi.clients.putOff([off(camera, Math.min(600, left))]);
       await settled();
       await wifi.clock.advance(Math.min(240, left) * 1000 - 1);

@@ -22,7 +22,7 @@ function play(): Played {
   const journal = { hasForgotten: false, beginListing: () => (isWhole: boolean) => { whole.push(isWhole); } };
   let done: ((problem: string | undefined) => void) | undefined;
   const completion = completeJournal({
-    clock, log: (level, message) => { log.push(`${level}: ${message}`); }, journal, isFollowing: () => true, completed: () => undefined,
+    clock: clock.steady, wallTime: () => clock.now(), log: (level, message) => { log.push(`${level}: ${message}`); }, journal, isFollowing: () => true, completed: () => undefined,
     list(listener) { done = listener; return () => { done = undefined; }; },
   });
   return { completion, clock, journal, whole, log, end(problem) { (done ?? assert.fail("nothing is listed"))(problem); done = undefined; } };

@@ -5,6 +5,7 @@ import { openFlowJournal, type FlowJournal } from "../../../src/system/flows/flo
 import type { FollowCommand, FollowEnd, FollowListeners } from "../../../src/system/process/follow-command.ts";
 import { fakeClock, type FakeClock } from "../../fake-clock.ts";
 import { asking, macs, prefixes, recordedBorders } from "../../nat-lookup/asking.ts";
+import { sinceEpoch } from "../../../src/model/time.ts";
 
 const home: HomeAddresses = { ...recordedBorders, outside: prefixes("203.0.113.7"), wans: [], resolvers: [] };
 const asked = asking({ fromPorts: "14000-14100", toPorts: "443", protocols: [17] });
@@ -44,12 +45,12 @@ async function play({ sysctls = {}, busy = 0 }: { sysctls?: Record<string, numbe
     return { pause: () => { running.paused = true; }, resume: () => { running.paused = false; }, stop: () => { running.stopped = true; } };
   };
   const journal = openFlowJournal({
-    follow, clock, log: (level, message) => { log.push(`${level}: ${message}`); },
+    follow, clock: clock.steady, wallTime: () => clock.now(), log: (level, message) => { log.push(`${level}: ${message}`); },
     directory: { neighbours: () => Promise.resolve([{ address: "192.168.1.21", mac: macs.camera, device: "br-lan" }]), names: () => Promise.resolve(new Map()), port: () => Promise.resolve(null) },
     network: { addresses: () => Promise.resolve(home) },
     settings: { read: (name) => sysctls[name], write: () => false, widenSockets: () => () => undefined },
     nudge: (address) => { nudged.push(address); },
-    stopwatch: () => { watch += busy; return watch + clock.now(); },
+    stopwatch: () => { watch += busy; return watch + sinceEpoch(clock.now()); },
   });
   await clock.advance(0);
   return {
@@ -115,6 +116,17 @@ describe("openFlowJournal", () => {
     await endListing();
     assert.deepEqual([journal.vouches(), runs.length, journal.figures.losses], [true, 5, 20]);
     assert.equal(log.filter((line) => line.includes("missed events")).length, 1);
+  });
+
+  it("is repaired as soon by a wall clock that was put back by a day", async () => {
+    const { journal, clock, events, endListing } = await play();
+    await clock.advance(300);
+    await endListing();
+    clock.jump(-86_400_000);
+    events().says.onComplaint("WARNING: We have hit ENOBUFS! We are losing events.\n");
+    await clock.advance(31_000);
+    await endListing();
+    assert.equal(journal.vouches(), true);
   });
 
   it("stops reading for the rest of a quarter of a second when it has used up its share", async () => {

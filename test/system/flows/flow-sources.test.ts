@@ -7,11 +7,12 @@ import { openFlowMemory, type FlowMemory } from "../../../src/system/flows/flow-
 import { CommandFailure, type RunCommand } from "../../../src/system/process/run-command.ts";
 import { fakeClock } from "../../fake-clock.ts";
 import { asking, recordedFlows } from "../../nat-lookup/asking.ts";
+import { milliseconds } from "../../../src/model/time.ts";
 
 const listed = recordedFlows("list-ipv4.txt").slice(0, 3);
 const quiet: FlowJournal = {
   search: () => ({ flows: [], count: 0 }), vouches: () => false, warnings: () => [], describe: () => "journal: 0 flows", stop: () => undefined,
-  figures: { lines: 0, unreadable: 0, pauses: 0, losses: 0, listings: 0, completed: 0, flows: 0, bytesHeld: 0, busy: 0 },
+  figures: { lines: 0, unreadable: 0, pauses: 0, losses: 0, listings: 0, completed: 0, flows: 0, bytesHeld: 0, busy: milliseconds(0) },
 };
 
 describe("openFlowMemory", () => {
@@ -41,7 +42,7 @@ describe("checkTools", () => {
       if (tool === "bridge") return Promise.reject(new CommandFailure("bridge", "missing", "bridge is not installed: install the package ip-bridge"));
       return Promise.resolve(isFull ? { status: 0, stdout: "[]", stderr: "" } : { status: 1, stdout: "", stderr: "ip: unrecognized option: j\n" });
     };
-    const tools = checkTools({ run, clock, log: () => undefined });
+    const tools = checkTools({ run, clock: clock.steady, log: () => undefined });
     await clock.advance(0);
     assert.deepEqual(tools.warnings(), [
       "ip failed with status 1: ip: unrecognized option: j (is the package ip-full installed?)", "bridge is not installed: install the package ip-bridge",

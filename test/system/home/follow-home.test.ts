@@ -7,6 +7,7 @@ import { CommandFailure, type RunCommand } from "../../../src/system/process/run
 import { fakeClock, type FakeClock } from "../../fake-clock.ts";
 import { vector } from "../../nat-lookup/asking.ts";
 import { play } from "../played-tools.ts";
+import { sinceEpoch } from "../../../src/model/time.ts";
 
 const camera = "02:00:00:00:0a:01";
 
@@ -56,13 +57,13 @@ async function start({ busy = 0 } = {}): Promise<Played> {
     return played.fails === undefined ? play(played.instead)(tool, args, options) : Promise.reject(new CommandFailure(tool, "killed", played.fails));
   };
   const tables = followHome({
-    run, clock, log: (level, message) => { played.log.push(`${level}: ${message}`); },
+    run, clock: clock.steady, log: (level, message) => { played.log.push(`${level}: ${message}`); },
     follow(tool, args, listeners) {
       assert.equal([tool, ...args].join(" "), "ip -o monitor label address route link neigh");
       played.runs.push(listeners);
       return { pause: () => { played.paused = true; }, resume: () => { played.paused = false; }, stop: () => undefined };
     },
-    stopwatch: () => { watch += busy; return watch + clock.now(); },
+    stopwatch: () => { watch += busy; return watch + sinceEpoch(clock.now()); },
   });
   await clock.advance(0);
   const whole = Object.assign(played, { tables });

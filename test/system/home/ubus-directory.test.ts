@@ -12,6 +12,7 @@ import { socketPath, startUbusd } from "../../../packages/ubus-ts/test/start-ubu
 import type { TestUbusd } from "../../../packages/ubus-ts/test/ubusd.ts";
 import { until } from "../../until.ts";
 import { playTables } from "../played-tools.ts";
+import { steadyInstant } from "../../../src/model/time.ts";
 
 const camera = "02:00:00:00:0a:01"; // on lan1, by the recorded bridge
 const phone = "02:00:00:00:0a:07";
@@ -46,7 +47,7 @@ const dump = { interface: [
   { interface: "lan", up: true, proto: "static", l3_device: "br-lan", device: "br-lan", route: [] },
   { interface: "wan", up: true, proto: "pppoe", l3_device: "pppoe-wan", device: "eth1", route: [{ target: "0.0.0.0", mask: 0 }] },
 ] };
-const open = (): UbusDirectory => openUbusDirectory(() => client, { now: () => now });
+const open = (): UbusDirectory => openUbusDirectory(() => client, { now: () => steadyInstant(now) });
 
 suite("the home by the services of OpenWrt", () => {
   before(async () => {
@@ -63,7 +64,7 @@ suite("the home by the services of OpenWrt", () => {
   });
 
   test("says nothing where they are not, nor without ubus", async () => {
-    for (const directory of [open(), openUbusDirectory(() => undefined, { now: () => now })]) {
+    for (const directory of [open(), openUbusDirectory(() => undefined, { now: () => steadyInstant(now) })]) {
       await directory.refresh();
       assert.deepEqual([[...directory.names()], directory.wifi(camera), directory.devices()], [[], null, { wan: [], lan: [], tunnels: [], isFresh: false }]);
     }

@@ -10,9 +10,10 @@ import { openNoticePage, type OpenNoticePage } from "../../../src/system/notice/
 import { suiteLimit } from "../../patience.ts";
 import { until } from "../../until.ts";
 import { ask, dial, freePort } from "./notice-client.ts";
+import { seconds } from "../../../src/model/time.ts";
 
 /** On loopback, 127.0.0.1 is the camera, 127.0.1.x are devices of which one that is cut off is said to be, 127.0.2.x are one device, 127.0.3.x are not known yet, 127.0.9.9 is the world. */
-const camera: QuarantinedDevice = { mac: "02:00:00:00:0a:01", addresses: ["127.0.0.1"], timeout: 600 };
+const camera: QuarantinedDevice = { mac: "02:00:00:00:0a:01", addresses: ["127.0.0.1"], timeout: seconds(600) };
 const macsOf = (address: string): string[] => (address.startsWith("127.0.1.") ? ["02:00:00:00:0a:02"] : address === "127.0.0.3" ? ["02:00:00:00:0a:03"] : []);
 const visitors = { identify: (remote: string) => {
   const address = remote.replace("::ffff:", "");
@@ -32,7 +33,7 @@ const isThere = (): Promise<boolean> => ask(port).then(() => true, () => false);
 /** One address may come ten times a second. */
 let turn = 0;
 const another = (): string => `127.0.1.${1 + turn++ % 200}`;
-const many: QuarantinedDevice = { mac: "02:00:00:00:0a:02", addresses: ["192.0.2.1"], timeout: 60 };
+const many: QuarantinedDevice = { mac: "02:00:00:00:0a:02", addresses: ["192.0.2.1"], timeout: seconds(60) };
 /** Waits longer than `until`: the kernel offers a connection that found no room again after a second, and then after two more. */
 const untilAtLast = async (what: string, holds: () => boolean | Promise<boolean>): Promise<void> => {
   for (let attempt = 1; ; attempt++) {

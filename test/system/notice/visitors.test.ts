@@ -24,7 +24,7 @@ function home(other: Partial<VisitorsParts> = {}): { asked: string[]; newcomers:
         entry("192.168.1.99"), entry("192.168.1.99", "02:00:00:00:0a:02"), ...newcomers.map((address) => entry(address)),
       ]);
     },
-    clock,
+    clock: clock.steady,
     ...other,
   });
   return {

@@ -5,7 +5,7 @@ import { fakeClock } from "../../fake-clock.ts";
 import { connack, header, publish, suback } from "./hostile-broker.ts";
 
 const isSubscribed = (topic: string): boolean => topic === "dots/mitigation/17/set";
-const reader = (clock = fakeClock()): ReturnType<typeof createBrokerReader> => createBrokerReader({ isSubscribed, clock });
+const reader = (clock = fakeClock()): ReturnType<typeof createBrokerReader> => createBrokerReader({ isSubscribed, clock: clock.steady });
 const puback = Buffer.from([0x40, 2, 0, 1]);
 const pingresp = Buffer.from([0xd0, 0]);
 
@@ -46,7 +46,7 @@ test("of topics to be listed the names are read, and their messages passed over,
   const all = Buffer.concat([...passes.slice(0, 2), ...kept, ...passes.slice(2), kept[0] ?? Buffer.alloc(0), pingresp]);
   for (const step of [1, 2, 7, 100, 1_460, 40_000, all.length]) {
     const found: string[] = [];
-    const read = createBrokerReader({ isSubscribed, clock: fakeClock(), listing: { isListed: (topic) => /^dots\/mitigation\/\d$/.test(topic), found: (topic) => { found.push(topic); } } });
+    const read = createBrokerReader({ isSubscribed, clock: fakeClock().steady, listing: { isListed: (topic) => /^dots\/mitigation\/\d$/.test(topic), found: (topic) => { found.push(topic); } } });
     const out: Buffer[] = [];
     for (let at = 0; at < all.length; at += step) out.push(Buffer.from(read(all.subarray(at, at + step))));
     assert.deepEqual(Buffer.concat(out), Buffer.concat([...passes, pingresp]), `in pieces of ${step}`);
@@ -65,7 +65,7 @@ const whileListing: [what: string, bytes: Buffer, says: RegExp][] = [
 ];
 for (const [what, bytes, says] of whileListing) {
   test(`refused while topics are listed: ${what}`, () => {
-    const read = createBrokerReader({ isSubscribed, clock: fakeClock(), listing: { isListed: (topic) => topic === "dots/mitigation/3", found: () => undefined } });
+    const read = createBrokerReader({ isSubscribed, clock: fakeClock().steady, listing: { isListed: (topic) => topic === "dots/mitigation/3", found: () => undefined } });
     read(connack());
     assert.throws(() => read(bytes), says);
   });

@@ -9,11 +9,11 @@ import { connectAsync, type MqttClient } from "mqtt";
 import type { MitigationView } from "../../../src/operator/describe-mitigation.ts";
 import { composeNotification, type Announcement } from "../../../src/operator/notification.ts";
 import { openMqtt, type MqttNotifier, type MqttSurroundings, type MqttTarget } from "../../../src/system/notify/mqtt-notifier.ts";
-import type { Clock } from "../../../src/model/ports.ts";
-import { systemClock } from "../../../src/system/process/system-clock.ts";
+import { steadyClock, systemClock } from "../../../src/system/process/system-clock.ts";
 import { suiteLimit } from "../../patience.ts";
 import { until } from "../../until.ts";
 import { connack, playBroker, publish, suback } from "./hostile-broker.ts";
+import { milliseconds, type SteadyClock } from "../../../src/model/time.ts";
 
 const mosquitto = ["/usr/sbin/mosquitto", "/usr/bin/mosquitto"].find((path) => existsSync(path));
 
@@ -26,10 +26,10 @@ const question = (id: number, more: Partial<MitigationView> = {}): MitigationVie
 
 interface Stage { readonly notifier: MqttNotifier; readonly commands: string[]; readonly lines: string[]; home: MitigationView[] }
 
-function open(url: string, more: Partial<MqttTarget> = {}, clock: Clock = systemClock): Stage {
+function open(url: string, more: Partial<MqttTarget> = {}, clock: SteadyClock = steadyClock): Stage {
   const stage = { commands: [] as string[], lines: [] as string[], home: [question(17)] };
   const around: MqttSurroundings = {
-    clock, log: (level, line) => { stage.lines.push(`${level}: ${line}`); }, mitigations: () => stage.home, isConnected: () => true,
+    clock, wallTime: () => systemClock.now(), log: (level, line) => { stage.lines.push(`${level}: ${line}`); }, mitigations: () => stage.home, isConnected: () => true,
     answer(caller, method, params) {
       stage.commands.push(`${caller.via} ${method} ${JSON.stringify(params)}`);
       stage.home = stage.home.map((each) => ({ ...each, state: "active" }));
@@ -197,7 +197,7 @@ describe("MQTT, on a broker that misbehaves", { timeout: suiteLimit }, () => {
 
 describe("MQTT, on a broker that refuses or falls silent", { timeout: suiteLimit }, () => {
   /** Forty times faster. */
-  const hasty: Clock = { now: () => systemClock.now(), after: (delay, callback) => systemClock.after(delay / 40, callback) };
+  const hasty: SteadyClock = { now: () => steadyClock.now(), after: (delay, callback) => systemClock.after(milliseconds(delay / 40), callback) };
   const topicOf = (packet: Buffer): string => {
     const at = (packet[1] ?? 0) < 128 ? 2 : 3;
     return packet.toString("utf8", at + 2, at + 2 + packet.readUInt16BE(at));

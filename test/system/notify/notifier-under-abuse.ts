@@ -1,11 +1,11 @@
 /** A notifier alone in a process, for a test that measures its memory: it prints the most that it took, four times a second. Argument: `config notify` as JSON. */
 import type { NotifyConfig } from "../../../src/config/config.ts";
 import { openNotifiers } from "../../../src/system/notify/open-notifiers.ts";
-import { systemClock } from "../../../src/system/process/system-clock.ts";
+import { steadyClock, systemClock } from "../../../src/system/process/system-clock.ts";
 
 const config = JSON.parse(process.argv[2] ?? "{}") as NotifyConfig;
 const notifiers = openNotifiers([config], {
-  clock: systemClock, log: (level, line) => { process.stderr.write(`${level}: ${line}\n`); }, mitigations: () => [], isConnected: () => true,
+  clock: steadyClock, wallTime: () => systemClock.now(), log: (level, line) => { process.stderr.write(`${level}: ${line}\n`); }, mitigations: () => [], isConnected: () => true,
   answer: () => Promise.resolve({ result: {} }),
 });
 let peak = 0;

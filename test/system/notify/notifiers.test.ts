@@ -14,9 +14,10 @@ import { openNotifiers } from "../../../src/system/notify/open-notifiers.ts";
 import { openNtfy } from "../../../src/system/notify/ntfy-notifier.ts";
 import type { NotifierSurroundings, NotifierTarget } from "../../../src/system/notify/notifier.ts";
 import { openWebhook } from "../../../src/system/notify/webhook-notifier.ts";
-import { systemClock } from "../../../src/system/process/system-clock.ts";
+import { steadyClock, systemClock } from "../../../src/system/process/system-clock.ts";
 import { suiteLimit } from "../../patience.ts";
 import { until } from "../../until.ts";
+import { milliseconds } from "../../../src/model/time.ts";
 
 interface Received { readonly url: string | undefined; readonly headers: IncomingHttpHeaders; readonly body: string }
 
@@ -54,7 +55,7 @@ const told = (name: string): { announcement: Announcement; notification: ReturnT
 /** A hundred times faster, so that retries do not take minutes. */
 const hasty = (): NotifierSurroundings & { lines: string[] } => {
   const lines: string[] = [];
-  return { clock: { now: () => systemClock.now(), after: (delay, callback) => systemClock.after(delay / 100, callback) }, log: (level, line) => { lines.push(`${level}: ${line}`); }, lines };
+  return { wallTime: () => systemClock.now(), clock: { now: () => steadyClock.now(), after: (delay, callback) => systemClock.after(milliseconds(delay / 100), callback) }, log: (level, line) => { lines.push(`${level}: ${line}`); }, lines };
 };
 
 describe("a webhook", { timeout: suiteLimit }, () => {

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
 import type { Reply } from "../../../src/operator/dispatch.ts";
-import type { Clock } from "../../../src/model/ports.ts";
+import { milliseconds, type Timer } from "../../../src/model/time.ts";
 import { callDaemon } from "../../../src/system/operator/control-client.ts";
 import { systemClock } from "../../../src/system/process/system-clock.ts";
 
@@ -19,8 +19,8 @@ async function serve(onClient: (client: Socket) => void): Promise<void> {
   await new Promise((resolve) => server?.once("listening", resolve));
 }
 
-function ask(clock: Clock = systemClock): Promise<Reply> {
-  return callDaemon(path, "approve", { id: 17 }, { clock, timeout: 10_000 });
+function ask(clock: Timer = systemClock): Promise<Reply> {
+  return callDaemon(path, "approve", { id: 17 }, { clock, timeout: milliseconds(10_000) });
 }
 
 beforeEach(() => {
@@ -68,7 +68,7 @@ describe("the client of the control socket", () => {
   it("gives up on a daemon that does not answer", async () => {
     await serve(() => undefined);
     let fire = (): void => undefined;
-    const clock: Clock = { now: () => 0, after: (_delay, callback) => { fire = callback; return () => undefined; } };
+    const clock: Timer = { after: (_delay, callback) => { fire = callback; return () => undefined; } };
     const reply = ask(clock);
     fire();
     assert.deepEqual(await reply, { error: { code: "timeout", message: "the daemon did not answer within 10 s" } });

@@ -13,6 +13,7 @@ import { callDaemon } from "../../../src/system/operator/control-client.ts";
 import { openControlSocket, type ControlSocket } from "../../../src/system/operator/control-socket.ts";
 import { systemClock } from "../../../src/system/process/system-clock.ts";
 import { requestedAt, sampleMitigation } from "../../operator/sample-mitigation.ts";
+import { milliseconds, wallInstant } from "../../../src/model/time.ts";
 
 const view = describeMitigation(sampleMitigation);
 
@@ -47,8 +48,8 @@ async function run(line: string): Promise<{ printed: string; status: number }> {
   const command = parseArguments(line.split(" "));
   if (command.is === "usage-error") return { printed: command.message, status: 2 };
   assert.ok(command.is === "call");
-  const reply = await callDaemon(path, command.method, command.params, { clock: systemClock, timeout: 10_000 });
-  return "error" in reply ? { printed: reply.error.message, status: 1 } : { printed: render(command, reply.result, requestedAt), status: 0 };
+  const reply = await callDaemon(path, command.method, command.params, { clock: systemClock, timeout: milliseconds(10_000) });
+  return "error" in reply ? { printed: reply.error.message, status: 1 } : { printed: render(command, reply.result, wallInstant(requestedAt)), status: 0 };
 }
 
 describe("from the command line to the actions and back", () => {
@@ -66,13 +67,13 @@ describe("from the command line to the actions and back", () => {
   });
 
   it("serves several callers at once, each its own answer", async () => {
-    const replies = await Promise.all(Array.from({ length: 10 }, (_, at) => callDaemon(path, "history", { limit: at + 1 }, { clock: systemClock, timeout: 10_000 })));
+    const replies = await Promise.all(Array.from({ length: 10 }, (_, at) => callDaemon(path, "history", { limit: at + 1 }, { clock: systemClock, timeout: milliseconds(10_000) })));
     assert.deepEqual(replies, Array.from({ length: 10 }, (_, at) => ({ result: { name: "history", params: { limit: at + 1 } } })));
   });
 
   it("answers any JSON with one line of JSON", async () => {
     await fc.assert(fc.asyncProperty(fc.string({ unit: "binary" }), fc.jsonValue(), async (method, params) => {
-      const reply = await callDaemon(path, method, { params }, { clock: systemClock, timeout: 10_000 });
+      const reply = await callDaemon(path, method, { params }, { clock: systemClock, timeout: milliseconds(10_000) });
       assert.ok("result" in reply || ["unknown-method", "bad-params", "bad-request"].includes(reply.error.code), JSON.stringify(reply));
     }), { numRuns: 300 });
   });

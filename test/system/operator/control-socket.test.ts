@@ -5,15 +5,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
 import type { Reply } from "../../../src/operator/dispatch.ts";
-import type { Clock, Log } from "../../../src/model/ports.ts";
+import type { Log } from "../../../src/model/ports.ts";
+import { milliseconds, type Timer } from "../../../src/model/time.ts";
 import { callDaemon } from "../../../src/system/operator/control-client.ts";
 import { controlLimits, ControlSocketError, openControlSocket, type ControlSocket } from "../../../src/system/operator/control-socket.ts";
 import { systemClock } from "../../../src/system/process/system-clock.ts";
 
-/** Timers that go off when the test says so. */
-class HandClock implements Clock {
+/** Timer that go off when the test says so. */
+class HandClock implements Timer {
   timers = new Set<() => void>();
-  now(): number { return 0; }
   after(_delay: number, callback: () => void): () => void {
     this.timers.add(callback);
     return () => { this.timers.delete(callback); };
@@ -223,13 +223,13 @@ describe("the control socket", () => {
   it("refuses to start beside a daemon that answers, which goes on", async () => {
     await open();
     await assert.rejects(open(), new ControlSocketError(`another dots-callhome is running, it answers on ${path}; stop it first`));
-    assert.deepEqual(await callDaemon(path, "still", {}, { clock: systemClock, timeout: 10_000 }), { result: { method: "still", params: {} } });
+    assert.deepEqual(await callDaemon(path, "still", {}, { clock: systemClock, timeout: milliseconds(10_000) }), { result: { method: "still", params: {} } });
   });
 
   it("takes over a socket that nobody answers on", async () => {
     await leaveDeadSocket(path);
     await open();
-    assert.deepEqual(await callDaemon(path, "new", {}, { clock: systemClock, timeout: 10_000 }), { result: { method: "new", params: {} } });
+    assert.deepEqual(await callDaemon(path, "new", {}, { clock: systemClock, timeout: milliseconds(10_000) }), { result: { method: "new", params: {} } });
   });
 
   it("refuses a path that is a file, and one in a folder that is not there", async () => {

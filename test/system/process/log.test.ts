@@ -2,10 +2,11 @@ import assert from "node:assert/strict";
 import { describe, it, mock } from "node:test";
 import { openLog, type LogLevel } from "../../../src/system/process/log.ts";
 import { systemClock } from "../../../src/system/process/system-clock.ts";
+import { milliseconds, sinceEpoch, wallInstant } from "../../../src/model/time.ts";
 
 function record(isTTY: boolean, threshold: () => LogLevel = () => "debug"): { log: ReturnType<typeof openLog>; written: string[] } {
   const written: string[] = [];
-  return { log: openLog({ write: (text) => written.push(text), isTTY }, { now: () => 0 }, threshold), written };
+  return { log: openLog({ write: (text) => written.push(text), isTTY }, { now: () => wallInstant(0) }, threshold), written };
 }
 
 describe("the log", () => {
@@ -34,7 +35,7 @@ describe("the log", () => {
   });
 
   it("goes on when nobody reads it", () => {
-    const log = openLog({ write: () => { throw new Error("EPIPE"); } }, { now: () => 0 }, () => "info");
+    const log = openLog({ write: () => { throw new Error("EPIPE"); } }, { now: () => wallInstant(0) }, () => "info");
     log("info", "a");
   });
 });
@@ -45,11 +46,11 @@ describe("the system clock", () => {
     try {
       const fired: string[] = [];
       const month = 30 * 86_400_000;
-      systemClock.after(month, () => fired.push("month"));
-      systemClock.after(0, () => fired.push("now"));
-      systemClock.after(-5, () => fired.push("past"));
-      systemClock.after(Infinity, () => fired.push("never"));
-      const cancel = systemClock.after(month, () => fired.push("cancelled"));
+      systemClock.after(milliseconds(month), () => fired.push("month"));
+      systemClock.after(milliseconds(0), () => fired.push("now"));
+      systemClock.after(milliseconds(-5), () => fired.push("past"));
+      systemClock.after(milliseconds(Infinity), () => fired.push("never"));
+      const cancel = systemClock.after(milliseconds(month), () => fired.push("cancelled"));
       mock.timers.tick(1);
       assert.deepEqual(fired, ["now", "past"]);
       mock.timers.tick(0x7fff_ffff - 1); // exactly to the first step, as mocked timers that start late count from then
@@ -65,7 +66,7 @@ describe("the system clock", () => {
 
   it("tells the time", () => {
     const before = Date.now();
-    const now = systemClock.now();
+    const now = sinceEpoch(systemClock.now());
     assert.ok(before <= now && now <= Date.now());
   });
 });

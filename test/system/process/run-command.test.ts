@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { CommandFailure, failedStatus, runCommand, runForJson } from "../../../src/system/process/run-command.ts";
 import type { FailureReason, RunCommand } from "../../../src/system/process/run-command.ts";
+import { milliseconds } from "../../../src/model/time.ts";
 
 const node = process.execPath;
 const script = (code: string): readonly string[] => ["-e", code];
@@ -35,12 +36,12 @@ describe("runCommand", () => {
   });
   it("kills what takes too long", async () => {
     const start = performance.now();
-    await assert.rejects(runCommand(node, script("setInterval(() => {}, 1000)"), { timeout: 200 }), failsFor("timeout", /longer than 200 ms/));
+    await assert.rejects(runCommand(node, script("setInterval(() => {}, 1000)"), { timeout: milliseconds(200) }), failsFor("timeout", /longer than 200 ms/));
     assert.ok(performance.now() - start < 30_000);
   });
   it("kills what takes too long though its child holds the pipe", async () => {
     const start = performance.now();
-    await assert.rejects(runCommand("sh", ["-c", "sleep 60 & wait"], { timeout: 100 }), failsFor("timeout", /sh took/));
+    await assert.rejects(runCommand("sh", ["-c", "sleep 60 & wait"], { timeout: milliseconds(100) }), failsFor("timeout", /sh took/));
     assert.ok(performance.now() - start < 30_000);
   });
   it("kills what prints too much, in lines or not", async () => {

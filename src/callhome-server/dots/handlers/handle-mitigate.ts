@@ -1,7 +1,7 @@
 import type { MitigationRequest } from "../../../model/mitigation-request.ts";
 import { isRequested, type Mitigation } from "../../../model/mitigation.ts";
 import { badRequest, type Refusal } from "../../../model/refusal.ts";
-import type { Instant } from "../../../model/time.ts";
+import type { WallInstant } from "../../../model/time.ts";
 import { diagnosticResponse, dotsCbor, type CoapRequest, type CoapResponse } from "../../coap/request.ts";
 import { acceptedBody, conflictBody, statusBody, type ContentFilter } from "../describe-mitigation.ts";
 import type { DotsService } from "../dots-service.ts";
@@ -10,7 +10,7 @@ import { parseMitigation } from "../parse-mitigation.ts";
 import type { DotsPath } from "../uri-path.ts";
 
 /** PUT: request, refresh, efficacy update (RFC 9132 §4.4.1, §4.4.3). */
-export async function putMitigation(service: DotsService, path: DotsPath, request: CoapRequest, wallTime: () => Instant): Promise<CoapResponse | undefined> {
+export async function putMitigation(service: DotsService, path: DotsPath, request: CoapRequest, wallTime: () => WallInstant): Promise<CoapResponse | undefined> {
   const { cuid, mid } = path;
   if (cuid === undefined || mid === undefined) return refusalResponse(badRequest("Uri-Path needs 'cuid' and 'mid'"));
   // §4.4.3: without a match "silently ignored", whatever else may be wrong with it. A mitigation has no tag that it could match by.
@@ -27,7 +27,7 @@ export async function putMitigation(service: DotsService, path: DotsPath, reques
 }
 
 /** GET, with or without Observe: one mitigation or all of the client's (RFC 9132 §4.4.2). */
-export function getMitigation(service: DotsService, observers: Observers, path: DotsPath, request: CoapRequest, wallTime: () => Instant): CoapResponse {
+export function getMitigation(service: DotsService, observers: Observers, path: DotsPath, request: CoapRequest, wallTime: () => WallInstant): CoapResponse {
   const { cuid, mid } = path;
   if (cuid === undefined) return refusalResponse(badRequest("Uri-Path needs 'cuid'"));
   const filter = readFilter(request.query);
