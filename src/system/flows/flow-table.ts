@@ -19,6 +19,8 @@ const listing = { timeout: milliseconds(20_000), mostOutput: 256 * 1024 * 1024 }
 const fewDeletions = 4;
 /** Deletions at most for one cut; the packet filter stops what they would have, but for offloaded flows. */
 const mostDeletions = 32;
+/** How often one is begun again, each time with fewer flows. */
+const deletionAttempts = 5;
 /** Walks of the table at a time: a home router has two or four cores, and forwards packets with them. */
 const walksAtATime = 2;
 
@@ -48,11 +50,14 @@ export function openConntrack({ run, log }: { readonly run: RunCommand; readonly
     if (result.status !== 0) throw failedStatus("conntrack", result);
   };
 
-  const remove = async (deletion: Deletion, onFlow: (flow: Flow) => void): Promise<void> => {
+  const remove = async (deletion: Deletion, onFlow: (flow: Flow) => void, attempts = deletionAttempts): Promise<void> => {
     // It prints what it deletes.
     const result = await walk(deletion.arguments, onFlow);
     // Status 1 is also that of "0 flow entries have been deleted", the usual end of half of the deletions.
-    if (result.status !== 0 && !/\b\d+ flow entries have been deleted/.test(result.stderr)) throw failedStatus("conntrack", result);
+    if (result.status === 0 || /\b\d+ flow entries have been deleted/.test(result.stderr)) return;
+    // A flow that ended by itself, between being listed and being deleted: conntrack gives up there, and the rest is still to be deleted.
+    if (attempts > 1 && result.stderr.includes("such conntrack doesn't exist")) await remove(deletion, onFlow, attempts - 1);
+    else throw failedStatus("conntrack", result);
   };
 
   /** Leaves out the deletions that no entry calls for: of those that are known, or else at the cost of one listing a family. */

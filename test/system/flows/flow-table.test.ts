@@ -65,6 +65,17 @@ describe("openConntrack, cut", () => {
   it("fails if conntrack does", async () => {
     await assert.rejects(play("", { status: 1, stderr: "Operation failed: sorry" }).table.cut(["192.168.1.21"], []), /sorry/);
   });
+  it("begins again where a flow that has just ended by itself stopped it, five times at most", async () => {
+    const gone = { status: 1, stderr: "conntrack v1.4.7 (conntrack-tools): Operation failed: such conntrack doesn't exist\n" };
+    for (const [failures, attempts] of [[1, 2], [4, 5], [5, undefined]] as const) {
+      let calls = 0;
+      const run: RunCommand = (_tool, args) => Promise.resolve({ status: 0, stdout: "", stderr: "", ...(args[3] === "--orig-src" && ++calls <= failures ? gone : {}) });
+      const cut = openConntrack({ run, log: () => undefined }).cut(["192.168.1.21"], prefixes("198.51.100.9"));
+      if (attempts === undefined) await assert.rejects(cut, /doesn't exist/);
+      else await cut;
+      assert.equal(calls, attempts ?? 5);
+    }
+  });
   it("looks first where there is much to try", async () => {
     const { table, calls } = play(recorded, { stderr: "3 flow entries have been deleted." });
     await table.cut(["192.168.1.21", "192.168.1.22", "192.168.1.23", "2001:db8:1::21"], prefixes("198.51.100.9 198.51.100.10 198.51.100.11"));
