@@ -2,20 +2,18 @@ import { readFileSync } from "node:fs";
 import manifest from "../package.json" with { type: "json" };
 import { parseArguments, type CallCommand } from "./cli/parse-arguments.ts";
 import { render } from "./cli/render.ts";
-import { complainOfGlobals, findControlSocket, readConfig } from "./config/config.ts";
-import { formatConfigError } from "./config/read-section.ts";
-import { compileDtls, type DtlsCredentials, type DtlsModule } from "dtls-wasm";
+import { findControlSocket } from "./config/config.ts";
+import { compileDtls, type DtlsModule } from "dtls-wasm";
 import { escapeLines } from "./text/escape-text.ts";
 import type { LoadedConfig } from "./daemon/loaded-config.ts";
 import { thisRouter } from "./daemon/router.ts";
+import { loadConfig } from "./daemon/load-config.ts";
+import { setUp } from "./daemon/set-up.ts";
 import { runDaemon } from "./daemon/run-daemon.ts";
 import { absentDevices } from "./system/home/absent-devices.ts";
-import { checkPaths } from "./system/files/check-paths.ts";
 import { callDaemon } from "./system/operator/control-client.ts";
 import { ControlSocketError } from "./system/operator/control-socket.ts";
 import { openLog, type LogLevel } from "./system/process/log.ts";
-import { readCertificates } from "./system/files/read-certificates.ts";
-import { readPsk } from "./system/files/read-secret.ts";
 import { steadyClock, systemClock as clock } from "./system/process/system-clock.ts";
 import { errorText } from "./text/error-text.ts";
 import { milliseconds } from "./model/time.ts";
@@ -33,6 +31,7 @@ async function main(argv: readonly string[]): Promise<number> {
     case "help": return print(command.text);
     case "version": return print(manifest.version);
     case "check": return check(command.configFile);
+    case "setup": return print(JSON.stringify(setUp(readFileSync(0, "utf8"), command.configFile, clock.now())));
     case "run": return run(command.configFile);
     case "call": return call(command);
   }
@@ -46,29 +45,8 @@ function load(file: string): LoadedConfig | { readonly problems: readonly string
   } catch (error) {
     return { problems: [`${file}: cannot be read (${errorText(error)}); give another one with --config FILE`] };
   }
-  const reading = readConfig(text, file);
-  if ("errors" in reading) return { problems: reading.errors.map(formatConfigError) };
-  const warnings = [...reading.warnings];
-  const problems = checkPaths(reading.config).map(({ option, message }) => complainOfGlobals(text, file, option, message));
-  const credentials = new Map<string, DtlsCredentials>();
-  for (const { name, auth } of reading.config.upstreams) {
-    if (auth.is === "psk") {
-      const psk = readPsk(auth.pskFile);
-      if ("problem" in psk) problems.push(`${file}: config upstream '${name}': option psk_file: ${psk.problem}`);
-      else {
-        warnings.push(...psk.warnings);
-        credentials.set(name, { is: "psk", identity: auth.identity, key: psk.value });
-      }
-    } else {
-      const certificates = readCertificates(auth, clock.now());
-      if ("problem" in certificates) problems.push(`${file}: config upstream '${name}': ${certificates.problem}`);
-      else {
-        warnings.push(...certificates.warnings);
-        credentials.set(name, { is: "certificate", ...certificates.value });
-      }
-    }
-  }
-  return problems.length > 0 ? { problems } : { config: reading.config, credentials, warnings };
+  const loaded = loadConfig(text, file, clock.now());
+  return "problems" in loaded ? { problems: loaded.problems.map(({ line }) => line) } : loaded;
 }
 
 function check(file: string): number {

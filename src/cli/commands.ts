@@ -30,6 +30,7 @@ const id: CliInput = { name: "ID", param: "id" };
 export const commands = {
   run: { summary: "run the daemon in the foreground", method: null, operands: [], options: [] },
   check: { summary: "check the configuration, keys and certificates, without connecting", method: null, operands: [], options: [] },
+  setup: { summary: "for the web page: look at settings, or store a key (JSON on standard input)", method: null, operands: [], options: [] },
   status: { summary: methods.status.help, method: "status", operands: [], options: [] },
   list: {
     summary: methods.list.help, method: "list", operands: [], options: [{ name: "--state", value: "STATE", param: "state" }],

@@ -7,7 +7,7 @@ import { commandHelp, generalHelp, isRequired, parameterOf, usageOf } from "./he
 
 /** What the command line asks for. */
 export type Command =
-  | { readonly is: "run" | "check"; readonly configFile: string; readonly json: boolean }
+  | { readonly is: "run" | "check" | "setup"; readonly configFile: string; readonly json: boolean }
   | CallCommand
   | { readonly is: "help"; readonly text: string }
   | { readonly is: "version" };
@@ -15,7 +15,7 @@ export type Command =
 /** A command that the running daemon answers. */
 export interface CallCommand {
   readonly is: "call";
-  readonly name: Exclude<CommandName, "run" | "check">;
+  readonly name: Exclude<CommandName, "run" | "check" | "setup">;
   readonly method: MethodName;
   /** As JSON carries them; the daemon reads them again. */
   readonly params: Readonly<Record<string, unknown>>;
@@ -52,7 +52,7 @@ export function parseArguments(argv: readonly string[]): Command | UsageError {
   if ("message" in params) return params;
   const configFile = options.findLast(({ name }) => name === "--config")?.value ?? defaultConfigFile;
   const json = options.some(({ name }) => name === "--json");
-  if (given === "run" || given === "check") return { is: given, configFile, json };
+  if (given === "run" || given === "check" || given === "setup") return { is: given, configFile, json };
   const command: CliCommand = commands[given];
   return { is: "call", name: given, method: commands[given].method, params: { ...command.fixed, ...params.values }, configFile, json };
 }

@@ -77,6 +77,14 @@ export function findControlSocket(text: string): string {
   return globals ? readSection(globals, { path: globalsOptions.controlSocket }, new Findings("")).path : globalsOptions.controlSocket.fallback;
 }
 
+/** Where the daemon keeps what must survive, and its socket, whatever else is wrong in the file. */
+export function findStateDir(text: string): { readonly stateDir: string; readonly controlSocket: string } {
+  const parsed = parseUci(text);
+  const globals = "sections" in parsed ? parsed.sections.find(({ type }) => type === "globals") : undefined;
+  const { stateDir, controlSocket } = globalsOptions;
+  return globals ? readSection(globals, { stateDir, controlSocket }, new Findings("")) : { stateDir: stateDir.fallback, controlSocket: controlSocket.fallback };
+}
+
 /** A complaint about an option of the globals that only the router's disk can show; `text` and `file` are as for readConfig. */
 export function complainOfGlobals(text: string, file: string, option: string, message: string): string {
   const parsed = parseUci(text);

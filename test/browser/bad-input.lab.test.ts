@@ -11,12 +11,13 @@ describe("the page, in bad weather (a scripted daemon)", { skip: browserMissing(
   before(async () => { browser = await startBrowser(); });
   after(async () => { await browser.close(); });
 
-  const play = async (view: string, home: ScriptedHome, act: (page: Page, router: Router) => Promise<void>): Promise<void> => {
-    const router = await startRouter({ backend: home, withoutEvents: true });
+  const play = async (view: string, home: ScriptedHome, act: (page: Page, router: Router, standing: { isRunning: boolean }) => Promise<void>): Promise<void> => {
+    const standing = { isRunning: false };
+    const router = await startRouter({ backend: home, withoutEvents: true, isRunning: () => standing.isRunning });
     const { page, context, faults } = await openTab(browser, { viewport: phone });
     try {
       await page.goto(router.url(view));
-      await act(page, router);
+      await act(page, router, standing);
       assert.deepEqual(faults, []);
     } finally {
       await context.close();
@@ -89,15 +90,17 @@ describe("the page, in bad weather (a scripted daemon)", { skip: browserMissing(
       await page.getByRole("button", { name: "Try now" }).click();
       while (!router.requests.some((each) => each.startsWith("dots-callhome.reconnect"))) await page.waitForTimeout(20);
       home.upstreams = [];
-      await page.getByText("No internet provider is set up yet.").waitFor();
+      await page.getByText("No internet provider is switched on.").waitFor();
     });
   });
 
   it("says what to do when ubus is gone, hangs, or the router cannot be reached, and recovers", () => {
     const home = scriptedHome();
     home.answers = "nothing";
-    return play("approvals", home, async (page) => {
+    return play("approvals", home, async (page, _router, standing) => {
       await page.getByText("The protection is not running", { exact: false }).waitFor();
+      standing.isRunning = true; // ubus was restarted
+      await page.getByText("The protection is running, but this page cannot reach it at the moment.", { exact: false }).waitFor();
       home.answers = "hangs";
       await page.getByText("The router did not answer in time.", { exact: false }).waitFor();
       await page.context().setOffline(true);

@@ -211,14 +211,15 @@ describe("the page, on the real daemon", { skip: browserMissing(), timeout: suit
 
       await goTo("settings");
       const timeout = page.locator("#cbi-dots-callhome-globals-consent_timeout input").first();
-      await timeout.fill("99999999");
+      assert.equal(await timeout.getAttribute("placeholder"), "15 minutes");
+      await timeout.fill("99999 days");
       await timeout.dispatchEvent("change");
       await timeout.blur();
       const apply = page.locator(".cbi-page-actions .cbi-button-apply").first();
       await apply.click();
       await page.waitForTimeout(300);
-      assert.doesNotMatch(readFileSync(scene.daemon.configFile, "utf8"), /99999999/, "not saved");
-      await timeout.fill("300");
+      assert.doesNotMatch(readFileSync(scene.daemon.configFile, "utf8"), /99999|consent_timeout/, "not saved");
+      await timeout.fill("5 minutes");
       await timeout.dispatchEvent("change");
       await page.locator("#cbi-dots-callhome-globals-consent select").first().selectOption("auto");
       const reloaded = scene.daemon.logged(/configuration reloaded/);
@@ -229,6 +230,14 @@ describe("the page, on the real daemon", { skip: browserMissing(), timeout: suit
       assert.match(written, /option consent_timeout '300'/);
       assert.match(written, /option consent 'auto'/);
       assert.match(written, /option psk_file '\/.*isp\.psk'/);
+
+      await page.locator("#cbi-dots-callhome-isp-_psk input").fill("hex:00");
+      await page.locator("#cbi-dots-callhome-isp-enabled input[type=checkbox]").uncheck();
+      assert.equal(await page.locator("#cbi-dots-callhome-isp-host").isVisible(), false, "an address is needed only while the provider is switched on");
+      const again = scene.daemon.logged(/configuration reloaded.*$/);
+      await apply.click();
+      await again;
+      assert.match(readFileSync(scene.daemon.configFile, "utf8"), /option host '203\.0\.113\.1'/, "it is kept");
       assert.equal(await seen(page, "a shared secret of the lab").count(), 0, "secrets are never sent to the page");
     }));
 

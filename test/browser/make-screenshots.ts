@@ -56,6 +56,7 @@ const pictures: readonly Picture[] = [
   { name: "phone-more", view: "approvals", router: { backend: asking }, phone: true, act: openMore, height: 1500 },
   { name: "devices", view: "devices", router: { backend: lived } },
   { name: "history", view: "history", router: { backend: lived } },
+  { name: "first-run", view: "overview", router: { backend: { ...quiet, call: () => Promise.resolve(undefined) }, isFresh: true }, height: 640 },
   { name: "settings", view: "settings", router: { backend: quiet, configFile } },
   ...(["de", "es", "zh_Hans", "ja"] as const).map((language): Picture => ({ name: `phone-question-${language}`, view: "approvals", router: { backend: asking, language }, phone: true, locale: language.replace("_", "-") })),
 ];

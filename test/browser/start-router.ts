@@ -1,3 +1,4 @@
+import { spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -17,8 +18,14 @@ export interface Backend {
 export interface RouterOptions {
   readonly backend: Backend;
   readonly configFile?: string;
+  /** Without a file: nothing is set up yet. */
+  readonly isFresh?: true;
   /** After the configuration was applied: what procd's reload trigger does. */
   readonly applied?: () => void;
+  /** The folder of a program `dots-callhome`, for rpcd's plugin. */
+  readonly program?: string;
+  /** What procd says of the service. */
+  readonly isRunning?: () => boolean;
   readonly language?: "de" | "es" | "zh_Hans" | "ja";
   /** No server-sent events, so that the page falls back to polling. */
   readonly withoutEvents?: boolean;
@@ -40,6 +47,9 @@ const luci = process.env["LUCI"];
 const sessionId = "0123456789abcdef0123456789abcdef";
 const types: Readonly<Record<string, string>> = { ".js": "text/javascript; charset=utf-8", ".css": "text/css", ".svg": "image/svg+xml", ".png": "image/png", ".json": "application/json" };
 
+/** What uci says where a test has no file: a provider is entered. */
+const entered = { globals: { ".name": "globals", ".type": "globals", ".anonymous": false }, isp: { ".name": "isp", ".type": "upstream", ".anonymous": false, host: "dots.isp.example" } };
+
 interface Acl { readonly ubus?: Readonly<Record<string, readonly string[]>>; readonly uci?: readonly string[] }
 const acl = (JSON.parse(readFileSync(join(app, "root/usr/share/rpcd/acl.d/luci-app-dots-callhome.json"), "utf8")) as Record<string, { read: Acl; write: Acl }>)["luci-app-dots-callhome"];
 const menu = JSON.parse(readFileSync(join(app, "root/usr/share/luci/menu.d/luci-app-dots-callhome.json"), "utf8")) as Record<string, { title: string; action: { type: string; path?: string } }>;
@@ -56,7 +66,7 @@ export async function startRouter(options: RouterOptions): Promise<Router> {
   const granted = (object: string, method: string): boolean => {
     if (session === "ended") return false;
     if (object === "uci") return ["get", "changes"].includes(method) || session === "write";
-    if (object !== "dots-callhome") return true;
+    if (!object.startsWith("dots-callhome")) return true;
     return [acl?.read, ...(session === "write" ? [acl?.write] : [])].some((part) => part?.ubus?.[object]?.includes(method));
   };
 
@@ -66,10 +76,17 @@ export async function startRouter(options: RouterOptions): Promise<Router> {
     const refuse = (code: number, message: string): object => ({ jsonrpc: "2.0", id, error: { code, message } });
     if (sid !== sessionId || !granted(object, method)) return refuse(-32002, "Access denied");
     if (object === "session") return reply(0, { access: session === "write" || params["scope"] !== "uci" || params["function"] !== "write" });
-    if (object === "luci") return reply(0, {});
+    if (object === "luci") return reply(0, { result: true });
+    if (object === "service") return reply(0, options.isRunning?.() === true ? { "dots-callhome": { instances: { instance1: { running: true } } } } : {});
+    if (object === "dots-callhome-setup") return options.program === undefined ? refuse(-32000, "Object not found") : reply(0, await runPlugin(options.program, method, params));
     if (object === "file") return reply(0, { entries: [] });
     if (object === "uci") {
-      const { status, data } = uci?.call(method, params) ?? { status: 0, data: { values: {}, changes: {} } };
+      if (method === "apply") {
+        uci?.apply();
+        options.applied?.();
+        return reply(0);
+      }
+      const { status, data } = uci?.call(method, params) ?? { status: 0, data: { values: options.isFresh === true ? {} : entered, changes: {} } };
       return reply(status, data);
     }
     const answer = object === "dots-callhome" ? await options.backend.call(method, params) : undefined;
@@ -123,6 +140,15 @@ export async function startRouter(options: RouterOptions): Promise<Router> {
       await new Promise((resolve) => server.close(resolve));
     },
   };
+}
+
+/** As rpcd: the app's own plugin, with the parameters on its standard input. */
+async function runPlugin(program: string, method: string, params: object): Promise<object> {
+  const plugin = spawn("sh", [join(app, "root/usr/libexec/rpcd/dots-callhome-setup"), "call", method], { env: { PATH: `${program}:${process.env["PATH"] ?? ""}` }, stdio: ["pipe", "pipe", "inherit"] });
+  plugin.stdin.end(JSON.stringify(params));
+  const chunks: Buffer[] = [];
+  for await (const chunk of plugin.stdout) chunks.push(chunk as Buffer);
+  return JSON.parse(Buffer.concat(chunks).toString()) as object;
 }
 
 function serveFile(asked: string, response: ServerResponse): void {

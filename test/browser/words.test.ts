@@ -75,3 +75,14 @@ describe("one card for one thing", () => {
     ]);
   });
 });
+
+describe("spans of time", () => {
+  const { load, baseclass } = pageModules();
+  const units = load("units", { baseclass, N_: (n: number, one: string, many: string) => (n === 1 ? one : many) });
+  for (const [seconds, words] of [[900, "15 minutes"], [60, "1 minute"], [3600, "1 hour"], [86_400, "1 day"], [90, "90 seconds"], [0, "0 seconds"], [5400, "90 minutes"]] as const) {
+    it(`are written and read in words: ${words}`, () => { assert.deepEqual([units["inWords"]?.(seconds), units["toSeconds"]?.(words)], [words, seconds]); });
+  }
+  for (const [words, seconds] of [["900", 900], ["15 min", 900], ["2h", 7200], ["1 hours", 3600], [" 3  Days ", 259_200], ["soon", null], ["15 parsecs", null], ["-5", null], ["", null]] as const) {
+    it(`are read as they are meant: “${words}”`, () => { assert.equal(units["toSeconds"]?.(words), seconds); });
+  }
+});

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
+import { pageModules } from "../browser/page-modules.ts";
 import { createContext, runInContext } from "node:vm";
 import { deviceOptions, globalsOptions, notifyOptions, upstreamOptions, type ListOption, type ScalarOption } from "../../src/config/options.ts";
 
@@ -11,7 +12,7 @@ const tables: Readonly<Record<string, Readonly<Record<string, Option>>>> = {
 };
 
 /** What the form says of one option. */
-interface Field { widget: string; default?: unknown; placeholder?: string; datatype?: string; words: string[]; value: (word: string) => void; depends: () => void }
+interface Field { widget: string; default?: unknown; placeholder?: string; datatype?: string; seconds?: readonly number[]; option?: string; words: string[]; value: (word: string) => void; depends: () => void }
 
 /** Runs the view with a `form` that writes down what is asked of it. Fields by section type and option name. */
 function readForm(): Map<string, Map<string, Field>> {
@@ -21,7 +22,7 @@ function readForm(): Map<string, Map<string, Field>> {
   const addField = (fields: Map<string, Field>, widget: unknown, name: string): Field => {
     const known = Object.entries(form).find(([, each]) => each === widget)?.[0] ?? "own widget";
     const words: string[] = [];
-    const field: Field = { widget: known, words, value: (word) => { words.push(word); }, depends: () => undefined };
+    const field: Field = { widget: known, option: name, words, value: (word) => { words.push(word); }, depends: () => undefined };
     fields.set(name, field);
     return field;
   };
@@ -39,7 +40,11 @@ function readForm(): Map<string, Map<string, Field>> {
     render = (): undefined => undefined;
   };
   const file = new URL("../../openwrt/luci-app-dots-callhome/htdocs/luci-static/resources/view/dots-callhome/settings.js", import.meta.url);
-  const context = createContext({ form, view: { extend: (it: object) => it }, _: (text: string) => text });
+  const { load, baseclass } = pageModules();
+  const N_ = (n: number, one: string, many: string): string => (n === 1 ? one : many);
+  const context = createContext({
+    form, view: { extend: (it: object) => it }, _: (text: string) => text, N_, uci: {}, settings: { name: "dots-callhome" }, document: {}, units: load("units", { baseclass, N_ }),
+  });
   runInContext("String.prototype.format = function (...values) { let at = 0; return this.replace(/%[sd]/g, () => String(values[at++])); };", context);
   const view = runInContext(`(() => {${readFileSync(file, "utf8")}})()`, context) as { render: () => unknown };
   view.render();
@@ -69,6 +74,10 @@ describe("LuCI's settings", () => {
           assert.equal(field.default ?? "0", option.fallback === true ? "1" : "0");
         }
         if (takes?.is === "integer") {
+          if (field.seconds) {
+            assert.deepEqual([...field.seconds], [takes.lowest, takes.highest, option.fallback], "seconds, said in words");
+            return;
+          }
           if (field.datatype !== "port") assert.equal(field.datatype, `and(uinteger,range(${takes.lowest},${takes.highest}))`);
           assert.equal(field.placeholder ?? field.default, String(option.fallback));
         }

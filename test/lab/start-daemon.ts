@@ -18,6 +18,8 @@ export interface DaemonOptions {
   /** Further sections, as UCI text. */
   readonly more?: string;
   readonly psk?: string;
+  /** A configuration that is there already, instead of all that. */
+  readonly configFile?: string;
   /** Options of Node. */
   readonly node?: readonly string[];
   /** A folder whose tools come before the system's. */
@@ -61,7 +63,7 @@ export function writeLabConfig(lab: Lab, options: DaemonOptions = {}): string {
 
 /** Runs the bundle as the router's daemon. */
 export function startDaemon(lab: Lab, options: DaemonOptions = {}): Daemon {
-  const configFile = writeLabConfig(lab, options);
+  const configFile = options.configFile ?? writeLabConfig(lab, options);
   const before = options.path === undefined ? [] : [`PATH=${options.path}:${toolPath}`];
   const child = lab.router.spawn("env", [...before, process.execPath, ...options.node ?? [], daemonProgram, "run", "--config", configFile], { stdio: ["ignore", "ignore", "pipe"] });
   const lines = watchLines<string>();

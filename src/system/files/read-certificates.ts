@@ -36,6 +36,16 @@ export function readCertificates(
   };
 }
 
+/** Reads PEM with at least one certificate, whoever's. */
+export function readCertificate(path: string): SecretReading<unknown> {
+  return readChain(path, wallInstant(0), "a certificate");
+}
+
+/** Reads a PEM private key that nobody else may read, without a passphrase. */
+export function readPrivateKey(path: string): SecretReading<unknown> {
+  return readKey(path);
+}
+
 function readChain(path: string, now: WallInstant, what: string): SecretReading<{ pem: string; leaf: X509Certificate }> {
   const read = readGuarded(path, largestPem, "public");
   if ("problem" in read) return read;

@@ -111,18 +111,34 @@
 	};
 
 	const uciCall = (method, params) => rpc.declare({ object: 'uci', method, params, reject: true });
+	/* As LuCI's: changes are local until save(), which sends them; apply() has them take effect. */
 	const uci = {
-		values: {},
-		load: config => uciCall('get', [ 'config' ])(config).then(reply => { uci.values = reply.values; }),
-		sections: type => Object.values(uci.values).filter(each => each['.type'] == type),
+		values: {}, changes: [],
+		load: config => uciCall('get', [ 'config' ])(config).then(reply => { uci.values = reply.values; uci.changes = []; }),
+		sections: (config, type) => Object.values(uci.values).filter(each => type == null || each['.type'] == type),
 		get: (config, section, option) => (uci.values[section] || {})[option],
-		set: (config, section, option, value) => {
-			const old = uci.get(config, section, option);
-			return JSON.stringify(old) == JSON.stringify(value) ? Promise.resolve() : uciCall('set', [ 'config', 'section', 'values' ])(config, section, { [option]: value });
+		set(config, section, option, value) {
+			if (JSON.stringify(uci.get(config, section, option)) == JSON.stringify(value)) return;
+			uci.values[section][option] = value;
+			uci.changes.push(() => uciCall('set', [ 'config', 'section', 'values' ])(config, section, { [option]: value }));
 		},
-		unset: (config, section, option) => uci.get(config, section, option) === undefined ? Promise.resolve() : uciCall('delete', [ 'config', 'section', 'options' ])(config, section, [ option ]),
-		add: (config, type, name) => uciCall('add', [ 'config', 'type', 'name' ])(config, type, name || undefined),
-		remove: (config, section) => uciCall('delete', [ 'config', 'section' ])(config, section)
+		unset(config, section, option) {
+			if (uci.get(config, section, option) === undefined) return;
+			delete uci.values[section][option];
+			uci.changes.push(() => uciCall('delete', [ 'config', 'section', 'options' ])(config, section, [ option ]));
+		},
+		add(config, type, name) {
+			const sid = name || 'new%d'.format(Object.keys(uci.values).length + 1);
+			uci.values[sid] = { '.type': type, '.name': sid, '.anonymous': !name, '.index': Object.keys(uci.values).length };
+			uci.changes.push(() => uciCall('add', [ 'config', 'type', 'name' ])(config, type, name || undefined));
+			return sid;
+		},
+		remove(config, section) {
+			delete uci.values[section];
+			uci.changes.push(() => uciCall('delete', [ 'config', 'section' ])(config, section));
+		},
+		async save() { while (uci.changes.length > 0) await uci.changes.shift()(); },
+		apply: timeout => uciCall('apply', [ 'timeout', 'rollback' ])(timeout, true).then(() => uciCall('confirm', [])())
 	};
 
 	const ip4 = text => /^(\d{1,3}\.){3}\d{1,3}$/.test(text) && text.split('.').every(part => part <= 255);
@@ -151,10 +167,10 @@
 	class Option {
 		constructor(section, name, title, help) { Object.assign(this, { section, option: name, title, description: help, deps: [], keylist: [], widgets: {} }); }
 		value(key, label) { this.keylist.push([ key, label ?? key ]); }
-		depends(name, value) { this.deps.push([ name, value ]); }
+		depends(name, value) { this.deps.push(typeof(name) == 'object' ? Object.entries(name) : [ [ name, value ] ]); }
 		cfgvalue(id) { return uci.get(this.section.map.config, id, this.option); }
 		formvalue(id) { return this.widgets[id].read(); }
-		isActive(id) { return this.deps.length == 0 || this.deps.some(([ name, value ]) => this.section.formvalue(id, name) == value); }
+		isActive(id) { return this.deps.length == 0 || this.deps.some(all => all.every(([ name, value ]) => this.section.formvalue(id, name) == value)); }
 		check(id) {
 			const field = this.widgets[id];
 			field.frame.hidden = !this.isActive(id);
@@ -177,8 +193,10 @@
 			const { config } = this.section.map;
 			const value = this.formvalue(id);
 			const isEmpty = value === '' || value == null || Array.isArray(value) && value.length == 0;
-			if (!this.isActive(id) || isEmpty || this.rmempty !== false && value === this.default) return uci.unset(config, id, this.option);
-			return uci.set(config, id, this.option, value);
+			if (!this.isActive(id)) return this.retain ? undefined : uci.unset(config, id, this.option);
+			if (isEmpty || this.rmempty !== false && value === this.default) return this.remove ? this.remove(id) : uci.unset(config, id, this.option);
+			if (JSON.stringify(value) == JSON.stringify(this.cfgvalue(id))) return;
+			return this.write ? this.write(id, value) : uci.set(config, id, this.option, value);
 		}
 		render(id) {
 			const domId = 'widget.cbid.%s.%s.%s'.format(this.section.map.config, id, this.option);
@@ -193,9 +211,16 @@
 			return frame;
 		}
 		widget(id, domId) {
-			const input = E('input', { type: 'text', 'class': 'cbi-input-text', id: domId, placeholder: this.placeholder }, []);
+			const input = E('input', { type: this.password ? 'password' : 'text', 'class': this.password ? 'cbi-input-password' : 'cbi-input-text', id: domId, placeholder: this.placeholder }, []);
 			input.value = this.cfgvalue(id) ?? '';
 			return { node: input, read: () => input.value.trim() };
+		}
+	}
+	class TextValue extends Option {
+		widget(id, domId) {
+			const area = E('textarea', { id: domId, rows: this.rows || 3, placeholder: this.placeholder }, []);
+			area.value = this.cfgvalue(id) ?? '';
+			return { node: area, read: () => area.value.trim() };
 		}
 	}
 	class ListValue extends Option {
@@ -245,7 +270,7 @@
 		tab(name, title) { this.tabs.push([ name, title ]); }
 		option(Kind, name, title, help) { const made = new Kind(this, name, title, help); this.options.push(made); return made; }
 		taboption(tab, Kind, ...more) { const made = this.option(Kind, ...more); made.tab = tab; return made; }
-		ids() { return uci.sections(this.type).map(each => each['.name']); }
+		ids() { return uci.sections(this.map.config, this.type).map(each => each['.name']); }
 		formvalue(id, name) { const option = this.options.find(each => each.option == name); return option ? option.formvalue(id) : undefined; }
 		check(id) { return this.options.map(option => option.check(id)).every(fine => fine); }
 		renderFields(id) {
@@ -282,7 +307,7 @@
 	}
 	const maps = [];
 	const form = {
-		Value: Option, ListValue, Flag, DynamicList, MultiValue, TypedSection: Section, NamedSection,
+		Value: Option, TextValue, ListValue, Flag, DynamicList, MultiValue, TypedSection: Section, NamedSection,
 		Map: class {
 			constructor(config, title, help) { Object.assign(this, { config, title, description: help, parts: [], node: E('div', { 'class': 'cbi-map' }, []) }); maps.push(this); }
 			section(Kind, ...more) { const made = new Kind(this, ...more); this.parts.push(made); return made; }
@@ -292,12 +317,13 @@
 					return this.node;
 				});
 			}
-			async change(work) { await this.save(true); await work(); await this.render(); }
+			async change(work) { await this.save(true); await work(); await uci.save(); await this.render(); }
 			async save(silent) {
 				const fields = this.parts.flatMap(part => part.ids().map(id => [ part, id ])).filter(([ , id ]) => uci.values[id]);
 				const isFine = fields.map(([ part, id ]) => part.check(id)).every(fine => fine);
 				if (!isFine && !silent) throw new Error('invalid');
-				for (const [ part, id ] of fields) for (const option of part.options) await option.save(id);
+				await Promise.all(fields.flatMap(([ part, id ]) => part.options.map(option => option.save(id))));
+				await uci.save();
 			}
 		}
 	};

@@ -4,6 +4,7 @@
 'require dots-callhome.build as build';
 'require dots-callhome.curve as curve';
 'require dots-callhome.daemon as daemon';
+'require dots-callhome.things as things';
 'require dots-callhome.words as words';
 
 const node = build.node;
@@ -160,7 +161,33 @@ const over = {
 	release: _('Undone. It may send to that target again.')
 };
 
+/* Made up: addresses for documentation, a device that nobody has. */
+const sample = {
+	id: 0, upstream: '–', state: 'pending', outcome: null, status: 1, action: 'block', requested_at: null, expires_at: null, dropped: { packets: 0, bytes: 0 }, source: {}, traffic: null,
+	target: { prefixes: [ '198.51.100.9/32' ], ports: [ [ 443, 443 ] ] },
+	devices: [ { mac: null, name: _('Practice camera'), addresses: [ '192.0.2.23' ], port: null, certainty: 'exact', evidence: {} } ]
+};
+const outcomesOf = {
+	approve: args => ({ state: 'active', status: 2, action: args[0] || 'block' }), 'block after all': () => ({ state: 'active', status: 2, action: 'block' }),
+	deny: () => ({ state: 'ended', left_alone: { why: 'denied', until: null } }), release: () => ({ state: 'ended', left_alone: { why: 'undone', until: null } })
+};
+
 return baseclass.extend({
+	/* A question to try the buttons on: it never leaves this page. */
+	practice: function() {
+		const box = node('div', {});
+		const show = (mitigation, isFirst) => {
+			const thing = things.thingsOf([ mitigation ], null)[0];
+			const made = card(thing, (method, args) => Promise.resolve(show(Object.assign({}, sample, outcomesOf[method](args)))));
+			made.update(thing);
+			dom.content(box, [ node('div', { 'class': 'dch-line' }, _('This is practice: whatever you choose, nothing is blocked, and nobody is told.')), made.node ]);
+			if (!isFirst)
+				made.title.focus();
+		};
+		show(sample, true);
+		return box;
+	},
+
 	/*
 	 * A column of things that keeps what is open and focused; at most `most` at first. `isShown(thing)`: which of them; what was decided here is shown too.
 	 * refresh() reads the router again, and resolves when show() has been called with what it says.

@@ -7,6 +7,16 @@
 
 const declare = (method, params) => rpc.declare({ object: 'dots-callhome', method: method, params: params });
 
+const services = rpc.declare({ object: 'service', method: 'list', params: [ 'name' ] });
+
+/* Whether procd runs it, though its object is not there: ubus has just been restarted, or the daemon is starting. */
+function isRunning() {
+	return services('dots-callhome').then(answer => {
+		const instances = (answer && answer['dots-callhome'] || {}).instances || {};
+		return Object.keys(instances).some(name => instances[name].running);
+	}).catch(() => false);
+}
+
 const calls = {
 	status: declare('status'),
 	list: declare('list'),
@@ -17,12 +27,14 @@ const calls = {
 	policy: declare('policy', [ 'mac', 'policy' ]),
 	history: declare('history', [ 'limit' ]),
 	traffic: declare('traffic'),
+	test: declare('test', [ 'notify' ]),
 	reconnect: declare('reconnect', [ 'upstream' ])
 };
 
 function failure(kind, detail) {
 	const texts = {
-		down: _('The protection is not running, so nobody can warn you and nothing new is blocked. To start it: System, Startup, dots-callhome, Start.'),
+		down: _('The protection is not running, so nobody can warn you and nothing new is blocked.'),
+		starting: _('The protection is running, but this page cannot reach it at the moment. It tries again by itself.'),
 		slow: _('The router did not answer in time. It tries again by itself.'),
 		session: _('Your login has ended. Nothing was changed. Log in again to go on.'),
 		forbidden: _('This login may look, but not change anything. Log in as an administrator.'),
@@ -76,17 +88,22 @@ function mitigations() {
 	});
 }
 
+/* Not running, or only out of reach for a moment. */
+function reject(reason) {
+	return reason.kind != 'down' ? Promise.reject(reason) : isRunning().then(running => Promise.reject(running ? failure('starting') : reason));
+}
+
 function ask(method) {
 	const args = Array.prototype.slice.call(arguments, 1);
 	return calls[method].apply(null, args).then(reply => {
 		if (typeof(reply) == 'number')
-			return Promise.reject(failure(kindOfStatus[reply] || 'slow', 'ubus %d'.format(reply)));
+			return reject(failure(kindOfStatus[reply] || 'slow', 'ubus %d'.format(reply)));
 		if (reply == null || typeof(reply) != 'object')
 			return Promise.reject(failure('slow'));
 		if (reply.error)
-			return Promise.reject(failure(kindOfCode[reply.error.code] || 'refused', reply.error.message));
+			return reject(failure(kindOfCode[reply.error.code] || 'refused', reply.error.message));
 		return /^(approve|deny|release)$/.test(method) ? introduce(reply) : reply;
-	}, error => Promise.reject(explain(error)));
+	}, error => reject(explain(error)));
 }
 
 /* Server-sent events need the session in a header, which EventSource cannot send. */
