@@ -16,7 +16,7 @@ import { fail, toAttackFlows, type DecidedView, type Failed, type OperatorAction
 import type { Pipeline } from "../pipeline/pipeline.ts";
 import { checkScope } from "../policy/check-scope.ts";
 import type { Decision } from "../policy/decide.ts";
-import type { MitigationEvent } from "../policy/mitigation-machine.ts";
+import type { MitigationEvent } from "../policy/mitigation-step.ts";
 import { scopesOverlap } from "../policy/admit-request.ts";
 import { saidOfTarget } from "../policy/owners-nos.ts";
 import { canBlockAfterAll, canTakeBack } from "../policy/refused-by-owner.ts";

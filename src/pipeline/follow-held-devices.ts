@@ -5,7 +5,7 @@ import { isSpecific, renewEvery } from "../enforcer/rules-for.ts";
 import type { KnownNow } from "./attribute.ts";
 import { followDevices } from "../nat-lookup/follow-devices.ts";
 import type { Decision } from "../policy/decide.ts";
-import { isEnforced, type MitigationEvent } from "../policy/mitigation-machine.ts";
+import { isEnforced, type MitigationEvent } from "../policy/mitigation-step.ts";
 import type { PacketFilter } from "../model/ports.ts";
 import type { Store } from "../memory/store.ts";
 import { between, type WallClock } from "../model/time.ts";

@@ -5,7 +5,7 @@ import { questionAbout } from "../model/question.ts";
 import { between, milliseconds, type SteadyClock, type SteadyInstant, type WallClock } from "../model/time.ts";
 import type { HomeLookup } from "./attribute.ts";
 import type { Decision } from "../policy/decide.ts";
-import { isEnforced, type MitigationEvent } from "../policy/mitigation-machine.ts";
+import { isEnforced, type MitigationEvent } from "../policy/mitigation-step.ts";
 import { inheritedCertainty } from "../policy/inherited-decision.ts";
 import { rememberedDecision } from "../policy/remembered-decision.ts";
 import type { Log, PacketFilter } from "../model/ports.ts";

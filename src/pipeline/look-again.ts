@@ -4,7 +4,7 @@ import { isRequested, type Mitigation, type MitigationId } from "../model/mitiga
 import { milliseconds } from "../model/time.ts";
 import type { Lookup } from "./attribute.ts";
 import { mayJoin, type Decision } from "../policy/decide.ts";
-import type { MitigationEvent } from "../policy/mitigation-machine.ts";
+import type { MitigationEvent } from "../policy/mitigation-step.ts";
 import type { Log, PacketFilter } from "../model/ports.ts";
 import type { Schedule } from "../model/schedule.ts";
 import type { Store } from "../memory/store.ts";

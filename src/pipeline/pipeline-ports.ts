@@ -2,7 +2,7 @@ import type { MacAddress } from "../model/device.ts";
 import type { Mitigation } from "../model/mitigation.ts";
 import type { Policy } from "../model/policy.ts";
 import type { FlowTable, HomeDirectory, HomeNetwork, Log, NoticePage, PacketFilter, WirelessClients } from "../model/ports.ts";
-import type { MitigationEvent } from "../policy/mitigation-machine.ts";
+import type { MitigationEvent } from "../policy/mitigation-step.ts";
 import type { CameOver } from "../policy/other-wan.ts";
 import type { SteadyClock, WallClock } from "../model/time.ts";
 

@@ -5,7 +5,7 @@ import type { WallClock } from "../model/time.ts";
 import type { KnownNow } from "./attribute.ts";
 import { joinWitness } from "../nat-lookup/join-witness.ts";
 import type { Decision } from "../policy/decide.ts";
-import type { MitigationEvent } from "../policy/mitigation-machine.ts";
+import type { MitigationEvent } from "../policy/mitigation-step.ts";
 import { rememberedDecision } from "../policy/remembered-decision.ts";
 import type { HomeDirectory, Log, PacketFilter } from "../model/ports.ts";
 import type { Store } from "../memory/store.ts";

@@ -2,7 +2,7 @@ import { prefixContains } from "../model/ip-prefix.ts";
 import type { Device } from "../model/device.ts";
 import type { AttackTarget } from "../model/mitigation-request.ts";
 import type { Mitigation } from "../model/mitigation.ts";
-import type { MitigationEvent } from "./mitigation-machine.ts";
+import type { MitigationEvent } from "./mitigation-step.ts";
 import { remainingSeconds, seconds } from "../model/time.ts";
 
 /**

@@ -1,7 +1,7 @@
 import type { Mitigation } from "../model/mitigation.ts";
 import { remainingSeconds, type WallInstant } from "../model/time.ts";
 import { covers } from "./inherited-decision.ts";
-import type { MitigationEvent } from "./mitigation-machine.ts";
+import type { MitigationEvent } from "./mitigation-step.ts";
 import { isOwnersNo } from "./refused-by-owner.ts";
 
 /**

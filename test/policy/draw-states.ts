@@ -1,6 +1,7 @@
 import type { Mitigation } from "../../src/model/mitigation.ts";
 import type { Policy } from "../../src/model/policy.ts";
-import { step, type MitigationEvent } from "../../src/policy/mitigation-machine.ts";
+import { step } from "../../src/policy/mitigation-machine.ts";
+import type { MitigationEvent } from "../../src/policy/mitigation-step.ts";
 import { startPlus } from "../fake-clock.ts";
 import {
   active, askPolicy, camera, dropping, ended, enforced, observing, pending, stopped, terminating, unattributed, watching,

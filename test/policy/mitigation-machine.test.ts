@@ -3,7 +3,8 @@ import { test } from "node:test";
 import fc from "fast-check";
 import type { Mitigation } from "../../src/model/mitigation.ts";
 import type { Policy } from "../../src/model/policy.ts";
-import { newMitigation, nextDeadline, step, type Effect, type MitigationEvent } from "../../src/policy/mitigation-machine.ts";
+import { newMitigation, nextDeadline, step } from "../../src/policy/mitigation-machine.ts";
+import type { Effect, MitigationEvent } from "../../src/policy/mitigation-step.ts";
 import { canBlockAfterAll } from "../../src/policy/refused-by-owner.ts";
 import { start, startPlus } from "../fake-clock.ts";
 import {
