@@ -151,6 +151,7 @@ const credentialParts = ["the credentials", "the CA certificates", "our certific
 /** Our own credentials or options were not accepted by mbedTLS. */
 export function unusableConfiguration(code: number, failedPart: number): DtlsFailure {
   const part = credentialParts[failedPart] ?? credentialParts[0];
-  const why = code > 0 ? `${String(code)} of them cannot be read` : `cannot be used (-0x${(-code).toString(16)})`;
+  const kind = code === -0x3c80 ? ": it has a key of a kind that is unknown here, such as RSA-PSS (RFC 4055)" : "";
+  const why = code > 0 ? `${String(code)} of them cannot be read` : `cannot be used (-0x${(-code).toString(16)})${kind}`;
   return failure({ reason: "configuration" }, failedPart === 4 ? part : `${part}: ${why}`, "handshake");
 }

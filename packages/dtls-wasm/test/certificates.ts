@@ -15,7 +15,7 @@ export interface Issue {
   readonly name: string;
   /** subjectAltName entries; default the DNS name isp.example. */
   readonly alternatives?: string;
-  readonly keyType?: "ecdsa" | "rsa";
+  readonly keyType?: "ecdsa" | "rsa" | "rsa-pss";
   /** YYMMDDHHMMSSZ */
   readonly from?: string;
   readonly to?: string;
@@ -73,8 +73,9 @@ function identity(certFile: string, keyFile: string): Identity {
   return { certFile, keyFile, cert: readFileSync(certFile, "utf8"), key: readFileSync(keyFile, "utf8") };
 }
 
-function makeKey(file: string, type: "ecdsa" | "rsa"): void {
+function makeKey(file: string, type: "ecdsa" | "rsa" | "rsa-pss"): void {
   if (type === "rsa") openssl("genrsa", "-out", file, "2048");
+  else if (type === "rsa-pss") openssl("genpkey", "-algorithm", "rsa-pss", "-pkeyopt", "rsa_keygen_bits:2048", "-out", file);
   else openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", file);
 }
 

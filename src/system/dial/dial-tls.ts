@@ -195,7 +195,8 @@ const causes: Readonly<Record<string, string>> = {
 /** OpenSSL's words for a failed verification of the peer's certificate. */
 const certificateProblem = /^(CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|ERR_TLS_CERT_)/;
 
-function explain(error: Error, credentials: DtlsCredentials["is"]): string {
+/** What OpenSSL's error means for the owner, in the words of any Node from 20 on. */
+export function explain(error: Error, credentials: DtlsCredentials["is"]): string {
   const code = "code" in error ? String(error.code) : "";
   if (credentials === "psk" && certificateProblem.test(code)) return certificateInstead;
   if (credentials === "psk" && code.endsWith("_ALERT_HANDSHAKE_FAILURE")) return noPskSuite;

@@ -121,6 +121,8 @@ test("credentials that cannot be used are final", async () => {
     [{ is: "certificate", ca: `${ca.pem}-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n`, cert: router.cert, key: router.key }, /CA certificates: 1 of them/],
     [{ is: "certificate", ca: ca.pem, cert: "", key: router.key }, /our certificate/],
     [{ is: "certificate", ca: ca.pem, cert: router.cert, key: "-----BEGIN NOTHING-----" }, /private key/],
+    // RFC 4055: `check` warns of it, and says that TCP takes it.
+    [own(ca.issue({ name: "pss", keyType: "rsa-pss" })), /^our certificate: cannot be used .*: it has a key of a kind that is unknown here, such as RSA-PSS/],
     [{ is: "certificate", ca: ca.pem, cert: router.cert, key: good.key }, /does not belong to the certificate/],
   ];
   for (const [credentials, text] of cases) {

@@ -4,7 +4,7 @@ import { createServer as createTcpServer, type AddressInfo, type Server, type So
 import { after, before, test } from "node:test";
 import { createServer, type TLSSocket, type TlsOptions } from "node:tls";
 import type { DtlsCredentials } from "dtls-wasm";
-import { dialTls, TlsDialError, type TlsChannel } from "../../../src/system/dial/dial-tls.ts";
+import { dialTls, explain, TlsDialError, type TlsChannel } from "../../../src/system/dial/dial-tls.ts";
 import { CertificateAuthority, type Identity } from "../../../packages/dtls-wasm/test/certificates.ts";
 import { until } from "../../until.ts";
 
@@ -149,6 +149,39 @@ for (const [what, server, credentials, why, serverName] of refusals) {
     assert.equal(error.connected, true);
   }));
 }
+
+test("a key for RSA-PSS alone is taken over TCP", () => withServer(certificateServer(), async (server) => {
+  const { channel } = await dial(server, certificate(ca.issue({ name: "pss", keyType: "rsa-pss" })));
+  channel.close();
+}));
+
+test("a server that takes TLS 1.3 keys with SHA-384 alone is told from one that does not know us", async () => {
+  const server = spawn("openssl", ["s_server", "-accept", "127.0.0.1:0", "-naccept", "5", "-nocert", "-tls1_3", "-ciphersuites", "TLS_AES_256_GCM_SHA384", "-psk", key.toString("hex"), "-psk_identity", "cpe-0001"], { stdio: ["pipe", "pipe", "ignore"] });
+  try {
+    let said = "";
+    server.stdout.setEncoding("utf8").on("data", (text: string) => { said += text; });
+    await until("it listens", () => /ACCEPT 127\.0\.0\.1:\d+/.test(said));
+    const port = Number(/ACCEPT 127\.0\.0\.1:(\d+)/.exec(said)?.[1]);
+    const error: unknown = await dialTls({ address: "127.0.0.1", port, serverName: "isp.example", credentials: psk }, { message: () => undefined, closed: () => undefined }, { signal: new AbortController().signal, onSession: () => undefined })
+      .then((channel) => { channel.close(); }, (reason: unknown) => reason);
+    assert.ok(error instanceof TlsDialError);
+    assert.match(error.message, /with TLS 1\.3 the key is for SHA-256/);
+  } finally {
+    server.kill("SIGKILL");
+  }
+});
+
+test("every Node's words for an alert are known: 20 and 22 (OpenSSL 3.0), 24 (OpenSSL 3.5)", () => {
+  const of = (code: string, credentials: DtlsCredentials["is"]): string => explain(Object.assign(new Error("error:0A000410:SSL routines"), { code, reason: "ssl/tls alert" }), credentials);
+  for (const name of ["SSLV3", "SSL/TLS"]) {
+    assert.match(of(`ERR_SSL_${name}_ALERT_HANDSHAKE_FAILURE`, "psk"), /^the peer refuses our pre-shared key, or offers no cipher suite .* the key is for SHA-256/);
+    assert.equal(of(`ERR_SSL_${name}_ALERT_HANDSHAKE_FAILURE`, "certificate"), "the peer offers no cipher suite that we accept, or refuses ours");
+    assert.equal(of(`ERR_SSL_${name}_ALERT_BAD_CERTIFICATE`, "certificate"), "it refuses our certificate");
+    assert.equal(of(`ERR_SSL_${name}_ALERT_CERTIFICATE_EXPIRED`, "certificate"), "our certificate has expired");
+    assert.match(of(`ERR_SSL_${name}_ALERT_ILLEGAL_PARAMETER`, "psk"), /our pre-shared key probably does not fit$/);
+  }
+  assert.equal(of("ERR_SSL_SOMETHING_NEW", "psk"), "ssl/tls alert (ERR_SSL_SOMETHING_NEW)");
+});
 
 test("whatever the environment says about unverified certificates", () => withServer({ ...certificateServer(), ...shown(foreign.issue({ name: "unverified" })) }, async (server) => {
   process.env["NODE_TLS_REJECT_UNAUTHORIZED"] = "0";

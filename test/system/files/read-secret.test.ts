@@ -128,6 +128,15 @@ describe("certificates", () => {
     assert.deepEqual(reading.warnings, []);
   });
 
+  it("are taken with a warning where the key is for RSA-PSS alone, which DTLS does not do", () => {
+    const [certFile, keyFile] = [join(folder, "pss.pem"), join(folder, "pss.key")];
+    execFileSync("openssl", ["req", "-x509", "-newkey", "rsa-pss", "-pkeyopt", "rsa_keygen_bits:2048", "-nodes", "-subj", "/CN=pss", "-keyout", keyFile, "-out", certFile], { stdio: "ignore" });
+    chmodSync(keyFile, 0o600);
+    const reading = readCertificates({ ...files, certFile, keyFile }, wallInstant(today + 60_000));
+    assert.ok("value" in reading, JSON.stringify(reading));
+    assert.deepEqual(reading.warnings, [`${keyFile}: an RSA-PSS key works over TCP only; for UDP (DTLS) ask for a certificate with an ECDSA or RSA key`]);
+  });
+
   it("are taken with a warning before and after their time, as the clock may be wrong", () => {
     const late = readCertificates(files, wallInstant(today + 40 * 86_400_000));
     assert.ok("value" in late);
