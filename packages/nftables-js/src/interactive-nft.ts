@@ -28,7 +28,7 @@ export interface InteractiveNft extends NftProgram {
 type Process = ReturnType<typeof startProcess>;
 
 /** What is asked of the process that lives, in the words of `nft -j`. The answer must be short. */
-const quickQueries: readonly string[] = ["list counters"];
+const quickQuery = /^list (counters|set \w+ \w+ \w+)$/;
 
 /** A process is replaced after this many characters, for the same reason. */
 const mostCharacters = 1024 * 1024;
@@ -104,11 +104,14 @@ export function interactiveNft({
     try {
       const complaint = await process.ask(line, timeout);
       const printed = process.printed().trim();
-      if (complaint !== "" || !printed.startsWith("{")) {
+      // What is not there is no reason to doubt the process; who asks gets the whole complaint from a new one.
+      const isMissing = complaint.includes("No such file or directory");
+      if (!isMissing && (complaint !== "" || !printed.startsWith("{"))) {
         end();
         return undefined;
       }
       rest(process);
+      if (isMissing) return undefined;
       return printed;
     } catch {
       end();
@@ -118,7 +121,7 @@ export function interactiveNft({
   return {
     run(argumentList, input) {
       const line = argumentList.slice(1).join(" ");
-      if (argumentList[0] !== "-j" || !quickQueries.includes(line)) return spawned.run(argumentList, input);
+      if (argumentList[0] !== "-j" || !quickQuery.test(line)) return spawned.run(argumentList, input);
       // A process that lives answers at once; none is started for it. What it cannot answer is asked again.
       const result = last.then(() => query(line)).then((printed) => printed ?? spawned.run(argumentList, input));
       last = result.catch(() => undefined);
@@ -212,7 +215,7 @@ function startProcess(command: readonly [string, ...string[]]) {
       written += line.length;
       printed = 0;
       output = complaints = "";
-      const isQuery = quickQueries.includes(line);
+      const isQuery = quickQuery.test(line);
       const token = `answered_${String(asked)}`;
       const acknowledgement = acknowledgementOf(token);
       return new Promise((resolve, reject) => {

@@ -41,6 +41,22 @@ const everything: readonly Statement[] = [
 const programs = { spawned: spawnNft({ command }), "long-lived": interactiveNft({ command }) };
 after(() => { programs["long-lived"].end(); });
 
+test("the process that lives answers what a set holds, and that there is none, and lives on", async () => {
+  const program = interactiveNft({ command, mostMemory: Infinity });
+  const nftables = openNftables(program);
+  await nftables.runTransaction([
+    { do: "add table", table }, { do: "add set", table, name: "live", key: ["ipv4_addr"], flags: ["timeout"] },
+    { do: "add elements", table, set: "live", elements: [{ key: [{ ip: "192.0.2.1" }], timeout: 600 }] },
+  ]);
+  const before = processes();
+  assert.deepEqual((await nftables.listSet(table, "set", "live")).map(({ key }) => key), [["192.0.2.1"]]);
+  assert.deepEqual(await nftables.listSet(table, "set", "none"), []);
+  await nftables.runTransaction([{ do: "delete table", table }]);
+  assert.deepEqual(processes(), before);
+  assert.equal(before.length, 1);
+  program.end();
+});
+
 for (const [name, program] of Object.entries(programs)) {
   const nftables = openNftables(program);
   test(`${name}: begin`, () => { nft("flush", "ruleset"); });

@@ -8,7 +8,7 @@ import { nothingReported, reportedNow } from "../../enforcer/reported-chains.ts"
 import type { MacAddress } from "../../model/device.ts";
 import type { EnforcementRule, FilterCount, ReportedTraffic, Witnessed } from "../../model/enforcement.ts";
 import type { MitigationId } from "../../model/mitigation.ts";
-import { type CounterValue, InvalidStatement, type Nftables, NftError, type NftFailure, openNftables, type SpawnOptions, type Statement, type TableNames } from "nftables-js";
+import { type CounterValue, type HeldElement, InvalidStatement, type Nftables, NftError, type NftFailure, openNftables, type SpawnOptions, type Statement, type TableNames } from "nftables-js";
 import type { Log, PacketFilter } from "../../model/ports.ts";
 import { guardTables } from "./guarded-table.ts";
 import { openOptionalTable } from "./optional-table.ts";
@@ -133,7 +133,9 @@ export function openPacketFilter(nftables: Nftables = openNftables(), {
       };
     },
     readWitness: (mitigation) => turns.take("soon", async () => {
-      const seen = [...await nftables.listSet(table, "set", witnessSetName(mitigation, 4)), ...await nftables.listSet(table, "set", witnessSetName(mitigation, 6))];
+      const sets = ([4, 6] as const).map((family) => witnessSetName(mitigation, family)).filter((name) => held?.sets.includes(name) ?? true);
+      const seen: HeldElement[] = [];
+      for (const name of sets) seen.push(...await nftables.listSet(table, "set", name));
       return seen.map(({ key: [mac = "", address = ""], counter }): Witnessed => ({ mac, address, packets: counter?.packets ?? 0, bytes: counter?.bytes ?? 0 }));
     }),
     warnings() {
