@@ -6,7 +6,7 @@ import type { Service } from "./traffic-match.ts";
 import type { Lists } from "./lists.ts";
 import { portProtocols } from "../model/ip-protocol.ts";
 import { listName, portProtocolsName } from "./names.ts";
-import { once } from "./memoise.ts";
+import { memoise } from "./memoise.ts";
 
 /** Whose traffic it is that the steps of a rule tell. */
 export interface Told {
@@ -36,10 +36,10 @@ export function matchService({ mitigation, family, lists, isRepeated }: Told, { 
   ];
 }
 
-export const prefixValues = once((prefixes: readonly IpPrefix[]): readonly Value[] => (
+export const prefixValues = memoise((prefixes: readonly IpPrefix[]): readonly Value[] => (
   prefixes.map((prefix) => ({ ip: isSingleAddress(prefix) ? formatIpAddress(prefix) : formatIpPrefix(prefix) }))
 ));
 
-const rangeValues = once((ranges: readonly NumberRange[]): readonly Value[] => ranges.map(({ lower, upper }) => (lower === upper ? { number: lower } : { range: [lower, upper] })));
+const rangeValues = memoise((ranges: readonly NumberRange[]): readonly Value[] => ranges.map(({ lower, upper }) => (lower === upper ? { number: lower } : { range: [lower, upper] })));
 
-const numberValues = once((numbers: readonly number[]): readonly Value[] => numbers.map((number) => ({ number })));
+const numberValues = memoise((numbers: readonly number[]): readonly Value[] => numbers.map((number) => ({ number })));

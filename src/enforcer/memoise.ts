@@ -29,21 +29,21 @@ function isSame(a: EnforcementRule, b: EnforcementRule): boolean {
 }
 
 /** As `exactKeysOf`. */
-export const exactKeysOnce = once(exactKeysOf);
+export const exactKeysOnce = memoise(exactKeysOf);
 
 /** What is claimed, as text, to compare claims by. */
 export function trafficText({ prefixes, services }: Claim): string {
   return `${prefixesText(prefixes)} ${servicesText(services)}`;
 }
 
-const prefixesText = once((prefixes: Claim["prefixes"]): string => prefixes.map(formatIpPrefix).join(" "));
-const servicesText = once((services: Claim["services"]): string => JSON.stringify(services));
+const prefixesText = memoise((prefixes: Claim["prefixes"]): string => prefixes.map(formatIpPrefix).join(" "));
+const servicesText = memoise((services: Claim["services"]): string => JSON.stringify(services));
 
 /** A key as text, to compare keys by. */
-export const keyText = once((key: readonly Value[]): string => key.map(renderValue).join(" . "));
+export const keyText = memoise((key: readonly Value[]): string => key.map(renderValue).join(" . "));
 
 /** The function, which works each value out once, for as long as the value lives. */
-export function once<T extends object, R>(compute: (value: T) => R): (value: T) => R {
+export function memoise<T extends object, R>(compute: (value: T) => R): (value: T) => R {
   const known = new WeakMap<T, { readonly result: R }>();
   return (value) => {
     const before = known.get(value);
