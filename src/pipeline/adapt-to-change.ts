@@ -2,9 +2,11 @@ import type { AttackTarget } from "../model/mitigation-request.ts";
 import type { Mitigation } from "../model/mitigation.ts";
 import type { Policy } from "../model/policy.ts";
 import { shiftMitigation } from "../model/shift-mitigation.ts";
-import { earlier, type Milliseconds, type WallClock } from "../model/time.ts";
+import type { Schedule } from "../model/schedule.ts";
+import { between, earlier, type Milliseconds, type WallClock, type WallInstant } from "../model/time.ts";
 import type { Store } from "../memory/store.ts";
 import { isProtected } from "../policy/decide.ts";
+import { nextDeadline } from "../policy/mitigation-machine.ts";
 import { shiftNos, type SaidOfTarget } from "../policy/owners-nos.ts";
 import type { EventApplier } from "./apply-event.ts";
 import type { RuleKeeper } from "./rule-keeper.ts";
@@ -23,6 +25,7 @@ export interface Adaptation {
 
 export interface AdaptationDeps extends EventApplier {
   readonly clock: WallClock;
+  readonly schedule: Schedule;
   readonly store: Store;
   readonly policy: () => Policy;
   readonly saidOf: (target: AttackTarget) => SaidOfTarget;
@@ -33,13 +36,40 @@ export interface AdaptationDeps extends EventApplier {
 }
 
 /** Brings all mitigations in line with another policy, other settings, another time, or a new run of the daemon. */
-export function createAdaptation({ clock, store, policy, saidOf, rules, apply, scheduleDeadline, remember, resumed }: AdaptationDeps): Adaptation {
+export function createAdaptation({ clock, schedule, store, policy, saidOf, rules, apply, scheduleDeadline, remember, resumed }: AdaptationDeps): Adaptation {
   const policyChanged = async (): Promise<void> => {
     for (const { id, devices, state, request: { target } } of store.all()) {
       if (state === "ended") continue;
       const { isRefused } = saidOf(target);
       const untouchable = devices.filter((device) => isProtected(device, policy()) || isRefused(device));
       if (untouchable.length > 0) await apply(id, { is: "spared", devices: untouchable });
+    }
+  };
+  /**
+   * What an earlier run saved by a clock that was ahead of ours. Either ours is behind, until NTP puts it right: then its dates are right. Or that
+   * one was wrong: then it lasts as long as if it had begun now, and not for years.
+   */
+  const boundFuture = (): void => {
+    const isAhead = (at: WallInstant): boolean => between(clock.now(), at) > 0;
+    for (const mitigation of store.all()) {
+      const { id, requestedAt } = mitigation;
+      const due = nextDeadline(mitigation, policy()) ?? mitigation.expiresAt;
+      if (due === null || !isAhead(requestedAt)) continue;
+      schedule.once(`future ${id}`, between(requestedAt, due), async () => {
+        const still = store.get(id);
+        if (!still || !isAhead(still.requestedAt)) return;
+        store.put(shiftMitigation(still, between(due, clock.now())));
+        await apply(id, { is: "time" });
+        remember();
+      });
+    }
+    for (const [at, no] of store.nos().entries()) {
+      if (no.until === null || !isAhead(no.saidAt)) continue;
+      schedule.once(`future no ${at}`, between(no.saidAt, no.until), () => {
+        if (!isAhead(no.saidAt)) return;
+        store.keepNos(store.nos().filter((each) => each !== no));
+        remember();
+      });
     }
   };
   return {
@@ -71,6 +101,7 @@ export function createAdaptation({ clock, store, policy, saidOf, rules, apply, s
         scheduleDeadline(mitigation.id);
         if (mitigation.state !== "ended") resumed(mitigation);
       }
+      boundFuture();
     },
   };
 }

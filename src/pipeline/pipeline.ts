@@ -148,7 +148,7 @@ export function createPipeline(initial: PipelineSettings, store: Store, ports: P
     settings: () => settings,
     warnings: () => [...rules.warnings(), ...notes.warnings(), ...store.all().flatMap((each) => leakWarning(each) ?? [])],
     mitigationsOf: (upstream, cuid) => store.all().filter((each) => each.request.upstream === upstream && each.request.cuid === cuid
-      && (each.endedAt === undefined || between(each.endedAt, clock.now()) < shownAfterEnd)),
+      && (each.endedAt === undefined || Math.abs(between(each.endedAt, clock.now())) < shownAfterEnd)),
     withdraw(upstream, cuid, mid) {
       const its = store.all().filter(({ request: each }) => each.upstream === upstream && each.cuid === cuid && each.mid === mid);
       const asked = its.find(isRequested) ?? its.findLast((each) => isLeftAlone(each, clock.now()));
