@@ -1,4 +1,4 @@
-import type { OwnerNews } from "../operator/owner-news.ts";
+import type { OwnerEvent } from "../operator/owner-events.ts";
 import type { Log } from "../model/ports.ts";
 import type { OperatorOnUbus } from "../system/operator/operator-on-ubus.ts";
 import { openUbusDirectory, type UbusDirectory } from "../system/home/ubus-directory.ts";
@@ -12,7 +12,7 @@ export interface Bus extends Part<LoadedConfig> {
   readonly directory: UbusDirectory;
   /** Undefined while there is none, or ubus is not to be used. */
   readonly ubus: () => OperatorOnUbus["ubus"] | undefined;
-  tell(news: OwnerNews): void;
+  tell(event: OwnerEvent): void;
   warnings(): readonly string[];
   /** Connects where the configuration says, now and after each reload. */
   reload(next: LoadedConfig): void;
@@ -32,7 +32,7 @@ export function openBus({ router, answer, log, connected }: BusDeps): Bus {
   const directory = openUbusDirectory(ubus, router.steadyClock);
   return {
     directory, ubus,
-    tell(news) { open?.object.tell(news); },
+    tell(event) { open?.object.tell(event); },
     warnings: () => open?.object.warnings() ?? [],
     reload({ config: { ubusSocket: path } }) {
       if (open?.path === path) return;

@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import type { MitigationView } from "../../src/operator/describe-mitigation.ts";
 import type { UpstreamView } from "../../src/operator/describe-status.ts";
 import { announceAnswers, announceSensors, describeState } from "../../src/operator/notification-homeassistant.ts";
-import { createQuietRules, type QuietRules } from "../../src/operator/notification-quiet.ts";
+import { createNotificationThrottle, type NotificationThrottle } from "../../src/operator/notification-throttle.ts";
 import { languages, notificationWords } from "../../src/operator/notification-words.ts";
 import { composeNotification, type Announcement } from "../../src/operator/notification.ts";
 import { fakeClock, type FakeClock } from "../fake-clock.ts";
@@ -88,11 +88,11 @@ describe("the words of a message", () => {
   });
 });
 
-describe("quiet rules", () => {
-  const listening = (known: number[] = [], timeout = 900, latest = new Map<number, MitigationView>()): { heard: string[]; clock: FakeClock; rules: QuietRules } => {
+describe("the notification throttle", () => {
+  const listening = (known: number[] = [], timeout = 900, latest = new Map<number, MitigationView>()): { heard: string[]; clock: FakeClock; rules: NotificationThrottle } => {
     const clock = fakeClock();
     const heard: string[] = [];
-    const rules = createQuietRules({ clock: clock.steady, known, latest: (id) => latest.get(id), consent: () => ({ timeout: seconds(timeout), onTimeout: "deny" }), announce: ({ event, about }) => { heard.push(`${event} ${"id" in about ? about.id : about.name}`); } });
+    const rules = createNotificationThrottle({ clock: clock.steady, known, latest: (id) => latest.get(id), consent: () => ({ timeout: seconds(timeout), onTimeout: "deny" }), announce: ({ event, about }) => { heard.push(`${event} ${"id" in about ? about.id : about.name}`); } });
     return { heard, clock, rules };
   };
 

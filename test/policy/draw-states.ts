@@ -121,7 +121,7 @@ an outcome. The status is what the upstream sees (RFC 9132 §4.4.2): 1 in progre
 6 terminated, 7 withdrawn by the server. Conflict-cause 4 says that the owner holds the traffic for legitimate (RFC 9066 §5.3.1).
 
 Effects: *enforce* has the packet filter hold what is now needed; *cut-flows* ends flows under way; *notify-upstream* and *tell-owner* speak; *remember*
-saves. What \`tell-owner\` says, and that it says each thing once, is \`src/operator/owner-news.ts\`: request, blocked, ended.
+saves. What \`tell-owner\` says, and that it says each thing once, is \`src/operator/owner-events.ts\`: request, blocked, ended.
 
 Several pending requests about the same devices are one question (\`src/model/question.ts\`): the owner hears of the oldest, an answer is the
 answer to all of them, and they share its deadline. What the owner said before is not asked again (\`src/policy/remembered-decision.ts\`).

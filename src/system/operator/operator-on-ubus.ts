@@ -1,7 +1,7 @@
 import type { Caller } from "../../operator/caller.ts";
 import type { Reply } from "../../operator/dispatch.ts";
 import { methods, type Method, type OperatorErrorCode } from "../../operator/methods.ts";
-import type { OwnerNews } from "../../operator/owner-news.ts";
+import type { OwnerEvent } from "../../operator/owner-events.ts";
 import type { Parameter } from "../../operator/parameters.ts";
 import type { Log } from "../../model/ports.ts";
 import { type BlobmsgType, openUbus, type Ubus, type UbusCaller, UbusError, ubusStatus, type UbusTable } from "ubus-ts";
@@ -9,7 +9,7 @@ import { type BlobmsgType, openUbus, type Ubus, type UbusCaller, UbusError, ubus
 export interface OperatorOnUbus {
   /** The connection, for other questions to the same ubusd. */
   readonly ubus: Ubus;
-  tell(news: OwnerNews): void;
+  tell(event: OwnerEvent): void;
   /** Why ubus has nothing of us, where it once had, or refuses it; for `status`. */
   warnings(): readonly string[];
   close(): void;

@@ -5,25 +5,25 @@ import { describeMitigation, type MitigationView } from "./describe-mitigation.t
 import type { UpstreamView } from "./describe-status.ts";
 
 /** What the owner is told without having asked: over ubus, MQTT and the other notifiers alike. */
-export type OwnerNews =
+export type OwnerEvent =
   /** `isOnlySurer`: told before, but the packets have confirmed the device since; for who shows it, no message of its own. */
   | { readonly event: "request" | "blocked" | "ended"; readonly about: MitigationView; readonly isOnlySurer?: boolean }
   | { readonly event: "upstream"; readonly about: UpstreamView };
 
-export interface NewsDesk {
+export interface OwnerEvents {
   /**
    * What there is to tell now that a mitigation has changed; each thing once, however often it changes. Of several requests that
    * are one question only the oldest is told; when it ends otherwise than by an answer, the next one is.
    */
-  newsOf(changed: Mitigation, all: readonly Mitigation[]): readonly OwnerNews[];
+  eventsOf(changed: Mitigation, all: readonly Mitigation[]): readonly OwnerEvent[];
 }
 
 const mostRemembered = 1024;
 
 /** `known` are mitigations of an earlier run: what holds of them already is no news. */
-export function createNewsDesk(known: Iterable<Mitigation>): NewsDesk {
+export function createOwnerEvents(known: Iterable<Mitigation>): OwnerEvents {
   const told = new Map<MitigationId, Set<string>>();
-  const noveltyOf = (mitigation: Mitigation, event: OwnerNews["event"]): "news" | "surer" | undefined => {
+  const noveltyOf = (mitigation: Mitigation, event: OwnerEvent["event"]): "news" | "surer" | undefined => {
     const { id } = mitigation;
     const events = told.get(id) ?? new Set();
     told.set(id, events);
@@ -37,9 +37,9 @@ export function createNewsDesk(known: Iterable<Mitigation>): NewsDesk {
     if (event) noveltyOf(mitigation, event);
   }
   return {
-    newsOf(changed, all) {
+    eventsOf(changed, all) {
       const next = changed.state === "pending" ? [] : questionAbout(changed.devices, all).slice(0, 1);
-      return [changed, ...next].flatMap((mitigation): OwnerNews[] => {
+      return [changed, ...next].flatMap((mitigation): OwnerEvent[] => {
         const event = eventOf(mitigation);
         const isFolded = event === "request" && mitigation.state === "pending" && questionAbout(mitigation.devices, all)[0]?.id !== mitigation.id;
         const novelty = event && !isFolded ? noveltyOf(mitigation, event) : undefined;

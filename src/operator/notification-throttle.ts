@@ -3,15 +3,15 @@ import type { MitigationView } from "./describe-mitigation.ts";
 import type { UpstreamView } from "./describe-status.ts";
 import { createMessageBudget } from "./message-budget.ts";
 import type { Announcement } from "./notification.ts";
-import type { OwnerNews } from "./owner-news.ts";
+import type { OwnerEvent } from "./owner-events.ts";
 
-export interface QuietRules {
+export interface NotificationThrottle {
   /** What happened; some of it is announced, now or later. */
-  hear(news: OwnerNews): void;
+  hear(event: OwnerEvent): void;
   stop(): void;
 }
 
-export interface QuietSurroundings {
+export interface NotificationThrottleDeps {
   readonly clock: SteadyClock;
   /** As the configuration says now. */
   consent(): { readonly timeout: Seconds; readonly onTimeout: "deny" | "block" };
@@ -45,7 +45,7 @@ export function subjectOf({ devices }: Pick<MitigationView, "devices">): string 
  * One message a question, a reminder before its time-out, and a final word only about what the owner has heard of. However often it
  * is asked about a device: a few messages in an hour, and one that counts the rest.
  */
-export function createQuietRules(around: QuietSurroundings): QuietRules {
+export function createNotificationThrottle(around: NotificationThrottleDeps): NotificationThrottle {
   const { clock } = around;
   const told = new Set<number>(around.known);
   const reminders = new Map<number, () => void>();
