@@ -8,11 +8,12 @@
 #   make fuzz    the nightly million of mutated messages (RUNS=… SEED=…)
 #   make soak    mixed abuse for an hour: memory, descriptors and processes stay flat (MINUTES=…; a minute of it is in make test)
 #   make bench   speed and memory, as ratios side by side
+#   make native  dist/dots-callhome: the native runtime with the daemon in it (docs/small-routers.md); make test-native: its tests
 #   make package dist/*.ipk and dist/*.apk for OpenWrt
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 MAKEFLAGS += --no-print-directory
-.PHONY: build demo test soak pure watch test-offload fuzz screenshots bench package spike-quickjs lint types unit lab-test test-programs clean needs-build needs-demo needs-test needs-offload needs-pure
+.PHONY: build demo test soak pure watch test-offload fuzz screenshots bench package native test-native lint types unit lab-test test-programs clean needs-build needs-demo needs-test needs-offload needs-pure needs-native
 
 sources := $(shell find src packages -name '*.ts') package.json scripts/bundle.mjs
 
@@ -28,10 +29,10 @@ dist/dots-callhome.js: $(sources) dist/dtls.wasm
 demo: needs-demo dist/dots-callhome.js
 	@node --import tsx test/lab/demo.ts
 
-test: needs-test lint types dist/dots-callhome.js unit lab-test
+test: needs-test lint types dist/dots-callhome.js unit lab-test test-native
 
 lint:
-	npx eslint --max-warnings 0 src packages test eslint.config.js
+	npx eslint --max-warnings 0 src packages host test eslint.config.js
 	shellcheck scripts/*.sh .ci/run
 
 types:
@@ -76,11 +77,23 @@ bench: needs-demo dist/dots-callhome.js
 package: needs-build dist/dots-callhome.js
 	@node scripts/build-packages.mjs
 
-# How much of the tree runs on QuickJS: docs/small-routers.md. A minute and a half, of which half a minute once.
-spike-quickjs: needs-build
-	@node scripts/spike-quickjs/run.mjs
+# QuickJS and mbedTLS are compiled once, in a minute or two.
+native: needs-native dist/dots-callhome
 
-needs-build needs-demo needs-test needs-offload needs-pure: needs-%:
+dist/dots-callhome: $(sources) $(shell find host -type f) scripts/build-native.sh scripts/bundle-native.mjs scripts/fetch-debian-source.sh
+	@mkdir -p build/native
+	node scripts/bundle-native.mjs build/native/program.js
+	scripts/build-native.sh release build/native/program.js $@
+
+# On the native runtime: its adapters with sanitizers, the tests of the pure folders, and the command line beside Node's.
+test-native: needs-native dist/dots-callhome dist/dots-callhome.js
+	@scripts/build-native.sh sanitized build/native/run-script-sanitized
+	@scripts/build-native.sh script build/native/run-script
+	@node scripts/run-native-tests.mjs host
+	@node scripts/run-native-tests.mjs pure
+	@node scripts/run-tests.mjs native
+
+needs-build needs-demo needs-test needs-offload needs-pure needs-native: needs-%:
 	@scripts/install-needs.sh $*
 
 clean:

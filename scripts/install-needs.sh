@@ -1,10 +1,11 @@
 #!/bin/sh
 # Installs what a make target needs and this machine lacks, and says what it installs.
-#   install-needs.sh pure|build|demo|test|offload
+#   install-needs.sh pure|build|native|demo|test|offload
 # Debian 12 with Node 20 or later; as root, or with what is needed there already.
 set -eu
 
 build="make clang-16 lld-16 wasi-libc libclang-rt-16-dev-wasm32 dpkg-dev ca-certificates debian-archive-keyring"
+native="musl-dev wabt libclang-rt-16-dev libc6-dev"
 lab="iproute2 iputils-ping netbase nftables conntrack procps gcc libc6-dev pkg-config libcoap3-dev libcjson-dev libcbor-dev"
 tools="openssl gnutls-bin shellcheck busybox"
 machine="qemu-system-x86 kmod busybox"
@@ -13,10 +14,11 @@ web="chromium fonts-noto-core fonts-wqy-microhei mosquitto"
 case "${1:-build}" in
   pure) wanted="" ;;
   build) wanted=$build ;;
+  native) wanted="$build $native" ;;
   demo) wanted="$build $lab openssl" ;;
-  test) wanted="$build $lab $tools $web" ;;
+  test) wanted="$build $native $lab $tools $web" ;;
   offload) wanted="$build $lab openssl $machine" ;;
-  *) echo "usage: $0 pure|build|demo|test|offload" >&2; exit 2 ;;
+  *) echo "usage: $0 pure|build|native|demo|test|offload" >&2; exit 2 ;;
 esac
 
 missing=""

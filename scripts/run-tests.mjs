@@ -1,7 +1,8 @@
-// Compiles tests once and runs them with Node's own runner: node scripts/run-tests.mjs pure|unit|lab [PATH-PART…]
+// Compiles tests once and runs them with Node's own runner: node scripts/run-tests.mjs pure|unit|lab|native [PATH-PART…]
 //   pure   the pure folders: no socket, process, clock, root or WebAssembly; all tests of a folder in one process
 //   unit   those, and the rest that needs no lab, in a process each
 //   lab    end to end, in network namespaces
+//   native the native runtime beside Node: the same commands, the same answers
 // With parts of paths only the files that have one of them in their names.
 import { build } from "esbuild";
 import { spawn } from "node:child_process";
@@ -13,7 +14,7 @@ import { pureFolders } from "./pure-folders.mjs";
 
 /** Of a pure folder, but long: a process of its own for each. */
 const long = /\/(fuzz|conformance|reconnect-storm)\.test/;
-const kinds = { pure: isPure, unit: (file) => !isLab(file), lab: isLab };
+const kinds = { pure: isPure, unit: (file) => !isLab(file) && !isNative(file), lab: isLab, native: isNative };
 
 /** A module finds the files beside it where its source is. */
 const ownUrls = {
@@ -27,7 +28,7 @@ const ownUrls = {
 };
 
 const [kind = "", ...parts] = process.argv.slice(2);
-if (!Object.hasOwn(kinds, kind)) fail("usage: node scripts/run-tests.mjs pure|unit|lab [PATH-PART…]");
+if (!Object.hasOwn(kinds, kind)) fail("usage: node scripts/run-tests.mjs pure|unit|lab|native [PATH-PART…]");
 const trees = ["test", ...readdirSync("packages").map((name) => `packages/${name}/test`)];
 const files = trees.flatMap((tree) => readdirSync(tree, { recursive: true }).map((name) => join(tree, name))).sort()
   .filter((file) => file.endsWith(".test.ts") && !file.endsWith(".offload.test.ts") && kinds[kind](file))
@@ -44,6 +45,10 @@ try {
 
 function isLab(file) {
   return file.endsWith(".lab.test.ts") || file.startsWith("test/lab/");
+}
+
+function isNative(file) {
+  return file.startsWith("test/native/");
 }
 
 function isPure(file) {

@@ -3,13 +3,13 @@ import manifest from "../package.json" with { type: "json" };
 import { parseArguments, type CallCommand } from "./cli/parse-arguments.ts";
 import { render } from "./cli/render.ts";
 import { findControlSocket } from "./config/config.ts";
-import { compileDtls, type DtlsModule } from "dtls-wasm";
 import { escapeLines } from "./text/escape-text.ts";
 import type { LoadedConfig } from "./daemon/loaded-config.ts";
 import { thisRouter } from "./daemon/router.ts";
 import { loadConfig } from "./daemon/load-config.ts";
 import { setUp } from "./daemon/set-up.ts";
 import { runDaemon } from "./daemon/run-daemon.ts";
+import { loadDtls } from "./system/dial/load-dtls.ts";
 import { absentDevices } from "./system/home/absent-devices.ts";
 import { callDaemon } from "./system/operator/control-client.ts";
 import { ControlSocketError } from "./system/operator/control-socket.ts";
@@ -60,7 +60,7 @@ function check(file: string): number {
 }
 
 async function run(file: string): Promise<number> {
-  const dtls = readDtls(); // compiled by another thread, while the configuration is read
+  const dtls = loadDtls(); // compiled by another thread, while the configuration is read
   dtls.catch(() => undefined); // told below
   // From the first moment on: as process 1 of a jail this hears no signal without a handler, and elsewhere SIGHUP would be its end.
   const stopping = new Promise((resolve) => { for (const signal of ["SIGTERM", "SIGINT"]) process.once(signal, resolve); });
@@ -113,11 +113,6 @@ function currentUser(): string {
   const { SUDO_USER: before, USER: name } = process.env;
   const user = process.getuid?.() === 0 ? "root" : name ?? `uid ${process.getuid?.() ?? "?"}`;
   return before === undefined || before === user ? user : `${before} (as ${user})`;
-}
-
-/** Beside the bundle; when run from the sources, where `make build` puts it. */
-async function readDtls(): Promise<DtlsModule> {
-  return compileDtls(readFileSync(new URL(import.meta.url.endsWith(".ts") ? "../dist/dtls.wasm" : "dtls.wasm", import.meta.url)));
 }
 
 function print(text: string): number {

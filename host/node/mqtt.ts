@@ -1,0 +1,3 @@
+throw new Error("the native runtime has no MQTT yet");
+
+export const MqttClient = undefined;
