@@ -83,7 +83,7 @@ export function guardTables(tables: readonly Table[], { command, log }: Pick<Spa
     holds(anything) {
       if (!anything) stop();
       else if (stopMonitor === undefined) {
-        unannounced = 0;
+        unannounced = underWay;
         stopMonitor = monitorNft(tables, { ...(command ? { command } : {}), changed, missed: raise, failed });
       }
     },

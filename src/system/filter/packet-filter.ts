@@ -76,8 +76,8 @@ export function openPacketFilter(nftables: Nftables = openNftables(), {
     // Of what was reported only what is laid down: a counter that was never there is not missing.
     const needed = new Set([...rules, ...reportedNow(reported)].map(({ mitigation }) => mitigation));
     enforced = needed;
-    // Before, so that nothing that happens after the transaction is missed.
-    if (disturbed) guard.holds(needed.size > 0);
+    // While nft works: starting a process takes as long as the transaction does. It listens before anybody could know of what was laid.
+    setImmediate(() => { if (disturbed) guard.holds(enforced !== undefined && enforced.size > 0); });
     counted = new Map([...counted].filter(([mitigation]) => needed.has(mitigation)));
     const before = held ?? (await nftables.listNames(table)) ?? nothingHeld;
     let statements = buildRuleset(rules, before, counted, reported, notice && isNoticeOpen());

@@ -15,7 +15,7 @@ test("what the owner waits for comes after what is under way, and before all tha
     listCountersOf: (tables) => asked("counters", tables.map(() => new Map())), listSet: (_table, _kind, name) => asked(name, []),
   };
   const filter = openPacketFilter(nftables);
-  const all: Promise<unknown>[] = [1, 2, 3].map((id) => filter.readWitness(id));
+  const all: Promise<unknown>[] = [filter.readWitness(1), filter.readCounters(), filter.readCounters()];
   await new Promise((resolve) => setImmediate(resolve));
   all.push(filter.replaceRules([]), filter.readCounters(), filter.readCounters({ isUrgent: true }));
   for (let next = ends.shift(); next; next = ends.shift()) {
@@ -23,5 +23,5 @@ test("what the owner waits for comes after what is under way, and before all tha
     await new Promise((resolve) => setImmediate(resolve));
   }
   await Promise.all(all);
-  assert.deepEqual(order, ["seen1_4", "seen1_6", "counters", "rules inet", "rules bridge", "seen2_4", "seen2_6", "seen3_4", "seen3_6", "counters", "rules netdev"]);
+  assert.deepEqual(order, ["seen1_4", "seen1_6", "counters", "rules inet", "rules bridge", "counters", "counters", "rules netdev"]);
 });
