@@ -86,7 +86,7 @@ async function* openParts({ version, first, router, log }: DaemonDeps, loaded: (
   const { store } = memory;
   const owner = openOwner({ first, clock: steadyClock, wallTime: () => clock.now(), store, bus, receivers });
   yield owner;
-  const wireless = openHostapdClients(bus.ubus, { clock: steadyClock, log, letGo: () => lateQuarantines(store.all(), clock.now()) });
+  const wireless = openHostapdClients(bus.ubus, { clock: steadyClock, log, unban: () => lateQuarantines(store.all(), clock.now()) });
   yield wireless;
 
   const isMitigating = (upstream: string): boolean => store.all().some(({ request, state }) => request.upstream === upstream && state !== "ended");

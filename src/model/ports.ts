@@ -24,10 +24,10 @@ export interface PacketFilter {
 /** Access points on this router, which pass frames between their clients past every hook. */
 export interface WirelessClients {
   /**
-   * Puts off exactly these, in the background. Asked again at every renewal, some minutes apart: a ban that runs out by itself is
+   * Bans exactly these, in the background. Asked again at every renewal, some minutes apart: a ban that runs out by itself is
    * set again.
    */
-  putOff(devices: readonly QuarantinedDevice[]): void;
+  ban(devices: readonly QuarantinedDevice[]): void;
 }
 
 /** Where somebody at a device that is cut off reads why nothing works. */

@@ -37,7 +37,7 @@ export function hearKernel({ clock, log, store, ports, homeNow, decideAbout, app
     },
     enforced: (id) => apply(id, { is: "enforced" }),
     quarantined(devices) {
-      ports.wireless?.putOff(devices);
+      ports.wireless?.ban(devices);
       ports.notice?.show(devices);
     },
     async counted(id, count) {

@@ -35,7 +35,7 @@ export interface FakeHome {
   /** How often flows were looked up. */
   lookups: number;
   /** Who was to be put off Wi-Fi, and shown the notice page, after each transaction: MAC addresses and seconds. */
-  readonly putOff: string[];
+  readonly banned: string[];
   readonly noticed: string[];
   /** Status, outcome and conflict-cause of each notification: `56 7 denied 4`. */
   told(): string[];
@@ -76,9 +76,9 @@ export function fakeHome(policy: Partial<Policy> = {}, { from = nothingRemembere
     { policy: { ...autoPolicy, ...policy }, ownerNames: new Map([[camera.mac ?? "", "Kitchen camera"]]) }, store,
     {
       clock, steady: clock.steady,
-      wireless: { putOff(devices) {
-        home.putOff.push(devices.map(({ mac, timeout }) => `${mac ?? "?"} ${timeout}`).join(", "));
-        wireless?.putOff(devices);
+      wireless: { ban(devices) {
+        home.banned.push(devices.map(({ mac, timeout }) => `${mac ?? "?"} ${timeout}`).join(", "));
+        wireless?.ban(devices);
       } },
       notice: { show: (devices) => { home.noticed.push(devices.map(({ addresses }) => addresses.join(" ")).join(", ")); } },
       log: (level, message) => { home.log.push(`${level} ${message}`); },
@@ -134,7 +134,7 @@ export function fakeHome(policy: Partial<Policy> = {}, { from = nothingRemembere
     },
   );
   const home: FakeHome = {
-    pipeline, store, clock, flows, transactions, neighbours: new Map([[cameraAddress, cameraMac], [laptopAddress, laptopMac]]), counts: new Map(), witnessed: [], cuts: [], lookups: 0, putOff: [], noticed: [], owner: [], log: [], broken: {}, wans: [], ways: new Map(),
+    pipeline, store, clock, flows, transactions, neighbours: new Map([[cameraAddress, cameraMac], [laptopAddress, laptopMac]]), counts: new Map(), witnessed: [], cuts: [], lookups: 0, banned: [], noticed: [], owner: [], log: [], broken: {}, wans: [], ways: new Map(),
     rules: lastRules,
     reported: () => reported,
     held: () => lastRules().map(({ mitigation, action, mac, target }) => `${mitigation} ${action} ${mac ?? "?"} ${target.prefixes.length}`).sort(),

@@ -18,13 +18,13 @@ describe("a quarantine beyond the packet filter", () => {
     const home = fakeHome({ action: "quarantine" });
     home.broken.filter = "no nft";
     await home.ask();
-    assert.deepEqual([home.putOff, home.noticed], [[], []], "not while the kernel does not hold it");
+    assert.deepEqual([home.banned, home.noticed], [[], []], "not while the kernel does not hold it");
     delete home.broken.filter;
     await home.clock.advance(5_000);
-    assert.deepEqual([last(home.putOff), last(home.noticed)], [`${cameraMac} 600`, cameraAddress]);
-    const told = home.putOff.length;
+    assert.deepEqual([last(home.banned), last(home.noticed)], [`${cameraMac} 600`, cameraAddress]);
+    const told = home.banned.length;
     await home.clock.advance(960_000);
-    assert.equal(home.putOff.length, told + 4, "every 240 s");
+    assert.equal(home.banned.length, told + 4, "every 240 s");
   });
 
   it("is nobody's affair where a device is blocked, limited, observed, or asked about", async () => {
@@ -32,7 +32,7 @@ describe("a quarantine beyond the packet filter", () => {
       const home = fakeHome(policy);
       await home.ask();
       await home.clock.advance(10_000);
-      assert.deepEqual([home.putOff, home.noticed].map((told) => told.filter((each) => each !== "")), [[], []], JSON.stringify(policy));
+      assert.deepEqual([home.banned, home.noticed].map((told) => told.filter((each) => each !== "")), [[], []], JSON.stringify(policy));
     }
   });
 
@@ -41,9 +41,9 @@ describe("a quarantine beyond the packet filter", () => {
     await home.ask({ mid: 1 });
     home.flows.splice(0, 1, attack(laptopAddress));
     await home.ask({ mid: 2, cuid: "another" });
-    assert.deepEqual(last(home.putOff)?.split(", ").map((each) => each.split(" ")[0]).sort(), [cameraMac, laptopMac].sort());
+    assert.deepEqual(last(home.banned)?.split(", ").map((each) => each.split(" ")[0]).sort(), [cameraMac, laptopMac].sort());
     await home.pipeline.decideByOwner(1, { is: "released" });
-    assert.equal(last(home.putOff), `${laptopMac} 600`);
+    assert.equal(last(home.banned), `${laptopMac} 600`);
   });
 
   it("of several mitigations of one device the one that lasts longest counts", () => {
@@ -58,7 +58,7 @@ const ends: readonly (readonly [string, (home: FakeHome) => unknown])[] = [
   ["withdrawn, after the terminating period", async (home) => {
     home.pipeline.withdraw("isp", client, 56);
     await home.clock.advance(119_000);
-    assert.ok(last(home.putOff)?.startsWith(cameraMac), "not before its end");
+    assert.ok(last(home.banned)?.startsWith(cameraMac), "not before its end");
     await home.clock.advance(1_000);
   }],
   ["expired", (home) => home.clock.advance(3_600_000)],
@@ -74,7 +74,7 @@ function homeWithWifi(clock: FakeClock, hostapd: PlayedHostapd, from = nothingRe
     isConnected: true, listen: () => () => undefined,
     lookup: () => Promise.resolve([{ path: "hostapd.phy0-ap0", id: 1, methods: { del_client: {}, list_bans: {} } }]),
     invoke: async (_path, method, args = {}) => hostapd.methods[method]?.answer(args, { user: null, group: null }) ?? {},
-  }), { clock: clock.steady, log: () => undefined, letGo: () => lateQuarantines(home.store.all(), clock.now()) });
+  }), { clock: clock.steady, log: () => undefined, unban: () => lateQuarantines(home.store.all(), clock.now()) });
   const home = fakeHome({ action: "quarantine" }, { clock, from, wireless: wifi });
   return home;
 }
@@ -94,7 +94,7 @@ describe("Wi-Fi of a quarantined device, from request to end", () => {
       }
       await end(home);
       await clock.advance(2_000);
-      assert.deepEqual([last(home.putOff), hostapd.join(cameraMac)], ["", true]);
+      assert.deepEqual([last(home.banned), hostapd.join(cameraMac)], ["", true]);
       assert.ok(hostapd.calls.every((call) => Number(call.split(" ")[1]) <= 600_000), "far below what hostapd can count");
     });
   }

@@ -12,7 +12,7 @@ export interface HostapdClientsParts {
   readonly clock: SteadyClock;
   readonly log: Log;
   /** Clients that an earlier run may have banned, and that nobody wants banned any more. */
-  readonly letGo: () => ReadonlySet<MacAddress>;
+  readonly unban: () => ReadonlySet<MacAddress>;
 }
 
 export interface HostapdClients extends WirelessClients {
@@ -57,11 +57,11 @@ interface Network {
 }
 
 /**
- * Puts clients off all Wi-Fi networks of this router, by hostapd's `del_client` on ubus, and keeps them off by a ban that lasts as long as
+ * Bans clients from all Wi-Fi networks of this router, by hostapd's `del_client` on ubus, for as long as
  * the kernel's own rules. On every network, whether or not the device is there: it must not come back by another one, nor by pulling its
  * cable. `ubus` is undefined while there is none.
  */
-export function openHostapdClients(ubus: () => Bus | undefined, { clock, log, letGo }: HostapdClientsParts): HostapdClients {
+export function openHostapdClients(ubus: () => Bus | undefined, { clock, log, unban }: HostapdClientsParts): HostapdClients {
   let wanted: ReadonlyMap<MacAddress, SteadyInstant> = new Map();
   const networks = new Map<string, Network>();
   const problems = new Map<string, string>();
@@ -124,7 +124,7 @@ export function openHostapdClients(ubus: () => Bus | undefined, { clock, log, le
   };
 
   const bansOfEarlierRun = async (bus: Bus, path: string): Promise<Network["bans"]> => {
-    const former = isFirst ? letGo() : new Set<MacAddress>();
+    const former = isFirst ? unban() : new Set<MacAddress>();
     if (former.size === 0) return new Map();
     const banned = await bus.invoke(path, "list_bans", {}, timeout).then(bannedClients, () => []);
     return new Map(banned.filter((mac) => former.has(mac)).map((mac) => [mac, { until: later(clock.now(), longestBan), isSure: false }]));
@@ -134,7 +134,7 @@ export function openHostapdClients(ubus: () => Bus | undefined, { clock, log, le
     const bus = ubus();
     if (!bus?.isConnected) return;
     listenFor(bus);
-    const isOwed = [...networks.values()].some(({ bans }) => bans.size > 0) || (isFirst && letGo().size > 0);
+    const isOwed = [...networks.values()].some(({ bans }) => bans.size > 0) || (isFirst && unban().size > 0);
     if (wanted.size === 0 && !isOwed) return;
     const found = (await bus.lookup("hostapd.*")).filter(({ methods }) => "del_client" in methods).slice(0, mostNetworks);
     const again = await Promise.all(found.map((each) => tell(bus, each)));
@@ -172,7 +172,7 @@ export function openHostapdClients(ubus: () => Bus | undefined, { clock, log, le
   };
 
   return {
-    putOff(devices) {
+    ban(devices) {
       const now = clock.now();
       const known = devices.flatMap(({ mac, timeout: span }): [MacAddress, SteadyInstant][] => (mac === null ? [] : [[mac, later(now, inMilliseconds(span))]]));
       if (known.length > mostDevices) complain("Wi-Fi", new Error(`only ${mostDevices} devices can be`), "the others are held by the router alone");

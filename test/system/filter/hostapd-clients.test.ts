@@ -24,7 +24,7 @@ interface FakeWifi {
   fault: Error | undefined;
 }
 
-function fakeWifi({ letGo = [], clock = fakeClock() }: { letGo?: string[]; clock?: FakeClock } = {}): FakeWifi {
+function fakeWifi({ unban = [], clock = fakeClock() }: { unban?: string[]; clock?: FakeClock } = {}): FakeWifi {
   const objects = new Map<string, { id: number; hostapd: PlayedHostapd }>();
   const ears = new Set<(id: string, data: { path: string }) => void>();
   const log: string[] = [];
@@ -49,7 +49,7 @@ function fakeWifi({ letGo = [], clock = fakeClock() }: { letGo?: string[]; clock
   };
   const wifi: FakeWifi = {
     clock, log, isConnected: true, lookups: 0, fault: undefined,
-    clients: openHostapdClients(() => bus, { clock: clock.steady, log: (level, message) => { log.push(`${level} ${message}`); }, letGo: () => new Set(letGo) }),
+    clients: openHostapdClients(() => bus, { clock: clock.steady, log: (level, message) => { log.push(`${level} ${message}`); }, unban: () => new Set(unban) }),
     add(path) {
       const hostapd = playHostapd(() => sinceEpoch(clock.now()));
       objects.set(path, { id: nextId++, hostapd });
@@ -69,7 +69,7 @@ describe("Wi-Fi clients that are cut off", () => {
     const wifi = fakeWifi();
     const [home, guests] = [wifi.add("hostapd.phy0-ap0"), wifi.add("hostapd.phy1-ap0")];
     assert.ok(home.join(camera) && home.join(lamp));
-    wifi.clients.putOff([off(camera, 300)]);
+    wifi.clients.ban([off(camera, 300)]);
     await settled();
     assert.deepEqual([home.calls, guests.calls], [[`${camera} 300000`], [`${camera} 300000`]]);
     assert.deepEqual([[...home.clients], home.join(camera), guests.join(camera)], [[lamp], false, false]);
@@ -84,7 +84,7 @@ describe("Wi-Fi clients that are cut off", () => {
     const wifi = fakeWifi();
     const home = wifi.add("hostapd.phy0-ap0");
     for (let round = 0; round < 20; round++) {
-      for (let decision = 0; decision < 10; decision++) wifi.clients.putOff([off(camera)]);
+      for (let decision = 0; decision < 10; decision++) wifi.clients.ban([off(camera)]);
       await settled();
       assert.equal(home.join(camera), false, `in minute ${round * 4}`);
       await wifi.clock.advance(240_000);
@@ -101,7 +101,7 @@ describe("Wi-Fi clients that are cut off", () => {
     const ends = later(wifi.clock.now(), milliseconds(610_000));
     while (wifi.clock.now() < ends) {
       const left = (between(wifi.clock.now(), ends)) / 1000;
-      wifi.clients.putOff([off(camera, Math.min(600, left))]);
+      wifi.clients.ban([off(camera, Math.min(600, left))]);
       await settled();
       await wifi.clock.advance(Math.min(240, left) * 1000 - 1);
       assert.equal(home.join(camera), false, `${left} s before its end`);
@@ -114,17 +114,17 @@ describe("Wi-Fi clients that are cut off", () => {
   it("are let in again at once when they are released; others stay off", async () => {
     const wifi = fakeWifi();
     const [home, guests] = [wifi.add("hostapd.phy0-ap0"), wifi.add("hostapd.phy1-ap0")];
-    wifi.clients.putOff([off(camera), off(lamp)]);
+    wifi.clients.ban([off(camera), off(lamp)]);
     await settled();
-    wifi.clients.putOff([off(lamp)]);
+    wifi.clients.ban([off(lamp)]);
     await settled();
     assert.deepEqual([home, guests].map((ap) => [ap.join(camera), ap.join(lamp)]), [[true, false], [true, false]]);
-    wifi.clients.putOff([]);
+    wifi.clients.ban([]);
     await settled();
     assert.deepEqual([home.join(lamp), home.calls.slice(2)], [true, [`${camera} 0`, `${lamp} 0`]]);
     assert.ok(home.clients.has(camera), "who was let in before is not sent away again");
     const { lookups } = wifi;
-    wifi.clients.putOff([]);
+    wifi.clients.ban([]);
     await settled();
     assert.equal(wifi.lookups, lookups, "with nothing to do hostapd is not asked");
   });
@@ -132,18 +132,18 @@ describe("Wi-Fi clients that are cut off", () => {
   it("whose ban has run out are not sent away by being let go", async () => {
     const wifi = fakeWifi();
     const home = wifi.add("hostapd.phy0-ap0");
-    wifi.clients.putOff([off(camera, 60)]);
+    wifi.clients.ban([off(camera, 60)]);
     await settled();
     await wifi.clock.advance(60_000);
     assert.ok(home.join(camera));
-    wifi.clients.putOff([]);
+    wifi.clients.ban([]);
     await settled();
     assert.ok(home.clients.has(camera));
   });
 
   it("are put off networks that appear later, and those that Wi-Fi's restart has made anew", async () => {
     const wifi = fakeWifi();
-    wifi.clients.putOff([off(camera)]);
+    wifi.clients.ban([off(camera)]);
     await settled();
     const late = wifi.add("hostapd.phy0-ap0");
     await wifi.clock.advance(1_000);
@@ -152,7 +152,7 @@ describe("Wi-Fi clients that are cut off", () => {
     const anew = wifi.add("hostapd.phy0-ap0");
     await wifi.clock.advance(1_000);
     assert.deepEqual(anew.calls, [`${camera} ${600_000 - 102_000}`], "for what remains");
-    wifi.clients.putOff([]);
+    wifi.clients.ban([]);
     await settled();
     assert.equal(anew.join(camera), true);
     const after = wifi.add("hostapd.phy1-ap0");
@@ -163,10 +163,10 @@ describe("Wi-Fi clients that are cut off", () => {
   it("are released on a network that has gone and come back meanwhile", async () => {
     const wifi = fakeWifi();
     wifi.add("hostapd.phy0-ap0");
-    wifi.clients.putOff([off(camera)]);
+    wifi.clients.ban([off(camera)]);
     await settled();
     wifi.remove("hostapd.phy0-ap0");
-    wifi.clients.putOff([]);
+    wifi.clients.ban([]);
     await settled();
     assert.deepEqual([wifi.log, wifi.clock.waiting()], [[], 0]);
   });
@@ -175,7 +175,7 @@ describe("Wi-Fi clients that are cut off", () => {
     const wifi = fakeWifi();
     const home = wifi.add("hostapd.phy0-ap0");
     wifi.isConnected = false;
-    wifi.clients.putOff([off(camera)]);
+    wifi.clients.ban([off(camera)]);
     await settled();
     assert.deepEqual([home.calls, wifi.lookups], [[], 0]);
     wifi.isConnected = true;
@@ -188,7 +188,7 @@ describe("Wi-Fi clients that are cut off", () => {
     const wifi = fakeWifi();
     const home = wifi.add("hostapd.phy0-ap0");
     const crowd = Array.from({ length: 100 }, (_, at) => `02:00:00:00:0b:${at.toString(16).padStart(2, "0")}`);
-    wifi.clients.putOff([off(null), ...crowd.map((mac) => off(mac))]);
+    wifi.clients.ban([off(null), ...crowd.map((mac) => off(mac))]);
     await settle();
     for (let round = 0; round < 100; round++) await settle();
     assert.equal(home.bans().size, 64);
@@ -199,14 +199,14 @@ describe("Wi-Fi clients that are cut off", () => {
 describe("a daemon that starts again", () => {
   it("arms the bans of its earlier run anew, lifts those that it had let go, and leaves those of others", async () => {
     const clock = fakeClock();
-    const wifi = fakeWifi({ letGo: [lamp, "02:00:00:00:0a:07"], clock });
+    const wifi = fakeWifi({ unban: [lamp, "02:00:00:00:0a:07"], clock });
     const home = wifi.add("hostapd.phy0-ap0");
     const call = (addr: string): unknown => home.methods["del_client"]?.answer({ addr, reason: 5, deauth: true, ban_time: 500_000 }, { user: null, group: null });
     for (const mac of [camera, lamp, "02:00:00:00:0a:08"]) call(mac);
     assert.ok(home.join("02:00:00:00:0a:07"));
     await clock.advance(100_000);
     home.calls.length = 0;
-    wifi.clients.putOff([off(camera)]);
+    wifi.clients.ban([off(camera)]);
     await settled();
     assert.deepEqual(home.calls, [`${camera} 600000`, `${lamp} 0`]);
     assert.deepEqual([home.join(camera), home.join(lamp), home.join("02:00:00:00:0a:08")], [false, true, false]);
@@ -214,10 +214,10 @@ describe("a daemon that starts again", () => {
   });
 
   it("does so too when nobody is to be put off", async () => {
-    const wifi = fakeWifi({ letGo: [lamp] });
+    const wifi = fakeWifi({ unban: [lamp] });
     const home = wifi.add("hostapd.phy0-ap0");
     void home.methods["del_client"]?.answer({ addr: lamp, reason: 5, deauth: true, ban_time: 500_000 }, { user: null, group: null });
-    wifi.clients.putOff([]);
+    wifi.clients.ban([]);
     await settled();
     assert.equal(home.join(lamp), true);
   });
@@ -228,18 +228,18 @@ describe("a hostapd that does not do it", () => {
     const wifi = fakeWifi();
     const home = wifi.add("hostapd.phy0-ap0");
     home.fault = () => Promise.reject(new UbusError(ubusStatus.permissionDenied));
-    wifi.clients.putOff([off(camera)]);
+    wifi.clients.ban([off(camera)]);
     await settled();
     assert.deepEqual(wifi.clients.warnings(), ["could not disconnect quarantined clients from hostapd.phy0-ap0: permission denied"]);
     const { lookups } = wifi;
     await wifi.clock.advance(200_000);
     assert.equal(wifi.lookups, lookups);
-    wifi.clients.putOff([off(camera)]);
+    wifi.clients.ban([off(camera)]);
     await settled();
     assert.equal(wifi.log.length, 1);
     assert.match(wifi.log[0] ?? "", /^warn .*: permission denied; not tried again before the next renewal$/);
     home.fault = undefined;
-    wifi.clients.putOff([off(camera)]);
+    wifi.clients.ban([off(camera)]);
     await settled();
     assert.deepEqual([wifi.clients.warnings(), home.join(camera)], [[], false]);
   });
@@ -252,7 +252,7 @@ describe("a hostapd that does not do it", () => {
       attempts++;
       return Promise.reject(new UbusError(ubusStatus.timeout));
     };
-    wifi.clients.putOff([off(camera), off(lamp)]);
+    wifi.clients.ban([off(camera), off(lamp)]);
     await settled();
     assert.deepEqual([home.join(camera), home.join(lamp), attempts], [false, false, 1], "one call that times out is enough");
     await wifi.clock.advance(70_000);
@@ -268,7 +268,7 @@ describe("a hostapd that does not do it", () => {
     const wifi = fakeWifi();
     const home = wifi.add("hostapd.phy0-ap0");
     wifi.fault = new UbusError(ubusStatus.timeout);
-    wifi.clients.putOff([off(camera)]);
+    wifi.clients.ban([off(camera)]);
     await settled();
     assert.deepEqual([wifi.lookups, wifi.clients.warnings().length], [1, 1]);
     assert.match(wifi.log.join("\n"), /^warn .*any network: .*; next attempt in 10 s$/);
@@ -282,14 +282,14 @@ describe("a hostapd that does not do it", () => {
   it("did not say that a ban was lifted: it is lifted later, or armed again where it is wanted again", async () => {
     const wifi = fakeWifi();
     const home = wifi.add("hostapd.phy0-ap0");
-    wifi.clients.putOff([off(camera), off(lamp)]);
+    wifi.clients.ban([off(camera), off(lamp)]);
     await settled();
     home.fault = () => Promise.reject(new UbusError(ubusStatus.timeout));
-    wifi.clients.putOff([]);
+    wifi.clients.ban([]);
     await settled();
     home.fault = undefined;
     home.calls.length = 0;
-    wifi.clients.putOff([off(camera)]);
+    wifi.clients.ban([off(camera)]);
     await settled();
     assert.deepEqual(home.calls, [`${camera} 600000`, `${lamp} 0`]);
   });
@@ -298,7 +298,7 @@ describe("a hostapd that does not do it", () => {
     const wifi = fakeWifi();
     const other = wifi.add("hostapd.odd");
     Reflect.deleteProperty(other.methods, "del_client");
-    wifi.clients.putOff([off(camera)]);
+    wifi.clients.ban([off(camera)]);
     await settled();
     assert.deepEqual([wifi.clients.warnings(), wifi.log], [[], []]);
   });
