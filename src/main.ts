@@ -105,7 +105,8 @@ async function call(command: CallCommand): Promise<number> {
   const path = findControlSocket(text);
   const reply = await callDaemon(path, command.method, command.params, { clock: steadyClock, timeout: callTimeout, who: currentUser() });
   if ("error" in reply) return complain([escapeLines(reply.error.message)], reply.error.code === "bad-params" ? exit.wrong : exit.failed);
-  return print(render(command, reply.result, clock.now()));
+  print(render(command, reply.result, clock.now()));
+  return command.name === "test" && "delivered" in reply.result && reply.result.delivered === false ? exit.failed : exit.fine;
 }
 
 /** For the log and the history: `root`, or `alice (as root)` through sudo. */

@@ -60,6 +60,7 @@ export const commands = {
     ],
     example: "dots-callhome lookup --source 203.0.113.7 --source-port 40000-40100 --target 198.51.100.9 --protocol udp",
   },
+  test: { summary: methods.test.help, method: "test", operands: [{ name: "NOTIFY", param: "notify" }], options: [], example: "dots-callhome test phone" },
   reconnect: {
     summary: methods.reconnect.help, method: "reconnect", operands: [{ name: "UPSTREAM", param: "upstream" }], options: [],
   },

@@ -1,4 +1,4 @@
-import { escapeLines } from "../text/escape-text.ts";
+import { escapeLines, escapeText } from "../text/escape-text.ts";
 import type { ResultOf } from "../operator/methods.ts";
 import type { WallInstant } from "../model/time.ts";
 import type { CallCommand } from "./parse-arguments.ts";
@@ -52,6 +52,10 @@ function renderText(command: CallCommand, result: object, now: WallInstant): str
       return renderHistory((result as ResultOf<"history">).history, now);
     case "lookup":
       return renderLookup(result as ResultOf<"lookup">, now);
+    case "test": {
+      const { notify, delivered, problem } = result as ResultOf<"test">;
+      return [delivered ? `A sample message was delivered to ${escapeText(notify)}.` : `The sample message was not delivered to ${escapeText(notify)}: ${escapeText(problem ?? "unknown")}`];
+    }
     case "reconnect": {
       const { upstreams } = result as ResultOf<"reconnect">;
       return [upstreams.length > 0 ? `Dialling again: ${upstreams.join(", ")}` : "There is no upstream to dial."];

@@ -19,6 +19,7 @@ export function openReceivers(openNotifiers: Router["openNotifiers"], around: Mq
   let configs: LoadedConfig["config"]["notify"] = [];
   return {
     announce(announcement) { notifiers?.announce(announcement); },
+    test: (name) => notifiers?.test(name),
     sync() { notifiers?.sync(); },
     retryNow() { notifiers?.retryNow(); },
     warnings: () => notifiers?.warnings() ?? [],

@@ -36,6 +36,8 @@ export interface OperatorSurroundings {
   upstreams(): readonly (Omit<UpstreamStatus, "state"> & { readonly name: string; readonly state: UpstreamStatus["state"] | "disabled" })[];
   /** Names of the upstreams that are dialled again; undefined if there is none of that name. */
   reconnect(upstream: string | undefined): readonly string[] | undefined;
+  /** A sample message: undefined if there is no such receiver, else why it was not delivered, or null. */
+  sendTest(notify: string): Promise<string | null> | undefined;
   warnings(): readonly string[];
   /** Writes what is remembered before it returns, if it can: a decision is saved before it is acknowledged. */
   rememberNow(): void;
@@ -156,6 +158,12 @@ export function operatorActions(pipeline: Pipeline, store: Store, around: Operat
       const refused = refusal && "diagnostic" in refusal ? [`refuse the request: ${refusal.diagnostic}`] : undefined;
       const targets = asked.target.prefixes.map(formatIpPrefix).join(", ");
       return describeLookup({ devices, routerItself, witnesses, why, would: refused ?? wouldDo(await pipeline.decideAbout(devices, asked.target), targets) });
+    },
+    async test({ notify }) {
+      const sent = around.sendTest(notify);
+      if (!sent) return fail("not-found", `there is no receiver '${notify}': the configuration has no section config notify '${notify}'`);
+      const problem = await sent;
+      return { notify, delivered: problem === null, problem };
     },
     traffic: async () => describeTraffic(await pipeline.traffic(), around.clock.now()),
     reconnect({ upstream }) {

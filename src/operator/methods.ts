@@ -60,6 +60,10 @@ export const methods = {
       protocol: optional(protocols, "IP protocol, number or name"),
     },
   },
+  test: {
+    help: "send a sample message to a receiver of messages", changes: true,
+    params: { notify: required(sectionName, "the receiver's name in the configuration, or its type where it has none") },
+  },
   traffic: {
     help: "packets a second that reported devices send, over the last minutes; counted only while somebody asks", changes: false, params: {},
   },
@@ -104,6 +108,14 @@ export interface DecidedView extends MitigationView {
   readonly also?: readonly number[];
 }
 
+/** What became of a sample message. */
+export interface TestView {
+  readonly notify: string;
+  readonly delivered: boolean;
+  /** Why it was not, in words. */
+  readonly problem: string | null;
+}
+
 /** What the pipeline does for an operator: one function a method. Results are objects, as ubus carries tables only. */
 export interface OperatorActions {
   status(params: ParamsOf<"status">): Answer<StatusView>;
@@ -115,6 +127,7 @@ export interface OperatorActions {
   policy(params: ParamsOf<"policy">, caller: Caller): Answer<DeviceView>;
   history(params: ParamsOf<"history">): Answer<{ readonly history: readonly HistoryView[] }>;
   lookup(params: ParamsOf<"lookup">): Answer<LookupView>;
+  test(params: ParamsOf<"test">, caller: Caller): Answer<TestView>;
   traffic(params: ParamsOf<"traffic">): Answer<TrafficListView>;
   reconnect(params: ParamsOf<"reconnect">, caller: Caller): Answer<{ readonly upstreams: readonly string[] }>;
 }

@@ -20,18 +20,21 @@ export function describeState(mitigations: readonly MitigationView[], connected:
 /** The sensors of the daemon, for MQTT discovery of Home Assistant. */
 export function announceSensors(prefix: string): readonly DiscoveryMessage[] {
   const node = nodeOf(prefix);
-  const sensor = (kind: "sensor" | "binary_sensor", field: string, name: string, more: object): DiscoveryMessage => ({
-    topic: `homeassistant/${kind}/${node}/${field}/config`,
+  const sensor = (platform: "sensor" | "binary_sensor", field: string, name: string, more: object): [string, object] => [field, {
+    platform, name, unique_id: `${node}_${field}`, default_entity_id: `${platform}.${entityOf(prefix)}_${field}`, state_topic: `${prefix}/state`, value_template: `{{ value_json.${field} }}`, ...more,
+  }];
+  return [{
+    topic: `homeassistant/device/${node}/config`,
     payload: JSON.stringify({
-      name, unique_id: `${node}_${field}`, state_topic: `${prefix}/state`, value_template: `{{ value_json.${field} }}`, ...common(prefix), ...more,
+      ...common(prefix),
+      components: Object.fromEntries([
+        sensor("sensor", "pending", "Questions", { icon: "mdi:help-circle" }),
+        sensor("sensor", "blocked", "Blocked", { icon: "mdi:shield-check" }),
+        sensor("sensor", "packets_stopped", "Packets stopped", { state_class: "total", icon: "mdi:shield" }),
+        sensor("binary_sensor", "provider", "Internet provider", { device_class: "connectivity" }),
+      ]),
     }),
-  });
-  return [
-    sensor("sensor", "pending", "Questions", { icon: "mdi:help-circle" }),
-    sensor("sensor", "blocked", "Blocked", { icon: "mdi:shield-check" }),
-    sensor("sensor", "packets_stopped", "Packets stopped", { state_class: "total", icon: "mdi:shield" }),
-    sensor("binary_sensor", "provider", "Internet provider", { device_class: "connectivity" }),
-  ];
+  }];
 }
 
 const answers = ["approve", "deny"] as const;
@@ -44,7 +47,7 @@ export function announceAnswers(prefix: string, mitigation: MitigationView, lang
     return {
       topic: answerTopics(prefix, mitigation.id)[at] ?? "",
       payload: action === undefined ? "" : JSON.stringify({
-        name: `${title}: ${action.label}`, unique_id: `${nodeOf(prefix)}_${mitigation.id}_${does}`, command_topic: `${prefix}/mitigation/${mitigation.id}/set`, payload_press: does, ...common(prefix),
+        name: `${title}: ${action.label}`, unique_id: `${nodeOf(prefix)}_${mitigation.id}_${does}`, default_entity_id: `button.${entityOf(prefix)}_${mitigation.id}_${does}`, command_topic: `${prefix}/mitigation/${mitigation.id}/set`, payload_press: does, ...common(prefix),
       }),
     };
   });
@@ -66,8 +69,15 @@ function nodeOf(prefix: string): string {
   return prefix.replace(/[^A-Za-z0-9_-]/g, "_");
 }
 
+/** As Home Assistant writes entities: lower case, digits and underscores. */
+function entityOf(prefix: string): string {
+  return nodeOf(prefix).toLowerCase().replaceAll("-", "_");
+}
+
+/** `origin` is required with device-based discovery (https://www.home-assistant.io/integrations/mqtt/#mqtt-discovery). */
 function common(prefix: string): object {
   return {
+    origin: { name: "dots-callhome" },
     availability_topic: `${prefix}/availability`,
     device: { identifiers: [nodeOf(prefix)], name: "dots-callhome", model: "Outgoing attacks" },
   };

@@ -30,6 +30,9 @@ export interface NotificationWords {
   readonly providerDown: string;
   readonly providerDownText: string;
   readonly providerUp: string;
+  /** A message to try the receiver, and a device that nobody has. */
+  readonly test: string;
+  readonly testText: string;
   readonly approve: string;
   readonly deny: string;
   readonly undo: string;
@@ -54,6 +57,7 @@ export const notificationWords: Readonly<Record<Language, NotificationWords>> = 
     ended: { withdrawn: "It is over: {device}", expired: "The time is over: {device}", denied: "Left alone: {device}", released: "The block was undone: {device}" },
     packets: "{packets} packets were stopped.",
     providerDown: "{provider} cannot warn you right now", providerDownText: "What is blocked stays blocked. We keep trying.", providerUp: "{provider} can warn you again",
+    test: "Test: Practice camera is attacking a stranger", testText: "This is only a test. Nothing happens, whatever you press.",
     approve: "Block it", deny: "Not an attack", undo: "Undo",
   },
   de: {
@@ -71,6 +75,7 @@ export const notificationWords: Readonly<Record<Language, NotificationWords>> = 
     ended: { withdrawn: "Es ist vorbei: {device}", expired: "Die Zeit ist abgelaufen: {device}", denied: "Unbehelligt gelassen: {device}", released: "Blockade aufgehoben: {device}" },
     packets: "{packets} Pakete wurden gestoppt.",
     providerDown: "{provider} kann Sie gerade nicht warnen", providerDownText: "Was blockiert ist, bleibt blockiert. Wir versuchen es weiter.", providerUp: "{provider} kann Sie wieder warnen",
+    test: "Test: Übungskamera greift einen Fremden an", testText: "Das ist nur ein Test. Es geschieht nichts, was Sie auch drücken.",
     approve: "Blockieren", deny: "Kein Angriff", undo: "Rückgängig",
   },
   es: {
@@ -88,6 +93,7 @@ export const notificationWords: Readonly<Record<Language, NotificationWords>> = 
     ended: { withdrawn: "Ha terminado: {device}", expired: "Se acabó el tiempo: {device}", denied: "Sin cambios: {device}", released: "Bloqueo deshecho: {device}" },
     packets: "Se detuvieron {packets} paquetes.",
     providerDown: "{provider} no puede avisarle ahora", providerDownText: "Lo bloqueado sigue bloqueado. Seguimos intentándolo.", providerUp: "{provider} puede avisarle de nuevo",
+    test: "Prueba: la cámara de prueba está atacando a un desconocido", testText: "Es solo una prueba. No ocurre nada, pulse lo que pulse.",
     approve: "Bloquear", deny: "No es un ataque", undo: "Deshacer",
   },
   zh_Hans: {
@@ -105,6 +111,7 @@ export const notificationWords: Readonly<Record<Language, NotificationWords>> = 
     ended: { withdrawn: "已经结束：{device}", expired: "时间已到：{device}", denied: "未作处理：{device}", released: "已解除阻止：{device}" },
     packets: "共阻止了 {packets} 个数据包。",
     providerDown: "{provider} 目前无法向您发出警告", providerDownText: "已阻止的仍保持阻止。我们会继续尝试。", providerUp: "{provider} 又能向您发出警告了",
+    test: "测试：练习用摄像头正在攻击陌生人", testText: "这只是测试。无论您按哪个按钮，都不会发生任何事。",
     approve: "阻止", deny: "这不是攻击", undo: "撤销",
   },
   ja: {
@@ -122,6 +129,7 @@ export const notificationWords: Readonly<Record<Language, NotificationWords>> = 
     ended: { withdrawn: "終わりました: {device}", expired: "時間が切れました: {device}", denied: "そのままにしました: {device}", released: "遮断を解除しました: {device}" },
     packets: "{packets} 個のパケットを止めました。",
     providerDown: "{provider} は今、警告を送れません", providerDownText: "遮断中のものはそのままです。再接続を続けています。", providerUp: "{provider} が再び警告を送れるようになりました",
+    test: "テスト: 練習用カメラが見知らぬ相手を攻撃しています", testText: "これはテストです。どのボタンを押しても何も起こりません。",
     approve: "遮断する", deny: "攻撃ではない", undo: "元に戻す",
   },
 };

@@ -6,6 +6,8 @@ import { notificationWords, type Language, type NotificationWords } from "./noti
 
 /** Something that the owner is told once. */
 export type Announcement =
+  /** To see whether a receiver is reached; about nothing. */
+  | { readonly event: "test"; readonly about: null }
   | { readonly event: "request" | "blocked" | "ended"; readonly about: MitigationView }
   /** Of further requests about these devices, that were not told one by one. */
   | { readonly event: "more"; readonly about: MitigationView; readonly requests: number }
@@ -38,6 +40,7 @@ export function composeNotification(announcement: Announcement, language: Langua
   const words = notificationWords[language];
   const { event } = announcement;
   switch (event) {
+    case "test": return { event, key: "test", title: words.test, text: words.testText, actions: [{ does: "approve", label: words.approve }, { does: "deny", label: words.deny }], asks: false };
     case "upstream_down": case "upstream_up": {
       const fill = { provider: excerpt(announcement.about.name, longestName) };
       const isDown = event === "upstream_down";
@@ -54,7 +57,7 @@ export function composeNotification(announcement: Announcement, language: Langua
   }
 }
 
-function aboutMitigation(announcement: Exclude<Announcement, { readonly about: UpstreamView } | { readonly event: "more" }>, words: NotificationWords): Pick<Notification, "title" | "text" | "actions" | "asks"> {
+function aboutMitigation(announcement: Exclude<Announcement, { readonly about: UpstreamView } | { readonly event: "more" | "test" }>, words: NotificationWords): Pick<Notification, "title" | "text" | "actions" | "asks"> {
   const { about } = announcement;
   const fill = { device: namesOf(about, words), target: targetOf(about) };
   const answers: readonly NotificationAction[] = [{ does: "approve", label: words.approve }, { does: "deny", label: words.deny }];

@@ -54,7 +54,7 @@ describe("the command line", () => {
     });
   }
 
-  const everyCommand = "run, check, setup, status, list, pending, approve, deny, release, devices, policy, history, lookup, reconnect";
+  const everyCommand = "run, check, setup, status, list, pending, approve, deny, release, devices, policy, history, lookup, test, reconnect";
   const refused: [string, string, string][] = [
     ["", `no command, expected one of ${everyCommand}`, ""],
     ["--json", `no command, expected one of ${everyCommand}`, ""],

@@ -90,7 +90,7 @@ export function fakeRouter(): FakeRouter {
       const names = configs.map(({ name }) => name).join(" ");
       note(`notifiers ${names}`);
       return {
-        announce: ({ event }) => { note(`announce ${event}`); }, sync: () => undefined, retryNow: () => { note("notifiers try again"); }, warnings: () => [],
+        announce: ({ event }) => { note(`announce ${event}`); }, test: (name) => (names.split(" ").includes(name) ? Promise.resolve(null) : undefined), sync: () => undefined, retryNow: () => { note("notifiers try again"); }, warnings: () => [],
         isFor: (others) => JSON.stringify(others) === JSON.stringify(configs),
         close: () => inTime(`close notifiers ${names}`),
       };

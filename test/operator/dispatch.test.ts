@@ -48,9 +48,9 @@ describe("dispatch", () => {
   }
 
   const refused: [unknown, unknown, string, string][] = [
-    ["reboot", {}, "unknown-method", "there is no method 'reboot', expected status, list, approve, deny, release, devices, policy, history, lookup, traffic, reconnect"],
-    ["toString", {}, "unknown-method", "there is no method 'toString', expected status, list, approve, deny, release, devices, policy, history, lookup, traffic, reconnect"],
-    [7, {}, "unknown-method", "there is no method of that kind, expected status, list, approve, deny, release, devices, policy, history, lookup, traffic, reconnect"],
+    ["reboot", {}, "unknown-method", "there is no method 'reboot', expected status, list, approve, deny, release, devices, policy, history, lookup, test, traffic, reconnect"],
+    ["toString", {}, "unknown-method", "there is no method 'toString', expected status, list, approve, deny, release, devices, policy, history, lookup, test, traffic, reconnect"],
+    [7, {}, "unknown-method", "there is no method of that kind, expected status, list, approve, deny, release, devices, policy, history, lookup, test, traffic, reconnect"],
     ["list", [], "bad-params", "the parameters are not a JSON object"],
     ["list", "x", "bad-params", "the parameters are not a JSON object"],
     ["list", { state: "asleep" }, "bad-params", "state: expected pending, active, terminating or ended"],
@@ -135,7 +135,7 @@ describe("dispatch", () => {
 
 describe("the table of methods", () => {
   it("says of each method whether it changes anything", () => {
-    assert.deepEqual(Object.entries(methods).filter(([, method]) => method.changes).map(([name]) => name), ["approve", "deny", "release", "policy", "reconnect"]);
+    assert.deepEqual(Object.entries(methods).filter(([, method]) => method.changes).map(([name]) => name), ["approve", "deny", "release", "policy", "test", "reconnect"]);
   });
 
   it("makes the flows of a lookup", () => {

@@ -92,7 +92,7 @@ describe("the notification throttle", () => {
   const listening = (known: number[] = [], timeout = 900, latest = new Map<number, MitigationView>()): { heard: string[]; clock: FakeClock; rules: NotificationThrottle } => {
     const clock = fakeClock();
     const heard: string[] = [];
-    const rules = createNotificationThrottle({ clock: clock.steady, known, latest: (id) => latest.get(id), consent: () => ({ timeout: seconds(timeout), onTimeout: "deny" }), announce: ({ event, about }) => { heard.push(`${event} ${"id" in about ? about.id : about.name}`); } });
+    const rules = createNotificationThrottle({ clock: clock.steady, known, latest: (id) => latest.get(id), consent: () => ({ timeout: seconds(timeout), onTimeout: "deny" }), announce: ({ event, about }) => { heard.push(`${event} ${about === null ? "" : "id" in about ? about.id : about.name}`); } });
     return { heard, clock, rules };
   };
 
@@ -208,10 +208,15 @@ describe("the notification throttle", () => {
 describe("what Home Assistant is told", () => {
   it("has sensors on one state topic, and two buttons for each question as long as it waits", () => {
     assert.deepEqual(describeState([asked(), asked({ id: 18, state: "active", dropped: { packets: 5, bytes: 1 } })], true), { pending: 1, blocked: 1, packets_stopped: 5, provider: "ON" });
-    assert.deepEqual(announceSensors("home/dots").map(({ topic }) => topic), [
-      "homeassistant/sensor/home_dots/pending/config", "homeassistant/sensor/home_dots/blocked/config",
-      "homeassistant/sensor/home_dots/packets_stopped/config", "homeassistant/binary_sensor/home_dots/provider/config",
+    const [device, ...others] = announceSensors("home/Dots-1");
+    assert.deepEqual([device?.topic, others], ["homeassistant/device/home_Dots-1/config", []], "one message for the device and all its sensors");
+    const told = JSON.parse(device?.payload ?? "{}") as { origin?: { name: string }; device?: { identifiers: string[] }; components?: Record<string, Record<string, unknown>> };
+    assert.deepEqual([told.origin, told.device?.identifiers], [{ name: "dots-callhome" }, ["home_Dots-1"]]);
+    assert.deepEqual(Object.values(told.components ?? {}).map((each) => [each["platform"], each["default_entity_id"], each["state_topic"]]), [
+      ["sensor", "sensor.home_dots_1_pending", "home/Dots-1/state"], ["sensor", "sensor.home_dots_1_blocked", "home/Dots-1/state"],
+      ["sensor", "sensor.home_dots_1_packets_stopped", "home/Dots-1/state"], ["binary_sensor", "binary_sensor.home_dots_1_provider", "home/Dots-1/state"],
     ]);
+    assert.equal(new Set(Object.values(told.components ?? {}).map((each) => each["unique_id"])).size, 4);
     const [approve = {}] = announceAnswers("home/dots", asked(), "en").map(({ payload }) => JSON.parse(payload) as Record<string, unknown>);
     assert.equal(approve["name"], "Kitchen camera is attacking a stranger: Block it");
     assert.equal(approve["command_topic"], "home/dots/mitigation/17/set");

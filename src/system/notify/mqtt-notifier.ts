@@ -24,6 +24,8 @@ export interface MqttSurroundings extends NotifierSurroundings {
 
 export interface MqttNotifier {
   add(told: Told): void;
+  /** Publishes it now; rejects with why the broker does not have it. */
+  try(told: Told): Promise<void>;
   /** Publishes what has changed since it was last published. */
   sync(): void;
   /** Dials now, instead of when it is next due. */
@@ -36,6 +38,8 @@ const mostEvents = 100;
 const mostEventBytes = 256 * 1024;
 const syncEvery = milliseconds(10_000);
 const keptAfterEnd = milliseconds(600_000);
+/** So long a test waits for the broker. */
+const tryFor = milliseconds(10_000);
 const mostCommands = 20; // in syncEvery
 const verbs = ["approve", "deny", "release"] as const;
 /** Until the next attempt: 5 s, 10 s, 20 s … 5 minutes; a broker that sends what it must not is left alone for a minute at least. */
@@ -63,6 +67,8 @@ export function openMqtt(target: MqttTarget, around: MqttSurroundings): MqttNoti
   const published = new Map<string, string | null>();
   const endedAt = new Map<number, SteadyInstant>();
   const events: string[] = [];
+  /** Who waits for the broker to take an event. */
+  const taken: (() => void)[] = [];
   const denials = createMqttDenials();
   let connection: MqttConnection | undefined;
   let dialling: AbortController | undefined;
@@ -219,6 +225,7 @@ export function openMqtt(target: MqttTarget, around: MqttSurroundings): MqttNoti
       ready: () => { clock.after(milliseconds(0), sync); },
       acknowledged(topic) {
         hasTaken = true;
+        if (topic === `${prefix}/event`) for (const tell of taken.splice(0)) tell();
         denials.acknowledged(kindOf(topic));
       },
       message: obey,
@@ -246,12 +253,22 @@ export function openMqtt(target: MqttTarget, around: MqttSurroundings): MqttNoti
   dial();
   tick();
 
+  const add: MqttNotifier["add"] = ({ notification, announcement }) => {
+    events.push(JSON.stringify({ ...notification, about: announcement.about }));
+    while (events.length > mostEvents || events.reduce((sum, { length }) => sum + length, 0) > mostEventBytes) events.shift();
+    sync();
+  };
   return {
-    add({ notification, announcement }) {
-      events.push(JSON.stringify({ ...notification, about: announcement.about }));
-      while (events.length > mostEvents || events.reduce((sum, { length }) => sum + length, 0) > mostEventBytes) events.shift();
-      sync();
-    },
+    add,
+    try: (told) => new Promise((resolve, reject) => {
+      if (!connection) {
+        reject(new Error(problem === undefined ? "there is no connection with the broker yet" : `no connection with the broker: ${problem}`));
+        return;
+      }
+      const stop = clock.after(tryFor, () => { reject(new Error("the broker did not take it")); });
+      if (taken.length < mostEvents) taken.push(() => { stop(); resolve(); });
+      add(told);
+    }),
     sync,
     retryNow() {
       if (connection || dialling || isClosed) return;

@@ -13,13 +13,23 @@ export function openNtfy(target: NotifierTarget, around: NotifierSurroundings): 
   const topic = decodeURIComponent(parts.pop() ?? "");
   url.pathname = `/${parts.join("/")}`;
   return createOutbox(target.name, ({ title, text, asks, event, actions }, signal) => post({ url: url.href, ca: target.ca, clock: around.clock, signal, headers: authorization(target), body: JSON.stringify({
-    topic, title, message: text === "" ? title : text, priority: asks ? 4 : 3, tags: [tags[event]],
-    ...(target.page === null ? {} : { click: target.page, actions: actions.map(({ label }) => ({ action: "view", label, url: target.page })) }),
+    topic, title, message: shortened(text === "" ? title : text), priority: asks ? 4 : 3, tags: [tags[event]],
+    ...(target.page === null ? {} : { click: target.page, actions: actions.slice(0, mostActions).map(({ label }) => ({ action: "view", label, url: target.page })) }),
   }) }), around);
 }
 
+/** More buttons than this make ntfy refuse the message (https://docs.ntfy.sh/publish/#action-buttons). */
+const mostActions = 3;
+/** A longer message becomes a file, which a phone does not show (https://docs.ntfy.sh/publish/#limitations). */
+const longestMessage = 4_096; // bytes
+
+function shortened(text: string): string {
+  const bytes = Buffer.from(text, "utf8");
+  return bytes.length <= longestMessage ? text : `${bytes.subarray(0, longestMessage - 3).toString("utf8").replace(/\ufffd+$/, "")}…`;
+}
+
 const tags: Readonly<Record<Notification["event"], string>> = {
-  request: "warning", reminder: "hourglass", blocked: "shield", ended: "white_check_mark", more: "repeat", upstream_down: "electric_plug", upstream_up: "electric_plug",
+  test: "test_tube", request: "warning", reminder: "hourglass", blocked: "shield", ended: "white_check_mark", more: "repeat", upstream_down: "electric_plug", upstream_up: "electric_plug",
 };
 
 function authorization({ username, password }: NotifierTarget): Record<string, string> {

@@ -4,11 +4,14 @@ import { composeNotification, type Announcement } from "../../operator/notificat
 import { openMqtt, type MqttSurroundings } from "./mqtt-notifier.ts";
 import type { NotifierTarget } from "./notifier.ts";
 import { openNtfy } from "./ntfy-notifier.ts";
+import { errorText } from "../../text/error-text.ts";
 import { readGuarded, readPassword, type SecretReading } from "../files/read-secret.ts";
 import { openWebhook, type Told } from "./webhook-notifier.ts";
 
 export interface Notifiers {
   announce(announcement: Announcement): void;
+  /** A sample message to the receiver of this name: undefined if there is none, else why it was not delivered, or null. Never rejects. */
+  test(name: string): Promise<string | null> | undefined;
   /** Something may have changed that is shown, but not announced. */
   sync(): void;
   /** Something has changed that may have kept receivers from being reached. */
@@ -20,7 +23,7 @@ export interface Notifiers {
   close(): Promise<void>;
 }
 
-interface Open { add(told: Told): void; sync?(): void; retryNow(): void; warnings(): readonly string[]; close(): Promise<void> | void }
+interface Open { add(told: Told): void; try(told: Told): Promise<void>; sync?(): void; retryNow(): void; warnings(): readonly string[]; close(): Promise<void> | void }
 
 const approvals = "/cgi-bin/luci/admin/services/dots-callhome/approvals";
 
@@ -30,7 +33,13 @@ export function openNotifiers(configs: readonly NotifyConfig[], around: MqttSurr
   const openedWith = fingerprintOf(configs);
   return {
     isFor: (others) => fingerprintOf(others) === openedWith,
+    test(name) {
+      const found = opened.find(({ config }) => (config.name ?? config.type) === name);
+      const announcement = { event: "test", about: null } as const;
+      return found?.notifier.try({ announcement, notification: composeNotification(announcement, found.config.language) }).then(() => null, errorText);
+    },
     announce(announcement) {
+      if (announcement.event === "test") return;
       const event = announcement.event === "reminder" || announcement.event === "more" ? "request" : announcement.event;
       for (const { config, notifier } of opened) {
         if (config.events.includes(event)) notifier.add({ announcement, notification: composeNotification(announcement, config.language) });
@@ -66,7 +75,7 @@ function open(config: NotifyConfig, { password, ca }: Files, around: MqttSurroun
     if ("problem" in read) {
       const problem = `notify ${name} is off: ${read.problem}`;
       around.log("error", `${problem}; it is read again at the next reload`);
-      return { add: () => undefined, retryNow: () => undefined, warnings: () => [problem], close: () => undefined };
+      return { add: () => undefined, try: () => Promise.reject(new Error(problem)), retryNow: () => undefined, warnings: () => [problem], close: () => undefined };
     }
   }
   const target: NotifierTarget = {
@@ -76,7 +85,7 @@ function open(config: NotifyConfig, { password, ca }: Files, around: MqttSurroun
   switch (config.type) {
     case "ntfy": {
       const ntfy = openNtfy(target, around);
-      return { ...ntfy, add: ({ notification }) => { ntfy.add(notification); } };
+      return { ...ntfy, add: ({ notification }) => { ntfy.add(notification); }, try: ({ notification }) => ntfy.try(notification) };
     }
     case "webhook": return openWebhook(target, around);
     case "mqtt": return openMqtt({ ...target, topicPrefix: config.topicPrefix, homeassistant: config.homeassistant, commands: config.commands }, around);

@@ -7,6 +7,8 @@ export class RefusedDelivery extends Error {}
 
 export interface Outbox<T> {
   add(item: T): void;
+  /** Delivers it now and once, beside those that wait; rejects with why it was not delivered. */
+  try(item: T): Promise<void>;
   /** Does not sit out the wait until the next attempt. */
   retryNow(): void;
   /** What the receiver did not take last; for `status`. */
@@ -68,6 +70,7 @@ export function createOutbox<T>(
     next();
   };
   return {
+    try: (item) => deliver(item, closing.signal),
     add(item) {
       if (closing.signal.aborted) return;
       waiting.push(item);

@@ -18,7 +18,7 @@ export interface Told {
 export function openWebhook(target: NotifierTarget, around: NotifierSurroundings): Outbox<Told> {
   const outbox = createOutbox<Told & { readonly id: string }>(target.name, ({ id, notification, announcement }, signal) => {
     const { event, key, title, text, actions } = notification;
-    const about = "state" in announcement.about && "cuid" in announcement.about ? { mitigation: announcement.about } : { upstream: announcement.about };
+    const about = announcement.about === null ? {} : "cuid" in announcement.about ? { mitigation: announcement.about } : { upstream: announcement.about };
     const body = JSON.stringify({ event, key, title, text, actions, page: target.page, ...about });
     const timestamp = String(Math.floor(sinceEpoch(around.wallTime()) / 1000));
     const signature = target.password === null ? {} : {
@@ -28,5 +28,6 @@ export function openWebhook(target: NotifierTarget, around: NotifierSurroundings
       url: target.url, body, ca: target.ca, clock: around.clock, signal, headers: { "X-Dots-Callhome-Delivery": id, "X-Dots-Callhome-Timestamp": timestamp, ...signature },
     });
   }, around);
-  return { ...outbox, add: (told) => { outbox.add({ ...told, id: randomUUID() }); } };
+  const named = (told: Told): Told & { readonly id: string } => ({ ...told, id: randomUUID() });
+  return { ...outbox, add: (told) => { outbox.add(named(told)); }, try: (told) => outbox.try(named(told)) };
 }

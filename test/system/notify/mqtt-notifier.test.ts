@@ -98,7 +98,10 @@ describe("MQTT, on a real mosquitto with TLS and access rules", { skip: mosquitt
     await until("availability", () => seen.get("dots/availability") === "online");
     await until("the mitigation", () => seen.has("dots/mitigation/17"));
     assert.equal((JSON.parse(seen.get("dots/mitigation/17") ?? "{}") as MitigationView).state, "pending");
-    await until("the sensors and buttons", () => seen.has("homeassistant/button/dots/17_approve/config") && seen.has("homeassistant/sensor/dots/pending/config"));
+    await until("the sensors and buttons", () => seen.has("homeassistant/button/dots/17_approve/config") && seen.has("homeassistant/device/dots/config"));
+    await notifier.try({ announcement: { event: "test", about: null }, notification: composeNotification({ event: "test", about: null }, "en") });
+    await until("the test", () => (JSON.parse(seen.get("dots/event") ?? "{}") as { event?: string }).event === "test");
+    seen.delete("dots/event");
     const announcement: Announcement = { event: "request", about: question(17) };
     notifier.add({ announcement, notification: composeNotification(announcement, "en") });
     await until("the event", () => seen.has("dots/event"));
@@ -213,6 +216,7 @@ describe("MQTT, on a broker that refuses or falls silent", { timeout: suiteLimit
     const broker = await playBroker((socket, connection) => { socket.once("data", () => { socket.write(connack(connection <= 2 ? 5 : 0)); }); return undefined; });
     const { notifier, lines } = open(`mqtt://127.0.0.1:${broker.port}`, {}, hasty);
     await until("the refusal", () => notifier.warnings().length > 0);
+    await assert.rejects(notifier.try({ announcement: { event: "test", about: null }, notification: composeNotification({ event: "test", about: null }, "en") }), /no connection with the broker: .*Not authorized/);
     assert.match(notifier.warnings().join(), /^notify phone: no connection with the broker: Connection refused: Not authorized$/);
     await until("the connection", () => lines.includes("info: notify phone: connected"));
     assert.deepEqual(lines.slice(0, 2).map((line) => /Not authorized; next attempt in \d+ s/.exec(line)?.[0]), ["Not authorized; next attempt in 5 s", "Not authorized; next attempt in 10 s"]);

@@ -134,6 +134,37 @@ describe("a receiver that does not take a message", { timeout: suiteLimit }, () 
   }
 });
 
+describe("a sample message", { timeout: suiteLimit }, () => {
+  it("goes to one receiver at once, past what waits, and says whether it was delivered", async () => {
+    const [works, refuses] = [await receiver(), await receiver(403)];
+    const config = (name: string, url: string): NotifyConfig => ({
+      name, type: "ntfy", url, username: null, passwordFile: null, caFile: null, topicPrefix: "dots", homeassistant: false, commands: false, language: "de", page: "https://192.168.1.1", events: ["ended"],
+    });
+    const notifiers = openNotifiers([config("phone", `${works.url}/topic`), config("other", `${refuses.url}/topic`)], { ...hasty(), mitigations: () => [], isConnected: () => true, answer: () => Promise.reject(new Error("nobody asks")) });
+    assert.equal(await notifiers.test("phone"), null);
+    assert.equal(await notifiers.test("other"), "the server answers HTTP 403");
+    assert.equal(notifiers.test("nobody"), undefined);
+    const sent = JSON.parse(works.received[0]?.body ?? "{}") as { title: string; message: string; actions: { action: string; url: string }[] };
+    assert.deepEqual([sent.title, sent.message], ["Test: Übungskamera greift einen Fremden an", "Das ist nur ein Test. Es geschieht nichts, was Sie auch drücken."]);
+    assert.deepEqual(sent.actions.map(({ action, url }) => [action, new URL(url).host]), [["view", "192.168.1.1"], ["view", "192.168.1.1"]]);
+    await notifiers.close();
+    works.stop();
+    refuses.stop();
+  });
+
+  it("is cut where ntfy would make a file of it, and has three buttons at most", async () => {
+    const server = await receiver();
+    const ntfy = openNtfy(target(`${server.url}/topic`, { page: "https://192.168.1.1/" }), hasty());
+    const { notification } = told("isp");
+    await ntfy.try({ ...notification, text: "ß".repeat(4_000), actions: Array.from({ length: 5 }, (_, at) => ({ does: "deny", label: `${at}` })) });
+    const sent = JSON.parse(server.received[0]?.body ?? "{}") as { message: string; actions: object[] };
+    assert.ok(Buffer.byteLength(sent.message) <= 4_096 && Buffer.byteLength(sent.message) > 4_000 && sent.message.endsWith("ß…"));
+    assert.equal(sent.actions.length, 3);
+    ntfy.close();
+    server.stop();
+  });
+});
+
 describe("a notifier whose file cannot be read", () => {
   it("is off, which is a warning; once the file is mended, a reload of the same configuration opens it", async (t) => {
     const folder = mkdtempSync(join(tmpdir(), "dch-notify-"));
