@@ -23,5 +23,5 @@ test("what the owner waits for comes after what is under way, and before all tha
     await new Promise((resolve) => setImmediate(resolve));
   }
   await Promise.all(all);
-  assert.deepEqual(order, ["seen1_4", "seen1_6", "counters", "rules inet", "rules bridge", "counters", "counters", "rules netdev"]);
+  assert.deepEqual(order, ["seen1_4", "seen1_6", "counters", "rules inet", "rules bridge", "counters", "counters", "counters", "rules netdev"]);
 });
