@@ -1,5 +1,3 @@
-import { lookup } from "node:dns/promises";
-import { isIP } from "node:net";
 import { NothingSent } from "../../callhome-server/backoff.ts";
 import { isAllowedAlternate } from "../../callhome-server/redirection.ts";
 import { attemptDelay, candidateKey, orderCandidates, raceCandidates, type Candidate, type LastWinner, type Transport } from "../../callhome-server/happy-eyeballs.ts";
@@ -10,6 +8,7 @@ import type { SteadyClock, SteadyInstant } from "../../model/time.ts";
 import { errorText } from "../../text/error-text.ts";
 import { DialError, dialDtls } from "./dial-dtls.ts";
 import { pathProblem } from "../files/path-problem.ts";
+import { resolveHost, type ResolvedAddress } from "./resolve-host.ts";
 import { dialTls, TlsDialError, type TlsChannel } from "./dial-tls.ts";
 
 export interface DialSettings {
@@ -96,7 +95,7 @@ export function openDial(module: DtlsModule, settings: DialSettings): Dial {
   };
 
   /** Of an alternate: whatever its name resolves to. */
-  const allowed = async (addresses: readonly Address[]): Promise<Address[]> => {
+  const allowed = async (addresses: readonly ResolvedAddress[]): Promise<ResolvedAddress[]> => {
     const own = home === undefined ? undefined : parseIpAddress(home);
     const inside = await settings.inside?.() ?? [];
     const rest = addresses.filter(({ address }) => {
@@ -154,18 +153,7 @@ function isWorthAnotherPort(error: DialError): boolean {
   return failure.reason === "alert" || failure.reason === "malformed" || (failure.reason === "bad-credentials" && failure.alert !== undefined);
 }
 
-interface Address { readonly address: string; readonly family: 4 | 6 }
-
-async function resolve(hosts: readonly string[]): Promise<Address[]> {
-  const all = await Promise.all(hosts.map(async (host) => {
-    const family = isIP(host);
-    if (family !== 0) return [{ address: host, family }];
-    try {
-      return await lookup(host, { all: true, verbatim: true });
-    } catch (error) {
-      const code = error instanceof Error && "code" in error ? String(error.code) : String(error);
-      throw new NothingSent(`the name ${host} does not resolve (${code})`, { cause: error });
-    }
-  }));
-  return all.flat().map(({ address, family }) => ({ address, family: family === 6 ? 6 : 4 }));
+async function resolve(hosts: readonly string[]): Promise<ResolvedAddress[]> {
+  const all = await Promise.all(hosts.map((host) => resolveHost(host).catch((error: unknown) => { throw new NothingSent(errorText(error), { cause: error }); })));
+  return all.flat();
 }

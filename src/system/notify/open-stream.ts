@@ -1,8 +1,8 @@
 import { constants } from "node:crypto";
-import { lookup } from "node:dns/promises";
 import { connect, isIP, type Socket } from "node:net";
 import { attemptDelay, orderCandidates, raceCandidates } from "../../callhome-server/happy-eyeballs.ts";
 import type { Milliseconds, SteadyClock } from "../../model/time.ts";
+import { resolveHost } from "../dial/resolve-host.ts";
 
 /** A server of the owner's: a broker, or a receiver of messages. */
 export interface StreamTarget {
@@ -37,7 +37,7 @@ export async function openStream(target: StreamTarget, patience: Milliseconds, c
 }
 
 async function connectTcp({ host, port }: StreamTarget, clock: SteadyClock, signal: AbortSignal): Promise<Socket> {
-  const addresses = await unlessAborted(resolve(host), signal);
+  const addresses = await unlessAborted(resolveHost(host), signal);
   const { result } = await raceCandidates<Socket>({
     candidates: orderCandidates(addresses, ["tcp"], undefined, clock.now()), delay: attemptDelay.idle, clock, signal,
     discard: (socket) => { socket.destroy(); },
@@ -74,16 +74,6 @@ function settle<S extends Socket>(socket: S, event: "connect" | "secureConnect",
     if (signal.aborted) abort();
     else signal.addEventListener("abort", abort, { once: true });
   });
-}
-
-async function resolve(host: string): Promise<{ address: string; family: 4 | 6 }[]> {
-  const family = isIP(host);
-  if (family !== 0) return [{ address: host, family: family === 6 ? 6 : 4 }];
-  try {
-    return (await lookup(host, { all: true, verbatim: true })).map((each) => ({ address: each.address, family: each.family === 6 ? 6 : 4 }));
-  } catch (error) {
-    throw new Error(`the name ${host} does not resolve (${error instanceof Error && "code" in error ? String(error.code) : "unknown"})`, { cause: error });
-  }
 }
 
 /** A resolver that hangs goes on hanging, in a thread of its own. */
