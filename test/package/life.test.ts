@@ -24,7 +24,7 @@ command=$(sed -n 's/^param\tcommand\t//p' /procd/message | tr '\t' ' ')
 caps=-all,+net_admin,+net_bind_service
 setpriv --reuid 32768 --regid 32768 --clear-groups --bounding-set $caps --inh-caps $caps --ambient-caps $caps --no-new-privs $command 2>/daemon.log &
 echo $! >/procd/pid
-for i in $(seq 300); do [ -S /var/run/dots-callhome.sock ] && break; sleep 0.1; done
+for i in $(seq 3000); do [ -S /var/run/dots-callhome.sock ] && break; sleep 0.1; done
 `;
 const stop = "kill $(cat /procd/pid); wait; echo; cat /daemon.log";
 
@@ -49,7 +49,7 @@ test("the daemon runs as its own user with two capabilities; root speaks to it a
     echo '{"id":1,"method":"devices"}' | node -e "const s=require('net').connect('/var/run/dots-callhome.sock');process.stdin.pipe(s).pipe(process.stdout)"
     grep -E '^(Uid|CapEff|CapBnd|NoNewPrivs)' /proc/$(cat /procd/pid)/status
     stat -c '%a %u' /var/run/dots-callhome/control.sock
-    kill -HUP $(cat /procd/pid); for i in $(seq 100); do grep -q reloaded /daemon.log && break; sleep 0.1; done`);
+    kill -HUP $(cat /procd/pid); for i in $(seq 3000); do grep -q reloaded /daemon.log && break; sleep 0.1; done`);
   assert.match(out, /"name": ?"isp"/);
   assert.match(out, /\{"id":1,"result":\{"devices":\[\]\}\}/);
   assert.match(out, /Uid:\t32768\t[^]*CapEff:\t0000000000001400\nCapBnd:\t0000000000001400\nNoNewPrivs:\t1\n600 32768\n/);
@@ -61,13 +61,13 @@ test("the daemon runs as its own user with two capabilities; root speaks to it a
 test("SIGHUP while it starts is kept until it runs: it must not end it, and in a jail, whose process 1 it is, not be lost", async () => {
   const router = installed();
   // As soon as the kernel shows that the signal (bit 0 of the mask) has a handler, which should be before the daemon runs.
-  const hangUp = `for i in $(seq 500); do grep -q 'SigCgt.*[13579bdf]$' /proc/$(cat /procd/pid)/status && break; sleep 0.02; done
+  const hangUp = `for i in $(seq 3000); do grep -q 'SigCgt.*[13579bdf]$' /proc/$(cat /procd/pid)/status && break; sleep 0.02; done
 grep -q 'runs with' /daemon.log || echo early; kill -HUP $(cat /procd/pid)`;
   const [begin, wait] = start.split("\nfor ");
   let early = false;
   for (let attempt = 0; attempt < 5 && !early; attempt++) { // on a busy machine this shell may look too late
     router.procd();
-    const { stdout } = await router.run(`${begin ?? ""}\n${hangUp}\nfor ${wait ?? ""}\nfor i in $(seq 100); do grep -q reloaded /daemon.log && break; sleep 0.1; done\n${stop}`);
+    const { stdout } = await router.run(`${begin ?? ""}\n${hangUp}\nfor ${wait ?? ""}\nfor i in $(seq 3000); do grep -q reloaded /daemon.log && break; sleep 0.1; done\n${stop}`);
     assert.match(stdout, /runs with 1 upstream[^]*configuration reloaded[^]*stopped/);
     early = stdout.startsWith("early\n");
   }
@@ -78,7 +78,7 @@ test("upgrade: the memory of version 0.1 is read, what it blocked is blocked aga
   const router = installed(oldState);
   const out = await whileRunning(router, `
     dots-callhome list --json; dots-callhome devices --json; dots-callhome history --json
-    for i in $(seq 50); do nft list table inet dots_callhome 2>/dev/null && break; sleep 0.1; done`);
+    for i in $(seq 3000); do nft list table inet dots_callhome 2>/dev/null && break; sleep 0.1; done`);
   assert.match(out, /"id": ?7,[^]*"state": ?"active"/);
   assert.match(out, /"policy": ?"auto"/);
   assert.match(out, /"event": ?"approved"/);
@@ -99,7 +99,7 @@ test("downgrade: a memory of a newer version is set aside with a warning, and th
 
 test("removal leaves no table, no socket, no memory; the configuration and the owner's key stay", async () => {
   const router = installed(oldState);
-  const out = await whileRunning(router, "for i in $(seq 50); do nft list table inet dots_callhome >/dev/null 2>&1 && break; sleep 0.1; done", `
+  const out = await whileRunning(router, "for i in $(seq 3000); do nft list table inet dots_callhome >/dev/null 2>&1 && break; sleep 0.1; done", `
     chmod 755 /etc/rc.common; sed -i '1s,.*,#!/bin/ash /etc/rc.common,' /etc/init.d/dots-callhome
     nft list tables; nft add table inet fw4; echo now; /usr/lib/dots-callhome/remove-traces; echo gone; nft list tables; ls -A /tmp/run /etc/dots-callhome`);
   assert.match(out, /table inet dots_callhome\nnow\ngone\ntable inet fw4\n/);
