@@ -60,7 +60,7 @@ export interface ReportedTraffic {
 }
 
 /** Who was seen sending reported traffic, by the packets themselves: a spoofed source address does not hide the sender. */
-export interface Witnessed {
+export interface ObservedSender {
   readonly mac: MacAddress;
   /** As the device sent it: before NAT. */
   readonly address: string;

@@ -1,4 +1,4 @@
-import type { EnforcementRule, FilterCount, QuarantinedDevice, ReportedTraffic, Witnessed } from "./enforcement.ts";
+import type { EnforcementRule, FilterCount, QuarantinedDevice, ReportedTraffic, ObservedSender } from "./enforcement.ts";
 import type { Flow, LookupDepth } from "./flow.ts";
 import type { HomeAddresses, Infrastructure, Neighbour } from "./home.ts";
 import type { IpPrefix } from "./ip-prefix.ts";
@@ -16,7 +16,7 @@ export interface PacketFilter {
   /** Calls back when somebody else has changed what the kernel holds of ours, until the returned function is called. */
   watch(disturbed: () => void): () => void;
   /** Who sent the traffic that was reported. */
-  readWitness(mitigation: MitigationId): Promise<readonly Witnessed[]>;
+  readWitness(mitigation: MitigationId): Promise<readonly ObservedSender[]>;
   /** What this kernel cannot do of what was asked; for the owner. */
   warnings(): readonly string[];
 }

@@ -1,5 +1,5 @@
 import type { Device } from "../model/device.ts";
-import type { Witnessed } from "../model/enforcement.ts";
+import type { ObservedSender } from "../model/enforcement.ts";
 import { ownAddresses, type KnownHome } from "./find-devices.ts";
 import { neighbourBook } from "./identity/neighbour-book.ts";
 import { witnessedDevices } from "./witnessed-devices.ts";
@@ -9,7 +9,7 @@ import { witnessedDevices } from "./witnessed-devices.ts";
  * reported traffic from the address of one of them. That is the same device, which calls itself something else: another one that
  * NAT has given a reported port since has an address of its own.
  */
-export function followDevices(devices: readonly Device[], witnessed: readonly Witnessed[], home: Pick<KnownHome, "neighbours" | "names" | "ownerNames" | "titleOf" | "borders">): {
+export function followDevices(devices: readonly Device[], witnessed: readonly ObservedSender[], home: Pick<KnownHome, "neighbours" | "names" | "ownerNames" | "titleOf" | "borders">): {
   readonly devices: readonly Device[];
   readonly changed: readonly Device[];
 } {

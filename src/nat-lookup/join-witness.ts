@@ -1,5 +1,5 @@
 import { parseMac, type Device, type Evidence, type MacAddress } from "../model/device.ts";
-import type { Witnessed } from "../model/enforcement.ts";
+import type { ObservedSender } from "../model/enforcement.ts";
 import { earliest, latest, type WallInstant } from "../model/time.ts";
 import type { KnownHome } from "./find-devices.ts";
 import { neighbourBook, type NeighbourBook } from "./identity/neighbour-book.ts";
@@ -20,12 +20,12 @@ export interface Joined {
  * - Devices that nothing told apart give way to those that were seen.
  * Senders that have nothing to do with the devices, and use addresses of their own, are not the reported ones.
  */
-export function joinWitness(devices: readonly Device[], witnessed: readonly Witnessed[], home: Pick<KnownHome, "neighbours" | "names" | "ownerNames" | "titleOf" | "borders">): Joined {
+export function joinWitness(devices: readonly Device[], witnessed: readonly ObservedSender[], home: Pick<KnownHome, "neighbours" | "names" | "ownerNames" | "titleOf" | "borders">): Joined {
   const seen = witnessed.flatMap((each) => ({ ...each, mac: parseMac(each.mac) ?? each.mac }));
   const book = neighbourBook(home.neighbours);
   const isKnown = (mac: MacAddress): boolean => devices.some((device) => device.mac === mac);
-  const posing = new Map<MacAddress, { entries: Witnessed[]; as: Device[] }>();
-  const noteSender = (entry: Witnessed, as: readonly Device[]): void => {
+  const posing = new Map<MacAddress, { entries: ObservedSender[]; as: Device[] }>();
+  const noteSender = (entry: ObservedSender, as: readonly Device[]): void => {
     const sender = posing.get(entry.mac) ?? { entries: [], as: [] };
     posing.set(entry.mac, sender);
     sender.entries.push(entry);
@@ -53,11 +53,11 @@ export function joinWitness(devices: readonly Device[], witnessed: readonly Witn
 }
 
 /** Sent from an address that another device has. */
-function isForeign({ mac, address }: Witnessed, book: NeighbourBook): boolean {
+function isForeign({ mac, address }: ObservedSender, book: NeighbourBook): boolean {
   return (book.macOf(address) ?? mac) !== mac;
 }
 
-function namedBefore({ mac, name, addresses }: Device, seen: readonly Witnessed[]): NonNullable<Device["insteadOf"]> {
+function namedBefore({ mac, name, addresses }: Device, seen: readonly ObservedSender[]): NonNullable<Device["insteadOf"]> {
   const carried = seen.find((entry) => entry.mac !== mac && addresses.includes(entry.address))?.address;
   return { mac, name, address: carried ?? addresses[0] ?? "" };
 }

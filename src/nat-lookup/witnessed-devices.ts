@@ -1,6 +1,6 @@
 import { parseMac } from "../model/device.ts";
 import type { Device, MacAddress } from "../model/device.ts";
-import type { Witnessed } from "../model/enforcement.ts";
+import type { ObservedSender } from "../model/enforcement.ts";
 import { parseIpAddress, prefixContains } from "../model/ip-prefix.ts";
 import { shownName, type Finding, type KnownHome } from "./find-devices.ts";
 import { neighbourBook } from "./identity/neighbour-book.ts";
@@ -10,7 +10,7 @@ import { neighbourBook } from "./identity/neighbour-book.ts";
  * kernel recorded the sender's MAC address of packets that matched the report. That is exact, whatever source address they bore; what
  * conntrack makes likely or ambiguous gives way to it.
  */
-export function withWitness(finding: Finding, witnessed: readonly Witnessed[], home: KnownHome): Finding {
+export function withWitness(finding: Finding, witnessed: readonly ObservedSender[], home: KnownHome): Finding {
   const seen = witnessedDevices(witnessed, home);
   if (seen.length === 0) return finding;
   const why = seen.flatMap(({ mac, evidence }) => [`the kernel saw ${mac ?? ""} send ${evidence.packets} of the reported packets`, ...explainSpoofing(mac, witnessed, home)]);
@@ -18,7 +18,7 @@ export function withWitness(finding: Finding, witnessed: readonly Witnessed[], h
 }
 
 /** The senders, one device a MAC address, most packets first. */
-export function witnessedDevices(witnessed: readonly Witnessed[], home: Pick<KnownHome, "neighbours" | "names" | "ownerNames" | "titleOf" | "borders">): Device[] {
+export function witnessedDevices(witnessed: readonly ObservedSender[], home: Pick<KnownHome, "neighbours" | "names" | "ownerNames" | "titleOf" | "borders">): Device[] {
   const book = neighbourBook(home.neighbours);
   const macs = [...new Set(witnessed.flatMap(({ mac }) => parseMac(mac) ?? []))];
   return macs.map((mac): Device => {
@@ -38,7 +38,7 @@ export function witnessedDevices(witnessed: readonly Witnessed[], home: Pick<Kno
 }
 
 /** A spoofed address belongs to nobody here, or to another device. */
-function explainSpoofing(mac: MacAddress | null, witnessed: readonly Witnessed[], home: KnownHome): string[] {
+function explainSpoofing(mac: MacAddress | null, witnessed: readonly ObservedSender[], home: KnownHome): string[] {
   const book = neighbourBook(home.neighbours);
   const foreign = witnessed.filter((each) => parseMac(each.mac) === mac && (!isOfTheHome(each.address, home) || (book.macOf(each.address) ?? mac) !== mac));
   return foreign.length === 0 ? [] : [`it sent from ${foreign.slice(0, 4).map(({ address }) => address).join(", ")}, which is not its own`];

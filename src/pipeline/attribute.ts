@@ -1,5 +1,5 @@
 import type { Device, MacAddress } from "../model/device.ts";
-import type { Witnessed } from "../model/enforcement.ts";
+import type { ObservedSender } from "../model/enforcement.ts";
 import type { Flow, LookupDepth } from "../model/flow.ts";
 import type { AttackFlows } from "../model/mitigation-request.ts";
 import type { SteadyClock, WallClock } from "../model/time.ts";
@@ -22,7 +22,7 @@ export interface LookupPorts {
 
 export interface LookupManner {
   /** Senders that the kernel has recorded. */
-  readonly witnessed?: readonly Witnessed[];
+  readonly witnessed?: readonly ObservedSender[];
   /** Default `quick`; the owner's own question is to be explained. */
   readonly depth?: LookupDepth;
   /** Nobody waits for the answer. */

@@ -1,5 +1,5 @@
 import type { Admission } from "../../src/callhome-server/dots/dots-service.ts";
-import type { EnforcementRule, FilterCount, ReportedTraffic, Witnessed } from "../../src/model/enforcement.ts";
+import type { EnforcementRule, FilterCount, ReportedTraffic, ObservedSender } from "../../src/model/enforcement.ts";
 import type { Flow } from "../../src/model/flow.ts";
 import type { Wan } from "../../src/model/home.ts";
 import type { Mitigation, MitigationId } from "../../src/model/mitigation.ts";
@@ -30,7 +30,7 @@ export interface FakeHome {
   rules(): readonly EnforcementRule[];
   reported(): ReportedTraffic | undefined;
   counts: Map<MitigationId, FilterCount>;
-  witnessed: Witnessed[];
+  witnessed: ObservedSender[];
   readonly cuts: string[];
   /** How often flows were looked up. */
   lookups: number;

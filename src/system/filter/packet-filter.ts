@@ -6,7 +6,7 @@ import { bridgeTable, countsByMitigation, netdevTable, noticeChain, table, withO
 import { buildBridgeRuleset } from "../../enforcer/quarantine-chains.ts";
 import { nothingReported, reportedNow } from "../../enforcer/reported-chains.ts";
 import type { MacAddress } from "../../model/device.ts";
-import type { EnforcementRule, FilterCount, ReportedTraffic, Witnessed } from "../../model/enforcement.ts";
+import type { EnforcementRule, FilterCount, ReportedTraffic, ObservedSender } from "../../model/enforcement.ts";
 import type { MitigationId } from "../../model/mitigation.ts";
 import { type CounterValue, type HeldElement, InvalidStatement, type Nftables, NftError, type NftFailure, openNftables, type SpawnOptions, type Statement, type TableNames } from "nftables-js";
 import type { Log, PacketFilter } from "../../model/ports.ts";
@@ -136,7 +136,7 @@ export function openPacketFilter(nftables: Nftables = openNftables(), {
       const sets = ([4, 6] as const).map((family) => witnessSetName(mitigation, family)).filter((name) => held?.sets.includes(name) ?? true);
       const seen: HeldElement[] = [];
       for (const name of sets) seen.push(...await nftables.listSet(table, "set", name));
-      return seen.map(({ key: [mac = "", address = ""], counter }): Witnessed => ({ mac, address, packets: counter?.packets ?? 0, bytes: counter?.bytes ?? 0 }));
+      return seen.map(({ key: [mac = "", address = ""], counter }): ObservedSender => ({ mac, address, packets: counter?.packets ?? 0, bytes: counter?.bytes ?? 0 }));
     }),
     warnings() {
       const atBridge = bridge.problem();
