@@ -6,6 +6,7 @@ import { noticePort } from "../../src/enforcer/quarantine-chains.ts";
 import { NftError, openNftables, spawnNft } from "nftables-js";
 import type { PacketFilter } from "../../src/model/ports.ts";
 import { openPacketFilter } from "../../src/system/filter/packet-filter.ts";
+import { patience } from "../patience.ts";
 import { until } from "../until.ts";
 import { camera, rule } from "./sample-rules.ts";
 import { makeNetwork, type ThrowawayNetwork } from "./throwaway-network.ts";
@@ -20,13 +21,13 @@ const quarantined = rule({ action: "quarantine", addresses: ["192.168.1.23", "20
 const openFilter = (): PacketFilter => openPacketFilter(openNftables(spawnNft({ command: [...net.enter("router"), "nft"] })));
 
 /** Whether the router answers on the port; the asker tries again and again for a while. */
-const answers = async (port: number, protocol: "udp" | "tcp"): Promise<boolean> => {
+const answers = async (port: number, protocol: "udp" | "tcp", withinMs = patience): Promise<boolean> => {
   const serve = protocol === "udp"
     ? `const s = require("node:dgram").createSocket("udp4").on("message", (m, from) => s.send("y", from.port, from.address)).bind(${port}, () => console.log("ready"))`
     : `require("node:net").createServer((c) => c.on("error", () => {}).end("y")).listen(${port}, () => console.log("ready"))`;
   const ask = protocol === "udp"
-    ? `const s = require("node:dgram").createSocket("udp4").on("message", () => process.exit(0)); setInterval(() => s.send("x", ${port}, "192.168.1.1"), 100); setTimeout(() => process.exit(1), 4000)`
-    : `setInterval(() => require("node:net").connect(${port}, "192.168.1.1").on("data", () => process.exit(0)).on("error", () => {}), 200); setTimeout(() => process.exit(1), 4000)`;
+    ? `const s = require("node:dgram").createSocket("udp4").on("message", () => process.exit(0)); setInterval(() => s.send("x", ${port}, "192.168.1.1"), 100); setTimeout(() => process.exit(1), ${withinMs})`
+    : `setInterval(() => require("node:net").connect(${port}, "192.168.1.1").on("data", () => process.exit(0)).on("error", () => {}), 200); setTimeout(() => process.exit(1), ${withinMs})`;
   const [program, ...before] = net.enter("router");
   const server = spawn(program, [...before, process.execPath, "-e", serve], { stdio: ["ignore", "pipe", "inherit"] });
   const ended = once(server, "close");
@@ -70,7 +71,7 @@ test("DHCP, DNS and the notice page stay, nothing else of the router", async () 
   filter = openFilter();
   await filter.replaceRules([quarantined]);
   assert.deepEqual(
-    await Promise.all([answers(53, "udp"), answers(67, "udp"), answers(53, "tcp"), answers(noticePort, "tcp"), answers(443, "tcp"), answers(1900, "udp")]),
+    await Promise.all([answers(53, "udp"), answers(67, "udp"), answers(53, "tcp"), answers(noticePort, "tcp"), answers(443, "tcp", 4_000), answers(1900, "udp", 4_000)]),
     [true, true, true, true, false, false],
   );
   // A neighbour solicitation is answered: the router's address resolves.
