@@ -2,6 +2,7 @@
  * inject: datagrams with whatever source address and port one likes, as an attacker on the way would send them.
  *   inject --from ADDR:PORT --to ADDR:PORT        one datagram for each line of hexadecimal on stdin; an empty line is empty
  *   inject --icmp --from ADDR:PORT --to ADDR:PORT  one ICMP "port unreachable" a line, about a datagram --to sent to --from
+ *   … --rate N --seconds S                         all of them again and again, N a second, for S seconds
  * IPv4. Prints {"sent":N} at the end.
  */
 #define _GNU_SOURCE
@@ -23,7 +24,7 @@
 enum { LARGEST = 65535 - 28 };
 
 static _Noreturn void usage(void) {
-  fprintf(stderr, "inject: [--icmp] --from ADDR:PORT --to ADDR:PORT\n");
+  fprintf(stderr, "inject: [--icmp] --from ADDR:PORT --to ADDR:PORT [--rate N --seconds S]\n");
   exit(2);
 }
 
@@ -85,14 +86,36 @@ static size_t write_unreachable(uint8_t *packet, const struct sockaddr_in *from,
   return head + sizeof message;
 }
 
+enum { MOST_PACKETS = 1024, SLICES = 200 };
+static struct { uint8_t *bytes; size_t length; } kept[MOST_PACKETS];
+
+/* In slices of five milliseconds; what a slice could not send is not made up for. */
+static int flood(int fd, const struct sockaddr_in *route, unsigned packets, unsigned rate, unsigned seconds) {
+  unsigned long sent = 0;
+  struct timespec at;
+  clock_gettime(CLOCK_MONOTONIC, &at);
+  for (unsigned slice = 0; packets && slice < seconds * SLICES; slice++) {
+    for (unsigned left = rate / SLICES; left > 0; left--, sent++)
+      if (sendto(fd, kept[sent % packets].bytes, kept[sent % packets].length, 0, (const struct sockaddr *)route, sizeof *route) < 0 && errno != ENOBUFS) return perror("inject: send"), 1;
+    at.tv_nsec += 1000000000 / SLICES;
+    if (at.tv_nsec >= 1000000000) at.tv_sec++, at.tv_nsec -= 1000000000;
+    clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL);
+  }
+  printf("{\"sent\":%lu}\n", sent);
+  return 0;
+}
+
 int main(int count, char **words) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   const char *from_text = NULL, *to_text = NULL;
+  unsigned rate = 0, seconds = 0, packets = 0;
   bool icmp = false;
   for (int at = 1; at < count; at++) {
     if (!strcmp(words[at], "--icmp")) icmp = true;
     else if (!strcmp(words[at], "--from") && at + 1 < count) from_text = words[++at];
     else if (!strcmp(words[at], "--to") && at + 1 < count) to_text = words[++at];
+    else if (!strcmp(words[at], "--rate") && at + 1 < count) rate = (unsigned)atoi(words[++at]);
+    else if (!strcmp(words[at], "--seconds") && at + 1 < count) seconds = (unsigned)atoi(words[++at]);
     else usage();
   }
   struct sockaddr_in from = endpoint(from_text), to = endpoint(to_text), route = to;
@@ -110,9 +133,16 @@ int main(int count, char **words) {
     unsigned octet;
     for (char *at = line; length < LARGEST && sscanf(at, "%2x", &octet) == 1; at += 2) data[length++] = (uint8_t)octet;
     size_t total = icmp ? write_unreachable(packet, &from, &to) : write_udp(packet, &from, &to, data, length);
+    if (rate) {
+      if (packets == MOST_PACKETS || !(kept[packets].bytes = malloc(total))) return fprintf(stderr, "inject: too many\n"), 1;
+      memcpy(kept[packets].bytes, packet, total);
+      kept[packets++].length = total;
+      continue;
+    }
     if (sendto(fd, packet, total, 0, (struct sockaddr *)&route, sizeof route) < 0) return perror("inject: send"), 1;
     if (++sent % 32 == 0) nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL); /* no more than a receive buffer holds */
   }
+  if (rate) return flood(fd, &route, packets, rate, seconds);
   printf("{\"sent\":%lu}\n", sent);
   return 0;
 }

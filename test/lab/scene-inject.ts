@@ -1,4 +1,5 @@
 import { fileURLToPath } from "node:url";
+import { eventually } from "../until.ts";
 import { labAddresses } from "./lab.ts";
 import { expectSuccess } from "./namespace.ts";
 import type { Scene } from "./scene.ts";
@@ -11,12 +12,27 @@ export interface Injection {
   readonly from?: string;
   /** ICMP "port unreachable" in place of the datagrams. */
   readonly icmp?: boolean;
+  /** All of them again and again. */
+  readonly flood?: { readonly perSecond: number; readonly seconds: number };
+}
+
+/** The port that a socket's datagrams to the upstream have on the wire: the lab's masquerading shifts the router's own too. */
+async function portOnWire({ lab }: Scene, port: number): Promise<number> {
+  // A socket that has just been opened has not sent anything yet.
+  return eventually(`the flow of port ${port} to the upstream`, async () => {
+    const table = await expectSuccess("conntrack", lab.router.run("conntrack", ["-L", "-p", "udp", "--orig-port-src", String(port), "--orig-port-dst", "4647"]));
+    const onWire = /src=203\.0\.113\.1 dst=203\.0\.113\.7 sport=4647 dport=(\d+)/.exec(table)?.[1];
+    return onWire === undefined ? undefined : Number(onWire);
+  });
 }
 
 /** Sends datagrams to the router's DOTS socket from the ISP's side. */
-export async function inject({ lab }: Scene, port: number, datagrams: readonly Uint8Array[], { from = upstream, icmp = false }: Injection = {}): Promise<void> {
+export async function inject(scene: Scene, socketPort: number, datagrams: readonly Uint8Array[], { from = upstream, icmp = false, flood }: Injection = {}): Promise<void> {
+  const { lab } = scene;
+  // What does not belong to the session's flow is for the router's own port.
+  const port = from === upstream ? await portOnWire(scene, socketPort) : socketPort;
   const input = datagrams.map((each) => `${Buffer.from(each).toString("hex")}\n`).join("");
-  const words = [...(icmp ? ["--icmp"] : []), "--from", from, "--to", `${labAddresses.wan.v4}:${port}`];
+  const words = [...(icmp ? ["--icmp"] : []), "--from", from, "--to", `${labAddresses.wan.v4}:${port}`, ...(flood ? ["--rate", String(flood.perSecond), "--seconds", String(flood.seconds)] : [])];
   await expectSuccess("inject", lab.isp.run(program, words, { input }));
 }
 
