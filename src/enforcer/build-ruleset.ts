@@ -138,7 +138,7 @@ function declareCounters(id: MitigationId, from: FilterCount | undefined, isWatc
   const counter = (name: string, start: DropCount | undefined): Statement => ({
     do: "add counter", table, name, ...(start ? { packets: start.packets, bytes: start.bytes } : {}),
   });
-  return [counter(counterName(id), from), ...(isWatched ? [counter(leftCounterName(id), from?.left)] : [])];
+  return [counter(counterName(id), from), ...(isWatched ? [counter(leftCounterName(id), from?.leaked)] : [])];
 }
 
 /** Those of `limit`. */

@@ -124,8 +124,8 @@ export function withOtherCounts(
   return new Map([...counts].map(([id, count]) => {
     const more = drops.flatMap((counters) => counters.get(counterName(id)) ?? []);
     const sum = (unit: keyof DropCount): number => more.reduce((all, each) => all + each[unit], count[unit]);
-    const out = left.get(leftCounterName(id)) ?? count.left;
-    return [id, { packets: sum("packets"), bytes: sum("bytes"), ...(out ? { left: { packets: out.packets, bytes: out.bytes } } : {}) }];
+    const out = left.get(leftCounterName(id)) ?? count.leaked;
+    return [id, { packets: sum("packets"), bytes: sum("bytes"), ...(out ? { leaked: { packets: out.packets, bytes: out.bytes } } : {}) }];
   }));
 }
 
@@ -136,7 +136,7 @@ export function countsByMitigation(counters: ReadonlyMap<string, DropCount>): Re
     const id = /^m(0|[1-9]\d{0,15})$/.exec(name)?.[1];
     if (id === undefined) continue;
     const left = counters.get(leftCounterName(Number(id)));
-    counts.set(Number(id), { packets, bytes, ...(left ? { left: { packets: left.packets, bytes: left.bytes } } : {}) });
+    counts.set(Number(id), { packets, bytes, ...(left ? { leaked: { packets: left.packets, bytes: left.bytes } } : {}) });
   }
   return counts;
 }

@@ -71,5 +71,5 @@ export interface ObservedSender {
 /** What the packet filter counts for a mitigation. */
 export interface FilterCount extends DropCount {
   /** Reported traffic that left the router nevertheless; absent where it is not counted. */
-  readonly left?: DropCount;
+  readonly leaked?: DropCount;
 }

@@ -56,8 +56,8 @@ export function createApplyEvent({ clock, log, store, schedule, policy, events, 
   const countOf = async (id: MitigationId, isUrgent: boolean): Promise<void> => {
     const counted = (await rules().counts({ isUrgent })).get(id);
     if (!counted) return;
-    const { left, ...dropped } = counted;
-    await apply(id, { is: "counted", dropped, ...(left ? { left } : {}) });
+    const { leaked, ...dropped } = counted;
+    await apply(id, { is: "counted", dropped, ...(leaked ? { leaked } : {}) });
   };
 
   const scheduleDeadline = (id: MitigationId): void => {

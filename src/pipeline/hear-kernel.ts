@@ -44,10 +44,10 @@ export function hearKernel({ clock, log, store, ports, homeNow, decideAbout, app
       traffic.counted(id, count);
       // Of what is left alone only the traffic is of interest.
       if (store.get(id)?.state === "ended") return;
-      const { left, ...dropped } = count;
-      await apply(id, { is: "counted", dropped, ...(left ? { left } : {}) });
-      await identify.counted(id, dropped.packets + (left?.packets ?? 0));
-      await senders.counted(id, dropped.packets + (left?.packets ?? 0));
+      const { leaked, ...dropped } = count;
+      await apply(id, { is: "counted", dropped, ...(leaked ? { leaked } : {}) });
+      await identify.counted(id, dropped.packets + (leaked?.packets ?? 0));
+      await senders.counted(id, dropped.packets + (leaked?.packets ?? 0));
     },
   };
 }

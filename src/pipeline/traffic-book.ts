@@ -49,8 +49,8 @@ export function createTrafficBook(): TrafficBook {
   };
 
   return {
-    note(id, { packets: dropped, left }, at) {
-      const counted: Counted = { at, dropped, passed: left?.packets ?? 0 };
+    note(id, { packets: dropped, leaked }, at) {
+      const counted: Counted = { at, dropped, passed: leaked?.packets ?? 0 };
       const page = pages.get(id);
       // Rules that were laid anew, or a clock that was put back: it begins again.
       if (!page || at < page.latest.at || dropped < page.latest.dropped || counted.passed < page.latest.passed) {

@@ -35,7 +35,7 @@ export function step(mitigation: Mitigation, event: MitigationEvent, policy: Pol
     case "refreshed": return refreshed(event.report ? { ...mitigation, request: { ...mitigation.request, report: event.report } } : mitigation, event.lifetime, now);
     case "still-attacked": return stillAttacked(mitigation, policy, now);
     case "enforced": return enforced(mitigation, now);
-    case "counted": return proved(counted(mitigation, event.dropped, now), event.left, policy, now);
+    case "counted": return proved(counted(mitigation, event.dropped, now), event.leaked, policy, now);
     case "time": return timePassed(mitigation, policy, now);
   }
 }

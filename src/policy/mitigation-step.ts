@@ -18,7 +18,7 @@ export type MitigationEvent =
   /** The upstream says so (RFC 9132 §4.4.3), and no further device was found. */
   | { readonly is: "still-attacked" }
   | { readonly is: "refreshed"; /** Null = as before. */ readonly lifetime: Seconds | null; readonly report?: AttackReport | null }
-  | { readonly is: "counted"; readonly dropped: DropCount; /** Reported traffic that left all the same. */ readonly left?: DropCount };
+  | { readonly is: "counted"; readonly dropped: DropCount; /** Reported traffic that left all the same. */ readonly leaked?: DropCount };
 
 /** What the pipeline has to do after a step; it decides none of it. */
 export type Effect =

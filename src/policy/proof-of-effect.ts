@@ -22,15 +22,15 @@ export interface Proof {
  * What the count of reported traffic that left the router says about a block or a quarantine in force. Called with every count;
  * `null` where it says nothing: a limit lets traffic through, as it should.
  */
-export function proveEffect(mitigation: Mitigation, left: DropCount, now: WallInstant): Proof | null {
+export function proveEffect(mitigation: Mitigation, leaked: DropCount, now: WallInstant): Proof | null {
   const { leak, startedAt } = mitigation;
   if (mitigation.state !== "active" || startedAt === null || (mitigation.action !== "block" && mitigation.action !== "quarantine")) return null;
-  const seen = { packets: left.packets, bytes: left.bytes };
+  const seen = { packets: leaked.packets, bytes: leaked.bytes };
   // A first look, a counter that was lost, or rules that have just changed: from here on it counts.
-  if (!leak || left.packets < leak.seen.packets || now < later(leak.since, settling)) {
+  if (!leak || leaked.packets < leak.seen.packets || now < later(leak.since, settling)) {
     return { leak: leak ? { ...leak, seen } : { seen, since: now, lastAt: null, isEscalated: false, isExceeded: false }, verdict: "none" };
   }
-  if (left.packets === leak.seen.packets) {
+  if (leaked.packets === leak.seen.packets) {
     const tight = leak.isExceeded && leak.lastAt !== null && between(leak.lastAt, now) >= tightAfter;
     return { leak: tight ? { ...leak, isExceeded: false } : leak, verdict: tight ? "tight" : "none" };
   }
@@ -50,9 +50,9 @@ export function dropsStandStill({ state, action, startedAt, lastDropAt }: Mitiga
  * The same count where the owner only observes: what leaves is more than this router will stop, and the upstream has to meet it
  * elsewhere. The first count is where it begins.
  */
-export function watchTraffic({ leak, status }: Mitigation, left: DropCount, now: WallInstant): Pick<Mitigation, "leak" | "status"> {
-  const seen = { packets: left.packets, bytes: left.bytes };
-  if (!leak || left.packets <= leak.seen.packets) return { leak: { since: now, lastAt: null, isEscalated: false, isExceeded: false, ...leak, seen }, status };
+export function watchTraffic({ leak, status }: Mitigation, leaked: DropCount, now: WallInstant): Pick<Mitigation, "leak" | "status"> {
+  const seen = { packets: leaked.packets, bytes: leaked.bytes };
+  if (!leak || leaked.packets <= leak.seen.packets) return { leak: { since: now, lastAt: null, isEscalated: false, isExceeded: false, ...leak, seen }, status };
   return { leak: { ...leak, seen, lastAt: now }, status: mitigationStatus.exceeded };
 }
 

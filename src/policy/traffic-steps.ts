@@ -24,12 +24,12 @@ export function counted(mitigation: Mitigation, dropped: DropCount, now: WallIns
 }
 
 /** The attack must not leave the home any more: if it does, once more and stronger; then the upstream hears that it exceeds us. */
-export function proved({ mitigation, effects }: Step, left: DropCount | undefined, policy: Policy, now: WallInstant): Step {
-  if (left && mitigation.action === "observe" && mitigation.state === "active") {
-    const watched = { ...mitigation, ...watchTraffic(mitigation, left, now) };
+export function proved({ mitigation, effects }: Step, leaked: DropCount | undefined, policy: Policy, now: WallInstant): Step {
+  if (leaked && mitigation.action === "observe" && mitigation.state === "active") {
+    const watched = { ...mitigation, ...watchTraffic(mitigation, leaked, now) };
     return { mitigation: watched, effects: watched.status === mitigation.status ? effects : [...effects, "notify-upstream"] };
   }
-  const proof = left && proveEffect(mitigation, left, now);
+  const proof = leaked && proveEffect(mitigation, leaked, now);
   if (!proof) return { mitigation, effects };
   const known = { ...mitigation, leak: proof.leak };
   switch (proof.verdict) {

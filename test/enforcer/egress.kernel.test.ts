@@ -22,7 +22,7 @@ const hold = async (changes: Partial<ReportedFlows>, spared: Partial<Spared> = {
   filter = openPacketFilter(openNftables(spawnNft({ command: [...net.enter("router"), "nft"] })), { wanDevices: () => Promise.resolve(["wan"]) });
   await filter.replaceRules([], { flows: [reported({ source: source(["198.51.100.1"], { ports: [] }), ...changes })], spared: { ...nobodySpared, ...spared } });
 };
-const left = async (): Promise<number | undefined> => (await filter.readCounters()).get(17)?.left?.packets;
+const left = async (): Promise<number | undefined> => (await filter.readCounters()).get(17)?.leaked?.packets;
 
 test("what is dropped has not left; what the router itself sends of it has, and what is spared", async () => {
   await hold({ target: target(["198.51.100.0/24"]) }, { prefixes: target(["192.168.1.99"]).prefixes });

@@ -92,7 +92,7 @@ test("10,000 mitigations, and a target of everything", async () => {
   await filter.replaceRules(rules, { flows, spared: nobodySpared });
   const counts = await filter.readCounters();
   assert.equal(counts.size, 10_000);
-  assert.equal([...counts.values()].filter(({ left }) => left !== undefined).length, mostReported);
+  assert.equal([...counts.values()].filter(({ leaked }) => leaked !== undefined).length, mostReported);
   // Each of them overlaps with everything, and takes a set and rules of its own.
   const everything = rule({ mitigation: 20_000, target: target(["::/0", "0.0.0.0/0"]), timeout: seconds(600) });
   await filter.replaceRules([...rules.slice(0, 256), everything], { flows: flows.slice(0, 256), spared: nobodySpared });

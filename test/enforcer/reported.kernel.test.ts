@@ -38,7 +38,7 @@ const watch = async (flows: readonly Partial<ReportedFlows>[], spared: Partial<S
 };
 const counts = async (id = 17): Promise<{ dropped: number; left: number }> => {
   const count = (await filter.readCounters()).get(id);
-  return { dropped: count?.packets ?? -1, left: count?.left?.packets ?? -1 };
+  return { dropped: count?.packets ?? -1, left: count?.leaked?.packets ?? -1 };
 };
 const senders = async (id = 17): Promise<string[]> => (await filter.readWitness(id)).map(({ mac, address, packets }) => `${mac} ${address} ${packets}`).sort();
 

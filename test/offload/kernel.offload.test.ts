@@ -38,7 +38,7 @@ function routerOf({ router }: Lab, bridgePorts: readonly (readonly [MacAddress, 
     flows: openConntrack({ run: (tool, args, options) => runCommand("ip", [...enter, tool, ...args], options), log: () => undefined }),
     async counts() {
       const counts = (await filter.readCounters()).get(1);
-      assert.ok(counts?.left, "what left is counted");
+      assert.ok(counts?.leaked, "what left is counted");
       return counts;
     },
   };
@@ -82,7 +82,7 @@ describe("an offloaded flow", { timeout: suiteLimit }, () => {
         await attack.arrives();
         await attack.arrives();
         const still = await counts();
-        assert.ok((still.left?.packets ?? 0) > (before.left?.packets ?? 0), "what leaves past the hooks is counted at the card");
+        assert.ok((still.leaked?.packets ?? 0) > (before.leaked?.packets ?? 0), "what leaves past the hooks is counted at the card");
 
         await flows.cut([own], asked.prefixes);
         const began = Date.now();
@@ -91,7 +91,7 @@ describe("an offloaded flow", { timeout: suiteLimit }, () => {
         const stopped = await counts();
         await attack.stops(300);
         const dropped = await eventually("what is dropped is counted", async () => (await counts()).packets > 0 ? await counts() : undefined);
-        assert.deepEqual(dropped.left, stopped.left, "nothing more leaves");
+        assert.deepEqual(dropped.leaked, stopped.leaked, "nothing more leaves");
         assert.equal((await offloadedFlows(lab, family, /dport=443 /)).length, 0);
         assert.ok((await offloadedFlows(lab, family, new RegExp(`src=${family === 4 ? laptop.v4 : laptop.v6} .* dport=844`))).length > 0, "the laptop's transfer is offloaded still");
 
@@ -107,7 +107,7 @@ describe("an offloaded flow", { timeout: suiteLimit }, () => {
         await again.stops(500);
         const cut = await eventually("what is dropped at the port is counted", async () => (await atPort.counts()).packets > 0 ? await atPort.counts() : undefined);
         await again.stops(300);
-        assert.deepEqual((await atPort.counts()).left, cut.left, "nothing leaves");
+        assert.deepEqual((await atPort.counts()).leaked, cut.leaked, "nothing leaves");
         assert.equal((await offloadedFlows(lab, family, protocol === "tcp" ? /sport=410\d\d dport=443 / : /sport=400\d\d dport=443 /)).length, 4, "the flows are there still");
         await atPort.filter.replaceRules([], nothingReported);
         if (protocol === "udp") await isOffloaded(lab, again);

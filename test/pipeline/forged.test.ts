@@ -13,7 +13,7 @@ const seen = (mac: string, address = laptopAddress, packets = 50): FakeHome["wit
 async function packetsOf(home: FakeHome, ...witnessed: FakeHome["witnessed"]): Promise<void> {
   home.witnessed = witnessed;
   const { id, state, dropped } = home.only();
-  home.counts.set(id, state === "pending" ? { ...drops(0), left: drops(50) } : drops(dropped.packets + 50));
+  home.counts.set(id, state === "pending" ? { ...drops(0), leaked: drops(50) } : drops(dropped.packets + 50));
   await home.clock.advance(300);
 }
 const named = (home: FakeHome): unknown => home.only().devices.map(({ mac, certainty, insteadOf }) => [mac, certainty, insteadOf?.mac ?? null]);
@@ -137,9 +137,9 @@ describe("packets that agree", () => {
     await home.ask(ports);
     await home.clock.advance(60_000);
     assert.equal(readings, 0);
-    home.counts.set(1, { ...drops(0), left: drops(9) });
+    home.counts.set(1, { ...drops(0), leaked: drops(9) });
     await home.clock.advance(60_000);
-    home.counts.set(1, { ...drops(0), left: drops(99) });
+    home.counts.set(1, { ...drops(0), leaked: drops(99) });
     await home.clock.advance(60_000);
     assert.deepEqual([readings, named(home)], [1, [[laptopMac, "exact", null]]]);
   });

@@ -58,10 +58,10 @@ test("while the owner is being asked, the question takes in the other device", a
 test("drops stand still: flows are ended again and the rules laid again; not while drops grow, and not more often than every half minute", async () => {
   const home = fakeHome();
   await home.ask({ fromPorts });
-  home.counts.set(1, { ...drops(10), left: drops(0) });
+  home.counts.set(1, { ...drops(10), leaked: drops(0) });
   await home.clock.advance(20_000);
   const cutsBefore = home.cuts.length;
-  home.counts.set(1, { ...drops(20), left: drops(0) });
+  home.counts.set(1, { ...drops(20), leaked: drops(0) });
   await update(home);
   await home.clock.advance(0);
   assert.equal(home.cuts.length, cutsBefore, "drops grow: it is stopped here");
@@ -77,7 +77,7 @@ test("drops stand still: the strongest measure that the owner allows for one of 
   const home = fakeHome({ devices: [{ mac: cameraMac, policy: null, action: "quarantine" }] }, { flows: both });
   await home.ask({ fromPorts });
   assert.equal(home.only().action, "block");
-  home.counts.set(1, { ...drops(10), left: drops(0) });
+  home.counts.set(1, { ...drops(10), leaked: drops(0) });
   await home.clock.advance(40_000);
   await update(home);
   await home.clock.advance(0);

@@ -10,15 +10,15 @@ const at = (seconds: number): WallInstant => startPlus(seconds * second);
 
 test("rates come of successive counts: what is sent, what of it leaves; a pause and a new beginning are noticed", () => {
   const book = createTrafficBook();
-  book.note(1, { packets: 0, bytes: 0, left: { packets: 0, bytes: 0 } }, at(0));
+  book.note(1, { packets: 0, bytes: 0, leaked: { packets: 0, bytes: 0 } }, at(0));
   assert.deepEqual(book.read(1, at(0)), { mitigation: 1, samples: [], now: null, isSending: false, lastSentAt: null, pausedAt: null });
-  book.note(1, { packets: 0, bytes: 0, left: { packets: 500, bytes: 0 } }, at(5));
-  book.note(1, { packets: 400, bytes: 0, left: { packets: 600, bytes: 0 } }, at(10));
+  book.note(1, { packets: 0, bytes: 0, leaked: { packets: 500, bytes: 0 } }, at(5));
+  book.note(1, { packets: 400, bytes: 0, leaked: { packets: 600, bytes: 0 } }, at(10));
   assert.deepEqual(book.read(1, at(10))?.samples, [{ at: at(5), sent: 100, passed: 100 }, { at: at(10), sent: 100, passed: 20 }]);
   assert.deepEqual(book.read(1, at(10))?.now, { sent: 100, passed: 20 });
-  book.note(1, { packets: 400, bytes: 0, left: { packets: 600, bytes: 0 } }, at(25));
+  book.note(1, { packets: 400, bytes: 0, leaked: { packets: 600, bytes: 0 } }, at(25));
   assert.deepEqual([book.read(1, at(25))?.isSending, book.read(1, at(25))?.lastSentAt, book.read(1, at(25))?.pausedAt], [false, at(10), null], "it has stopped");
-  book.note(1, { packets: 450, bytes: 0, left: { packets: 600, bytes: 0 } }, at(30));
+  book.note(1, { packets: 450, bytes: 0, leaked: { packets: 600, bytes: 0 } }, at(30));
   assert.deepEqual([book.read(1, at(30))?.isSending, book.read(1, at(30))?.pausedAt], [true, at(10)], "it sends again");
   assert.equal(book.read(1, at(60))?.now, null, "nobody has counted since");
 });
@@ -42,10 +42,10 @@ test("what is left alone is counted while somebody looks, and only then", async 
   assert.deepEqual(home.reported()?.flows ?? [], []);
   assert.deepEqual(await home.pipeline.traffic(), []);
   assert.deepEqual(home.reported()?.flows.map(({ mitigation, action }) => [mitigation, action]), [[1, "watch"]]);
-  home.counts.set(1, { packets: 0, bytes: 0, left: { packets: 100, bytes: 1 } });
+  home.counts.set(1, { packets: 0, bytes: 0, leaked: { packets: 100, bytes: 1 } });
   await home.clock.advance(3 * second);
   await home.pipeline.traffic();
-  home.counts.set(1, { packets: 0, bytes: 0, left: { packets: 400, bytes: 1 } });
+  home.counts.set(1, { packets: 0, bytes: 0, leaked: { packets: 400, bytes: 1 } });
   await home.clock.advance(3 * second);
   const [seen] = await home.pipeline.traffic();
   assert.ok(seen?.isSending && seen.samples.some(({ sent, passed }) => sent > 0 && sent === passed), JSON.stringify(seen));

@@ -25,7 +25,7 @@ function play(counts: readonly (readonly [number, number])[], from: Partial<Miti
   let mitigation: Mitigation = { ...enforced, ...from };
   const told: string[] = [];
   for (const [at, packets] of counts) {
-    const next = step(mitigation, { is: "counted", dropped: mitigation.dropped, left: { packets, bytes: packets * 100 } }, policy, wallInstant(at * 1000));
+    const next = step(mitigation, { is: "counted", dropped: mitigation.dropped, leaked: { packets, bytes: packets * 100 } }, policy, wallInstant(at * 1000));
     mitigation = next.mitigation;
     if (next.effects.length > 0) told.push(`${at}: ${next.effects.join(" ")}, ${mitigation.action}, ${mitigation.status}`);
   }
