@@ -1,4 +1,5 @@
-import { BodyError, maxBodyBytes } from "./decode-cbor.ts";
+import { BodyError } from "./body-error.ts";
+import { maxBodyBytes } from "./decode-cbor.ts";
 
 /** An item of which more is to come: array, map, tag, or a string in pieces. */
 interface Open {

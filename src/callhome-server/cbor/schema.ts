@@ -1,7 +1,8 @@
-import { encode, Tagged } from "cborg";
 import { formatIpPrefix, parseIpPrefix, type IpPrefix } from "../../model/ip-prefix.ts";
 import { blankIgnored } from "./blank-ignored.ts";
-import { BodyError, Decimal, decodeCbor } from "./decode-cbor.ts";
+import { BodyError } from "./body-error.ts";
+import { encodeCbor } from "./encode-cbor.ts";
+import { Decimal, decodeCbor } from "./decode-cbor.ts";
 
 /** A type of message, declared once: how to read it from CBOR values (throws BodyError) and how to write it. */
 export interface Codec<T> {
@@ -161,7 +162,7 @@ export const decimal: Codec<number> = {
     if (typeof value === "number" && Number.isInteger(value)) return value;
     throw new BodyError(`${name}: a decimal expected`);
   },
-  write: (value) => new Tagged(4, [-2, Math.round(value * 100)]),
+  write: (value) => new Decimal(value),
 };
 
 /** Reads a whole body of the declared type; throws BodyError. */
@@ -172,7 +173,7 @@ export function readBody<T>(codec: Codec<T>, bytes: Uint8Array): T {
 
 /** The bytes of a value that the codec describes. */
 export function writeBody<T>(codec: Codec<T>, value: T): Uint8Array {
-  return encode(codec.write(value));
+  return encodeCbor(codec.write(value));
 }
 
 /** RFC 9132 §10.6.1.1: which keys an agent that does not know them may ignore. */

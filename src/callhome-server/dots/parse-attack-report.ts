@@ -1,6 +1,6 @@
 import { attackSeverities, type AttackDetail, type AttackReport, type TopTalker } from "../../model/attack-report.ts";
 import type { NumberRange } from "../../model/number-range.ts";
-import { BodyError } from "../cbor/decode-cbor.ts";
+import { BodyError } from "../cbor/body-error.ts";
 import type { TypeOf } from "../cbor/schema.ts";
 import type { MitigationBody } from "./messages.ts";
 import { wallInstant } from "../../model/time.ts";

@@ -3,7 +3,7 @@ import type { MitigationRequest } from "../../model/mitigation-request.ts";
 import type { NumberRange } from "../../model/number-range.ts";
 import { badRequest, type Refusal } from "../../model/refusal.ts";
 import { seconds, type Seconds } from "../../model/time.ts";
-import { BodyError } from "../cbor/decode-cbor.ts";
+import { BodyError } from "../cbor/body-error.ts";
 import { readBody, type TypeOf } from "../cbor/schema.ts";
 import { MitigationBody } from "./messages.ts";
 import { parseAttackReport } from "./parse-attack-report.ts";

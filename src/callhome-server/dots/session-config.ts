@@ -1,5 +1,5 @@
 import { seconds, type Seconds } from "../../model/time.ts";
-import { BodyError } from "../cbor/decode-cbor.ts";
+import { BodyError } from "../cbor/body-error.ts";
 import { readBody, writeBody, type TypeOf } from "../cbor/schema.ts";
 import { SignalConfigBody } from "./messages.ts";
 

@@ -3,7 +3,8 @@ import { test } from "node:test";
 import { encode } from "cborg";
 import fc from "fast-check";
 import { blankIgnored } from "../../../src/callhome-server/cbor/blank-ignored.ts";
-import { BodyError, decodeCbor, maxBodyBytes } from "../../../src/callhome-server/cbor/decode-cbor.ts";
+import { BodyError } from "../../../src/callhome-server/cbor/body-error.ts";
+import { decodeCbor, maxBodyBytes } from "../../../src/callhome-server/cbor/decode-cbor.ts";
 import { bytes, hex } from "../wire.ts";
 
 /** Key 200 and above are ignored here. */

@@ -1,4 +1,4 @@
-import { BodyError } from "../../cbor/decode-cbor.ts";
+import { BodyError } from "../../cbor/body-error.ts";
 import { readBody } from "../../cbor/schema.ts";
 import { diagnosticResponse, type CoapRequest, type CoapResponse } from "../../coap/request.ts";
 import type { DotsService } from "../dots-service.ts";
