@@ -7,7 +7,7 @@ set -eu
 build="make clang-16 lld-16 wasi-libc libclang-rt-16-dev-wasm32 dpkg-dev ca-certificates debian-archive-keyring"
 native="musl-dev wabt libclang-rt-16-dev libc6-dev"
 lab="iproute2 iputils-ping netbase nftables conntrack procps gcc libc6-dev pkg-config libcoap3-dev libcjson-dev libcbor-dev"
-tools="openssl gnutls-bin shellcheck busybox"
+tools="openssl gnutls-bin shellcheck busybox dnsmasq-base isc-dhcp-client"
 machine="qemu-system-x86 kmod busybox"
 web="chromium fonts-noto-core fonts-wqy-microhei mosquitto"
 

@@ -8,6 +8,7 @@ export type Transport = "udp" | "tcp";
 export interface Candidate {
   readonly address: string;
   readonly family: 4 | 6;
+  readonly port: number;
   readonly transport: Transport;
 }
 
@@ -15,7 +16,7 @@ export interface Candidate {
 export const attemptDelay = { idle: milliseconds(250), mitigating: milliseconds(100) };
 /** RFC 9132 §4.3: what worked is remembered for some minutes. */
 const rememberedFor = milliseconds(600_000);
-/** Addresses of a family that are tried. */
+/** Addresses of a family that are tried over a transport. */
 const mostAddresses = 3;
 
 /** What worked last with an upstream. */
@@ -28,29 +29,32 @@ export interface LastWinner {
  * The candidates in their order: UDP over IPv6, UDP over IPv4, TCP over IPv6, TCP over IPv4 (RFC 9132 §4.3), but first of all
  * what worked within the last minutes, and last of all what failed within them. `failed`: when, by candidateKey().
  */
-export function orderCandidates(
-  addresses: readonly { readonly address: string; readonly family: 4 | 6 }[], transports: readonly Transport[],
-  last: LastWinner | undefined, now: SteadyInstant, failed: ReadonlyMap<string, SteadyInstant> = new Map(),
-): Candidate[] {
-  const ordered = (["udp", "tcp"] as const).filter((transport) => transports.includes(transport)).flatMap((transport) =>
-    ([6, 4] as const).flatMap((family) => addresses.filter((each) => each.family === family).slice(0, mostAddresses)
-      .map(({ address }): Candidate => ({ address, family, transport }))));
+export function orderCandidates<Way extends Candidate>(
+  ways: readonly Way[], last: LastWinner | undefined, now: SteadyInstant, failed: ReadonlyMap<string, SteadyInstant> = new Map(),
+): Way[] {
+  const ordered = (["udp", "tcp"] as const).flatMap((transport) => ([6, 4] as const).flatMap((family) =>
+    ways.filter((each) => each.family === family && each.transport === transport).slice(0, mostAddresses)));
   const isFresh = (at: SteadyInstant | undefined): boolean => at !== undefined && at <= now && between(at, now) < rememberedFor;
   // 0: what worked, 1: what was not tried, 2: what failed. All stay in the race: a path may be mended.
-  const rank = (candidate: Candidate): number =>
+  const rank = (candidate: Way): number =>
     last && isFresh(last.at) && candidateKey(candidate) === candidateKey(last.candidate) ? 0 : isFresh(failed.get(candidateKey(candidate))) ? 2 : 1;
   return ordered.sort((a, b) => rank(a) - rank(b));
 }
 
 /** Names a candidate in the memory of outcomes. */
-export function candidateKey({ address, transport }: Pick<Candidate, "address" | "transport">): string {
-  return `${transport} ${address}`;
+export function candidateKey({ address, port, transport }: Candidate): string {
+  return `${transport} ${address} ${port}`;
 }
 
-export interface Race<Result> {
-  readonly candidates: readonly Candidate[];
+/** Each address over each transport, at one port. */
+export function waysTo(addresses: readonly { readonly address: string; readonly family: 4 | 6 }[], transports: readonly Transport[], port: number): Candidate[] {
+  return transports.flatMap((transport) => addresses.map(({ address, family }) => ({ address, family, port, transport })));
+}
+
+export interface Race<Result, Way extends Candidate = Candidate> {
+  readonly candidates: readonly Way[];
   /** Tries one; `signal` aborts when another was quicker. */
-  dial(candidate: Candidate, signal: AbortSignal): Promise<Result>;
+  dial(candidate: Way, signal: AbortSignal): Promise<Result>;
   /** A session that came too late. */
   discard(result: Result): void;
   readonly delay: Milliseconds;
@@ -62,7 +66,7 @@ export interface Race<Result> {
  * Starts the candidates one after the other, each `delay` after the one before or as soon as that has failed, and takes the
  * first session that comes about (RFC 8305 §5). Rejects when all have failed, with the reasons of each; with NothingSent if all did so.
  */
-export function raceCandidates<Result>(race: Race<Result>): Promise<{ readonly result: Result; readonly winner: Candidate }> {
+export function raceCandidates<Result, Way extends Candidate = Candidate>(race: Race<Result, Way>): Promise<{ readonly result: Result; readonly winner: Way }> {
   const { candidates, clock } = race;
   return new Promise((resolve, reject) => {
     const failures: string[] = [];

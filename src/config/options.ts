@@ -96,6 +96,7 @@ export const upstreamOptions = {
   keyFile: optional("key_file", filePath, "PEM, the router's private key"),
   serverName: optional("server_name", host, "name in the upstream's certificate, if it differs from host"),
   bindDevice: optional("bind_device", networkDevice, "dial through this device, for multi-homing"),
+  discover: option("discover", flag, false, "1 = host and port from DHCP and DNS, RFC 8973"),
 } as const satisfies OptionTable;
 
 /** `config device` */

@@ -11,13 +11,15 @@ export type UpstreamAuth =
 export interface UpstreamConfig {
   /** Name of its section: letters, digits and _. */
   readonly name: string;
-  /** Host name or IP address, to dial. */
-  readonly host: string;
+  /** Host name or IP address, to dial; of one that is discovered, the domain to look in where DHCP names none, or null. */
+  readonly host: string | null;
   readonly port: number;
   readonly transport: "udp" | "tcp" | "auto";
   readonly auth: UpstreamAuth;
-  /** To verify and to send as SNI: `server_name`, else `host`. */
-  readonly serverName: string;
+  /** To verify and to send as SNI: `server_name`, else `host`; null = the name that is discovered. */
+  readonly serverName: string | null;
+  /** Found by DHCP and DNS (RFC 8973). */
+  readonly discover: boolean;
   readonly bindDevice: string | null;
 }
 
@@ -43,7 +45,7 @@ export function readUpstream(section: UciSection, values: ValuesOf<typeof upstre
     if (!isSet) findings.error(section.line, section, option.name, `is missing, ${why}`);
     return values[key] ?? "";
   };
-  const host = need("host", `expected the ${upstreamOptions.host.help}`);
+  const host = values.discover ? values.host : need("host", `expected the ${upstreamOptions.host.help}, or discover 1`);
   const auth: UpstreamAuth = values.auth === "psk"
     ? { is: "psk", identity: need("pskIdentity", "auth psk needs it"), pskFile: need("pskFile", "auth psk needs it") }
     : {
@@ -52,6 +54,6 @@ export function readUpstream(section: UciSection, values: ValuesOf<typeof upstre
       certFile: need("certFile", "auth certificate needs it"),
       keyFile: need("keyFile", "auth certificate needs it"),
     };
-  const { port, transport, bindDevice } = values;
-  return { name, host, port, transport, auth, serverName: values.serverName ?? host, bindDevice };
+  const { port, transport, bindDevice, discover } = values;
+  return { name, host, port, transport, auth, serverName: values.serverName ?? (discover ? null : host), bindDevice, discover };
 }

@@ -10,6 +10,7 @@ import { describeUpstream, type UpstreamView } from "../operator/describe-status
 import { unknownWay, type CameOver } from "../policy/other-wan.ts";
 import type { DialSettings } from "../system/dial/dial-upstream.ts";
 import { cameOver } from "./came-over.ts";
+import { transportsOf, type Discovery } from "./open-discovery.ts";
 import type { LoadedConfig } from "./loaded-config.ts";
 import type { OperatorSurroundings } from "./operator-actions.ts";
 import type { Router } from "./router.ts";
@@ -40,6 +41,7 @@ export interface UpstreamsDeps {
   /** No session begins before. */
   readonly ready: Promise<void>;
   readonly inside: NonNullable<DialSettings["inside"]>;
+  readonly discovery: Discovery;
   readonly isMitigating: (upstream: string) => boolean;
   readonly changed: (view: UpstreamView) => void;
 }
@@ -61,6 +63,7 @@ export function openUpstreams(deps: UpstreamsDeps): Upstreams {
         if (config && fingerprint === fingerprintOf(config, next)) continue;
         upstream.stop();
         open.delete(name);
+        deps.discovery.forget(name);
       }
       for (const [name, config] of wanted) {
         const credentials = next.credentials.get(name);
@@ -93,15 +96,19 @@ export function openUpstreams(deps: UpstreamsDeps): Upstreams {
   };
 }
 
-function start(config: UpstreamConfig, credentials: DtlsCredentials, now: () => Config, { router, log, mitigations, ready, inside, changed }: UpstreamsDeps): Upstream {
+/** What one is called whose name each dial finds out. */
+const toBeDiscovered = "the provider's DOTS client";
+
+function start(config: UpstreamConfig, credentials: DtlsCredentials, now: () => Config, { router, log, mitigations, ready, inside, discovery, changed }: UpstreamsDeps): Upstream {
   const { clock, steadyClock } = router;
+  const host = config.discover ? toBeDiscovered : config.host ?? "";
   return startUpstream(
-    { name: config.name, host: config.host, requestRate: now().requestRate, mostMitigations: () => now().maxMitigations },
+    { name: config.name, host, requestRate: now().requestRate, mostMitigations: () => now().maxMitigations },
     {
       clock: steadyClock, wallTime: () => clock.now(), random: () => router.random(), randomBytes: (count) => router.randomBytes(count), log,
       dial: router.openDial({
-        host: config.host, port: config.port, serverName: config.serverName, credentials, clock: steadyClock,
-        transports: config.transport === "auto" ? ["udp", "tcp"] : [config.transport],
+        host, port: config.port, serverName: config.serverName ?? "", credentials, clock: steadyClock, transports: transportsOf(config),
+        ...(config.discover ? { discover: discovery.finderFor(config) } : {}),
         localAddresses: () => config.bindDevice === null ? undefined : router.addressesOf(config.bindDevice),
         ready, inside,
       }),

@@ -6,6 +6,7 @@ import type { MacAddress } from "../model/device.ts";
 import type { PacketFilter, StateFile } from "../model/ports.ts";
 import { addressesOf } from "../system/dial/device-addresses.ts";
 import { openDial, type DialSettings } from "../system/dial/dial-upstream.ts";
+import { openDhcpOffers, type DhcpOffers } from "../system/files/dhcp-offers.ts";
 import { openStateFile } from "../system/files/state-file.ts";
 import { openVendorList } from "../system/files/vendor-list.ts";
 import { openPacketFilter, type PacketFilterOptions } from "../system/filter/packet-filter.ts";
@@ -36,6 +37,7 @@ export interface Router {
   nudgeNeighbour(address: string): void;
   /** Local addresses of a network device. */
   readonly addressesOf: typeof addressesOf;
+  readonly dhcpOffers: DhcpOffers;
   /** Who made a device; null if that is not known. */
   readonly vendorOf: (mac: MacAddress) => string | null;
   openPacketFilter(options: PacketFilterOptions): PacketFilter;
@@ -46,11 +48,14 @@ export interface Router {
   readonly openNotifiers: typeof openNotifiers;
 }
 
+/** Where the scripts of the DHCP clients write, which the package brings (openwrt/). */
+const dhcpFolder = "/var/run/dots-callhome-dhcp";
+
 /** The router that this process runs on. */
 export function thisRouter(dtls: DtlsModule): Router {
   return {
     clock: systemClock, steadyClock, onClockJump, random: Math.random, randomBytes, run: runCommand, follow: followCommand, conntrack: conntrackSettings,
-    nudgeNeighbour, addressesOf, vendorOf: openVendorList(),
+    nudgeNeighbour, addressesOf, dhcpOffers: openDhcpOffers(process.env["DOTS_CALLHOME_DHCP"] ?? dhcpFolder), vendorOf: openVendorList(),
     openPacketFilter: (options) => openPacketFilter(openNftables(interactiveNft()), options),
     openDial: (settings) => openDial(dtls, settings),
     openStateFile, openControlSocket, openOperatorOnUbus, openNotifiers,

@@ -1,5 +1,6 @@
 import { lateQuarantines } from "../enforcer/quarantined-devices.ts";
 import { openMemory, type Memory } from "../memory/memory.ts";
+import type { IpPrefix } from "../model/ip-prefix.ts";
 import type { Log, StateFile } from "../model/ports.ts";
 import type { Caller } from "../operator/caller.ts";
 import { describeMitigation } from "../operator/describe-mitigation.ts";
@@ -17,6 +18,7 @@ import { errorText } from "../text/error-text.ts";
 import { deferred, type Deferred } from "./deferred.ts";
 import { needRestart, type LoadedConfig } from "./loaded-config.ts";
 import { openBus, type Bus } from "./open-bus.ts";
+import { openDiscovery } from "./open-discovery.ts";
 import { openHome } from "./open-home.ts";
 import { openOwner } from "./open-owner.ts";
 import { openReceivers, type Receivers } from "./open-receivers.ts";
@@ -108,8 +110,13 @@ async function* openParts({ version, first, router, log }: DaemonDeps, loaded: (
     language: receivers.language, log, changed: () => { void pipeline.relay(); },
   });
   yield { stop: () => closePage(notice, pipeline) };
+  const inside = async (): Promise<readonly IpPrefix[]> => (await network.addresses()).inside;
+  const discovery = openDiscovery({
+    router, log, inside, wanDevices: async () => (await network.devices()).wan, changed: (name) => { upstreams.reconnect(name); },
+  });
+  yield discovery;
   const upstreams = openUpstreams({
-    first, router, log, mitigations: pipeline, ready: when.resumed.promise, inside: async () => (await network.addresses()).inside, isMitigating,
+    first, router, log, discovery, mitigations: pipeline, ready: when.resumed.promise, inside, isMitigating,
     changed: (about) => { owner.tell({ event: "upstream", about }); },
   });
   yield upstreams;

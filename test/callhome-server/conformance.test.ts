@@ -10,7 +10,7 @@ const rows = readFileSync(new URL("docs/conformance.md", root), "utf8").split("\
 test("every row of docs/conformance.md has its seven columns, says what has seen it, and has a status", () => {
   for (const row of rows) {
     assert.equal(row.length, 7, row.join(" | "));
-    assert.match(row[5] ?? "", /^(–|reading|((libcoap O(, G)?|go-dots|OpenSSL)(, |$))+)$/, row[0]);
+    assert.match(row[5] ?? "", /^(–|reading|((libcoap O(, G)?|go-dots|OpenSSL|dnsmasq)(, |$))+)$/, row[0]);
     assert.match(row[6] ?? "", /^(done|not yet\b|n\/a: )/, row[0]);
   }
   assert.ok(rows.length > 120);

@@ -1,37 +1,38 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { NothingSent } from "../../src/callhome-server/backoff.ts";
-import { attemptDelay, orderCandidates, raceCandidates, type Candidate, type LastWinner } from "../../src/callhome-server/happy-eyeballs.ts";
+import { attemptDelay, orderCandidates, raceCandidates, waysTo, type Candidate, type LastWinner } from "../../src/callhome-server/happy-eyeballs.ts";
 import { fakeClock, settle, steadyStart, type FakeClock } from "../fake-clock.ts";
 import { between, later, milliseconds, steadyInstant } from "../../src/model/time.ts";
 
 const addresses = [
   { address: "203.0.113.1", family: 4 }, { address: "2001:db8::1", family: 6 }, { address: "203.0.113.2", family: 4 },
 ] as const;
+const port = 4647;
 const text = ({ address, transport }: Candidate): string => `${transport} ${address}`;
 const inOrder = ["udp 2001:db8::1", "udp 203.0.113.1", "udp 203.0.113.2", "tcp 2001:db8::1", "tcp 203.0.113.1", "tcp 203.0.113.2"];
 
 test("the order of RFC 9132 §4.3: UDP over IPv6, UDP over IPv4, TCP over IPv6, TCP over IPv4", () => {
-  assert.deepEqual(orderCandidates(addresses, ["udp", "tcp"], undefined, steadyStart).map(text), inOrder);
-  assert.deepEqual(orderCandidates(addresses, ["tcp"], undefined, steadyStart).map(text), inOrder.slice(3));
-  assert.deepEqual(orderCandidates([], ["udp"], undefined, steadyStart), []);
+  assert.deepEqual(orderCandidates(waysTo(addresses, ["udp", "tcp"], port), undefined, steadyStart).map(text), inOrder);
+  assert.deepEqual(orderCandidates(waysTo(addresses, ["tcp"], port), undefined, steadyStart).map(text), inOrder.slice(3));
+  assert.deepEqual(orderCandidates(waysTo([], ["udp"], port), undefined, steadyStart), []);
 });
 
 test("not more than three addresses of a family: a name with hundreds is no flood", () => {
   const many = Array.from({ length: 300 }, (_, at) => ({ address: `2001:db8::${at.toString(16)}`, family: 6 as const }));
-  assert.equal(orderCandidates([...many, ...addresses], ["udp", "tcp"], undefined, steadyStart).length, 2 * (3 + 2));
+  assert.equal(orderCandidates(waysTo([...many, ...addresses], ["udp", "tcp"], port), undefined, steadyStart).length, 2 * (3 + 2));
 });
 
 test("what worked within the last 10 minutes comes first, then the usual order; no longer, and not if it is gone", () => {
-  const last: LastWinner = { candidate: { address: "203.0.113.1", family: 4, transport: "tcp" }, at: steadyStart };
-  const ordered = (after: number, from: readonly { address: string; family: 4 | 6 }[] = addresses): string[] => orderCandidates(from, ["udp", "tcp"], last, later(steadyStart, milliseconds(after))).map(text);
+  const last: LastWinner = { candidate: { address: "203.0.113.1", family: 4, port, transport: "tcp" }, at: steadyStart };
+  const ordered = (after: number, from: readonly { address: string; family: 4 | 6 }[] = addresses): string[] => orderCandidates(waysTo(from, ["udp", "tcp"], port), last, later(steadyStart, milliseconds(after))).map(text);
   const preferred = ["tcp 203.0.113.1", ...inOrder.filter((each) => each !== "tcp 203.0.113.1")];
   assert.deepEqual(ordered(0), preferred);
   assert.deepEqual(ordered(599_999), preferred);
   assert.deepEqual(ordered(600_000), inOrder);
   assert.deepEqual(ordered(-5_000), inOrder, "a clock that was set back");
   assert.deepEqual(ordered(0, addresses.slice(1)), inOrder.filter((each) => !each.endsWith("203.0.113.1")));
-  assert.deepEqual(orderCandidates(addresses, ["udp"], last, steadyStart).map(text), inOrder.slice(0, 3), "a transport that is not configured any more");
+  assert.deepEqual(orderCandidates(waysTo(addresses, ["udp"], port), last, steadyStart).map(text), inOrder.slice(0, 3), "a transport that is not configured any more");
 });
 
 interface Dialled {
@@ -59,7 +60,7 @@ function race(count: number, delay: number = attemptDelay.idle, abort = new Abor
   const dialled: Dialled[] = [];
   const discarded: string[] = [];
   const outcome = raceCandidates<string>({
-    candidates: orderCandidates(addresses, ["udp", "tcp"], undefined, steadyStart).slice(0, count), delay: milliseconds(delay), clock: clock.steady, signal: abort.signal,
+    candidates: orderCandidates(waysTo(addresses, ["udp", "tcp"], port), undefined, steadyStart).slice(0, count), delay: milliseconds(delay), clock: clock.steady, signal: abort.signal,
     discard: (result) => { discarded.push(result); },
     dial: (candidate, signal) => new Promise((resolve, reject) => {
       dialled.push({
@@ -157,15 +158,15 @@ test("called off: before and in the middle; nobody to dial", async () => {
 
 test("what failed within ten minutes is tried last, and then in its old place again", () => {
   const addresses = [{ address: "2001:db8::1", family: 6 as const }, { address: "203.0.113.1", family: 4 as const }];
-  const failed = new Map([["udp 2001:db8::1", steadyInstant(1_000)]]);
-  const order = (now: number): string[] => orderCandidates(addresses, ["udp", "tcp"], undefined, steadyInstant(now), failed).map(({ transport, family }) => `${transport}${family}`);
+  const failed = new Map([["udp 2001:db8::1 4647", steadyInstant(1_000)]]);
+  const order = (now: number): string[] => orderCandidates(waysTo(addresses, ["udp", "tcp"], port), undefined, steadyInstant(now), failed).map(({ transport, family }) => `${transport}${family}`);
   assert.deepEqual(order(2_000), ["udp4", "tcp6", "tcp4", "udp6"]);
   assert.deepEqual(order(601_000), ["udp6", "udp4", "tcp6", "tcp4"]);
 });
 
 test("all that were dialled sent nothing: that is what is said; one that did is enough", async () => {
   const verdict = (second: Error): Promise<unknown> => raceCandidates<string>({
-    candidates: orderCandidates(addresses, ["udp", "tcp"], undefined, steadyStart).slice(0, 2), delay: milliseconds(250), clock: fakeClock().steady, signal: new AbortController().signal,
+    candidates: orderCandidates(waysTo(addresses, ["udp", "tcp"], port), undefined, steadyStart).slice(0, 2), delay: milliseconds(250), clock: fakeClock().steady, signal: new AbortController().signal,
     dial: ({ family }) => Promise.reject(family === 6 ? new NothingSent("no route") : second), discard: () => undefined,
   }).catch((error: unknown) => error);
   assert.ok(await verdict(new NothingSent("no address")) instanceof NothingSent);

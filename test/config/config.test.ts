@@ -37,7 +37,7 @@ describe("configuration", () => {
       lanDevices: [], wanDevices: [], leaseFiles: [], sourceScope: [], logLevel: "info",
       upstreams: [{
         name: "isp", host: "dots.isp.example", port: 4647, transport: "auto", auth: { is: "psk", identity: "cpe", pskFile: "/k" },
-        serverName: "dots.isp.example", bindDevice: null,
+        serverName: "dots.isp.example", bindDevice: null, discover: false,
       }],
       disabledUpstreams: [], devices: [], notify: [],
     });
@@ -123,7 +123,7 @@ config notify
       allowInternalSources: true, stateDir: "/tmp/state", controlSocket: "/tmp/c.sock", ubusSocket: null,
       lanDevices: ["br-lan", "br-guest"], wanDevices: ["wan", "wwan0"], leaseFiles: ["/tmp/my leases"], sourceScope: [{ family: 4, bits: 0xcb007107n, length: 32 }], logLevel: "debug",
       upstreams: [{
-        name: "a", host: "192.0.2.1", port: 4646, transport: "tcp", serverName: "dots.example", bindDevice: "wan2",
+        name: "a", host: "192.0.2.1", port: 4646, transport: "tcp", serverName: "dots.example", bindDevice: "wan2", discover: false,
         auth: { is: "certificate", caFile: "/ca", certFile: "/cert", keyFile: "/key" },
       }],
       disabledUpstreams: ["b"],
@@ -151,7 +151,7 @@ config notify
     ["a list of a single value", `${isp}list port 1`, ["5: config upstream 'isp': option port: holds one value, expected option port instead of list port"]],
     ["two sections of globals", "config globals\nconfig globals 'g'", ["2: config globals 'g': there is a section config globals on line 1 already, expected one"]],
     ["an upstream without anything", "config upstream 'isp'", [
-      "1: config upstream 'isp': option host: is missing, expected the name or address that the router dials",
+      "1: config upstream 'isp': option host: is missing, expected the name or address that the router dials, or discover 1",
       "1: config upstream 'isp': option psk_identity: is missing, auth psk needs it",
       "1: config upstream 'isp': option psk_file: is missing, auth psk needs it",
     ]],

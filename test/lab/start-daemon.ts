@@ -22,6 +22,7 @@ export interface DaemonOptions {
   readonly configFile?: string;
   /** Options of Node. */
   readonly node?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
   /** A folder whose tools come before the system's. */
   readonly path?: string;
 }
@@ -64,7 +65,7 @@ export function writeLabConfig(lab: Lab, options: DaemonOptions = {}): string {
 /** Runs the bundle as the router's daemon. */
 export function startDaemon(lab: Lab, options: DaemonOptions = {}): Daemon {
   const configFile = options.configFile ?? writeLabConfig(lab, options);
-  const before = options.path === undefined ? [] : [`PATH=${options.path}:${toolPath}`];
+  const before = [...Object.entries(options.env ?? {}).map(([name, value]) => `${name}=${value}`), ...(options.path === undefined ? [] : [`PATH=${options.path}:${toolPath}`])];
   const child = lab.router.spawn("env", [...before, process.execPath, ...options.node ?? [], daemonProgram, "run", "--config", configFile], { stdio: ["ignore", "ignore", "pipe"] });
   const lines = watchLines<string>();
   if (child.stderr) createInterface({ input: child.stderr }).on("line", (line) => { lines.add(line); });

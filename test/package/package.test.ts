@@ -78,7 +78,7 @@ test("everything belongs to root; modes are those that rc.common, procd and sysu
 
 test("every file of ours that the scripts, the links and keep.d name is in the package", () => {
   const inside = filesUnder(data);
-  const named = filesUnder(data).filter((path) => /^\/(etc\/(init\.d|uci-defaults|hotplug\.d)|usr\/lib\/dots-callhome\/remove)/.test(path)).map((path) => join(data, path));
+  const named = filesUnder(data).filter((path) => /^\/(etc\/(init\.d|uci-defaults|hotplug\.d|udhcpc\.user\.d|odhcp6c\.user\.d)|usr\/lib\/dots-callhome\/remove)/.test(path)).map((path) => join(data, path));
   for (const script of [...named, join(control, "prerm-pkg")]) {
     for (const [path] of readFileSync(script, "utf8").matchAll(/(?<![\w$"}])\/(?:etc\/(?:init\.d|capabilities|config)|usr\/(?:bin|lib))\/[\w./-]*dots-callhome[\w./-]*/g)) {
       assert.ok(inside.includes(path) || inside.some((each) => each.startsWith(`${path}/`)), `${script} names ${path}`);
@@ -130,7 +130,7 @@ test("the ubus access list is root's and for the daemon's user", () => {
 test("the shell scripts are clean, and BusyBox can read them", () => {
   const scripts = [...plainFiles.map((path) => join(data, path)), ...["postinst", "postinst-pkg", "prerm", "prerm-pkg"].map((name) => join(control, name))]
     .filter((path) => /^#!\/bin\/sh/.test(readFileSync(path, "latin1").slice(0, 9)));
-  assert.equal(scripts.length, 9);
+  assert.equal(scripts.length, 12);
   for (const script of scripts) execFileSync("busybox", ["ash", "-n", script]);
   execFileSync("shellcheck", ["-s", "dash", "-e", "SC1091", ...scripts], { stdio: "pipe" });
 });

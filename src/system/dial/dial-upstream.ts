@@ -1,7 +1,8 @@
 import { NothingSent } from "../../callhome-server/backoff.ts";
 import { isAllowedAlternate } from "../../callhome-server/redirection.ts";
-import { attemptDelay, candidateKey, orderCandidates, raceCandidates, type Candidate, type LastWinner, type Transport } from "../../callhome-server/happy-eyeballs.ts";
-import type { Channel, ChannelEvents, Dial } from "../../callhome-server/channel.ts";
+import { attemptDelay, candidateKey, orderCandidates, raceCandidates, waysTo, type Candidate, type LastWinner, type Transport } from "../../callhome-server/happy-eyeballs.ts";
+import type { Channel, ChannelEvents, Dial, DialAddress } from "../../callhome-server/channel.ts";
+import type { Way } from "../../callhome-server/discovery/discover.ts";
 import type { DtlsCredentials, DtlsModule } from "dtls-wasm";
 import { parseIpAddress, type IpPrefix } from "../../model/ip-prefix.ts";
 import type { SteadyClock, SteadyInstant } from "../../model/time.ts";
@@ -12,12 +13,15 @@ import { resolveHost, type ResolvedAddress } from "./resolve-host.ts";
 import { dialTls, TlsDialError, type TlsChannel } from "./dial-tls.ts";
 
 export interface DialSettings {
+  /** Name or address; of an upstream that is discovered, what it is called. */
   readonly host: string;
   readonly port: number;
   /** The name that the configured host is verified as. */
   readonly serverName: string;
   readonly credentials: DtlsCredentials;
   readonly transports: readonly Transport[];
+  /** Finds the ways to the configured host, where they are discovered (RFC 8973). Rejects where there are none. */
+  readonly discover?: (signal: AbortSignal) => Promise<readonly Way[]>;
   /** Addresses to dial from, of the device that the upstream is bound to; a family without one is not dialled. Undefined = any. */
   localAddresses(): readonly { readonly address: string; readonly family: 4 | 6 }[] | undefined;
   /** No session begins before. A handshake over UDP does, since what is lost meanwhile is sent again. */
@@ -41,7 +45,7 @@ const handshakeTimer = { minMs: 500, maxMs: 60_000 };
 
 /** Dials an upstream: resolves its name and races its addresses and transports (RFC 9132 §4.3). */
 export function openDial(module: DtlsModule, settings: DialSettings): Dial {
-  const { clock, port, credentials } = settings;
+  const { clock, credentials } = settings;
   const dtlsSessions = new Map<string, Uint8Array>();
   const tlsSessions = new Map<string, Buffer>();
   const winners = new Map<string, LastWinner>();
@@ -49,9 +53,9 @@ export function openDial(module: DtlsModule, settings: DialSettings): Dial {
   let home: string | undefined;
   const failed = new Map<string, SteadyInstant>();
 
-  const dialUdp = async (address: string, serverName: string, localAddress: string | undefined, events: ChannelEvents, signal: AbortSignal): Promise<Channel> => {
+  const dialUdp = async ({ address, port, serverName }: Way, localAddress: string | undefined, events: ChannelEvents, signal: AbortSignal): Promise<Channel> => {
     // A resumed session verifies nothing again: it is for this name only.
-    const key = `${serverName} ${address}`;
+    const key = `${serverName} ${address} ${port}`;
     for (let attempt = 1; ; attempt++) {
       const resume = dtlsSessions.get(key);
       dtlsSessions.delete(key); // one that fails is not offered again
@@ -71,9 +75,9 @@ export function openDial(module: DtlsModule, settings: DialSettings): Dial {
     }
   };
 
-  const dialTcp = async (address: string, serverName: string, localAddress: string | undefined, events: ChannelEvents, signal: AbortSignal): Promise<Channel> => {
+  const dialTcp = async ({ address, port, serverName }: Way, localAddress: string | undefined, events: ChannelEvents, signal: AbortSignal): Promise<Channel> => {
     await settings.ready;
-    const key = `${serverName} ${address}`; // as for DTLS
+    const key = `${serverName} ${address} ${port}`; // as for DTLS
     const session = tlsSessions.get(key);
     tlsSessions.delete(key);
     const attempt = (resume: Buffer | undefined): Promise<TlsChannel> => dialTls(
@@ -106,23 +110,29 @@ export function openDial(module: DtlsModule, settings: DialSettings): Dial {
     return rest;
   };
 
-  return async (to, events, { signal, mitigating, udpOnly = false }) => {
-    const transports = settings.transports.filter((transport) => !udpOnly || transport === "udp");
-    if (transports.length === 0) throw new Error("only TCP is configured");
-    const serverName = to.host === settings.host ? settings.serverName : to.host;
+  const waysOf = async (to: DialAddress, signal: AbortSignal): Promise<readonly Way[]> => {
+    const isHome = to.host === settings.host;
+    if (isHome && settings.discover) return settings.discover(signal);
     const resolved = await resolve(to.addresses.length > 0 ? to.addresses : [to.host]);
-    const addresses = to.host === settings.host ? resolved : await allowed(resolved);
+    const serverName = isHome ? settings.serverName : to.host;
+    return waysTo(isHome ? resolved : await allowed(resolved), settings.transports, settings.port).map((way) => ({ ...way, serverName }));
+  };
+
+  return async (to, events, { signal, mitigating, udpOnly = false }) => {
+    if (udpOnly && !settings.transports.includes("udp")) throw new Error("only TCP is configured");
+    const ways = (await waysOf(to, signal)).filter(({ transport }) => !udpOnly || transport === "udp");
+    if (ways.length === 0) throw new Error("there is no way but TCP");
     const local = settings.localAddresses();
     const from = (family: 4 | 6): string | undefined => local?.find((each) => each.family === family)?.address;
-    const reachable = addresses.filter(({ family }) => local === undefined || from(family) !== undefined);
+    const reachable = ways.filter(({ family }) => local === undefined || from(family) !== undefined);
     if (reachable.length === 0) throw new NothingSent("the device that it is bound to has no address of a family that it has");
-    const dial = (candidate: Candidate, attempt: AbortSignal): Promise<Channel> =>
-      (candidate.transport === "udp" ? dialUdp : dialTcp)(candidate.address, serverName, from(candidate.family), events, attempt).catch((error: unknown) => {
+    const dial = (candidate: Way, attempt: AbortSignal): Promise<Channel> =>
+      (candidate.transport === "udp" ? dialUdp : dialTcp)(candidate, from(candidate.family), events, attempt).catch((error: unknown) => {
         if (!attempt.aborted) noteFailure(candidate);
         throw hasSentNothing(error) ? new NothingSent(errorText(error), { cause: error }) : error;
       });
     const { result, winner } = await raceCandidates({
-      candidates: orderCandidates(reachable, transports, winners.get(to.host), clock.now(), failed),
+      candidates: orderCandidates(reachable, winners.get(to.host), clock.now(), failed),
       dial, discard: (channel) => { channel.close(); }, delay: mitigating ? attemptDelay.mitigating : attemptDelay.idle, clock, signal,
     });
     failed.delete(candidateKey(winner));

@@ -1,6 +1,6 @@
 import { constants } from "node:crypto";
 import { connect, isIP, type Socket } from "node:net";
-import { attemptDelay, orderCandidates, raceCandidates } from "../../callhome-server/happy-eyeballs.ts";
+import { attemptDelay, orderCandidates, raceCandidates, waysTo } from "../../callhome-server/happy-eyeballs.ts";
 import type { Milliseconds, SteadyClock } from "../../model/time.ts";
 import { resolveHost } from "../dial/resolve-host.ts";
 
@@ -39,7 +39,7 @@ export async function openStream(target: StreamTarget, patience: Milliseconds, c
 async function connectTcp({ host, port }: StreamTarget, clock: SteadyClock, signal: AbortSignal): Promise<Socket> {
   const addresses = await unlessAborted(resolveHost(host), signal);
   const { result } = await raceCandidates<Socket>({
-    candidates: orderCandidates(addresses, ["tcp"], undefined, clock.now()), delay: attemptDelay.idle, clock, signal,
+    candidates: orderCandidates(waysTo(addresses, ["tcp"], port), undefined, clock.now()), delay: attemptDelay.idle, clock, signal,
     discard: (socket) => { socket.destroy(); },
     dial: ({ address }, attempt) => settle(connect({ host: address, port, noDelay: true }), "connect", attempt),
   });

@@ -80,7 +80,8 @@ function providers(m) {
 	o = s.taboption('needed', form.Flag, 'enabled', _('Enabled'), _('The router keeps a connection with this provider.'));
 	o.default = '1';
 	o.rmempty = false;
-	o = whileOn(s.taboption('needed', form.Value, 'host', _('Address'), _('Name or address that the router calls.')));
+	whileOn(s.taboption('needed', form.Flag, 'discover', _('Find the address automatically'), _('If your provider announces it by DHCP and DNS.')));
+	o = whileOn(s.taboption('needed', form.Value, 'host', _('Address'), _('Name or address that the router calls.')), { discover: '0' });
 	o.datatype = 'host';
 	o.placeholder = 'dots.isp.example';
 	o.rmempty = false;
