@@ -23,15 +23,16 @@ export function renderStatus(status: StatusView, now: WallInstant): string[] {
 function describeSession(upstream: UpstreamView, now: WallInstant): string {
   const over = upstream.transport === null ? "" : ` over ${upstream.transport.toUpperCase()}`;
   const to = upstream.peer === null ? "" : ` to ${upstream.peer}`;
+  const by = upstream.wan === undefined ? "" : ` by ${upstream.wan}`;
   const since = upstream.since === null ? "" : `, since ${formatAgo(upstream.since, now).replace(" ago", "")}`;
   const error = upstream.last_error === null ? "" : `; last error: ${upstream.last_error}`;
   switch (upstream.state) {
     case "connected":
-      return `connected${over}${to}${since}`;
+      return `connected${over}${to}${by}${since}`;
     case "connecting":
-      return `connecting${over}${to}${since}${error}`;
+      return `connecting${over}${to}${by}${since}${error}`;
     case "backing-off":
-      return `not connected, waiting to try again${since}${error}`;
+      return `not connected, waiting to try again${by}${since}${error}`;
     case "disabled":
       return "disabled in the configuration";
   }

@@ -20,6 +20,7 @@ import type { MitigationEvent } from "../policy/mitigation-step.ts";
 import { scopesOverlap } from "../policy/admit-request.ts";
 import { saidOfTarget } from "../policy/owners-nos.ts";
 import { canBlockAfterAll, canTakeBack } from "../policy/refused-by-owner.ts";
+import { ownWan, type CameOver } from "../policy/other-wan.ts";
 import { whyLeftAlone } from "../policy/why-left-alone.ts";
 import type { HomeNetwork } from "../model/ports.ts";
 import { TooManyLookups } from "../pipeline/share-lookups.ts";
@@ -34,6 +35,8 @@ export interface OperatorSurroundings {
   vendorOf(mac: MacAddress): string | null;
   /** Also those that are disabled. */
   upstreams(): readonly (Omit<UpstreamStatus, "state"> & { readonly name: string; readonly state: UpstreamStatus["state"] | "disabled" })[];
+  /** The way that an upstream's requests come. */
+  wayOf(upstream: string): CameOver;
   /** Names of the upstreams that are dialled again; undefined if there is none of that name. */
   reconnect(upstream: string | undefined): readonly string[] | undefined;
   /** A sample message: undefined if there is no such receiver, else why it was not delivered, or null. */
@@ -118,9 +121,9 @@ export function operatorActions(pipeline: Pipeline, store: Store, around: Operat
   };
 
   return {
-    status: () => describeStatus({
+    status: async () => describeStatus({
       version: around.version, startedAt: around.startedAt, now: around.clock.now(),
-      upstreams: around.upstreams(), mitigations: store.all(), warnings: [...around.warnings(), ...pipeline.warnings()],
+      upstreams: await upstreamsWithWans(around), mitigations: store.all(), warnings: [...around.warnings(), ...pipeline.warnings()],
     }),
     list: ({ state }) => ({
       mitigations: store.all().filter((each) => state === undefined || each.state === state).sort((a, b) => b.id - a.id).map(view),
@@ -217,4 +220,15 @@ function reasonOf(mitigation: Mitigation, event: HistoryEntry["event"], at: Wall
     case "unattributed": return "no device was found";
     case null: return "";
   }
+}
+
+/** Of several, which is which: the WAN of each, as far as it is known. */
+async function upstreamsWithWans(around: OperatorSurroundings): Promise<(ReturnType<OperatorSurroundings["upstreams"]>[number] & { readonly wan?: string })[]> {
+  const all = around.upstreams();
+  if (all.length < 2) return [...all];
+  const { wans } = await around.network.addresses().catch(() => ({ wans: [] }));
+  return all.map((upstream) => {
+    const wan = ownWan(wans, around.wayOf(upstream.name))?.device;
+    return wan === undefined ? upstream : { ...upstream, wan };
+  });
 }

@@ -121,7 +121,7 @@ async function* openParts({ version, first, router, log }: DaemonDeps, loaded: (
   });
   yield upstreams;
   const actions = operatorActions(pipeline, store, {
-    version, startedAt, clock, network, vendorOf: router.vendorOf, upstreams: upstreams.status, reconnect: upstreams.reconnect,
+    version, startedAt, clock, network, vendorOf: router.vendorOf, upstreams: upstreams.status, wayOf: (name) => upstreams.wayOf(name), reconnect: upstreams.reconnect,
     sendTest: receivers.test,
     warnings: () => [...loaded().warnings, ...[memory, home, wireless, notice, receivers, bus].flatMap((each) => each.warnings())],
     rememberNow: () => { memory.saveNow(); },

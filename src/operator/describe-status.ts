@@ -10,6 +10,8 @@ export interface UpstreamStatus {
   readonly transport: "udp" | "tcp" | null;
   /** Address and port that it is connected to. */
   readonly peer: string | null;
+  /** Of several upstreams: the device of the WAN that this one speaks for. */
+  readonly wan?: string;
   /** Since when it is in this state. */
   readonly since: WallInstant | null;
   /** Why the last session or attempt ended, in words. */
@@ -54,6 +56,6 @@ export function describeStatus(status: {
 }
 
 /** One upstream of it. */
-export function describeUpstream({ name, state, transport, peer, since, lastError, sessions }: UpstreamStatus): UpstreamView {
-  return { name, state, transport, peer, since: formatTimeOrNull(since), last_error: lastError, sessions };
+export function describeUpstream({ name, state, transport, peer, wan, since, lastError, sessions }: UpstreamStatus): UpstreamView {
+  return { name, state, transport, peer, ...(wan === undefined ? {} : { wan }), since: formatTimeOrNull(since), last_error: lastError, sessions };
 }

@@ -20,11 +20,20 @@ export const unknownWay: CameOver = { peer: null, local: null, device: null };
  * WAN for sure (`source_scope`, prefixes that nobody says who delegated) is not another's.
  */
 export function otherWan({ source }: AttackFlows, { wans }: HomeAddresses, { local, device }: CameOver): string | undefined {
-  const holds = ({ prefixes }: Pick<Wan, "prefixes">, asked: IpPrefix): boolean => prefixes.some((prefix) => prefixContains(prefix, asked));
-  const own = device === null ? wans.find((wan) => local !== null && holds(wan, local)) : wans.find((wan) => wan.device === device) ?? { device, prefixes: [] };
+  const own = ownWan(wans, { local, device });
   if (!own) return undefined;
   const foreign = source.prefixes.filter((prefix) => !holds(own, prefix));
   return wans.find((wan) => wan.device !== own.device && foreign.some((asked) => wan.prefixes.some((prefix) => prefixesOverlap(prefix, asked))))?.device;
+}
+
+/** The WAN that an upstream is bound to, which may have no address now, or else that its session leaves by; undefined if it has none. */
+export function ownWan(wans: readonly Wan[], { local, device }: Pick<CameOver, "local" | "device">): Pick<Wan, "device" | "prefixes"> | undefined {
+  if (device === null) return wans.find((wan) => local !== null && holds(wan, local));
+  return wans.find((wan) => wan.device === device) ?? { device, prefixes: [] };
+}
+
+function holds({ prefixes }: Pick<Wan, "prefixes">, asked: IpPrefix): boolean {
+  return prefixes.some((prefix) => prefixContains(prefix, asked));
 }
 
 /** For the owner's eyes: why a request that names another WAN's addresses is refused. */

@@ -70,6 +70,11 @@ Warnings:
 `);
   });
 
+  it("status of several providers: which speaks for which WAN", () => {
+    const status = describeStatus({ version: "0.1.0", startedAt: wallInstant(now), now: wallInstant(now), mitigations: [], warnings: [], upstreams: [{ ...upstream, wan: "wan" }, { ...upstream, name: "b", wan: "wan2" }] });
+    assert.match(print("status", status), /isp +connected over UDP to 192\.0\.2\.1:4647 by wan, since 2 min\nb +connected over UDP to 192\.0\.2\.1:4647 by wan2, since/);
+  });
+
   it("status of a fresh installation", () => {
     const status = describeStatus({ version: "0.1.0", startedAt: wallInstant(now), now: wallInstant(now), mitigations: [], warnings: [], upstreams: [] });
     assert.equal(print("status", status), `

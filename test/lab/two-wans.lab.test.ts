@@ -47,6 +47,8 @@ for (const { how, family, bound } of kinds)
         const sessionOf = async (peer: Peer): Promise<PeerEvent> => peer.until("the session", ({ event, is }) => event === "session" && is === "up");
         assert.ok((await sessionOf(a)).remote?.includes(wan[family]), "the first dials from the first line");
         assert.ok((await sessionOf(b)).remote?.includes(secondWan.wan[family]), "the second from the second line");
+        const status = await daemon.json("status") as StatusView;
+        assert.deepEqual(status.upstreams.map(({ name, wan }) => `${name} by ${wan ?? "?"}`), ["isp by wan", "other by wan2"]);
         const home = { scene, a, b };
         await speaksForItsOwnLineOnly(home, bound);
         await takesTheOthersRoom(home);
