@@ -1,5 +1,5 @@
-import { discover } from "../callhome-server/discovery/discover.ts";
-import { isDiallable, type DhcpOffer } from "../callhome-server/discovery/read-dhcp-offer.ts";
+import { discover, type OfferOn } from "../callhome-server/discovery/discover.ts";
+import { isDiallable } from "../callhome-server/discovery/read-dhcp-offer.ts";
 import type { Transport } from "../callhome-server/happy-eyeballs.ts";
 import type { UpstreamConfig } from "../config/upstream-config.ts";
 import { parseIpAddress, prefixContains, type IpPrefix } from "../model/ip-prefix.ts";
@@ -41,7 +41,12 @@ export function openDiscovery({ router, log, wanDevices, inside, changed }: Disc
   let following: (() => void) | undefined;
   let waiting: (() => void) | undefined;
 
-  const offersFor = async ({ bindDevice }: UpstreamConfig): Promise<readonly DhcpOffer[]> => offers.read(bindDevice === null ? await wanDevices() : [bindDevice]);
+  const offersFor = async ({ bindDevice }: UpstreamConfig): Promise<readonly OfferOn[]> => {
+    const devices = bindDevice === null ? await wanDevices() : [bindDevice];
+    const said = await offers.read(devices);
+    // RFC 9284 §5.1: the session leaves by the interface that the upstream was learnt from. Of one there is no choice.
+    return devices.length > 1 ? said : said.map(({ name, addresses }) => ({ name, addresses }));
+  };
   const compare = async (): Promise<void> => {
     for (const [name, { config, said }] of dialled) {
       const now = JSON.stringify(await offersFor(config));

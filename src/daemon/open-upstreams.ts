@@ -109,7 +109,10 @@ function start(config: UpstreamConfig, credentials: DtlsCredentials, now: () => 
       dial: router.openDial({
         host, port: config.port, serverName: config.serverName ?? "", credentials, clock: steadyClock, transports: transportsOf(config),
         ...(config.discover ? { discover: discovery.finderFor(config) } : {}),
-        localAddresses: () => config.bindDevice === null ? undefined : router.addressesOf(config.bindDevice),
+        localAddresses(learntOn) {
+          const device = config.bindDevice ?? learntOn;
+          return device === undefined ? undefined : router.addressesOf(device);
+        },
         ready, inside,
       }),
     },

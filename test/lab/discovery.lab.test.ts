@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import type { StatusView } from "../../src/operator/describe-status.ts";
 import { suiteLimit } from "../patience.ts";
@@ -7,6 +8,8 @@ import { labAddresses, labMissing } from "./lab.ts";
 import { ispName, makeCertificates, type LabCertificates } from "./make-certificates.ts";
 import { encodeName, openProviderDhcp, type ProviderDhcp } from "./provider-dhcp.ts";
 import { cuid, playScene, type Scene } from "./scene.ts";
+import { addSecondWan, secondWan } from "./second-wan.ts";
+import type { DaemonOptions } from "./start-daemon.ts";
 import { startPeer, type Peer } from "./start-peer.ts";
 
 const { isp } = labAddresses;
@@ -25,7 +28,7 @@ interface Found {
   readonly certificates: LabCertificates;
   peer(listen: string): Promise<Peer>;
   /** The router knows no host: only whom it trusts. */
-  daemon(upstream?: Readonly<Record<string, string>>): void;
+  daemon(upstream?: Readonly<Record<string, string>>, globals?: DaemonOptions["globals"]): void;
   lastError(): Promise<string | null>;
 }
 
@@ -45,7 +48,7 @@ async function toBeFound(play: (found: Found) => Promise<void>): Promise<void> {
           peers.push(peer);
           return peer;
         },
-        daemon(upstream = {}) { scene.startDaemon({ env: { DOTS_CALLHOME_DHCP: dhcp.folder }, upstream: { host: "", discover: "1", ...known, ...upstream } }); },
+        daemon(upstream = {}, globals = {}) { scene.startDaemon({ globals, env: { DOTS_CALLHOME_DHCP: dhcp.folder }, upstream: { host: "", discover: "1", ...known, ...upstream } }); },
         lastError: async () => (await scene.daemon.json("status") as StatusView).upstreams[0]?.last_error ?? null,
       });
     } finally {
@@ -91,6 +94,17 @@ describe("a provider that nobody has typed in (RFC 8973)", { timeout: suiteLimit
       await dhcp.lease(6);
       daemon({ server_name: ispName });
       await scene.daemon.logged(/session with \[2001:db8:ff::1\]:4647 over udp/);
+    }));
+
+  it("of two WANs, by the one on which it was learnt", () =>
+    toBeFound(async ({ scene, dhcp, peer, daemon }) => {
+      await addSecondWan(scene.lab);
+      const session = await peer(`${secondWan.upstream.v4}:4647`);
+      writeFileSync(`${dhcp.folder}/wan2.4`, `name ${encodeName(ispName)}\naddresses ${ip4(secondWan.upstream.v4)}\n`);
+      daemon({}, { wan_device: ["wan", "wan2"] });
+      await scene.daemon.logged(/session with 198\.51\.100\.1:4647/);
+      const { remote } = await session.until("the session", ({ event, is }) => event === "session" && is === "up");
+      assert.ok(remote?.includes(secondWan.wan.v4), remote);
     }));
 
   it("is not spoken with where DHCP lies: another name than the certificate's, another than the pinned one, an address of the home", () =>

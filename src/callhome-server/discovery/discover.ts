@@ -7,6 +7,13 @@ import type { DhcpOffer } from "./read-dhcp-offer.ts";
 /** A way to reach an upstream, and the name that it has to prove there. */
 export interface Way extends Candidate {
   readonly serverName: string;
+  /** The device that it is to be dialled from; absent: any. */
+  readonly device?: string;
+}
+
+/** What DHCP has said, on which device; absent: of one WAN there is no choice. */
+export interface OfferOn extends DhcpOffer {
+  readonly device?: string;
 }
 
 /** What the configuration says of an upstream that is discovered. */
@@ -36,17 +43,18 @@ const mostHosts = 6;
  * The ways to an upstream by what DHCP has said on its WAN, for each address family (RFC 8973 §4), and by DNS. Most preferred first.
  * Rejects with NothingSent where there is none, in words for the owner.
  */
-export async function discover(known: Discovered, offers: readonly DhcpOffer[], ports: DiscoverPorts): Promise<readonly Way[]> {
+export async function discover(known: Discovered, offers: readonly OfferOn[], ports: DiscoverPorts): Promise<readonly Way[]> {
   const named = offers.filter(({ name, addresses }) => name !== null || addresses.length > 0);
   const trusted = named.filter(({ name }) => known.serverName === null || name === null || name === known.serverName.toLowerCase());
   if (named.length > 0 && trusted.length === 0) throw new NothingSent(`DHCP names ${named.map(({ name }) => name).join(" and ")}, which is not the configured server_name`);
   if (trusted.length === 0 && known.host === null) throw new NothingSent("DHCP on its WAN has not named the provider's DOTS client (DHCPv4 options 147 and 148, DHCPv6 options 141 and 142)");
-  const domains = new Set(trusted.length === 0 ? [known.host ?? ""] : trusted.flatMap(({ name, addresses }) => (addresses.length > 0 ? [] : name ?? [])));
+  const offered = trusted.flatMap(({ name, addresses, ...on }) => (addresses.length > 0 || name === null ? [] : [{ domain: name, on }]));
+  const domains = trusted.length === 0 ? [{ domain: known.host ?? "", on: {} }] : [...new Map(offered.map((each) => [`${each.domain} ${each.on.device ?? ""}`, each])).values()];
   const ways = [
     // §5: with addresses there, the name is for authentication alone, and "MUST NOT be passed to an underlying resolution library".
-    ...trusted.flatMap(({ name, addresses }) => known.transports.flatMap((transport) => addresses.map((address): Way =>
-      ({ address, family: address.includes(":") ? 6 : 4, port: known.port, transport, serverName: known.serverName ?? name ?? address })))),
-    ...(await Promise.all([...domains].map((domain) => throughDns(domain, known, ports)))).flat(),
+    ...trusted.flatMap(({ name, addresses, ...on }) => known.transports.flatMap((transport) => addresses.map((address): Way =>
+      ({ address, family: address.includes(":") ? 6 : 4, port: known.port, transport, serverName: known.serverName ?? name ?? address, ...on })))),
+    ...(await Promise.all(domains.map(async ({ domain, on }) => (await throughDns(domain, known, ports)).map((way) => ({ ...way, ...on }))))).flat(),
   ];
   const allowed = ways.filter(({ address }) => ports.mayDial(address));
   if (allowed.length === 0) throw new NothingSent("none of the addresses that were discovered is one to dial");

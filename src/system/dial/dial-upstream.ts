@@ -22,8 +22,8 @@ export interface DialSettings {
   readonly transports: readonly Transport[];
   /** Finds the ways to the configured host, where they are discovered (RFC 8973). Rejects where there are none. */
   readonly discover?: (signal: AbortSignal) => Promise<readonly Way[]>;
-  /** Addresses to dial from, of the device that the upstream is bound to; a family without one is not dialled. Undefined = any. */
-  localAddresses(): readonly { readonly address: string; readonly family: 4 | 6 }[] | undefined;
+  /** Addresses to dial from, of the device that the upstream is bound to or was discovered on; a family without one is not dialled. Undefined = any. */
+  localAddresses(device?: string): readonly { readonly address: string; readonly family: 4 | 6 }[] | undefined;
   /** No session begins before. A handshake over UDP does, since what is lost meanwhile is sent again. */
   readonly ready?: Promise<void>;
   readonly clock: SteadyClock;
@@ -122,12 +122,11 @@ export function openDial(module: DtlsModule, settings: DialSettings): Dial {
     if (udpOnly && !settings.transports.includes("udp")) throw new Error("only TCP is configured");
     const ways = (await waysOf(to, signal)).filter(({ transport }) => !udpOnly || transport === "udp");
     if (ways.length === 0) throw new Error("there is no way but TCP");
-    const local = settings.localAddresses();
-    const from = (family: 4 | 6): string | undefined => local?.find((each) => each.family === family)?.address;
-    const reachable = ways.filter(({ family }) => local === undefined || from(family) !== undefined);
+    const from = ({ family, device }: Way): string | undefined => settings.localAddresses(device)?.find((each) => each.family === family)?.address;
+    const reachable = ways.filter((way) => settings.localAddresses(way.device) === undefined || from(way) !== undefined);
     if (reachable.length === 0) throw new NothingSent("the device that it is bound to has no address of a family that it has");
     const dial = (candidate: Way, attempt: AbortSignal): Promise<Channel> =>
-      (candidate.transport === "udp" ? dialUdp : dialTcp)(candidate, from(candidate.family), events, attempt).catch((error: unknown) => {
+      (candidate.transport === "udp" ? dialUdp : dialTcp)(candidate, from(candidate), events, attempt).catch((error: unknown) => {
         if (!attempt.aborted) noteFailure(candidate);
         throw hasSentNothing(error) ? new NothingSent(errorText(error), { cause: error }) : error;
       });

@@ -1,11 +1,12 @@
 import { mkdirSync, watch } from "node:fs";
 import { open } from "node:fs/promises";
-import { readDhcpOffer, type DhcpOffer } from "../../callhome-server/discovery/read-dhcp-offer.ts";
+import type { OfferOn } from "../../callhome-server/discovery/discover.ts";
+import { readDhcpOffer } from "../../callhome-server/discovery/read-dhcp-offer.ts";
 
 /** What the DHCP clients' scripts leave in a folder of theirs: a file for each network device and family, `wan.4`, `wan.6`. */
 export interface DhcpOffers {
   /** What was offered on these devices last; nothing of a lease that is gone. */
-  read(devices: readonly string[]): Promise<readonly DhcpOffer[]>;
+  read(devices: readonly string[]): Promise<readonly OfferOn[]>;
   /** Calls back whenever a file may have changed, until the returned function is called. Throws if the folder cannot be watched. */
   follow(changed: () => void): () => void;
 }
@@ -16,13 +17,13 @@ const mostBytes = 4096;
 
 /** Reads the folder anew each time. */
 export function openDhcpOffers(folder: string): DhcpOffers {
-  const offerIn = async (file: string, family: 4 | 6): Promise<DhcpOffer | undefined> => {
-    const text = await readStart(`${folder}/${file}`);
-    return text === undefined ? undefined : readDhcpOffer(family, { name: hexAfter("name", text), addresses: hexAfter("addresses", text) });
+  const offerOn = async (device: string, family: 4 | 6): Promise<OfferOn | undefined> => {
+    const text = await readStart(`${folder}/${device}.${family}`);
+    return text === undefined ? undefined : { device, ...readDhcpOffer(family, { name: hexAfter("name", text), addresses: hexAfter("addresses", text) }) };
   };
   return {
     async read(devices) {
-      const files = devices.filter((device) => /^[^/\s]{1,15}$/.test(device)).slice(0, mostDevices).flatMap((device) => ([6, 4] as const).map((family) => offerIn(`${device}.${family}`, family)));
+      const files = devices.filter((device) => /^[^/\s]{1,15}$/.test(device)).slice(0, mostDevices).flatMap((device) => ([6, 4] as const).map((family) => offerOn(device, family)));
       return (await Promise.all(files)).flatMap((offer) => offer ?? []);
     },
     follow(changed) {

@@ -1,14 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { NothingSent } from "../../../src/callhome-server/backoff.ts";
-import { discover, type Discovered } from "../../../src/callhome-server/discovery/discover.ts";
-import type { DhcpOffer } from "../../../src/callhome-server/discovery/read-dhcp-offer.ts";
+import { discover, type Discovered, type OfferOn } from "../../../src/callhome-server/discovery/discover.ts";
 
 const hosts: Readonly<Record<string, readonly string[]>> = { "dots.isp.example": ["203.0.113.1", "2001:db8::1"], "b.isp.example": ["203.0.113.2"], "lan.isp.example": ["192.168.1.5"] };
 
 interface Case {
   readonly known?: Partial<Discovered>;
-  readonly offers?: readonly Partial<DhcpOffer>[];
+  readonly offers?: readonly Partial<OfferOn>[];
   /** The SRV record of a domain, for UDP. */
   readonly srv?: Readonly<Record<string, string>>;
 }
@@ -30,7 +29,7 @@ async function found({ known = {}, offers = [], srv = {} }: Case): Promise<{ way
       return list ? Promise.resolve(list.map((address) => ({ address, family: address.includes(":") ? 6 as const : 4 as const }))) : Promise.reject(new NothingSent(`the name ${host} does not resolve`));
     },
   });
-  return { asked, ways: ways.map(({ transport, address, port, serverName }) => `${transport} ${address}:${port} ${serverName}`) };
+  return { asked, ways: ways.map(({ transport, address, port, serverName, device }) => `${transport} ${address}:${port} ${serverName}${device === undefined ? "" : ` by ${device}`}`) };
 }
 
 const offered = { name: "dots.isp.example", addresses: ["203.0.113.9"] };
@@ -46,6 +45,7 @@ const cases: readonly [what: string, given: Case, ways: readonly string[], asked
   ["an empty offer says nothing", { known: { host: "b.isp.example" }, offers: [{}] }, ["udp 203.0.113.2:4647 b.isp.example"], ["b.isp.example"]],
   ["what DHCP says comes before the configured host", { known: { host: "b.isp.example" }, offers: [offered] }, ["udp 203.0.113.9:4647 dots.isp.example"], []],
   ["both transports", { known: { transports: ["udp", "tcp"] }, offers: [offered] }, ["udp 203.0.113.9:4647 dots.isp.example", "tcp 203.0.113.9:4647 dots.isp.example"], []],
+  ["of several WANs, by the one that said so (RFC 9284 §5.1)", { offers: [{ ...offered, device: "wan" }, { name: "b.isp.example", device: "wan2" }] }, ["udp 203.0.113.9:4647 dots.isp.example by wan", "udp 203.0.113.2:4647 b.isp.example by wan2"], ["b.isp.example"]],
   ["of two names the one that is trusted (§8.1)", { known: { serverName: "dots.isp.example" }, offers: [{ name: "evil.example", addresses: ["198.51.100.66"] }, offered] }, ["udp 203.0.113.9:4647 dots.isp.example"], []],
 ];
 for (const [what, given, ways, asked] of cases) test(what, async () => { assert.deepEqual(await found(given), { ways, asked }); });
