@@ -22,6 +22,8 @@ export interface RouterOptions {
   readonly isFresh?: true;
   /** After the configuration was applied: what procd's reload trigger does. */
   readonly applied?: () => void;
+  /** Instead of the stand-in's own theme. */
+  readonly theme?: "bare";
   /** The folder of a program `dots-callhome`, for rpcd's plugin. */
   readonly program?: string;
   /** What procd says of the service. */
@@ -161,7 +163,7 @@ function serveFile(asked: string, response: ServerResponse): void {
   else response.writeHead(200, { "Content-Type": types[extname(file)] ?? "application/octet-stream" }).end(readFileSync(file));
 }
 
-function page(path: string, { language }: RouterOptions, readonly: boolean): string {
+function page(path: string, { language, theme }: RouterOptions, readonly: boolean): string {
   const view = path.split("/").at(-1) ?? "overview";
   const texts = language === undefined ? new Map<string, readonly string[]>() : readPo(readFileSync(join(app, `po/${language}/dots-callhome.po`), "utf8"));
   const translations = Object.fromEntries([...texts].map(([id, forms]) => [id, id.includes("\u0002") ? forms : forms[0]]));
@@ -176,7 +178,7 @@ function page(path: string, { language }: RouterOptions, readonly: boolean): str
   return `<!DOCTYPE html><html lang="${language?.replace("_", "-") ?? "en"}"><head><meta charset="utf-8"><title>OpenWrt</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <script>{const query=matchMedia("(prefers-color-scheme: dark)"),set=()=>document.documentElement.setAttribute("data-darkmode",query.matches);query.addEventListener("change",set);set();}</script>
-<link rel="stylesheet" href="/luci-static/bootstrap/cascade.css"><link rel="icon" href="data:,">
+<link rel="stylesheet" href="/luci-static/bootstrap/${theme ?? "cascade"}.css"><link rel="icon" href="data:,">
 <script>window.TRANSLATIONS=${JSON.stringify(translations).replaceAll("<", "\\u003c")};</script>
 ${luci === undefined ? "" : '<script src="/luci-static/resources/cbi.js"></script>'}<script src="/luci-static/resources/luci.js"></script></head>
 <body><header><a class="brand" href="#">OpenWrt</a><span id="indicators" class="pull-right"></span></header>
