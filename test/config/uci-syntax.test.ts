@@ -59,7 +59,8 @@ describe("UCI syntax", () => {
   it("reads back whatever is written, in each way of quoting", () => {
     const single = (value: string): string => `'${value.replaceAll("'", "'\\''")}'`;
     const double = (value: string): string => `"${value.replace(/["\\]/g, "\\$&")}"`;
-    const bare = (value: string): string => (value === "" || value.includes("\n") ? single(value) : Array.from(value).map((character) => `\\${character}`).join(""));
+    // A backslash before CR LF joins lines, as before LF: what ends in CR needs quotes.
+    const bare = (value: string): string => (value === "" || value.includes("\n") || value.endsWith("\r") ? single(value) : Array.from(value).map((character) => `\\${character}`).join(""));
     const value = fc.string({ unit: "binary" }).filter((text) => !text.includes("\0"));
     const entry = fc.record({
       kind: fc.constantFrom("option" as const, "list" as const),

@@ -6,7 +6,7 @@ import { addProvider, playRouter } from "./played-router.ts";
 const router = playRouter();
 after(() => { router.remove(); });
 const folder = "/var/run/dots-callhome-dhcp";
-const name = "04646f7473036973700765786d61706c6500"; // as it came: what it says is the daemon's to judge
+const name = "04646f747303697370076578616d706c6500"; // as it came: what it says is the daemon's to judge
 
 /** Sources a script as netifd does, with an event; what lies in the folder afterwards. */
 async function event(script: string, words: string, variables: Readonly<Record<string, string>> = {}): Promise<string> {
