@@ -26,7 +26,7 @@ export interface Home extends Part<LoadedConfig> {
 
 export interface HomeDeps {
   readonly first: LoadedConfig;
-  readonly router: Pick<Router, "clock" | "steadyClock" | "follow" | "conntrack" | "nudgeNeighbour" | "vendorOf">;
+  readonly router: Pick<Router, "clock" | "steadyClock" | "follow" | "conntrack" | "solicitNeighbour" | "vendorOf">;
   readonly run: RunCommand;
   readonly hints: UbusDirectory;
   readonly log: Log;
@@ -42,7 +42,7 @@ export function openHome({ first, router, run, hints, log }: HomeDeps): Home {
   const devices = watchDevices({ tables, ...sides, clock: steadyClock, log });
   const { leaseFiles } = first.config;
   const directory = openHomeDirectory({ tables, log, hints, vendorOf, ...(leaseFiles.length > 0 ? { leaseFiles } : { dhcp: openDhcpConfig() }) });
-  const journal = openFlowJournal({ follow, clock: steadyClock, wallTime: () => clock.now(), log, directory, network, settings: router.conntrack, nudge: (address) => { router.nudgeNeighbour(address); } });
+  const journal = openFlowJournal({ follow, clock: steadyClock, wallTime: () => clock.now(), log, directory, network, settings: router.conntrack, solicit: (address) => { router.solicitNeighbour(address); } });
   const flows = openFlowMemory({ table: openConntrack({ run, log }), journal, log });
   const tools = checkTools({ run, clock: steadyClock, log });
   return {

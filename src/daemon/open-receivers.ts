@@ -1,5 +1,5 @@
 import type { Language } from "../operator/notification-words.ts";
-import type { MqttSurroundings } from "../system/notify/mqtt-notifier.ts";
+import type { MqttDeps } from "../system/notify/mqtt-notifier.ts";
 import type { Notifiers } from "../system/notify/open-notifiers.ts";
 import type { LoadedConfig } from "./loaded-config.ts";
 import type { Router } from "./router.ts";
@@ -14,7 +14,7 @@ export interface Receivers extends Part<LoadedConfig>, Omit<Notifiers, "close" |
 }
 
 /** Nobody is told anything before the first `reload`. */
-export function openReceivers(openNotifiers: Router["openNotifiers"], around: MqttSurroundings): Receivers {
+export function openReceivers(openNotifiers: Router["openNotifiers"], around: MqttDeps): Receivers {
   let notifiers: Notifiers | undefined;
   let configs: LoadedConfig["config"]["notify"] = [];
   return {

@@ -12,7 +12,7 @@ import type { DialSettings } from "../system/dial/dial-upstream.ts";
 import { cameOver } from "./came-over.ts";
 import { transportsOf, type Discovery } from "./open-discovery.ts";
 import type { LoadedConfig } from "./loaded-config.ts";
-import type { OperatorSurroundings } from "./operator-actions.ts";
+import type { OperatorDeps } from "./operator-actions.ts";
 import type { Router } from "./router.ts";
 import type { Part } from "./run-parts.ts";
 
@@ -29,7 +29,7 @@ export interface Upstreams extends Part<LoadedConfig> {
   wayOf(upstream: string): CameOver;
   networkChanged(): void;
   clockJumped(): void;
-  readonly status: () => ReturnType<OperatorSurroundings["upstreams"]>;
+  readonly status: () => ReturnType<OperatorDeps["upstreams"]>;
   readonly reconnect: (name: string | undefined) => readonly string[] | undefined;
 }
 

@@ -26,7 +26,7 @@ import type { HomeNetwork } from "../model/ports.ts";
 import { TooManyLookups } from "../pipeline/share-lookups.ts";
 import { effectivePolicy, mostPolicies, type RememberedDevice, type Store } from "../memory/store.ts";
 
-export interface OperatorSurroundings {
+export interface OperatorDeps {
   readonly version: string;
   readonly startedAt: WallInstant;
   readonly clock: WallClock;
@@ -56,7 +56,7 @@ const decidable: Readonly<Record<OwnerDecision["is"], { readonly from: readonly 
 };
 
 /** The control methods, on the running daemon. */
-export function operatorActions(pipeline: Pipeline, store: Store, around: OperatorSurroundings): OperatorActions {
+export function operatorActions(pipeline: Pipeline, store: Store, around: OperatorDeps): OperatorActions {
   const policyNow = (): ReturnType<typeof effectivePolicy> => effectivePolicy(pipeline.settings().policy, store, around.clock.now());
 
   const view = (mitigation: Mitigation): MitigationView => {

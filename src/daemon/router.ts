@@ -11,7 +11,7 @@ import { openStateFile } from "../system/files/state-file.ts";
 import { openVendorList } from "../system/files/vendor-list.ts";
 import { openPacketFilter, type PacketFilterOptions } from "../system/filter/packet-filter.ts";
 import { conntrackSettings, type ConntrackSettings } from "../system/flows/conntrack-settings.ts";
-import { nudgeNeighbour } from "../system/flows/solicit-neighbour.ts";
+import { solicitNeighbour } from "../system/flows/solicit-neighbour.ts";
 import { openNotifiers } from "../system/notify/open-notifiers.ts";
 import { openControlSocket } from "../system/operator/control-socket.ts";
 import { openOperatorOnUbus } from "../system/operator/operator-on-ubus.ts";
@@ -34,7 +34,7 @@ export interface Router {
   readonly follow: FollowCommand;
   readonly conntrack: ConntrackSettings;
   /** Makes the kernel find out who has an address. */
-  nudgeNeighbour(address: string): void;
+  solicitNeighbour(address: string): void;
   /** Local addresses of a network device. */
   readonly addressesOf: typeof addressesOf;
   readonly dhcpOffers: DhcpOffers;
@@ -55,7 +55,7 @@ const dhcpFolder = "/var/run/dots-callhome-dhcp";
 export function thisRouter(dtls: DtlsModule): Router {
   return {
     clock: systemClock, steadyClock, onClockJump, random: Math.random, randomBytes, run: runCommand, follow: followCommand, conntrack: conntrackSettings,
-    nudgeNeighbour, addressesOf, dhcpOffers: openDhcpOffers(process.env["DOTS_CALLHOME_DHCP"] ?? dhcpFolder), vendorOf: openVendorList(),
+    solicitNeighbour, addressesOf, dhcpOffers: openDhcpOffers(process.env["DOTS_CALLHOME_DHCP"] ?? dhcpFolder), vendorOf: openVendorList(),
     openPacketFilter: (options) => openPacketFilter(openNftables(interactiveNft()), options),
     openDial: (settings) => openDial(dtls, settings),
     openStateFile, openControlSocket, openOperatorOnUbus, openNotifiers,

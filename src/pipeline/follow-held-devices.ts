@@ -10,7 +10,7 @@ import type { PacketFilter } from "../model/ports.ts";
 import type { Store } from "../memory/store.ts";
 import { between, type WallClock } from "../model/time.ts";
 
-export interface KeepTrackParts {
+export interface FollowHeldDevicesDeps {
   readonly clock: WallClock;
   readonly filter: Pick<PacketFilter, "readWitness">;
   readonly store: Store;
@@ -21,7 +21,7 @@ export interface KeepTrackParts {
 type Followed = Extract<MitigationEvent, { readonly is: "followed" }>;
 
 /** Devices that are held take other addresses, and call themselves by other MAC addresses: what is now to be held, where it is another than before. */
-export async function keepTrack({ clock, filter, store, homeNow, decideAbout }: KeepTrackParts): Promise<ReadonlyMap<MitigationId, Followed>> {
+export async function followHeldDevices({ clock, filter, store, homeNow, decideAbout }: FollowHeldDevicesDeps): Promise<ReadonlyMap<MitigationId, Followed>> {
   const held = store.all().filter((each) => isEnforced(each) && each.devices.length > 0);
   const events = new Map<MitigationId, Followed>();
   if (held.length === 0) return events;

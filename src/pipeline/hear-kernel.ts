@@ -3,7 +3,7 @@ import type { Store } from "../memory/store.ts";
 import type { ApplyEvent } from "./apply-event.ts";
 import type { KnownNow } from "./attribute.ts";
 import type { DecideAbout } from "./decide-about.ts";
-import { keepTrack } from "./follow-held-devices.ts";
+import { followHeldDevices } from "./follow-held-devices.ts";
 import type { Identify } from "./identify.ts";
 import type { TrafficLook } from "./look-at-traffic.ts";
 import type { PipelinePorts } from "./pipeline-ports.ts";
@@ -28,7 +28,7 @@ export interface HearKernelDeps {
 export function hearKernel({ clock, log, store, ports, homeNow, decideAbout, apply, identify, senders, traffic }: HearKernelDeps): RuleKeeperEvents {
   return {
     async renewing() {
-      for (const [id, event] of await keepTrack({ clock, filter: ports.filter, store, homeNow, decideAbout })) {
+      for (const [id, event] of await followHeldDevices({ clock, filter: ports.filter, store, homeNow, decideAbout })) {
         const changed = event.devices.filter(({ mac }) => !store.get(id)?.devices.some((device) => device.mac === mac));
         identify.remember(changed);
         for (const { mac } of changed) log("info", `mitigation ${id}: the device calls itself ${mac ?? ""} now`);

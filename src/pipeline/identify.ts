@@ -15,7 +15,7 @@ import type { Schedule } from "../model/schedule.ts";
 import type { Store } from "../memory/store.ts";
 import { errorText } from "../text/error-text.ts";
 
-export interface IdentifyParts {
+export interface IdentifyDeps {
   readonly clock: WallClock;
   readonly steady: SteadyClock;
   readonly log: Log;
@@ -44,7 +44,7 @@ const watchAfter = [5_000, 10_000, 20_000, 40_000, 60_000].map(milliseconds);
 const readWitnessEvery = milliseconds(5_000);
 
 /** Finds out which devices a mitigation is about, and keeps looking while none is known or one may be wrong. */
-export function createIdentify({ clock, steady, log, filter, store, schedule, lookup, weighing, decideAbout, apply }: IdentifyParts): Identify {
+export function createIdentify({ clock, steady, log, filter, store, schedule, lookup, weighing, decideAbout, apply }: IdentifyDeps): Identify {
   const witnessReadAt = new Map<MitigationId, SteadyInstant>();
 
   const identify = async (id: MitigationId, attempt: number, readsWitness: boolean, replaced: readonly Mitigation[] = []): Promise<void> => {

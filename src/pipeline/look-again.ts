@@ -10,7 +10,7 @@ import type { Schedule } from "../model/schedule.ts";
 import type { Store } from "../memory/store.ts";
 import { errorText } from "../text/error-text.ts";
 
-export interface LookAgainParts {
+export interface LookAgainDeps {
   readonly schedule: Schedule;
   readonly store: Store;
   readonly log: Log;
@@ -30,7 +30,7 @@ const pause = milliseconds(5_000);
  * The upstream says that its target is still under attack (RFC 9132 §4.4.3): perhaps another device takes part, or what is in force does
  * not reach the attack. In the background, one look at a time for each mitigation. What is returned asks for a look.
  */
-export function createLookAgain({ schedule, store, log, filter, lookup, decideAbout, count, apply, joined }: LookAgainParts): (id: MitigationId) => void {
+export function createLookAgain({ schedule, store, log, filter, lookup, decideAbout, count, apply, joined }: LookAgainDeps): (id: MitigationId) => void {
   const looking = new Set<MitigationId>();
 
   const look = async (id: MitigationId): Promise<void> => {

@@ -7,7 +7,7 @@ import { isLeftAlone } from "../policy/refused-by-owner.ts";
 import type { Store } from "../memory/store.ts";
 import { createTrafficBook } from "./traffic-book.ts";
 
-export interface TrafficLookParts {
+export interface TrafficLookDeps {
   readonly clock: WallClock;
   readonly steady: SteadyClock;
   readonly schedule: Schedule;
@@ -33,7 +33,7 @@ const leastApart = milliseconds(2_000);
 const mostWatched = 8;
 
 /** Whoever asks sees what devices send, and pays for it: nothing of it is counted for nobody. */
-export function createTrafficLook({ clock, steady, schedule, store, enforce, count }: TrafficLookParts): TrafficLook {
+export function createTrafficLook({ clock, steady, schedule, store, enforce, count }: TrafficLookDeps): TrafficLook {
   const book = createTrafficBook();
   let lookedAt = steadyInstant(-Infinity);
   let countedAt = steadyInstant(-Infinity);

@@ -28,7 +28,7 @@ export interface RuleKeeper {
   stop(): void;
 }
 
-export interface RuleKeeperParts {
+export interface RuleKeeperDeps {
   readonly clock: WallClock;
   readonly steady: SteadyClock;
   readonly log: Log;
@@ -61,7 +61,7 @@ const longestRest = milliseconds(30_000);
 const longestReading = milliseconds(1_000);
 
 /** Keeps the kernel's rules as the mitigations need them, and reads what they drop. */
-export function createRuleKeeper({ clock, steady, log, filter, schedule, store, policy, isWatched }: RuleKeeperParts, events: RuleKeeperEvents): RuleKeeper {
+export function createRuleKeeper({ clock, steady, log, filter, schedule, store, policy, isWatched }: RuleKeeperDeps, events: RuleKeeperEvents): RuleKeeper {
   let failed: string | undefined;
   let holding = false;
   /** How long the last reading of the counters took. */

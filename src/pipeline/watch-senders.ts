@@ -10,7 +10,7 @@ import { rememberedDecision } from "../policy/remembered-decision.ts";
 import type { HomeDirectory, Log, PacketFilter } from "../model/ports.ts";
 import type { Store } from "../memory/store.ts";
 
-export interface WatchSendersParts {
+export interface WatchSendersDeps {
   readonly clock: WallClock;
   readonly log: Log;
   readonly filter: Pick<PacketFilter, "readWitness">;
@@ -32,7 +32,7 @@ export interface SenderWatch {
 }
 
 /** Asks the packets themselves who sends them: connection tracking knows addresses only, and those can be forged. */
-export function createSenderWatch({ clock, log, filter, directory, store, homeNow, decideAbout, apply, remember }: WatchSendersParts): SenderWatch {
+export function createSenderWatch({ clock, log, filter, directory, store, homeNow, decideAbout, apply, remember }: WatchSendersDeps): SenderWatch {
   const asked = new Map<MitigationId, number>();
 
   const look = async (before: Mitigation, packets: number): Promise<Extract<MitigationEvent, { readonly is: "witnessed" }> | undefined> => {

@@ -50,7 +50,7 @@ export function fakeRouter(): FakeRouter {
   };
   const router: Router = {
     clock, steadyClock: clock.steady, random: () => 0.5, randomBytes: (count) => new Uint8Array(count), vendorOf: () => null, addressesOf: () => [],
-    nudgeNeighbour: () => undefined,
+    solicitNeighbour: () => undefined,
     dhcpOffers: { read: () => Promise.resolve([]), follow: () => () => undefined },
     conntrack: { read: () => undefined, write: () => false, widenSockets: () => () => undefined },
     onClockJump(listener) {

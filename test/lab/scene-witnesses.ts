@@ -52,9 +52,9 @@ export async function watchRouter(lab: Lab, { wanDevices = ["wan"], journal: mor
   const directory = openHomeDirectory({ tables, log, leaseFiles: [lab.files.leases] });
   const network = openHomeNetwork({ tables, configured: () => ({ wan: wanDevices, lan: ["br-lan"] }), sourceScope: () => [] });
   const table = openConntrack({ run, log });
-  const nudge = (address: string): void => { lab.router.run("ping", ["-c1", "-W1", address]).catch(() => undefined); };
+  const solicit = (address: string): void => { lab.router.run("ping", ["-c1", "-W1", address]).catch(() => undefined); };
   const settings = { read: () => undefined, write: () => false, widenSockets: () => () => undefined };
-  const journal = openFlowJournal({ follow, clock: steadyClock, wallTime: () => clock.now(), log, directory, network, settings, nudge, ...more });
+  const journal = openFlowJournal({ follow, clock: steadyClock, wallTime: () => clock.now(), log, directory, network, settings, solicit, ...more });
   await until("the journal has read the table", () => journal.figures.completed > 0);
 
   const conclude = async (asked: AttackFlows, flows: readonly Flow[]): Promise<Finding> => {

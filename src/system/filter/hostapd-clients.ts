@@ -8,7 +8,7 @@ import { type FoundObject, type Ubus, UbusError, ubusStatus } from "ubus-ts";
 
 type Bus = Pick<Ubus, "isConnected" | "lookup" | "invoke" | "listen">;
 
-export interface HostapdClientsParts {
+export interface HostapdClientsDeps {
   readonly clock: SteadyClock;
   readonly log: Log;
   /** Clients that an earlier run may have banned, and that nobody wants banned any more. */
@@ -61,7 +61,7 @@ interface Network {
  * the kernel's own rules. On every network, whether or not the device is there: it must not come back by another one, nor by pulling its
  * cable. `ubus` is undefined while there is none.
  */
-export function openHostapdClients(ubus: () => Bus | undefined, { clock, log, unban }: HostapdClientsParts): HostapdClients {
+export function openHostapdClients(ubus: () => Bus | undefined, { clock, log, unban }: HostapdClientsDeps): HostapdClients {
   let wanted: ReadonlyMap<MacAddress, SteadyInstant> = new Map();
   const networks = new Map<string, Network>();
   const problems = new Map<string, string>();

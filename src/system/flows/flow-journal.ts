@@ -50,7 +50,7 @@ export interface FlowJournalOptions {
   readonly settings?: ConntrackSettings;
   readonly journal?: NatJournal;
   /** Makes the kernel find out who has an address. */
-  readonly nudge?: (address: string) => void;
+  readonly solicit?: (address: string) => void;
   /** Milliseconds by a clock that measures work. */
   readonly stopwatch?: () => number;
 }
@@ -61,7 +61,7 @@ export interface FlowJournalOptions {
  * events at no cost, and is repaired by a listing, one in 30 s at most. What it then lacks it says (`vouches`).
  */
 export function openFlowJournal(options: FlowJournalOptions): FlowJournal {
-  const { follow, clock, wallTime, log, directory, network, nudge, settings = conntrackSettings, journal = createNatJournal() } = options;
+  const { follow, clock, wallTime, log, directory, network, solicit, settings = conntrackSettings, journal = createNatJournal() } = options;
   const line = emptyFlowLine();
   const budget = createTimeBudget(options.stopwatch);
   const lines = { lines: 0, unreadable: 0 };
@@ -75,7 +75,7 @@ export function openFlowJournal(options: FlowJournalOptions): FlowJournal {
     if (readFlowLine(bytes, start, end, line)) journal.record(line, wallTime());
     else lines.unreadable += 1;
   };
-  const learner = learnIdentities({ clock, wallTime, log, journal, directory, network, nudge });
+  const learner = learnIdentities({ clock, wallTime, log, journal, directory, network, solicit });
   const completion = completeJournal({
     clock, wallTime, log, journal, list: (done) => listFlows(follow, takeLine, done), isFollowing: () => events.isFollowing(),
     completed() { if (events.isFollowing()) down = undefined; },

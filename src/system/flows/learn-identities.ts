@@ -21,7 +21,7 @@ export interface IdentityLearnerDeps {
   readonly directory: HomeDirectory;
   readonly network: Pick<HomeNetwork, "addresses">;
   /** Makes the kernel find out who has an address. */
-  readonly nudge?: ((address: string) => void) | undefined;
+  readonly solicit?: ((address: string) => void) | undefined;
 }
 
 /** How soon the neighbour table is asked for a new address, and how often for those that are known, while flows come. */
@@ -33,9 +33,9 @@ const mostNudges = 16;
 const mostRemembered = 1024;
 
 /** Tells the journal whose the addresses are that its flows come from, while flows come. */
-export function learnIdentities({ clock, wallTime, log, journal, directory, network, nudge }: IdentityLearnerDeps): IdentityLearner {
+export function learnIdentities({ clock, wallTime, log, journal, directory, network, solicit }: IdentityLearnerDeps): IdentityLearner {
   const timers = createTimers(clock);
-  const nudged = new Set<string>();
+  const solicited = new Set<string>();
   let askedAt = steadyInstant(-Infinity);
 
   /** Whose the addresses are now, and which of them are ours. */
@@ -44,19 +44,19 @@ export function learnIdentities({ clock, wallTime, log, journal, directory, netw
     Promise.all([directory.neighbours(), directory.names(), network.addresses()]).then(([neighbours, names, home]) => {
       journal.setBorders(home);
       journal.identities.refresh(neighbours, names, wallTime());
-      nudgeUnknown(home.inside);
+      solicitUnknown(home.inside);
     }).catch((error: unknown) => { log("debug", `the flow journal cannot read who holds which address: ${errorText(error)}`); });
   };
 
   /** Who only sends is not answered, so that the kernel need not know who it is: it has to be asked once. */
-  const nudgeUnknown = (inside: readonly IpPrefix[]): void => {
-    if (!nudge) return;
+  const solicitUnknown = (inside: readonly IpPrefix[]): void => {
+    if (!solicit) return;
     const isInside = addressSet(inside);
     for (const address of journal.identities.unknown(mostNudges)) {
-      if (nudged.has(address) || !isInside(address)) continue;
-      if (nudged.size >= mostRemembered) nudged.clear();
-      nudged.add(address);
-      nudge(address);
+      if (solicited.has(address) || !isInside(address)) continue;
+      if (solicited.size >= mostRemembered) solicited.clear();
+      solicited.add(address);
+      solicit(address);
       timers.after("ask", askAfter, ask);
     }
   };

@@ -4,7 +4,7 @@ import { createSocket } from "node:dgram";
 const discard = 9;
 
 /** Sends an empty datagram to an address of the home, so that the kernel asks who has it (ARP, neighbour discovery). */
-export function nudgeNeighbour(address: string): void {
+export function solicitNeighbour(address: string): void {
   const socket = createSocket(address.includes(":") ? "udp6" : "udp4");
   const close = (): void => { socket.close(); };
   socket.on("error", close);

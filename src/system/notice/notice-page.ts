@@ -8,7 +8,7 @@ import { guardConnections } from "./guard-connections.ts";
 import { codeOf, listenForVisitors } from "./listen-for-visitors.ts";
 import type { Visitor } from "./visitors.ts";
 
-export interface NoticePageParts extends Pick<AnswerVisitorDeps, "visitors" | "language"> {
+export interface NoticePageDeps extends Pick<AnswerVisitorDeps, "visitors" | "language"> {
   readonly log: Log;
   /** It has begun or ceased to listen. */
   readonly changed?: () => void;
@@ -29,7 +29,7 @@ export interface OpenNoticePage extends NoticePage {
  * It listens on all addresses, as those of the LAN come and go with the provider's IPv6 prefix, and answers who comes from a LAN device's
  * network only: a WAN without a firewall gets not a byte.
  */
-export function openNoticePage({ visitors, language, log, changed = () => undefined, port = noticePort }: NoticePageParts): OpenNoticePage {
+export function openNoticePage({ visitors, language, log, changed = () => undefined, port = noticePort }: NoticePageDeps): OpenNoticePage {
   let cutOff: readonly QuarantinedDevice[] = [];
   let server: Server | undefined;
   let problem: string | undefined;

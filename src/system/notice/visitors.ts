@@ -19,7 +19,7 @@ export interface Visitors {
   seenAs(remoteAddress: string): MacAddress | undefined;
 }
 
-export interface VisitorsParts {
+export interface VisitorsDeps {
   readonly network: Pick<HomeNetwork, "addresses">;
   readonly lanDevices: () => Promise<readonly string[]>;
   readonly neighbours: () => Promise<readonly Neighbour[]>;
@@ -30,7 +30,7 @@ export interface VisitorsParts {
 const keptFor = { home: milliseconds(10_000), neighbours: milliseconds(3_000), unknown: milliseconds(500) };
 
 /** By the networks of the LAN devices; a link-local address by the device that it was heard on. */
-export function openVisitors({ network, lanDevices, neighbours, clock }: VisitorsParts): Visitors {
+export function openVisitors({ network, lanDevices, neighbours, clock }: VisitorsDeps): Visitors {
   const readHome = keep(clock, async () => {
     const [{ inside }, devices] = await Promise.all([network.addresses(), lanDevices()]);
     return { inside, devices };

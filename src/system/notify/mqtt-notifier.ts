@@ -5,7 +5,7 @@ import { announceAnswers, answerOf, answerTopics, announceSensors, describeState
 import { errorText } from "../../text/error-text.ts";
 import { MqttDialError, mqttLimits, openMqttConnection, type MqttConnection, type MqttDial, type MqttMessage } from "./mqtt-connection.ts";
 import { createMqttDenials } from "./mqtt-denials.ts";
-import type { NotifierSurroundings, NotifierTarget } from "./notifier.ts";
+import type { NotifierDeps, NotifierTarget } from "./notifier.ts";
 import type { Told } from "./webhook-notifier.ts";
 import { between, milliseconds, type SteadyInstant } from "../../model/time.ts";
 
@@ -15,7 +15,7 @@ export interface MqttTarget extends NotifierTarget {
   readonly commands: boolean;
 }
 
-export interface MqttSurroundings extends NotifierSurroundings {
+export interface MqttDeps extends NotifierDeps {
   /** All that the daemon remembers. */
   mitigations(): readonly MitigationView[];
   isConnected(): boolean;
@@ -59,7 +59,7 @@ const deniedFor = milliseconds(3_600_000);
  * Keeps the mitigations as retained topics, and publishes events. Nothing is handed on while the broker is away: retained topics are
  * compared with what was published on this connection, events wait in a list that forgets the oldest.
  */
-export function openMqtt(target: MqttTarget, around: MqttSurroundings): MqttNotifier {
+export function openMqtt(target: MqttTarget, around: MqttDeps): MqttNotifier {
   const { clock, log } = around;
   const prefix = target.topicPrefix;
   const available = (payload: "online" | "offline"): MqttMessage => ({ topic: `${prefix}/availability`, payload, retain: true });

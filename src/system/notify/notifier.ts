@@ -14,7 +14,7 @@ export interface NotifierTarget {
   readonly page: string | null;
 }
 
-export interface NotifierSurroundings {
+export interface NotifierDeps {
   readonly clock: SteadyClock;
   /** For the times that others read. */
   readonly wallTime: () => WallInstant;

@@ -1,13 +1,13 @@
 import type { Notification } from "../../operator/notification.ts";
 import { createOutbox, type Outbox } from "./outbox.ts";
-import type { NotifierTarget, NotifierSurroundings } from "./notifier.ts";
+import type { NotifierTarget, NotifierDeps } from "./notifier.ts";
 import { post } from "./post.ts";
 
 /**
  * Publishes to a topic of an ntfy server (https://docs.ntfy.sh/publish/#publish-as-json). Its buttons open the page: from the internet
  * nobody can reach the router, and who knows the topic's name must not be able to decide.
  */
-export function openNtfy(target: NotifierTarget, around: NotifierSurroundings): Outbox<Notification> {
+export function openNtfy(target: NotifierTarget, around: NotifierDeps): Outbox<Notification> {
   const url = new URL(target.url);
   const parts = url.pathname.split("/").filter((part) => part !== "");
   const topic = decodeURIComponent(parts.pop() ?? "");

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { NotifyConfig } from "../../config/config.ts";
 import { composeNotification, type Announcement } from "../../operator/notification.ts";
-import { openMqtt, type MqttSurroundings } from "./mqtt-notifier.ts";
+import { openMqtt, type MqttDeps } from "./mqtt-notifier.ts";
 import type { NotifierTarget } from "./notifier.ts";
 import { openNtfy } from "./ntfy-notifier.ts";
 import { errorText } from "../../text/error-text.ts";
@@ -28,7 +28,7 @@ interface Open { add(told: Told): void; try(told: Told): Promise<void>; sync?():
 const approvals = "/cgi-bin/luci/admin/services/dots-callhome/approvals";
 
 /** One for each `config notify`. One that cannot work is left out, and the log says why. */
-export function openNotifiers(configs: readonly NotifyConfig[], around: MqttSurroundings): Notifiers {
+export function openNotifiers(configs: readonly NotifyConfig[], around: MqttDeps): Notifiers {
   const opened = configs.map((config) => ({ config, notifier: open(config, readFiles(config), around) }));
   const openedWith = fingerprintOf(configs);
   return {
@@ -69,7 +69,7 @@ function fingerprintOf(configs: readonly NotifyConfig[]): string {
   return createHash("sha256").update(JSON.stringify(configs.map((config) => [config, readFiles(config)]))).digest("hex");
 }
 
-function open(config: NotifyConfig, { password, ca }: Files, around: MqttSurroundings): Open {
+function open(config: NotifyConfig, { password, ca }: Files, around: MqttDeps): Open {
   const name = config.name ?? config.type;
   for (const read of [password, ca]) {
     if ("problem" in read) {

@@ -1,6 +1,6 @@
 import { createHmac, randomUUID } from "node:crypto";
 import type { Announcement, Notification } from "../../operator/notification.ts";
-import type { NotifierSurroundings, NotifierTarget } from "./notifier.ts";
+import type { NotifierDeps, NotifierTarget } from "./notifier.ts";
 import { createOutbox, type Outbox } from "./outbox.ts";
 import { post } from "./post.ts";
 import { sinceEpoch } from "../../model/time.ts";
@@ -15,7 +15,7 @@ export interface Told {
  * POSTs JSON. With a password, `X-Dots-Callhome-Signature: sha256=…` is the HMAC of timestamp, `.` and body with it; the same delivery
  * always has the same `X-Dots-Callhome-Delivery`, so that a receiver can tell a repetition.
  */
-export function openWebhook(target: NotifierTarget, around: NotifierSurroundings): Outbox<Told> {
+export function openWebhook(target: NotifierTarget, around: NotifierDeps): Outbox<Told> {
   const outbox = createOutbox<Told & { readonly id: string }>(target.name, ({ id, notification, announcement }, signal) => {
     const { event, key, title, text, actions } = notification;
     const about = announcement.about === null ? {} : "cuid" in announcement.about ? { mitigation: announcement.about } : { upstream: announcement.about };

@@ -23,7 +23,7 @@ export const controlLimits = {
 /** dispatch() with the pipeline's actions. `who` is what the client says: the socket's mode lets only the daemon's user and root in. */
 type Answerer = (who: string | null, method: unknown, params: unknown) => Promise<Reply>;
 
-interface Surroundings {
+interface ControlSocketDeps {
   readonly clock: Timer;
   readonly log: Log;
 }
@@ -37,9 +37,9 @@ export class ControlSocketError extends Error {}
  * Rejects with a ControlSocketError if another daemon answers at `path`; takes over a socket that nobody answers on.
  */
 export async function openControlSocket(
-  path: string, answer: Answerer, surroundings: Surroundings,
+  path: string, answer: Answerer, deps: ControlSocketDeps,
 ): Promise<ControlSocket> {
-  const { log } = surroundings;
+  const { log } = deps;
   await checkPath(path);
   const clients = new Set<Socket>();
   // allowHalfOpen: `echo '{…}' | nc -U …` closes its side first and still gets its answer.
@@ -52,7 +52,7 @@ export async function openControlSocket(
     }
     clients.add(client);
     client.on("close", () => clients.delete(client));
-    serveClient(client, answer, surroundings);
+    serveClient(client, answer, deps);
   });
   const isOurs = await listenPrivately(server, path);
   server.on("error", (error) => { log("error", `control socket ${path}: ${error.message}`); });
@@ -113,7 +113,7 @@ function statOf(path: string): Stats | undefined {
 }
 
 /** Reads lines from a client and answers each before it reads on. */
-function serveClient(client: Socket, answer: Answerer, { clock, log }: Surroundings): void {
+function serveClient(client: Socket, answer: Answerer, { clock, log }: ControlSocketDeps): void {
   let received = Buffer.alloc(0);
   let isAnswering = false;
   let hasEnded = false;

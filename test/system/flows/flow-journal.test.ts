@@ -26,7 +26,7 @@ interface Played {
   readonly clock: FakeClock;
   readonly runs: Running[];
   readonly log: string[];
-  readonly nudged: string[];
+  readonly solicited: string[];
   /** What is running `conntrack -E`, or was last. */
   readonly events: () => Running;
   /** Ends the listings that run, with these lines in the first. */
@@ -37,7 +37,7 @@ async function play({ sysctls = {}, busy = 0 }: { sysctls?: Record<string, numbe
   const clock = fakeClock();
   const runs: Running[] = [];
   const log: string[] = [];
-  const nudged: string[] = [];
+  const solicited: string[] = [];
   let watch = 0;
   const follow: FollowCommand = (tool, args, says) => {
     const running: Running = { args: [tool, ...args].join(" "), says, paused: false, stopped: false };
@@ -49,12 +49,12 @@ async function play({ sysctls = {}, busy = 0 }: { sysctls?: Record<string, numbe
     directory: { neighbours: () => Promise.resolve([{ address: "192.168.1.21", mac: macs.camera, device: "br-lan" }]), names: () => Promise.resolve(new Map()), port: () => Promise.resolve(null) },
     network: { addresses: () => Promise.resolve(home) },
     settings: { read: (name) => sysctls[name], write: () => false, widenSockets: () => () => undefined },
-    nudge: (address) => { nudged.push(address); },
+    solicit: (address) => { solicited.push(address); },
     stopwatch: () => { watch += busy; return watch + sinceEpoch(clock.now()); },
   });
   await clock.advance(0);
   return {
-    journal, clock, runs, log, nudged,
+    journal, clock, runs, log, solicited,
     events: () => runs.filter(({ args }) => args.includes(" -E ")).at(-1) ?? assert.fail("nothing runs"),
     async endListing(lines = "", end = {}) {
       for (const family of ["ipv4", "ipv6"]) {
@@ -94,11 +94,11 @@ describe("openFlowJournal", () => {
   });
 
   it("asks once whose a new address is, and has the kernel look for who is not known", async () => {
-    const { journal, clock, events, nudged } = await play();
+    const { journal, clock, events, solicited } = await play();
     events().says.onData(Buffer.from(flow("NEW", 14_001) + flow("NEW", 14_002, { from: "192.168.1.55" }) + flow("NEW", 14_003, { from: "10.9.9.9" })));
     await clock.advance(10_000);
     assert.equal(journal.search(asked).flows.find(({ reply }) => reply.dport === 14_001)?.sighting?.mac, macs.camera);
-    assert.deepEqual(nudged, ["192.168.1.55"], "not who is not of the home");
+    assert.deepEqual(solicited, ["192.168.1.55"], "not who is not of the home");
   });
 
   it("is repaired by a listing after events were lost, at most one in 30 s", async () => {

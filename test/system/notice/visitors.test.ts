@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { openVisitors, type Visitor, type Visitors, type VisitorsParts } from "../../../src/system/notice/visitors.ts";
+import { openVisitors, type Visitor, type Visitors, type VisitorsDeps } from "../../../src/system/notice/visitors.ts";
 import { fakeClock } from "../../fake-clock.ts";
 import { prefixes } from "../../nat-lookup/asking.ts";
 
 const mac = "02:00:00:00:0a:01";
 const entry = (address: string, of = mac, device = "br-lan"): { address: string; mac: string; device: string } => ({ address, mac: of, device });
 
-function home(other: Partial<VisitorsParts> = {}): { asked: string[]; newcomers: string[]; pass: (span: number) => Promise<void>; identify: (from: string) => Promise<Visitor | undefined>; seenAs: Visitors["seenAs"] } {
+function home(other: Partial<VisitorsDeps> = {}): { asked: string[]; newcomers: string[]; pass: (span: number) => Promise<void>; identify: (from: string) => Promise<Visitor | undefined>; seenAs: Visitors["seenAs"] } {
   const clock = fakeClock();
   const newcomers: string[] = [];
   const asked: string[] = [];

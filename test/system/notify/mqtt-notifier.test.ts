@@ -8,7 +8,7 @@ import { after, before, describe, it } from "node:test";
 import { connectAsync, type MqttClient } from "mqtt";
 import type { MitigationView } from "../../../src/operator/describe-mitigation.ts";
 import { composeNotification, type Announcement } from "../../../src/operator/notification.ts";
-import { openMqtt, type MqttNotifier, type MqttSurroundings, type MqttTarget } from "../../../src/system/notify/mqtt-notifier.ts";
+import { openMqtt, type MqttNotifier, type MqttDeps, type MqttTarget } from "../../../src/system/notify/mqtt-notifier.ts";
 import { steadyClock, systemClock } from "../../../src/system/process/system-clock.ts";
 import { suiteLimit } from "../../patience.ts";
 import { until } from "../../until.ts";
@@ -28,7 +28,7 @@ interface Stage { readonly notifier: MqttNotifier; readonly commands: string[]; 
 
 function open(url: string, more: Partial<MqttTarget> = {}, clock: SteadyClock = steadyClock): Stage {
   const stage = { commands: [] as string[], lines: [] as string[], home: [question(17)] };
-  const around: MqttSurroundings = {
+  const around: MqttDeps = {
     clock, wallTime: () => systemClock.now(), log: (level, line) => { stage.lines.push(`${level}: ${line}`); }, mitigations: () => stage.home, isConnected: () => true,
     answer(caller, method, params) {
       stage.commands.push(`${caller.via} ${method} ${JSON.stringify(params)}`);

@@ -12,7 +12,7 @@ import type { NotifyConfig } from "../../../src/config/config.ts";
 import { openReceivers } from "../../../src/daemon/open-receivers.ts";
 import { openNotifiers } from "../../../src/system/notify/open-notifiers.ts";
 import { openNtfy } from "../../../src/system/notify/ntfy-notifier.ts";
-import type { NotifierSurroundings, NotifierTarget } from "../../../src/system/notify/notifier.ts";
+import type { NotifierDeps, NotifierTarget } from "../../../src/system/notify/notifier.ts";
 import { openWebhook } from "../../../src/system/notify/webhook-notifier.ts";
 import { steadyClock, systemClock } from "../../../src/system/process/system-clock.ts";
 import { suiteLimit } from "../../patience.ts";
@@ -53,7 +53,7 @@ const told = (name: string): { announcement: Announcement; notification: ReturnT
   return { announcement, notification: composeNotification(announcement, "en") };
 };
 /** A hundred times faster, so that retries do not take minutes. */
-const hasty = (): NotifierSurroundings & { lines: string[] } => {
+const hasty = (): NotifierDeps & { lines: string[] } => {
   const lines: string[] = [];
   return { wallTime: () => systemClock.now(), clock: { now: () => steadyClock.now(), after: (delay, callback) => systemClock.after(milliseconds(delay / 100), callback) }, log: (level, line) => { lines.push(`${level}: ${line}`); }, lines };
 };
@@ -102,8 +102,8 @@ describe("a webhook", { timeout: suiteLimit }, () => {
 
 describe("a receiver that does not take a message", { timeout: suiteLimit }, () => {
   const { announcement, notification } = told("isp");
-  const kinds = [["webhook", (url: string, around: NotifierSurroundings) => { const webhook = openWebhook(target(url), around); webhook.add({ announcement, notification }); return webhook; }],
-    ["ntfy", (url: string, around: NotifierSurroundings) => { const ntfy = openNtfy(target(`${url}/topic`), around); ntfy.add(notification); return ntfy; }]] as const;
+  const kinds = [["webhook", (url: string, around: NotifierDeps) => { const webhook = openWebhook(target(url), around); webhook.add({ announcement, notification }); return webhook; }],
+    ["ntfy", (url: string, around: NotifierDeps) => { const ntfy = openNtfy(target(`${url}/topic`), around); ntfy.add(notification); return ntfy; }]] as const;
   for (const [kind, open] of kinds) {
     it(`${kind}: for now (401, 404, 503, no answer) is asked again; the log says when, and until then it is a warning`, async () => {
       for (const status of [401, 404, 503, 0]) {
