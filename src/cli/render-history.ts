@@ -27,4 +27,4 @@ function nameDecider({ by, who, via }: HistoryView): string {
 }
 
 const ways = { cli: "command line", ubus: "ubus", mqtt: "MQTT" } as const;
-const deciders = { admin: "you", policy: "configuration", upstream: "upstream", time: "time" } as const;
+const deciders = { owner: "you", policy: "configuration", upstream: "upstream", time: "time" } as const;

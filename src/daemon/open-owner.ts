@@ -59,13 +59,13 @@ export function openOwner({ first, clock, wallTime, store, bus, receivers }: Own
   };
 }
 
-function endedBy(mitigation: Mitigation, now: WallInstant): "admin" | "policy" | "upstream" | "time" {
+function endedBy(mitigation: Mitigation, now: WallInstant): "owner" | "policy" | "upstream" | "time" {
   switch (mitigation.outcome) {
     case "withdrawn": return "upstream";
     case "overridden": return "upstream";
     case "rejected": return "policy";
-    case "denied": return mitigation.decidedBy === "admin" ? "admin" : "time";
-    case "released": return mitigation.allowedUntil !== null && mitigation.allowedUntil <= now ? "time" : "admin";
+    case "denied": return mitigation.decidedBy === "owner" ? "owner" : "time";
+    case "released": return mitigation.allowedUntil !== null && mitigation.allowedUntil <= now ? "time" : "owner";
     default: return "time";
   }
 }

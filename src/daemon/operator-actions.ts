@@ -92,10 +92,10 @@ export function operatorActions(pipeline: Pipeline, store: Store, around: Operat
     const also: MitigationId[] = [];
     const [first = before, ...later] = [...others, before].sort((a, b) => a.id - b.id);
     const decide = async (each: Mitigation): Promise<void> => {
-      // Two admins at once: while one's decision was carried out the other's may have come.
+      // Two people at once: while one's decision was carried out the other's may have come.
       if (!canBe(store.get(each.id) ?? each)) return;
       const after = (await pipeline.decideByOwner(each.id, event)) ?? each;
-      store.record(historyOf(after, event.is, "admin", around.clock.now(), caller));
+      store.record(historyOf(after, event.is, "owner", around.clock.now(), caller));
       if (each.id !== id) also.push(each.id);
     };
     // At once, so that hundreds of requests that ask the same take a transaction together, and not one each.
@@ -114,7 +114,7 @@ export function operatorActions(pipeline: Pipeline, store: Store, around: Operat
     return describeDevice({
       ...device, vendor: around.vendorOf(device.mac),
       policy: device.policy ?? configured ?? (consent === "observe" ? "ask" : consent),
-      policyFrom: device.policy !== null ? "admin" : configured !== null ? "config" : "default",
+      policyFrom: device.policy !== null ? "owner" : configured !== null ? "config" : "default",
       stoppedBy: store.all().filter((each) => (each.state === "active" || each.state === "terminating") && each.action !== "observe"
         && each.devices.some(({ mac }) => mac === device.mac)).map(({ id }) => id),
     });
@@ -141,7 +141,7 @@ export function operatorActions(pipeline: Pipeline, store: Store, around: Operat
       }
       store.rememberDevice(changed);
       store.record({
-        at: around.clock.now(), event: "policy", by: "admin", who, via, mitigation: null, upstream: null, outcome: null, action: null,
+        at: around.clock.now(), event: "policy", by: "owner", who, via, mitigation: null, upstream: null, outcome: null, action: null,
         devices: [{ mac, name: device.name }], target: [], dropped: null, reason: `from now on: ${policy}`,
       });
       await pipeline.policyChanged();
@@ -207,14 +207,14 @@ export function historyOf(mitigation: Mitigation, event: HistoryEntry["event"], 
 }
 
 function reasonOf(mitigation: Mitigation, event: HistoryEntry["event"], at: WallInstant): string {
-  if (event === "approved") return `allowed by the admin: ${mitigation.action}`;
-  if (event === "denied") return "the admin says that it is not an attack";
-  if (event === "released") return mitigation.isTakenBack === true ? "the admin has taken the refusal back" : "the admin ended it";
+  if (event === "approved") return `allowed by the owner: ${mitigation.action}`;
+  if (event === "denied") return "the owner says that it is not an attack";
+  if (event === "released") return mitigation.isTakenBack === true ? "the owner has taken the refusal back" : "the owner ended it";
   switch (mitigation.outcome) {
     case "withdrawn": return "the upstream withdrew its request";
     case "expired": return "the time that the upstream asked for is over";
-    case "denied": return mitigation.decidedBy === "admin" ? "the admin says that it is not an attack" : "nobody answered in time";
-    case "released": return mitigation.allowedUntil !== null && mitigation.allowedUntil <= at ? "the time that the admin gave it is over" : "ended by the admin";
+    case "denied": return mitigation.decidedBy === "owner" ? "the owner says that it is not an attack" : "nobody answered in time";
+    case "released": return mitigation.allowedUntil !== null && mitigation.allowedUntil <= at ? "the time that the owner gave it is over" : "ended by the owner";
     case "overridden": return "replaced by a newer request of the same upstream";
     case "rejected": return "the device is never to be touched";
     case "unattributed": return "no device was found";

@@ -62,7 +62,7 @@ export function reportedFor(
     return action === undefined || (senders?.length === 0 && (isCareful || addresses.length === 0)) ? [] : [{
       mitigation: mitigation.id, target, source, action, packetsPerSecond: policy.limitRate,
       // Once devices are known, everybody who had to be asked has been.
-      sparesUnasked: mitigation.decidedBy !== "admin" && mitigation.devices.length === 0,
+      sparesUnasked: mitigation.decidedBy !== "owner" && mitigation.devices.length === 0,
       senders, addresses, timeout: timeoutOf(mitigation, now),
     }];
   });

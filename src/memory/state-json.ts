@@ -39,8 +39,9 @@ export function readRemembered(text: string): Recalled | { readonly problem: str
     if (sound.length < list.length) lost.push(`${list.length - sound.length} of its ${name}`);
     return sound;
   };
-  const [mitigations, devices, history] = [soundOf("mitigations", isMitigation), soundOf("devices", isDevice), soundOf("history", isHistoryEntry)];
-  if (!mitigations || !devices || !history) return { problem: "is damaged (a list is missing)" };
+  const [sound, devices, history] = [soundOf("mitigations", isMitigation), soundOf("devices", isDevice), soundOf("history", isHistoryEntry)];
+  if (!sound || !devices || !history) return { problem: "is damaged (a list is missing)" };
+  const mitigations = sound.map((each) => ({ ...each, decidedBy: ownerIn(each.decidedBy) }));
   // In old files the owner's no is part of the mitigation that it was said to.
   const nos = "nos" in values ? soundOf("nos", isSoundNo) ?? [] : mitigations.filter((each) => isOwnersNo(each) && each.isTakenBack !== true)
     .reduce<readonly OwnersNo[]>((known, each) => withNos(known, nosTo(each, each.endedAt ?? each.requestedAt), each.requestedAt), []);
@@ -48,10 +49,15 @@ export function readRemembered(text: string): Recalled | { readonly problem: str
     remembered: {
       nextId: Math.max(nextId, ...mitigations.map(({ id }) => id + 1)), mitigations, devices, nos,
       // Entries of old files do not name the person.
-      history: history.map((entry) => ({ ...entry, who: (entry as Partial<HistoryEntry>).who ?? null, via: (entry as Partial<HistoryEntry>).via ?? null })),
+      history: history.map((entry) => ({ ...entry, by: ownerIn(entry.by), who: (entry as Partial<HistoryEntry>).who ?? null, via: (entry as Partial<HistoryEntry>).via ?? null })),
     },
     lost,
   };
+}
+
+/** Old files call the owner `admin`. */
+function ownerIn<Word>(by: Word): Word {
+  return by === "admin" ? "owner" as Word : by;
 }
 
 /**

@@ -15,9 +15,9 @@ export interface RememberedDevice {
   readonly addresses: readonly string[];
   readonly port: string | null;
   readonly requests: number;
-  /** Null where all that is known of it is the admin's policy. */
+  /** Null where all that is known of it is the owner's policy. */
   readonly lastRequestAt: WallInstant | null;
-  /** What the admin said by a command; null = nothing. */
+  /** What the owner said by a command; null = nothing. */
   readonly policy: DevicePolicy["policy"];
 }
 
@@ -36,7 +36,7 @@ export const nothingRemembered: Remembered = { nextId: 1, mitigations: [], devic
 const mostEnded = 64;
 const mostEndedBytes = 128 * 1024; // of what their upstreams sent, as it is saved
 const mostDevices = 128;
-/** Devices that the admin may say something about by a command. */
+/** Devices that the owner may say something about by a command. */
 export const mostPolicies = 1024;
 /** What is kept of a device's addresses. */
 const mostAddresses = 8;
@@ -142,7 +142,7 @@ function sizeOf(request: Mitigation["request"]): number {
 }
 
 /**
- * The configured policy with what the admin has said of devices since, which wins. While the owner wants a device left alone at some
+ * The configured policy with what the owner has said of devices since, which wins. While the owner wants a device left alone at some
  * target, a quarantine would keep it from there too: unasked, it is a block of the target alone.
  */
 export function effectivePolicy(policy: Policy, { devices, nos }: Pick<Store, "devices" | "nos">, now: WallInstant): Policy {

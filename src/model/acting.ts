@@ -6,7 +6,7 @@ import type { Action, Mitigation } from "./mitigation.ts";
  * reported packets: an address can be forged, and would cut off its owner's device.
  */
 export function actionOn({ action, decidedBy }: Pick<Mitigation, "action" | "decidedBy">, device: Pick<Device, "certainty">): Action {
-  return action === "quarantine" && decidedBy !== "admin" && device.certainty !== "exact" ? "block" : action;
+  return action === "quarantine" && decidedBy !== "owner" && device.certainty !== "exact" ? "block" : action;
 }
 
 /** Whether a quarantine waits for proof, for any of its devices. */

@@ -6,7 +6,7 @@ export interface HistoryEntry {
   readonly at: WallInstant;
   readonly event: "approved" | "denied" | "released" | "ended" | "policy";
   /** Who made it happen: a person, the configuration, the upstream, or the clock. */
-  readonly by: "admin" | "policy" | "upstream" | "time";
+  readonly by: "owner" | "policy" | "upstream" | "time";
   /** Where it was a person: who, and how they came in. */
   readonly who: string | null;
   readonly via: "cli" | "ubus" | "mqtt" | null;
@@ -53,7 +53,7 @@ export function withEntry(history: readonly HistoryEntry[], entry: HistoryEntry)
 
 /** Who made it come about. */
 function partyOf({ by, upstream }: HistoryEntry): string {
-  return by === "admin" ? "" : upstream ?? "";
+  return by === "owner" ? "" : upstream ?? "";
 }
 
 /** In the file, about. */

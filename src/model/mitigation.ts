@@ -48,12 +48,12 @@ export interface Mitigation {
   readonly outcome: Outcome | null;
   readonly status: MitigationStatus;
   readonly action: Action;
-  /** Who let it act: the home admin, or the configuration. Null while nobody has. */
-  readonly decidedBy: "admin" | "policy" | null;
+  /** Who let it act: the owner, or the configuration. Null while nobody has. */
+  readonly decidedBy: "owner" | "policy" | null;
   readonly requestedAt: WallInstant;
   /** End of the lifetime; null = indefinite. */
   readonly expiresAt: WallInstant | null;
-  /** The admin let it act until then only; null = no limit of theirs. */
+  /** The owner let it act until then only; null = no limit of theirs. */
   readonly allowedUntil: WallInstant | null;
   /** When it was first enforced (mitigation-start); null before. */
   readonly startedAt: WallInstant | null;

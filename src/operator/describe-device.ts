@@ -13,8 +13,8 @@ export interface KnownDevice {
   readonly port: string | null;
   /** What holds for it next time ... */
   readonly policy: "ask" | "auto" | "never";
-  /** ... and who said so: the admin by a command, the configuration file, or nobody (globals). */
-  readonly policyFrom: "admin" | "config" | "default";
+  /** ... and who said so: the owner by a command, the configuration file, or nobody (globals). */
+  readonly policyFrom: "owner" | "config" | "default";
   /** Requests that named it. */
   readonly requests: number;
   readonly lastRequestAt: WallInstant | null;
@@ -23,7 +23,7 @@ export interface KnownDevice {
 }
 
 export interface DeviceView extends Omit<KnownDevice, "policyFrom" | "lastRequestAt" | "stoppedBy"> {
-  readonly policy_from: "admin" | "config" | "default";
+  readonly policy_from: "owner" | "config" | "default";
   readonly last_request_at: string | null;
   readonly stopped_by: readonly number[];
 }

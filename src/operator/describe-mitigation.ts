@@ -26,7 +26,7 @@ export interface MitigationView {
   /** It was turned down, and its upstream still asks for it; absent otherwise. */
   readonly left_alone?: LeftAloneView;
   readonly requested_at: string;
-  /** When it ends if nothing else happens: of its lifetime and the admin's `--for`, what ends first. Null = indefinite. */
+  /** When it ends if nothing else happens: of its lifetime and the owner's `--for`, what ends first. Null = indefinite. */
   readonly expires_at: string | null;
   readonly target: {
     readonly prefixes: readonly string[];

@@ -32,7 +32,7 @@ export async function followHeldDevices({ clock, filter, store, homeNow, decideA
     const { devices, changed } = followDevices(mitigation.devices, witnessed, home);
     const decision = changed.length > 0 ? await decideAbout(changed, mitigation.request.target) : undefined;
     // Who approved that this traffic is stopped has been asked.
-    const may = decision?.is === "act" || (decision?.is === "ask" && mitigation.decidedBy === "admin");
+    const may = decision?.is === "act" || (decision?.is === "ask" && mitigation.decidedBy === "owner");
     const all = [...devices, ...(may ? decision.devices : [])];
     if (textOf(all) !== textOf(mitigation.devices)) events.set(mitigation.id, { is: "followed", devices: all });
   }

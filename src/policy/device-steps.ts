@@ -13,7 +13,7 @@ export function found(mitigation: Mitigation, devices: readonly Device[], decisi
   const known = { ...mitigation, devices: decision.devices };
   // Without a device, what was reported is watched for, and dropped if it may be, where it leaves the home.
   const acting: Effect[] = devices.length === 0 ? ["enforce", "remember"] : ["enforce", "cut-flows", "tell-owner", "remember"];
-  if (mitigation.decidedBy === "admin" && decision.is !== "reject") return { mitigation: known, effects: acting };
+  if (mitigation.decidedBy === "owner" && decision.is !== "reject") return { mitigation: known, effects: acting };
   switch (decision.is) {
     case "reject": return end({ ...known, conflict: { cause: conflictCause.legitimateTraffic } }, "rejected", status.withdrawnByServer, now);
     case "observe": return {
@@ -55,7 +55,7 @@ export function witnessed(mitigation: Mitigation, { devices, cleared, decision }
   const held = (next: Mitigation): Step => ({ mitigation: next, effects: heldAs(next) === heldAs(mitigation) && next.state === mitigation.state ? ["enforce", "remember"] : ["enforce", "cut-flows", "tell-owner", "remember"] });
   if (decision.is === "reject") return end({ ...known, conflict: { cause: conflictCause.legitimateTraffic } }, "rejected", status.withdrawnByServer, now);
   if (decision.is === "observe") return { mitigation: { ...known, devices }, effects: cleared.length > 0 ? ["tell-owner", "remember"] : ["remember"] };
-  if (mitigation.state === "active" && mitigation.decidedBy === "admin") {
+  if (mitigation.state === "active" && mitigation.decidedBy === "owner") {
     return held({ ...known, action: cleared.length > 0 && mitigation.action === "quarantine" ? "block" : mitigation.action });
   }
   // A question about these devices stays one: that it may be acted now is for the next request.

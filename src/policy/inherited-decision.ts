@@ -11,7 +11,7 @@ import { remainingSeconds, seconds } from "../model/time.ts";
  */
 export function inheritedDecision(mitigation: Mitigation, replaced: readonly Mitigation[]): MitigationEvent | undefined {
   if (mitigation.state !== "pending" || mitigation.devices.length === 0) return undefined;
-  const allowed = replaced.find((earlier) => earlier.decidedBy === "admin" && covers(earlier, mitigation));
+  const allowed = replaced.find((earlier) => earlier.decidedBy === "owner" && covers(earlier, mitigation));
   if (!allowed) return undefined;
   const until = allowed.allowedUntil;
   const left = until === null ? null : seconds(Math.max(1, remainingSeconds(mitigation.requestedAt, until)));

@@ -25,8 +25,8 @@ export function step(mitigation: Mitigation, event: MitigationEvent, policy: Pol
   switch (event.is) {
     case "found": return found(mitigation, event.devices, event.decision, event.deadline ?? null, policy, now);
     case "approved": return mitigation.state === "pending" ? byOwner("lift-no", approved(mitigation, event.action, event.seconds, now)) : unchanged(mitigation);
-    case "denied": return mitigation.state === "pending" ? byOwner("keep-no", refusedByOwner({ ...mitigation, decidedBy: "admin" }, "denied", now)) : unchanged(mitigation);
-    case "released": return mitigation.state === "pending" ? unchanged(mitigation) : byOwner("keep-no", refusedByOwner({ ...mitigation, decidedBy: "admin" }, "released", now));
+    case "denied": return mitigation.state === "pending" ? byOwner("keep-no", refusedByOwner({ ...mitigation, decidedBy: "owner" }, "denied", now)) : unchanged(mitigation);
+    case "released": return mitigation.state === "pending" ? unchanged(mitigation) : byOwner("keep-no", refusedByOwner({ ...mitigation, decidedBy: "owner" }, "released", now));
     case "followed": return followed(mitigation, event.devices);
     case "witnessed": return witnessed(mitigation, event, policy, now);
     case "spared": return spared(mitigation, event.devices, now);

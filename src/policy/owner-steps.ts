@@ -8,7 +8,7 @@ import { askedUntil, canBlockAfterAll, canTakeBack, isLeftAlone } from "./refuse
 export function approved(mitigation: Mitigation, action: Action | null, seconds: Seconds | null, now: WallInstant): Step {
   return {
     mitigation: {
-      ...mitigation, state: "active", decidedBy: "admin", action: action ?? mitigation.action, deadline: null,
+      ...mitigation, state: "active", decidedBy: "owner", action: action ?? mitigation.action, deadline: null,
       allowedUntil: seconds === null ? null : later(now, inMilliseconds(seconds)),
     },
     effects: ["enforce", "cut-flows", "notify-upstream", "tell-owner", "remember"],

@@ -61,7 +61,7 @@ export function watchTraffic({ leak, status }: Mitigation, leaked: DropCount, no
  * the owner chose when they approved stands.
  */
 export function escalatedAction(mitigation: Mitigation, policy: Policy): Action {
-  if (mitigation.action !== "block" || mitigation.decidedBy === "admin") return mitigation.action;
+  if (mitigation.action !== "block" || mitigation.decidedBy === "owner") return mitigation.action;
   const allowed = mitigation.devices.filter((device) => !isShared(device)).map(({ mac }) => policy.devices.find((device) => device.mac === mac)?.action ?? policy.action);
   return allowed.length === mitigation.devices.length && allowed.includes("quarantine") ? "quarantine" : mitigation.action;
 }

@@ -23,7 +23,7 @@ export function canTakeBack(mitigation: Mitigation, now: WallInstant): boolean {
 
 /** Whether it ended by the owner's own word, not because nobody answered or their time for it was over. */
 export function isOwnersNo(mitigation: Mitigation): boolean {
-  return mitigation.state === "ended" && mitigation.decidedBy === "admin" && (mitigation.outcome === "denied" || mitigation.outcome === "released")
+  return mitigation.state === "ended" && mitigation.decidedBy === "owner" && (mitigation.outcome === "denied" || mitigation.outcome === "released")
     && (mitigation.allowedUntil === null || mitigation.endedAt === undefined || mitigation.endedAt < mitigation.allowedUntil);
 }
 
@@ -33,7 +33,7 @@ export function isOwnersNo(mitigation: Mitigation): boolean {
  */
 export function canBlockAfterAll(mitigation: Mitigation, now: WallInstant): boolean {
   const { outcome, decidedBy, isTakenBack, devices } = mitigation;
-  const isOpen = outcome === "denied" ? decidedBy !== "admin" || isTakenBack === true : outcome === "released" || outcome === "rejected";
+  const isOpen = outcome === "denied" ? decidedBy !== "owner" || isTakenBack === true : outcome === "released" || outcome === "rejected";
   return isOpen && mitigation.state === "ended" && devices.length > 0 && isAskedFor(mitigation, now);
 }
 

@@ -11,7 +11,7 @@ import { isOwnersNo } from "./refused-by-owner.ts";
 export function rememberedDecision(mitigation: Mitigation, known: readonly Mitigation[], now: WallInstant): MitigationEvent | undefined {
   if (mitigation.state !== "pending" || mitigation.devices.length === 0) return undefined;
   // The newest counts: who released what they had allowed has changed their mind.
-  const earlier = known.filter((each) => each.id !== mitigation.id && each.decidedBy === "admin" && covers(each, mitigation)).sort((a, b) => b.id - a.id);
+  const earlier = known.filter((each) => each.id !== mitigation.id && each.decidedBy === "owner" && covers(each, mitigation)).sort((a, b) => b.id - a.id);
   for (const each of earlier) {
     if (each.isTakenBack === true || isOwnersNo(each)) return undefined;
     if (each.outcome !== "denied" && each.outcome !== "released" && each.allowedUntil !== null && each.allowedUntil > now) {

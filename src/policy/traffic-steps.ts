@@ -8,7 +8,7 @@ import { dropsStandStill, escalatedAction, onceMoreAfter, proveEffect, watchTraf
 export function enforced(mitigation: Mitigation, now: WallInstant): Step {
   if (!isEnforced(mitigation) || mitigation.startedAt !== null || mitigation.devices.length === 0) return unchanged(mitigation);
   const started = { ...mitigation, startedAt: now };
-  return mitigation.decidedBy === "admin" && mitigation.state === "active"
+  return mitigation.decidedBy === "owner" && mitigation.state === "active"
     ? { mitigation: { ...started, status: status.mitigated }, effects: ["notify-upstream"] }
     : { mitigation: started, effects: [] };
 }

@@ -15,6 +15,6 @@ export function whyLeftAlone(mitigation: Mitigation, policy: Policy, said: SaidO
   if (devices.some((device) => isProtected(device, policy))) return { why: "protected", until: null };
   if (outcome === "rejected" && devices.some(said.isRefused)) return { why: "other-no", until: null };
   if (isTakenBack === true || outcome === "rejected") return { why: "taken-back", until: now };
-  if (outcome === "denied") return { why: decidedBy === "admin" ? "denied" : "unanswered", until };
+  if (outcome === "denied") return { why: decidedBy === "owner" ? "denied" : "unanswered", until };
   return { why: isOwnersNo(mitigation) ? "undone" : "time-over", until };
 }

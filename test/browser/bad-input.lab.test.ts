@@ -65,8 +65,8 @@ describe("the page, in bad weather (a scripted daemon)", { skip: browserMissing(
       target: { prefixes: [evil], ports: [], protocols: [], fqdns: [evil], uris: [evil] }, source: { prefixes: [evil], ports: [], icmp_types: [] },
       devices: [{ ...kitchenCamera, name: `${evil}\u202e`, addresses: [evil], port: evil, mac: "00:1d:c0:4f:7a:24" }],
     }));
-    home.devices = [{ mac: evil, name: evil, vendor: evil, addresses: [evil], port: evil, policy: "ask", policy_from: "admin", requests: 1, last_request_at: ago(1), stopped_by: [] }];
-    home.history = [{ at: ago(1), event: "approved", by: "admin", who: evil, via: "cli", mitigation: 1, upstream: evil, outcome: null, action: "block", devices: [{ mac: null, name: evil }], target: [evil], dropped: null, reason: evil }];
+    home.devices = [{ mac: evil, name: evil, vendor: evil, addresses: [evil], port: evil, policy: "ask", policy_from: "owner", requests: 1, last_request_at: ago(1), stopped_by: [] }];
+    home.history = [{ at: ago(1), event: "approved", by: "owner", who: evil, via: "cli", mitigation: 1, upstream: evil, outcome: null, action: "block", devices: [{ mac: null, name: evil }], target: [evil], dropped: null, reason: evil }];
     return play("overview", home, async (page, router) => {
       for (const view of ["overview", "approvals", "devices", "history"]) {
         await page.goto(router.url(view));

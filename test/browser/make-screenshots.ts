@@ -29,9 +29,9 @@ down.upstreams = [{ name: "isp", state: "backing-off", transport: null, peer: nu
 const lived = scriptedHome();
 lived.devices = [
   { mac: "00:1d:c0:4f:7a:23", name: "Kitchen camera", vendor: null, addresses: ["192.168.1.23"], port: "lan1", policy: "ask", policy_from: "default", requests: 3, last_request_at: ago(7200), stopped_by: [17] },
-  { mac: "b8:27:eb:12:34:56", name: "Doorbell", vendor: "Raspberry Pi Foundation", addresses: ["192.168.1.31"], port: 'Wi-Fi "home"', policy: "never", policy_from: "admin", requests: 1, last_request_at: ago(90_000), stopped_by: [] },
+  { mac: "b8:27:eb:12:34:56", name: "Doorbell", vendor: "Raspberry Pi Foundation", addresses: ["192.168.1.31"], port: 'Wi-Fi "home"', policy: "never", policy_from: "owner", requests: 1, last_request_at: ago(90_000), stopped_by: [] },
 ];
-const entry = { by: "admin", who: "root", via: "ubus", mitigation: 16, upstream: "isp", outcome: null, action: "block", devices: [{ mac: kitchenCamera.mac, name: "Kitchen camera" }], target: ["198.51.100.9/32"], dropped: null, reason: "" } as const;
+const entry = { by: "owner", who: "root", via: "ubus", mitigation: 16, upstream: "isp", outcome: null, action: "block", devices: [{ mac: kitchenCamera.mac, name: "Kitchen camera" }], target: ["198.51.100.9/32"], dropped: null, reason: "" } as const;
 lived.history = [
   { ...entry, at: ago(300), event: "ended", by: "upstream", who: null, via: null, outcome: "withdrawn", dropped: { packets: 74_511, bytes: 40_000_000 } },
   { ...entry, at: ago(3_000), event: "approved" },

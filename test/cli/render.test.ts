@@ -113,7 +113,7 @@ If it is no attack:  dots-callhome deny 17
   });
 
   it("approve, while no device is known, says that it is waited for", () => {
-    assert.match(print("approve 17", describeMitigation({ ...pending, state: "active", action: "quarantine", decidedBy: "admin", devices: [] })), /^\n?Approved, and waiting for the device to be found -> 198\.51\.100\.9/);
+    assert.match(print("approve 17", describeMitigation({ ...pending, state: "active", action: "quarantine", decidedBy: "owner", devices: [] })), /^\n?Approved, and waiting for the device to be found -> 198\.51\.100\.9/);
   });
 
   it("says why it is another device than was named, and that a quarantine waits for its packets", () => {
@@ -162,7 +162,7 @@ The device may send there again.
   });
 
   it("devices and policy", () => {
-    const stranger: KnownDevice = { ...known, mac: "02:00:00:00:00:01", name: null, vendor: null, addresses: [], port: null, policy: "never", policyFrom: "admin", lastRequestAt: null, stoppedBy: [] };
+    const stranger: KnownDevice = { ...known, mac: "02:00:00:00:00:01", name: null, vendor: null, addresses: [], port: null, policy: "never", policyFrom: "owner", lastRequestAt: null, stoppedBy: [] };
     assert.equal(print("devices", { devices: [known, stranger].map(describeDevice) }), `
 DEVICE             MAC                VENDOR          ADDRESSES     PORT  POLICY         REQUESTS  LAST       STOPPED BY
 Kitchen camera     aa:bb:cc:dd:ee:ff  Espressif Inc.  192.168.1.23  lan1  ask (default)  3         2 min ago  16
@@ -174,7 +174,7 @@ Kitchen camera     aa:bb:cc:dd:ee:ff  Espressif Inc.  192.168.1.23  lan1  ask (d
   });
 
   it("history", () => {
-    const policy: HistoryEntry = { ...entry, event: "policy", by: "admin", mitigation: null, outcome: null, target: [], dropped: null, reason: "never" };
+    const policy: HistoryEntry = { ...entry, event: "policy", by: "owner", mitigation: null, outcome: null, target: [], dropped: null, reason: "never" };
     assert.equal(print("history", { history: [entry, policy].map(describeHistory) }), `
 WHEN       ID  WHAT    BY    DEVICE          TARGET        PACKETS STOPPED  WHY
 2 min ago  3   denied  time  Kitchen camera  198.51.100.9  1,200            nobody answered within 15 min

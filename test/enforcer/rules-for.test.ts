@@ -24,7 +24,7 @@ const cases: readonly (readonly [string, Mitigation, unknown])[] = [
   ["asked, somebody found: watched, whoever sends it", mitigation({ state: "pending" }), ["watch", null, false]],
   ["asked, somebody found, without ports: watched, whoever sends it", mitigation({ state: "pending" }, { source: source(["203.0.113.7"], { ports: [] }) }), ["watch", null, false]],
   ["automatic, nobody found: dropped, but for those to be asked", mitigation({ devices: nobody }), ["drop", null, true]],
-  ["approved, nobody found: dropped", mitigation({ devices: nobody, decidedBy: "admin" }), ["drop", null, false]],
+  ["approved, nobody found: dropped", mitigation({ devices: nobody, decidedBy: "owner" }), ["drop", null, false]],
   ["found, with its ports: dropped, whoever sends it", mitigation(), ["drop", null, false]],
   ["found, without ports: of its device only", mitigation({}, { source: source(["203.0.113.7"], { ports: [] }) }), ["drop", [camera], false]],
   ["found, with all ports: of its device only", mitigation({}, { source: source(["203.0.113.7"], { ports: [port(1024, 65535)] }) }), ["drop", [camera], false]],
@@ -55,9 +55,9 @@ test("a pending mitigation is limited only if the owner wants that", () => {
 });
 
 test("a device that its address alone names has no rule of its own for two seconds: what it sends is held where it leaves, and seen there", () => {
-  const [likely, admins] = [mitigation({ namedAt: wallInstant(0), devices: [{ ...device, certainty: "likely" }] }), mitigation({ namedAt: wallInstant(0), decidedBy: "admin", devices: [{ ...device, certainty: "likely" }] })];
+  const [likely, owners] = [mitigation({ namedAt: wallInstant(0), devices: [{ ...device, certainty: "likely" }] }), mitigation({ namedAt: wallInstant(0), decidedBy: "owner", devices: [{ ...device, certainty: "likely" }] })];
   assert.deepEqual([rulesFor([likely], policy, wallInstant(0)).length, rulesFor([likely], policy, wallInstant(2_000)).length], [0, 1]);
-  assert.deepEqual([rulesFor([mitigation()], policy, wallInstant(0)).length, rulesFor([admins], policy, wallInstant(0)).length], [1, 1], "certain, or approved");
+  assert.deepEqual([rulesFor([mitigation()], policy, wallInstant(0)).length, rulesFor([owners], policy, wallInstant(0)).length], [1, 1], "certain, or approved");
   assert.equal(rulesFor([mitigation({ namedAt: wallInstant(0), devices: [{ ...device, mac: null, certainty: "likely" }] })], policy, wallInstant(0)).length, 1, "known by its address, it is held by that");
 });
 
@@ -66,5 +66,5 @@ test("a quarantine that nobody was asked about only blocks a device that its add
     [mitigation({ action: "quarantine", decidedBy, devices: [device, { ...device, mac: "02:00:00:00:00:18", certainty: "likely" }] })], policy, wallInstant(2_000),
   ).map(({ action }) => action);
   assert.deepEqual(actions("policy"), ["quarantine", "block"]);
-  assert.deepEqual(actions("admin"), ["quarantine", "quarantine"]);
+  assert.deepEqual(actions("owner"), ["quarantine", "quarantine"]);
 });

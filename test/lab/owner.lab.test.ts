@@ -189,7 +189,7 @@ describe("while the owner has not answered", { timeout: suiteLimit, concurrency:
     }));
 });
 
-describe("two admins, late ones, and wrong ones", { timeout: suiteLimit }, () => {
+describe("two owners, late ones, and wrong ones", { timeout: suiteLimit }, () => {
   it("one decision wins, the other hears why not", () =>
     playScene({ globals: { consent: "ask" } }, async (scene) => {
       const attack = await startAttack(scene.lab);

@@ -48,7 +48,7 @@ suite("memory", () => {
     memory.store.put(mitigation);
     memory.store.rememberDevice({ mac: "aa:bb:cc:dd:ee:ff", name: "\u001b[31mx", addresses: ["192.168.1.2"], port: null, requests: 2, lastRequestAt: wallInstant(now), policy: "never" });
     memory.store.record({
-      at: wallInstant(now), event: "policy", by: "admin", who: "root", via: "cli", mitigation: null, upstream: null, outcome: null, action: null,
+      at: wallInstant(now), event: "policy", by: "owner", who: "root", via: "cli", mitigation: null, upstream: null, outcome: null, action: null,
       devices: [], target: [], dropped: null, reason: "from now on: never",
     });
     memory.saveNow();
@@ -196,7 +196,7 @@ suite("memory", () => {
 
   test("a history of before the person was recorded is read", () => {
     const good = writeRemembered({ nextId: 1, mitigations: [], devices: [], history: [], nos: [] });
-    const entry = { at: 1, event: "policy", by: "admin", mitigation: null, upstream: null, outcome: null, action: null, devices: [], target: [], dropped: null, reason: "x" };
+    const entry = { at: 1, event: "policy", by: "owner", mitigation: null, upstream: null, outcome: null, action: null, devices: [], target: [], dropped: null, reason: "x" };
     const read = readRemembered(good.replace('"history":[]', `"history":[${JSON.stringify(entry)}]`));
     assert.ok(!("problem" in read));
     assert.deepEqual([read.remembered.history[0]?.who, read.remembered.history[0]?.via], [null, null]);

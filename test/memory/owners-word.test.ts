@@ -24,7 +24,7 @@ function open(): Memory {
 }
 
 const never = { mac: laptop.mac ?? "", name: "Laptop", addresses: ["192.168.1.22"], port: null, requests: 2, lastRequestAt: start, policy: "never" } as const;
-const denied = { ...pending, state: "ended", outcome: "denied", decidedBy: "admin", endedAt: start } as const;
+const denied = { ...pending, state: "ended", outcome: "denied", decidedBy: "owner", endedAt: start } as const;
 
 /** The owner has said never to one device, and no to a request about another. */
 function decide(): void {

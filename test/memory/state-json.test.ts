@@ -31,7 +31,7 @@ const mitigation = fc.record({
     request: { ...request, target: { ...request.target, fqdns }, ...(attack === null ? {} : { report: reported(attack) }) },
   };
 });
-const denied: Mitigation = { ...pending, state: "ended", outcome: "denied", decidedBy: "admin" };
+const denied: Mitigation = { ...pending, state: "ended", outcome: "denied", decidedBy: "owner" };
 const remembered: fc.Arbitrary<Remembered> = fc.record({
   nextId: fc.integer({ min: 1_000_001, max: 2_000_000 }),
   mitigations: fc.uniqueArray(mitigation, { maxLength: 4, selector: ({ id }) => id }),
@@ -40,7 +40,7 @@ const remembered: fc.Arbitrary<Remembered> = fc.record({
     policy: fc.constantFrom("ask", "auto", "never", null),
   }, some), { maxLength: 2 }),
   history: fc.array(fc.record({
-    at: instant, event: fc.constantFrom("approved", "denied", "released", "ended", "policy"), by: fc.constantFrom("admin", "policy", "upstream", "time"), who: maybe(text), via: fc.constant(null),
+    at: instant, event: fc.constantFrom("approved", "denied", "released", "ended", "policy"), by: fc.constantFrom("owner", "policy", "upstream", "time"), who: maybe(text), via: fc.constant(null),
     mitigation: maybe(fc.nat(99)), upstream: maybe(text), outcome: fc.constantFrom("denied", null), action: fc.constantFrom("block", null), target: fc.array(text, { maxLength: 2 }), reason: text,
     devices: fc.array(fc.record({ mac: maybe(text), name: maybe(text) }, some), { maxLength: 2 }), dropped: fc.constantFrom(null, { packets: 1, bytes: 2 }),
   }, some), { maxLength: 3 }),

@@ -20,10 +20,10 @@ for (;;) {
   say(`used ${id}`);
   store.put({ ...sampleMitigation, id });
   memory.save();
-  store.put({ ...sampleMitigation, id, state: "ended", outcome: "denied", decidedBy: "admin" });
+  store.put({ ...sampleMitigation, id, state: "ended", outcome: "denied", decidedBy: "owner" });
   store.record({
-    at: clock.now(), event: "denied", by: "admin", who: "root", via: "cli", mitigation: id, upstream: "isp", outcome: "denied", action: "block",
-    devices: [], target: [], dropped: null, reason: "the admin says that it is not an attack",
+    at: clock.now(), event: "denied", by: "owner", who: "root", via: "cli", mitigation: id, upstream: "isp", outcome: "denied", action: "block",
+    devices: [], target: [], dropped: null, reason: "the owner says that it is not an attack",
   });
   store.keepNos([...store.nos().slice(-4), { mac: "02:00:00:00:0a:01", addresses: [], target: { prefixes: sampleMitigation.request.target.prefixes, ports: [], protocols: [] }, saidAt: wallInstant(id), until: null }]);
   memory.saveNow();

@@ -12,10 +12,10 @@ const times = (count: number, of: Partial<HistoryEntry>): HistoryEntry[] => Arra
 
 describe("the history", () => {
   it("one upstream pushes out its own entries, not those of another nor the owner's decisions", () => {
-    const others = [...times(20, { upstream: "other" }), ...times(20, { by: "admin", event: "denied" })];
+    const others = [...times(20, { upstream: "other" }), ...times(20, { by: "owner", event: "denied" })];
     const kept = add(times(1000, {}), others);
     assert.equal(kept.length, 200);
-    assert.deepEqual(kept.filter((each) => each.upstream === "other" || each.by === "admin"), others);
+    assert.deepEqual(kept.filter((each) => each.upstream === "other" || each.by === "owner"), others);
     assert.deepEqual(kept.slice(-160).map(({ at }) => at), times(1000, {}).slice(-160).map(({ at }) => at), "its latest are kept");
   });
 

@@ -42,7 +42,7 @@ describe("a mitigation for the operator", () => {
     });
   });
 
-  it("ends when its lifetime or the admin's --for does, whichever is first", () => {
+  it("ends when its lifetime or the owner's --for does, whichever is first", () => {
     const ends = (expiresAt: WallInstant | null, allowedUntil: WallInstant | null): string | null => describeMitigation({ ...sampleMitigation, expiresAt, allowedUntil }).expires_at;
     const [sooner, later] = [wallInstant(requestedAt), wallInstant(requestedAt + 1000)];
     assert.deepEqual([ends(sooner, later), ends(later, sooner), ends(null, sooner), ends(sooner, null)], Array(4).fill("2026-11-21T20:20:00.000Z"));
@@ -102,11 +102,11 @@ describe("other views for the operator", () => {
 
   it("a device", () => {
     assert.deepEqual(json(describeDevice({
-      mac: "aa:bb:cc:dd:ee:ff", name: "Kitchen camera", vendor: "Espressif Inc.", addresses: ["192.168.1.23"], port: "lan1", policy: "never", policyFrom: "admin",
+      mac: "aa:bb:cc:dd:ee:ff", name: "Kitchen camera", vendor: "Espressif Inc.", addresses: ["192.168.1.23"], port: "lan1", policy: "never", policyFrom: "owner",
       requests: 3, lastRequestAt: wallInstant(requestedAt), stoppedBy: [17],
     })), {
       mac: "aa:bb:cc:dd:ee:ff", name: "Kitchen camera", vendor: "Espressif Inc.", addresses: ["192.168.1.23"], port: "lan1", policy: "never", requests: 3,
-      policy_from: "admin", last_request_at: "2026-11-21T20:20:00.000Z", stopped_by: [17],
+      policy_from: "owner", last_request_at: "2026-11-21T20:20:00.000Z", stopped_by: [17],
     });
   });
 

@@ -119,7 +119,7 @@ describe("a state file of the future", () => {
   });
 
   it("a refusal of the owner's and a no last as long as if they had been said now", async () => {
-    const denied: Mitigation = { ...ended, outcome: "denied", decidedBy: "admin", endedAt: start };
+    const denied: Mitigation = { ...ended, outcome: "denied", decidedBy: "owner", endedAt: start };
     const no = { mac: cameraMac, addresses: [], target: { prefixes: denied.request.target.prefixes, ports: [], protocols: [] }, saidAt: start, until: startPlus(lasts) };
     const home = fakeHome({}, { from: { ...nothingRemembered, nextId: 50, mitigations: [denied], nos: [no] }, clock: fakeClock(startPlus(-ahead)) });
     await home.pipeline.resume();

@@ -23,7 +23,7 @@ test("the owner is not asked again about the same device and target", async () =
   await home.pipeline.decideByOwner(1, { is: "approved", action: "limit", seconds: null });
   await home.ask({ mid: 2, to: "198.51.100.9" });
   const second = home.store.get(2);
-  assert.deepEqual([second?.state, second?.decidedBy, second?.action], ["active", "admin", "limit"]);
+  assert.deepEqual([second?.state, second?.decidedBy, second?.action], ["active", "owner", "limit"]);
 });
 
 test("the owner is asked about a wider target", async () => {
@@ -65,7 +65,7 @@ test("after the mids have rolled over, a withdrawn higher one makes way, and the
   await settle();
   assert.equal(home.store.get(1)?.state, "terminating");
   assert.equal((await home.ask({ mid: 0 })).is, "created");
-  assert.deepEqual([home.store.get(1)?.outcome, home.store.get(2)?.decidedBy, home.held()], ["overridden", "admin", [`2 block ${cameraMac} 1`]]);
+  assert.deepEqual([home.store.get(1)?.outcome, home.store.get(2)?.decidedBy, home.held()], ["overridden", "owner", [`2 block ${cameraMac} 1`]]);
 });
 
 test("the mid of a withdrawn request is free: a DELETE then means the new one", async () => {

@@ -18,7 +18,7 @@ const situations: readonly (readonly [string, Mitigation])[] = [
   ["active, nothing dropped yet (status 1)", enforced],
   ["active, dropping (status 2)", dropping],
   ["active, the attack has stopped (status 3)", stopped],
-  ["active, approved for an hour", { ...dropping, decidedBy: "admin", allowedUntil: startPlus(3_600_000), expiresAt: startPlus(7_200_000) }],
+  ["active, approved for an hour", { ...dropping, decidedBy: "owner", allowedUntil: startPlus(3_600_000), expiresAt: startPlus(7_200_000) }],
   ["terminating", terminating],
   ["ended", ended],
 ];

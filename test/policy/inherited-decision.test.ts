@@ -6,7 +6,7 @@ import { startPlus } from "../fake-clock.ts";
 import { camera, dropping, laptop, pending, requested, unknownDevice } from "./samples.ts";
 
 type Words = NonNullable<Parameters<typeof requested>[0]>;
-const allowed = (words: Words = {}, more: Partial<Mitigation> = {}): Mitigation => ({ ...dropping, id: 1, decidedBy: "admin", request: requested(words), ...more });
+const allowed = (words: Words = {}, more: Partial<Mitigation> = {}): Mitigation => ({ ...dropping, id: 1, decidedBy: "owner", request: requested(words), ...more });
 const asking = (words: Words = {}, more: Partial<Mitigation> = {}): Mitigation => ({ ...pending, id: 2, request: requested({ mid: 57, ...words }), ...more });
 const yes = { is: "approved", action: "block", seconds: null };
 

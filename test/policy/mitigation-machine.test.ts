@@ -12,8 +12,8 @@ import {
 } from "./samples.ts";
 import { between, later, milliseconds, seconds } from "../../src/model/time.ts";
 
-const byAdmin: Mitigation = { ...dropping, decidedBy: "admin", allowedUntil: startPlus(1_800_000) };
-const situations = { watching, pending, unattributed, observing, active, enforced, dropping, stopped, byAdmin, terminating, ended } as const;
+const byOwner: Mitigation = { ...dropping, decidedBy: "owner", allowedUntil: startPlus(1_800_000) };
+const situations = { watching, pending, unattributed, observing, active, enforced, dropping, stopped, byOwner, terminating, ended } as const;
 type Situation = keyof typeof situations;
 
 const devices = [camera];
@@ -71,7 +71,7 @@ const table: Readonly<Record<Situation, Partial<Record<keyof typeof events, stri
   stopped: {
     ...endings, released: "ended 7 released KENTR", withdrawn: "terminating 5 - ENR", refreshed: "active 3 - ER", counted: "active 2 - NT", hour: "ended 6 expired ENTR",
   },
-  byAdmin: {
+  byOwner: {
     ...endings, released: "ended 7 released KENTR", withdrawn: "terminating 5 - ENR", refreshed: "active 2 - ER", counted: "active 2 - ",
     minute: "active 3 - N", twoMinutes: "active 3 - N", quarter: "active 3 - N", half: "ended 7 released ENTR", hour: "ended 6 expired ENTR",
   },
@@ -105,9 +105,9 @@ test("a new mitigation", () => {
 });
 
 test("who decided: the owner by their word, the configuration by a rule or a time-out", () => {
-  assert.equal(at(pending, events.approved).decidedBy, "admin");
-  assert.equal(at(pending, events.denied).decidedBy, "admin");
-  assert.equal(at(dropping, events.released).decidedBy, "admin");
+  assert.equal(at(pending, events.approved).decidedBy, "owner");
+  assert.equal(at(pending, events.denied).decidedBy, "owner");
+  assert.equal(at(dropping, events.released).decidedBy, "owner");
   assert.equal(at(pending, events.quarter, askPolicy, 900).decidedBy, "policy");
   assert.equal(at(watching, events.act).decidedBy, "policy");
 });
@@ -131,7 +131,7 @@ test("approved by the owner: status 2 as soon as the filter has the rules; by po
 });
 
 test("rules that the filter takes only while it is terminating do not make it successful again", () => {
-  const late = at({ ...terminating, decidedBy: "admin", startedAt: null }, events.enforced);
+  const late = at({ ...terminating, decidedBy: "owner", startedAt: null }, events.enforced);
   assert.deepEqual([late.state, late.status, late.startedAt], ["terminating", 5, startPlus(10_000)]);
 });
 

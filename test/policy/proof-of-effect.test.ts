@@ -58,7 +58,7 @@ test("one that dries up later is reported as stopped again", () => {
 });
 
 test("the owner's own choice stands; a limit is no leak; nor is a count that begins anew", () => {
-  assert.equal(play([[0.2, 0], [4, 100]], { decidedBy: "admin" }).mitigation.action, "block");
+  assert.equal(play([[0.2, 0], [4, 100]], { decidedBy: "owner" }).mitigation.action, "block");
   assert.deepEqual(play([[0.2, 0], [4, 100]], { action: "limit" }).told, []);
   assert.deepEqual(play([[0.2, 500], [4, 3], [6, 3]]).told, []);
 });

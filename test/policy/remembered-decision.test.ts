@@ -10,8 +10,8 @@ import { seconds, type WallInstant } from "../../src/model/time.ts";
 
 const hour = 3_600_000;
 const again: Mitigation = { ...pending, id: 18 };
-const denied: Mitigation = { ...pending, state: "ended", outcome: "denied", decidedBy: "admin" };
-const forAnHour: Mitigation = { ...active, decidedBy: "admin", allowedUntil: startPlus(hour), action: "limit" };
+const denied: Mitigation = { ...pending, state: "ended", outcome: "denied", decidedBy: "owner" };
+const forAnHour: Mitigation = { ...active, decidedBy: "owner", allowedUntil: startPlus(hour), action: "limit" };
 
 suite("a decision that the owner made before", () => {
   const cases: readonly (readonly [string, Mitigation, Mitigation, WallInstant, ReturnType<typeof rememberedDecision>])[] = [

@@ -7,7 +7,7 @@ import { startPlus } from "../fake-clock.ts";
 import { askPolicy, camera, pending } from "./samples.ts";
 
 const now = startPlus(60_000);
-const ended: Mitigation = { ...pending, state: "ended", outcome: "denied", decidedBy: "admin", deadline: null, endedAt: startPlus(30_000) };
+const ended: Mitigation = { ...pending, state: "ended", outcome: "denied", decidedBy: "owner", deadline: null, endedAt: startPlus(30_000) };
 const said = { isRefused: () => true, any: true };
 const never = { ...askPolicy, devices: [{ mac: camera.mac ?? "", policy: "never" as const, action: null }] };
 const spared = { ...askPolicy, neverBlock: [{ is: "mac" as const, mac: camera.mac ?? "" }] };

@@ -27,7 +27,7 @@ const mitigation: fc.Arbitrary<Mitigation> = fc.record({
   id: fc.integer({ min: 900_000_000, max: 999_999_999 }), request: fc.constantFrom(requested({ upstream: "home-upstream" }), { ...requested({ upstream: "home-upstream" }), report: { attacks: [], bitsPerSecond: 1, packetsPerSecond: 1 } }), devices: fc.array(device, { minLength: 1, maxLength: 3 }),
   state: fc.constantFrom("pending", "active", "terminating", "ended"), outcome: fc.constantFrom(null, "denied", "released"),
   status: fc.integer({ min: 1, max: 7 }) as fc.Arbitrary<MitigationStatus>, action: fc.constantFrom("block", "limit", "quarantine", "observe"),
-  decidedBy: fc.constantFrom(null, "admin", "policy"), requestedAt: fc.constant(start), expiresAt: fc.constantFrom(null, startPlus(3_600_000)),
+  decidedBy: fc.constantFrom(null, "owner", "policy"), requestedAt: fc.constant(start), expiresAt: fc.constantFrom(null, startPlus(3_600_000)),
   allowedUntil: fc.constantFrom(null, startPlus(60_000)), startedAt: fc.constantFrom(null, start), deadline: fc.constantFrom(null, startPlus(1)), terminatingPeriod: fc.constant(seconds(120)),
   dropped: fc.record({ packets: fc.nat(10_000), bytes: fc.nat(10_000) }), lastDropAt: fc.constant(null), conflict: fc.constantFrom(null, { cause: 4 as const }),
 });

@@ -39,7 +39,7 @@ return view.extend({
 					state.hidden = device.stopped_by.length == 0;
 					build.setText(about, [ N_(device.requests, 'Reported once', 'Reported %d times').format(device.requests), device.last_request_at ? _('last %s').format(words.when(device.last_request_at)) : '',
 						words.place(device.port), device.addresses.map(words.clean).join(', '), device.mac ].filter(text => text).join(' · '));
-					build.setText(why, { admin: _('You chose this.'), config: _('From the settings file.'), 'default': _('As set for all devices.') }[device.policy_from] || '');
+					build.setText(why, { owner: _('You chose this.'), config: _('From the settings file.'), 'default': _('As set for all devices.') }[device.policy_from] || '');
 					if (document.activeElement !== select)
 						select.value = device.policy;
 				}

@@ -16,7 +16,7 @@ const ruled = {
 
 function sentence(entry) {
 	const who = words.names({ devices: entry.devices });
-	const person = entry.by == 'admin';
+	const person = entry.by == 'owner';
 	switch (entry.event) {
 	case 'approved': return ((person ? chosen : ruled)[entry.action] || chosen.block).format(who);
 	case 'denied': return (person ? _('You said this is not an attack: %s') : _('Nobody answered, so it was left alone: %s')).format(who);
