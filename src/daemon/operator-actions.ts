@@ -223,7 +223,7 @@ function reasonOf(mitigation: Mitigation, event: HistoryEntry["event"], at: Wall
 }
 
 /** Of several, which is which: the WAN of each, as far as it is known. */
-async function upstreamsWithWans(around: OperatorSurroundings): Promise<(ReturnType<OperatorSurroundings["upstreams"]>[number] & { readonly wan?: string })[]> {
+async function upstreamsWithWans(around: OperatorDeps): Promise<(ReturnType<OperatorDeps["upstreams"]>[number] & { readonly wan?: string })[]> {
   const all = around.upstreams();
   if (all.length < 2) return [...all];
   const { wans } = await around.network.addresses().catch(() => ({ wans: [] }));

@@ -32,7 +32,7 @@ function busyHome(): ScriptedHome {
   home.warnings = ["conntrack is missing"];
   home.upstreams = [...home.upstreams, { name: "other", state: "backing-off", transport: null, peer: null, since: ago(600), last_error: "no route to host", sessions: 3 }];
   home.devices = [{ mac: kitchenCamera.mac ?? "", name: "Kitchen camera", vendor: null, addresses: ["192.168.1.23"], port: "lan1", policy: "ask", policy_from: "default", requests: 3, last_request_at: ago(7_200), stopped_by: [17] }];
-  home.history = [{ at: ago(300), event: "approved", by: "admin", who: "root", via: "ubus", mitigation: 16, upstream: "isp", outcome: null, action: "quarantine", devices: [{ mac: null, name: "Doorbell" }], target: ["198.51.100.9/32"], dropped: null, reason: "" }];
+  home.history = [{ at: ago(300), event: "approved", by: "owner", who: "root", via: "ubus", mitigation: 16, upstream: "isp", outcome: null, action: "quarantine", devices: [{ mac: null, name: "Doorbell" }], target: ["198.51.100.9/32"], dropped: null, reason: "" }];
   return home;
 }
 
