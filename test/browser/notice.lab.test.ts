@@ -23,7 +23,7 @@ describe("the notice page in a browser", { skip: missing === undefined ? false :
 
   for (const language of languages) {
     it(`is read in ${language}, on a small phone, without a scroll bar to the side`, async () => {
-      const { page, context, faults } = await openTab(browser, { viewport: { width: 320, height: 568 }, locale: language, dark: language === "ja" });
+      const { page, context, faults } = await openTab(browser, { viewport: { width: 320, height: 568 }, locale: language.replace("_", "-"), dark: language === "ja" });
       const complaints: string[] = [];
       page.on("console", (message) => complaints.push(message.text())); // a style that the policy forbids is told here
       const response = await page.goto(`${notice.url}generate_204`);
