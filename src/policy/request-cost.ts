@@ -22,8 +22,8 @@ export interface Cost {
 
 /** The most that one request may ask for. One attacked host behind 64 ports, from 32 ports, takes 98 entries. */
 export const mostOfRequest: Cost = { entries: 128, combinations: 4096, textBytes: 2048, reportBytes: 4096 };
-/** What an upstream may hold, for each mitigation of its share: a common request has 5 to 10 entries, no text, and one attack with a talker or two. */
-const meanOfShare = { entries: 16, textBytes: 512, reportBytes: 512 } as const;
+/** What an upstream may hold, for each mitigation of its share: a common request has 5 to 10 entries, no text, and one attack with a talker or two. All of it, listed, fits a message of ubus. */
+const meanOfShare = { entries: 16, textBytes: 512, reportBytes: 256 } as const;
 /** When a request that found no room may come again. */
 const retryWhenFull = seconds(60);
 
