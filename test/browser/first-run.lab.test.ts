@@ -62,7 +62,10 @@ describe("the first ten minutes, on a phone and without a shell", { skip: browse
     onFreshRouter(browser, async ({ scene, page, configFile, heard }) => {
       await page.getByRole("heading", { name: "Step 1 of 3: your internet provider" }).waitFor();
       assert.equal(await page.getByText("The protection is not running", { exact: false }).count(), 0, "there is nothing to run yet");
-      await page.getByLabel("Address").fill("192.0.2.256");
+      await page.getByLabel("Find the address automatically").check();
+      assert.equal(await page.getByLabel("Address", { exact: true }).isVisible(), false, "there is nothing to type then");
+      await page.getByLabel("Find the address automatically").uncheck();
+      await page.getByLabel("Address", { exact: true }).fill("192.0.2.256");
       await page.getByRole("button", { name: "Check and go on" }).click();
       assert.equal(await page.getByText("Your provider gave you this.").count(), 2, "identity and key are missing");
       await page.getByLabel("Identity").fill(labPsk.identity);
@@ -72,7 +75,7 @@ describe("the first ten minutes, on a phone and without a shell", { skip: browse
       await page.getByLabel("Key", { exact: true }).fill(labPsk.key);
       await page.getByRole("button", { name: "Check and go on" }).click();
       await page.getByText("'192.0.2.256' is not a host, expected a name such as dots.isp.example or an IP address").waitFor();
-      await page.getByLabel("Address").fill(labAddresses.isp.v4);
+      await page.getByLabel("Address", { exact: true }).fill(labAddresses.isp.v4);
       await page.getByRole("button", { name: "Check and go on" }).click();
 
       await page.getByRole("heading", { name: "Step 2 of 3: what happens when a device is reported" }).waitFor();
@@ -100,7 +103,7 @@ describe("the first ten minutes, on a phone and without a shell", { skip: browse
 
   it("take certificates, write down where messages go, and can be gone through again", async () => {
     await onFreshRouter(browser, async ({ page, configFile }) => {
-      await page.getByLabel("Address").fill(labAddresses.isp.v4);
+      await page.getByLabel("Address", { exact: true }).fill(labAddresses.isp.v4);
       await page.getByLabel("With certificates").check();
       const file = (name: string, text: string): { name: string; mimeType: string; buffer: Buffer } => ({ name, mimeType: "application/x-pem-file", buffer: Buffer.from(text) });
       await page.getByLabel("Your provider’s authority").setInputFiles(file("ca.pem", "not PEM"));

@@ -65,6 +65,9 @@ function provider(next) {
 	const certificate = upload('dch-cert', _('The router’s certificate'), _('A PEM file, with its chain.'));
 	const privateKey = upload('dch-private', _('The router’s private key'), _('A PEM file. It is stored on the router and never shown again.'));
 	const byKey = node('div', {}, identity.node, key.node), byCertificate = node('div', {}, ca.node, certificate.node, privateKey.node);
+	const discover = node('input', { type: 'checkbox', id: 'dch-discover', 'aria-describedby': 'dch-discover-help', change: () => { host.node.hidden = discover.checked; } });
+	const bySelf = node('div', { 'class': 'dch-field' }, node('label', { 'class': 'dch-choice', 'for': 'dch-discover' }, discover, node('span', {}, _('Find the address automatically'))),
+		node('p', { id: 'dch-discover-help', 'class': 'dch-quiet' }, _('If your provider announces it by DHCP and DNS.')));
 	const rest = node('div', { 'class': 'dch-problem', role: 'alert' });
 	const fields = { host: host, port: port, psk_identity: identity, psk_file: key, ca_file: ca, cert_file: certificate, key_file: privateKey };
 	let auth = 'psk';
@@ -79,10 +82,10 @@ function provider(next) {
 	const go = () => {
 		Object.keys(fields).forEach(option => fields[option].complain(''));
 		build.setText(rest, '');
-		const lacking = missing(auth == 'psk' ? [ host, identity, key ] : [ host, ca, certificate, privateKey ]);
+		const lacking = missing((discover.checked ? [] : [ host ]).concat(auth == 'psk' ? [ identity, key ] : [ ca, certificate, privateKey ]));
 		if (lacking.length > 0)
 			return lacking[0].input.focus();
-		const values = { enabled: '1', host: host.value(), port: port.value(), auth: auth, psk_identity: auth == 'psk' ? identity.value() : '' };
+		const values = { enabled: '1', discover: discover.checked ? '1' : '', host: discover.checked ? '' : host.value(), port: port.value(), auth: auth, psk_identity: auth == 'psk' ? identity.value() : '' };
 		Object.keys(values).forEach(option => values[option] == '' ? uci.unset(settings.name, name, option) : uci.set(settings.name, name, option, values[option]));
 		const stored = auth == 'psk' ? keep('psk_file', key.value())
 			: [ [ 'ca_file', ca ], [ 'cert_file', certificate ], [ 'key_file', privateKey ] ].reduce((before, each) => before.then(() => each[1].text()).then(text => keep(each[0], text)), Promise.resolve());
@@ -100,7 +103,7 @@ function provider(next) {
 	};
 	return step(1, _('your internet provider'), [
 		node('p', {}, _('Your provider gives you an address, and a key or certificates. With them the router can be warned when a device in your home attacks somebody.')),
-		host.node,
+		host.node, bySelf,
 		radios('dch-auth', _('How the router proves who it is'), [ [ 'psk', _('With a key') ], [ 'certificate', _('With certificates') ] ], auth, value => {
 			auth = value;
 			byKey.hidden = value != 'psk';

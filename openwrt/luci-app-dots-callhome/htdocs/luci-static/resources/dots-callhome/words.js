@@ -55,7 +55,7 @@ function when(iso) {
 	const date = new Date(at);
 	const sameDay = new Date().toDateString() == date.toDateString();
 	const clock = date.toLocaleTimeString(language(), { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
-	return sameDay ? clock : date.toLocaleDateString(language()) + ' ' + clock;
+	return sameDay ? clock : date.toLocaleDateString(language(), Object.assign({ day: 'numeric', month: 'short' }, date.getFullYear() == new Date().getFullYear() ? {} : { year: 'numeric' })) + ' ' + clock;
 }
 
 /* A rate, for people. */
@@ -107,7 +107,7 @@ function certaintyOf(mitigation) {
 
 function target(mitigation) {
 	const asked = mitigation.target || {};
-	const prefixes = (asked.prefixes || []).concat(asked.fqdns || [], asked.uris || []).map(prefix => clean(prefix).replace(/\/(32|128)$/, ''));
+	const prefixes = (asked.prefixes || []).concat(asked.fqdns || [], asked.uris || []).map(bare);
 	const first = prefixes.length > 1 ? _('%s and %d more').format(prefixes[0], prefixes.length - 1) : prefixes[0] || '?';
 	const ports = asked.ports || [];
 	if (ports.length == 0)
@@ -116,6 +116,11 @@ function target(mitigation) {
 	const service = ports[0][0] == ports[0][1] ? services[ports[0][0]] : null;
 	const text = (service ? _('%s, port %s').format(service, range) : _('port %s').format(range)) + (ports.length > 1 ? ' …' : '');
 	return '%s (%s)'.format(first, text);
+}
+
+/* A single address is written without its prefix length. */
+function bare(prefix) {
+	return clean(prefix).replace(/\/(32|128)$/, '');
 }
 
 const outcomes = {
@@ -151,7 +156,7 @@ function pace(thing) {
 			return _('It sends again, after it had stopped at %s: %s packets a second to %s.').format(when(live.pausedAt), perSecond(live.now.sent), to);
 		const first = timeOf(things.evidenceOf(thing.group, thing.now).first), now = timeOf(thing.now);
 		if (isPlausible(first) && isPlausible(now) && now - first >= 1000)
-			return _('It is sending %s packets a second to %s, for %s now.').format(perSecond(live.now.sent), to, duration((now - first) / 1000));
+			return _('It has been sending %s packets a second to %s for %s.').format(perSecond(live.now.sent), to, duration((now - first) / 1000));
 		return _('It is sending %s packets a second to %s.').format(perSecond(live.now.sent), to);
 	}
 	if (live.lastSentAt && !live.isSending)
@@ -210,7 +215,7 @@ const letGo = {
 
 return baseclass.extend({
 	clean: clean, number: number, timeOf: timeOf, when: when, duration: duration, place: place, isRandomMac: isRandomMac,
-	deviceName: deviceName, names: names, target: target, certaintyOf: certaintyOf, isPlausible: isPlausible, forgery: forgery,
+	deviceName: deviceName, names: names, target: target, bare: bare, certaintyOf: certaintyOf, isPlausible: isPlausible, forgery: forgery,
 
 	title: function(thing) {
 		const first = thing.group[0];

@@ -49,7 +49,7 @@ return view.extend({
 			dom.content(list, answer.history.map(entry => node('li', {},
 				node('time', { datetime: entry.at }, words.when(entry.at)), ' ', sentence(entry),
 				node('div', { 'class': 'dch-quiet' }, [
-					entry.target.length ? _('Target: %s').format(entry.target.slice(0, 4).map(words.clean).join(', ')) : '',
+					entry.target.length ? _('Target: %s').format(entry.target.slice(0, 4).map(words.bare).join(', ')) : '',
 					entry.dropped ? N_(entry.dropped.packets, '1 packet stopped', '%s packets stopped').format(words.number(entry.dropped.packets)) : '',
 					entry.who ? _('by %s').format(words.clean(entry.who)) : '',
 					entry.mitigation ? '#%d'.format(entry.mitigation) : ''

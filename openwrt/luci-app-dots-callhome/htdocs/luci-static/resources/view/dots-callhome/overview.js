@@ -97,7 +97,7 @@ return view.extend({
 				? [ _('No internet provider is switched on.'), build.linked(_('Nobody can warn you. You can switch one on under %s.'), 'settings', _('Settings')) ]
 				: count('alone') + count('watched') > 0 ? [ _('Nothing waits for your answer.'), [] ]
 				: count('holds') > 0 ? [ _('Taken care of. Nothing waits for you.'), [] ]
-					: [ _('All quiet. No device in your home is known to attack anybody.'), [ _('Your provider can reach you since %s.').format(words.when(up.length ? up[0].since : null)) ] ];
+					: [ _('All quiet. No device in your home is known to attack anybody.'), [ _('Your provider has been able to reach you since %s.').format(words.when(up.length ? up[0].since : null)) ] ];
 			const next = JSON.stringify(status.upstreams);
 			dom.content(calm, [ node('strong', {}, text[0]), text[1].length > 0 ? node('p', { 'class': 'dch-quiet' }, ...text[1]) : '' ]);
 
