@@ -71,7 +71,7 @@ fuzz: needs-test dist/dots-callhome.js
 soak: needs-test dist/dots-callhome.js test-programs
 	MINUTES=$(or $(MINUTES),60) node scripts/run-tests.mjs lab lab/soak
 
-bench: needs-demo dist/dots-callhome.js
+bench: needs-demo needs-native dist/dots-callhome.js dist/dots-callhome
 	@node --import tsx test/bench/bench.ts $(PART)
 
 package: needs-build dist/dots-callhome.js
@@ -80,18 +80,21 @@ package: needs-build dist/dots-callhome.js
 # QuickJS and mbedTLS are compiled once, in a minute or two.
 native: needs-native dist/dots-callhome
 
-dist/dots-callhome: $(sources) $(shell find host -type f) scripts/build-native.sh scripts/bundle-native.mjs scripts/fetch-debian-source.sh
+dist/dots-callhome: $(sources) dist/dtls.wasm $(shell find host -type f) scripts/build-native.sh scripts/bundle-native.mjs scripts/fetch-debian-source.sh
 	@mkdir -p build/native
 	node scripts/bundle-native.mjs build/native/program.js
 	scripts/build-native.sh release build/native/program.js $@
 
-# On the native runtime: its adapters with sanitizers, the tests of the pure folders, and the command line beside Node's.
+# On the native runtime: its adapters with sanitizers, the tests of the pure folders, the command line beside Node's, and of the lab what needs
+# neither TLS over TCP nor HTTP nor MQTT.
+native-lab := lab/main-job lab/consent lab/refusals lab/restart lab/session lab/faults lab/forged lab/loss
 test-native: needs-native dist/dots-callhome dist/dots-callhome.js
 	@scripts/build-native.sh sanitized build/native/run-script-sanitized
 	@scripts/build-native.sh script build/native/run-script
 	@node scripts/run-native-tests.mjs host
 	@node scripts/run-native-tests.mjs pure
 	@node scripts/run-tests.mjs native
+	@RUNTIME=native node scripts/run-tests.mjs lab $(native-lab)
 
 needs-build needs-demo needs-test needs-offload needs-pure needs-native: needs-%:
 	@scripts/install-needs.sh $*

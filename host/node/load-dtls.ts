@@ -1,4 +1,4 @@
 /** In place of src/system/dial/load-dtls.ts: the code of dtls.wasm is part of this executable. */
-import type { DtlsModule } from "./dtls-module.ts";
+import { compiledIn, type DtlsModule } from "./dtls-module.ts";
 
-export const loadDtls = (): Promise<DtlsModule> => Promise.resolve({ wasm: "compiled in" });
+export const loadDtls = (): Promise<DtlsModule> => Promise.resolve(compiledIn);

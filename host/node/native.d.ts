@@ -83,4 +83,7 @@ declare const native: {
   certificate(pem: Uint8Array): [from: number, until: number] | null;
   keyKind(pem: Uint8Array): "rsa" | "ec" | null;
   isPair(certificate: Uint8Array, key: Uint8Array): boolean;
+
+  /** The exports of a new instance of dtls.wasm. */
+  dtls(host: import("../../packages/dtls-wasm/src/dtls-module.ts").ShimHost): import("../../packages/dtls-wasm/src/dtls-module.ts").Shim;
 };

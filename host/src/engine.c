@@ -132,6 +132,7 @@ static JSValue make_native(JSContext *ctx, int argc, char **argv)
     add_lookup(ctx, native);
     add_crypto(ctx, native);
     add_certificates(ctx, native);
+    add_dtls(ctx, native);
     return native;
 }
 

@@ -68,5 +68,6 @@ void add_interfaces(JSContext *ctx, JSValueConst native);
 void add_lookup(JSContext *ctx, JSValueConst native);
 void add_crypto(JSContext *ctx, JSValueConst native);
 void add_certificates(JSContext *ctx, JSValueConst native);
+void add_dtls(JSContext *ctx, JSValueConst native);
 
 #endif

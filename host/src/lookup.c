@@ -5,6 +5,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -79,6 +80,7 @@ static JSValue lookup(JSContext *ctx, JSValueConst this, int argc, JSValueConst 
     struct question *question;
     pthread_t thread;
     pthread_attr_t attributes;
+    sigset_t all, before;
     int error;
 
     (void) this; (void) argc;
@@ -110,7 +112,11 @@ static JSValue lookup(JSContext *ctx, JSValueConst this, int argc, JSValueConst 
     pthread_attr_init(&attributes);
     pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
     pthread_attr_setstacksize(&attributes, 128 * 1024); /* musl's own are smaller */
+    /* Signals are the loop's: a thread that does not block them would swallow those that are listened to later. */
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
     error = pthread_create(&thread, &attributes, resolve, question);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
     pthread_attr_destroy(&attributes);
     if (error != 0) {
         JS_FreeValue(ctx, question->callback);

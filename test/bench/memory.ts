@@ -22,6 +22,7 @@ export async function benchMemory(): Promise<void> {
     "idle daemon with a DTLS session, as the router starts it": { node: routerFlags() },
     "the same, without options of Node": {},
     "the same, with an MQTT notifier": { node: routerFlags(), more: mqtt },
+    "on the native runtime": { runtime: "native" },
   };
   const bare: number[] = [];
   const ours = new Map(Object.keys(starts).map((name) => [name, [] as number[]]));

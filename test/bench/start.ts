@@ -2,7 +2,7 @@ import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { createLab, labAddresses } from "../lab/lab.ts";
-import { daemonProgram, writeLabConfig } from "../lab/start-daemon.ts";
+import { daemonProgram, runtimes, writeLabConfig } from "../lab/start-daemon.ts";
 import { watchLines } from "../lab/watch-lines.ts";
 import { printTable, spreadOf } from "./measure.ts";
 import { routerFlags } from "./router-flags.ts";
@@ -24,16 +24,17 @@ export async function benchStart(): Promise<void> {
     await arrivals.until("the listener", (line) => line === "ready");
     const config = writeLabConfig(lab, { globals: { log_level: "warn" } });
 
-    const timeToDial = async (args: readonly string[]): Promise<number> => {
+    const timeToDial = async ([program = "", ...args]: readonly string[]): Promise<number> => {
       const startedAt = process.hrtime.bigint();
-      const child = lab.router.spawn(process.execPath, args, { stdio: "ignore" });
+      const child = lab.router.spawn(program, args, { stdio: "ignore" });
       const arrivedAt = await arrivals.until("a datagram", (line) => line !== "ready" && BigInt(line) > startedAt);
       await end(child);
       return Number(BigInt(arrivedAt) - startedAt) / 1e6;
     };
     const starts: Readonly<Record<string, readonly string[]>> = {
-      "bare Node with tls, dgram, net": ["-e", bareDial],
-      "daemon, as the router starts it": [...routerFlags(), daemonProgram, "run", "--config", config],
+      "bare Node with tls, dgram, net": [process.execPath, "-e", bareDial],
+      "daemon, as the router starts it": [process.execPath, ...routerFlags(), daemonProgram, "run", "--config", config],
+      "on the native runtime": [...runtimes.native, "run", "--config", config],
     };
     const times = new Map<string, number[]>(Object.keys(starts).map((name) => [name, []]));
     // Side by side; the first round fills the caches.

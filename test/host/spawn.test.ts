@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { spawn, type ChildProcess } from "node:child_process";
+import { lookup } from "node:dns/promises";
 import { test } from "node:test";
 
 interface Finished { readonly code: number | null; readonly signal: string | null; readonly out: string; readonly complaints: string }
@@ -39,6 +40,12 @@ test("one that is killed, and one that does not exist", async () => {
   assert.equal(child.kill(), false);
   await assert.rejects(finish(spawn("no-such-program", ["x"])), { code: "ENOENT", syscall: "spawn no-such-program" });
   await assert.rejects(finish(spawn("/etc/passwd", [])), { code: "EACCES" });
+});
+
+test("a child's end is heard while a name is looked up that nobody knows", async () => {
+  const looking = lookup("a-name-that-takes-its-time.invalid", { all: true }).catch(() => []);
+  assert.equal((await finish(spawn("sh", ["-c", "exit 5"]))).code, 5);
+  await looking;
 });
 
 test("a child has its own signals, and twenty end at once", async () => {

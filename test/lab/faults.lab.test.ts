@@ -8,7 +8,7 @@ import { systemClock } from "../../src/system/process/system-clock.ts";
 import { patience, suiteLimit } from "../patience.ts";
 import { labAddresses } from "./lab.ts";
 import { playScene, type Scene } from "./scene.ts";
-import { daemonProgram, labPsk, type Daemon } from "./start-daemon.ts";
+import { chosenRuntime, labPsk, runtimes, type Daemon } from "./start-daemon.ts";
 import { milliseconds } from "../../src/model/time.ts";
 
 const { isp } = labAddresses;
@@ -122,7 +122,7 @@ describe("a daemon that cannot run", { timeout: suiteLimit, concurrency: 4 }, ()
         [["approve", "seven"], /seven|number/],
         [["list", "--state", "gone"], /gone|pending/],
       ] as const) {
-        const { code, stderr } = await lab.router.run(process.execPath, [daemonProgram, ...words]);
+        const { code, stderr } = await lab.router.run("env", [...runtimes[chosenRuntime], ...words]);
         assert.equal(code, 2, `${words.join(" ")}: ${stderr}`);
         assert.match(stderr, message);
       }
@@ -131,7 +131,7 @@ describe("a daemon that cannot run", { timeout: suiteLimit, concurrency: 4 }, ()
   it("ends with 1: another one is running already, which goes on undisturbed", () =>
     playScene({}, async (scene) => {
       const { daemon, lab } = scene;
-      const { code, stderr } = await lab.router.run(process.execPath, [daemonProgram, "run", "--config", daemon.configFile]);
+      const { code, stderr } = await lab.router.run("env", [...runtimes[chosenRuntime], "run", "--config", daemon.configFile]);
       assert.equal(code, 1);
       assert.match(stderr, /another dots-callhome is running/);
       assert.equal((await scene.peer.ask({ do: "heartbeat", "peer-hb-status": true })).code, "2.04");

@@ -7,7 +7,14 @@ import { labAddresses } from "./lab.ts";
 import { toolPath, type Finished } from "./namespace.ts";
 import { watchLines } from "./watch-lines.ts";
 
-export const daemonProgram = fileURLToPath(new URL("../../dist/dots-callhome.js", import.meta.url));
+const dist = fileURLToPath(new URL("../../dist/", import.meta.url));
+/** The bundle, for Node. */
+export const daemonProgram = `${dist}dots-callhome.js`;
+/** What runs the daemon and its command line, before their arguments; `native` is built by `make native`. */
+export const runtimes = { node: [process.execPath, daemonProgram], native: [`${dist}dots-callhome`] } as const;
+type Runtime = keyof typeof runtimes;
+/** That of the environment's RUNTIME, or Node. */
+export const chosenRuntime = readRuntime(process.env["RUNTIME"] ?? "node");
 export const labPsk = { identity: "cpe-0001", key: "a shared secret of the lab" };
 
 export interface DaemonOptions {
@@ -20,7 +27,8 @@ export interface DaemonOptions {
   readonly psk?: string;
   /** A configuration that is there already, instead of all that. */
   readonly configFile?: string;
-  /** Options of Node. */
+  readonly runtime?: Runtime;
+  /** Options of Node, where it is Node that runs it. */
   readonly node?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   /** A folder whose tools come before the system's. */
@@ -66,14 +74,16 @@ export function writeLabConfig(lab: Lab, options: DaemonOptions = {}): string {
 export function startDaemon(lab: Lab, options: DaemonOptions = {}): Daemon {
   const configFile = options.configFile ?? writeLabConfig(lab, options);
   const before = [...Object.entries(options.env ?? {}).map(([name, value]) => `${name}=${value}`), ...(options.path === undefined ? [] : [`PATH=${options.path}:${toolPath}`])];
-  const child = lab.router.spawn("env", [...before, process.execPath, ...options.node ?? [], daemonProgram, "run", "--config", configFile], { stdio: ["ignore", "ignore", "pipe"] });
+  const runtime = options.runtime ?? chosenRuntime;
+  const [program, ...bundle] = runtimes[runtime];
+  const child = lab.router.spawn("env", [...before, program, ...runtime === "node" ? options.node ?? [] : [], ...bundle, "run", "--config", configFile], { stdio: ["ignore", "ignore", "pipe"] });
   const lines = watchLines<string>();
   if (child.stderr) createInterface({ input: child.stderr }).on("line", (line) => { lines.add(line); });
   const ended = new Promise<number | null>((resolve) => child.once("close", (code) => {
     lines.end(() => `the daemon has ended: ${lines.all.slice(-5).join("\n")}`);
     resolve(code);
   }));
-  const cli: Daemon["cli"] = (...args) => lab.router.run(process.execPath, [daemonProgram, ...args, "--config", configFile]);
+  const cli: Daemon["cli"] = (...args) => lab.router.run(program, [...bundle, ...args, "--config", configFile]);
   return {
     log: lines.all,
     configFile,
@@ -89,4 +99,9 @@ export function startDaemon(lab: Lab, options: DaemonOptions = {}): Daemon {
     signal: (signal) => { child.kill(signal); },
     ended,
   };
+}
+
+function readRuntime(name: string): Runtime {
+  if (name in runtimes) return name as Runtime;
+  throw new Error(`RUNTIME is ${Object.keys(runtimes).join(" or ")}, not ${name}`);
 }
