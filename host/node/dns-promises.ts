@@ -1,3 +1,5 @@
+export { Resolver } from "./dns-resolver.ts";
+
 interface Found { readonly address: string; readonly family: 4 | 6 }
 
 /** By the C library's resolver, in another thread; all addresses, in its order. */

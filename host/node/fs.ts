@@ -1,4 +1,5 @@
 import { Buffer } from "./buffer.ts";
+import { EventEmitter } from "./events.ts";
 import { isAgain, succeed, systemError } from "./system-error.ts";
 
 type Path = string | Uint8Array | URL;
@@ -144,3 +145,31 @@ export function readdirSync(path: Path, options?: string | { readonly encoding?:
   const names = succeed<Uint8Array[]>(native.readFolder(nameOf(path)), "scandir", textOf(path)).map((name) => Buffer.from(name));
   return (typeof options === "string" ? options : options?.encoding) === "buffer" ? names : names.map((name) => name.toString());
 }
+
+/** Changes in a folder, by inotify; which file it was is not told. */
+class FolderWatcher extends EventEmitter {
+  #fd: number;
+
+  constructor(path: string, changed: () => void) {
+    super();
+    this.#fd = succeed<number>(native.watchFolder(path), "watch", path);
+    native.watch(this.#fd, 1, () => {
+      const told = native.receive(this.#fd, 65_536);
+      if (typeof told === "number" && !isAgain(told)) this.emit("error", systemError(told, "watch", path));
+      else changed();
+    });
+  }
+
+  close(): void {
+    if (this.#fd < 0) return;
+    native.unwatch(this.#fd);
+    native.close(this.#fd);
+    this.#fd = -1;
+  }
+}
+
+/** It does not keep the process. */
+export const watch = (path: string, options: { readonly persistent: false }, changed: () => void): FolderWatcher => {
+  if (options.persistent as boolean) throw new TypeError("this runtime watches folders with persistent: false");
+  return new FolderWatcher(path, changed);
+};

@@ -35,6 +35,8 @@ declare const native: {
   stat(file: string | Uint8Array | number, followsLinks: boolean): readonly number[] | number;
   rename(from: string, to: string): number;
   readFolder(path: string | Uint8Array): Uint8Array[] | number;
+  /** A descriptor that can be read when something in the folder has changed. */
+  watchFolder(path: string): number;
   realPath(path: string): string | number;
   unlink(path: string | Uint8Array): number;
   removeFolder(path: string | Uint8Array): number;

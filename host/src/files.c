@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "host.h"
@@ -197,11 +198,33 @@ static JSValue resolve_path(JSContext *ctx, JSValueConst this, int argc, JSValue
     return result;
 }
 
+/* watchFolder(path): a descriptor that inotify tells of changes on. */
+static JSValue watch_folder(JSContext *ctx, JSValueConst this, int argc, JSValueConst *argv)
+{
+    char *path = take_name(ctx, argv[0]);
+    int fd;
+
+    (void) this; (void) argc;
+    if (path == NULL) {
+        return JS_EXCEPTION;
+    }
+    fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+    if (fd >= 0 && inotify_add_watch(fd, path, IN_CREATE | IN_MODIFY | IN_CLOSE_WRITE | IN_MOVE | IN_DELETE | IN_DELETE_SELF) < 0) {
+        int error = errno;
+        close(fd);
+        errno = error;
+        fd = -1;
+    }
+    js_free(ctx, path);
+    return outcome(ctx, fd);
+}
+
 void add_files(JSContext *ctx, JSValueConst native)
 {
     static const struct function functions[] = {
         { "open", open_file, 3 }, { "close", close_file, 1 }, { "sync", sync_file, 1 }, { "read", read_file, 5 }, { "write", write_file, 4 },
         { "stat", stat_file, 2 }, { "rename", rename_file, 2 }, { "readFolder", read_folder, 1 }, { "realPath", resolve_path, 1 },
+        { "watchFolder", watch_folder, 1 },
     };
     static const struct { const char *name; enum path_action action; } actions[] = {
         { "unlink", UNLINK }, { "removeFolder", RMDIR }, { "makeFolder", MKDIR }, { "changeMode", CHMOD },

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { chmodSync, closeSync, constants, existsSync, fstatSync, fsyncSync, lstatSync, mkdirSync, openSync, readdirSync, readFileSync, readSync, realpathSync, renameSync, rmSync, statSync, unlinkSync, writeFileSync, writeSync } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { chmodSync, closeSync, constants, existsSync, fstatSync, fsyncSync, lstatSync, mkdirSync, openSync, readdirSync, readFileSync, readSync, realpathSync, renameSync, rmSync, statSync, unlinkSync, watch, writeFileSync, writeSync } from "node:fs";
+import { open, readFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { after, test } from "node:test";
 
@@ -64,6 +64,22 @@ test("what fails says why, in Node's words", () => {
   assert.equal(lstatSync("/nowhere", { throwIfNoEntry: false }), undefined);
   assert.equal(realpathSync("/proc/self/cwd"), process.cwd());
   rmSync("/nowhere", { force: true });
+});
+
+test("a folder says that something in it has changed", async () => {
+  const told = new Promise<void>((resolve, reject) => {
+    const watcher = watch(join(folder, "a"), { persistent: false }, () => { watcher.close(); resolve(); });
+    watcher.on("error", reject);
+  });
+  writeFileSync(join(folder, "a/news"), "read me");
+  const waiting = setTimeout(() => undefined, 10_000); // a watcher keeps nobody
+  await told;
+  clearTimeout(waiting);
+  const file = await open(join(folder, "a/news"), "r");
+  const { bytesRead, buffer } = await file.read(Buffer.alloc(16), 0, 16, 5);
+  await file.close();
+  assert.equal(buffer.toString("latin1", 0, bytesRead), "me");
+  assert.throws(() => watch("/nowhere", { persistent: false }, () => undefined), { code: "ENOENT" });
 });
 
 test("paths are put together and taken apart", () => {
