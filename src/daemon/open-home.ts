@@ -41,7 +41,7 @@ export function openHome({ first, router, run, hints, log }: HomeDeps): Home {
   const network = openHomeNetwork({ tables, ...sides, sourceScope: () => config.sourceScope, shared: () => hints.shared(), resolvers: () => readResolvers() });
   const devices = watchDevices({ tables, ...sides, clock: steadyClock, log });
   const { leaseFiles } = first.config;
-  const directory = openHomeDirectory({ tables, log, hints, vendorOf, ...(leaseFiles.length > 0 ? { leaseFiles } : { dhcp: openDhcpConfig() }) });
+  const directory = openHomeDirectory({ tables, log, hints, vendorOf, ...(leaseFiles.length > 0 ? { leaseFiles } : { dhcp: openDhcpConfig(log) }) });
   const journal = openFlowJournal({ follow, clock: steadyClock, wallTime: () => clock.now(), log, directory, network, settings: router.conntrack, solicit: (address) => { router.solicitNeighbour(address); } });
   const flows = openFlowMemory({ table: openConntrack({ run, log }), journal, log });
   const tools = checkTools({ run, clock: steadyClock, log });

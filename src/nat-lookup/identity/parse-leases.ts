@@ -55,9 +55,9 @@ function readDnsmasq(fields: readonly string[]): Lease | undefined {
 
 function readOdhcpd(fields: readonly string[]): Lease | undefined {
   const [, , client = "", kind = ""] = fields;
-  // The time at which it ends follows the name, which may be several fields.
-  const ends = fields.findIndex((field, at) => at > 4 && /^-?\d+$/.test(field));
-  if (ends < 0) return undefined;
+  // From the end, as the name may be several fields, numbers too: addresses, behind the time at which it ends, a number of its own, and a length.
+  const ends = fields.findLastIndex((field) => !field.includes("/")) - 2;
+  if (ends < 5 || !/^-?\d+$/.test(fields[ends] ?? "")) return undefined;
   const name = unescapeName(fields.slice(4, ends).join(" ")).trim();
   const addresses = fields.slice(ends + 3).map((field) => field.replace(/\/\d+$/, "")).filter((address) => parseIpAddress(address));
   const mac = kind === "ipv4" ? readLooseMac(client) : null;

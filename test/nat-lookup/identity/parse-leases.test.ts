@@ -75,6 +75,7 @@ describe("names that are no host names, and what is written beside them", () => 
     ["odhcpd, a space in the name", "# br-lan aabbccddeeff ipv4 broken\\x20Robot\\x20Vacuum 1795291200 c0a80117 32 192.168.1.23/32", "Robot Vacuum"],
     ["odhcpd, marked and without a name", "# br-lan aabbccddeeff ipv4 broken\\x20- 1795291200 c0a80117 32 192.168.1.23/32", null],
     ["odhcpd, two words as they are", "# br-lan aabbccddeeff ipv4 Robot Vacuum 1795291200 c0a80117 32 192.168.1.23/32", "Robot Vacuum"],
+    ["odhcpd, a number in the name", "# br-lan aabbccddeeff ipv4 Robot 2 Go 1795291200 c0a80117 32 192.168.1.23/32", "Robot 2 Go"],
     ["hosts, with a comment", "192.168.1.23 nas # belongs to Tom", "nas"],
     ["hosts, with a comment that touches", "192.168.1.23\tnas.lan nas #Tom's", "nas"],
   ];

@@ -14,6 +14,13 @@ describe("what services answer over ubus", () => {
     assert.deepEqual([...names], [["02:00:00:00:0a:01", "camera.lan"], ["02:00:00:00:0a:04", `ab${"x".repeat(62)}`]]);
   });
 
+  it("no name for a client that bears an address of the router's: LuCI gives it the router's", () => {
+    const own = new Set(["192.168.1.1", "fd00::1"]);
+    const hint = (name: string, ipaddrs: readonly string[], ip6addrs: readonly string[] = []): object => ({ ipaddrs, ip6addrs, name });
+    const hints = { "02:00:00:00:0a:01": hint("OpenWrt.lan", ["192.168.1.21", "192.168.1.1"]), "02:00:00:00:0a:02": hint("OpenWrt.lan", [], ["fd00::1"]), "02:00:00:00:0a:03": hint("camera.lan", ["192.168.1.11"], ["fd00::11"]) };
+    assert.deepEqual([...hintedNames(hints, own)], [["02:00:00:00:0a:03", "camera.lan"]]);
+  });
+
   it("clients of a Wi-Fi, without those that have not proved the key", () => {
     assert.deepEqual(wifiClients({ freq: 2412, clients: {
       "02:00:00:00:0A:01": { auth: true, assoc: true, authorized: true }, "02:00:00:00:0a:02": { auth: true, authorized: false }, "02:00:00:00:0a:03": {}, nonsense: { authorized: true },
