@@ -86,8 +86,8 @@ dist/dots-callhome: $(sources) dist/dtls.wasm $(shell find host -type f) scripts
 	scripts/build-native.sh release build/native/program.js $@
 
 # On the native runtime: its adapters with sanitizers, the tests of the pure folders, the command line beside Node's, and of the lab what needs
-# neither TLS over TCP nor HTTP nor MQTT.
-native-lab := lab/main-job lab/consent lab/refusals lab/restart lab/session lab/faults lab/forged lab/loss
+# neither TLS over TCP nor MQTT.
+native-lab := lab/main-job lab/consent lab/quarantine lab/refusals lab/restart lab/session lab/faults lab/forged lab/loss
 test-native: needs-native dist/dots-callhome dist/dots-callhome.js
 	@scripts/build-native.sh sanitized build/native/run-script-sanitized
 	@scripts/build-native.sh script build/native/run-script

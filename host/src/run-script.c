@@ -1,11 +1,14 @@
-/* For tests: runs the program in a file. */
+/* For tests: runs the program in a file. HOST_MEMORY (bytes) and HOST_TURN (milliseconds) bound it; without, it may take what tests take. */
 #include <stdio.h>
 #include <stdlib.h>
 #include "host.h"
 
 int main(int argc, char **argv)
 {
-    static const struct limits limits = { .memory = 1024 * 1024 * 1024, .stack = 4 * 1024 * 1024, .turn = 0 };
+    const char *memory = getenv("HOST_MEMORY"), *turn = getenv("HOST_TURN");
+    const struct limits limits = {
+        .memory = memory == NULL ? (size_t) 1024 * 1024 * 1024 : strtoul(memory, NULL, 10), .stack = 4 * 1024 * 1024, .turn = turn == NULL ? 0 : strtod(turn, NULL),
+    };
     FILE *file = argc > 1 ? fopen(argv[1], "rb") : NULL;
     long size;
     uint8_t *text;
