@@ -5,7 +5,7 @@ import { requireDocstring } from "./scripts/require-docstring.mjs";
 
 /** Steps of the flow: each imports model/ and text/, and never another. */
 const features = ["callhome-server", "nat-lookup", "policy", "enforcer", "operator"];
-const pure = [...pureFolders, "memory", "pipeline"];
+const pure = [...pureFolders, "memory"];
 const packages = ["dtls-wasm", "nftables-js", "ubus-ts"];
 const outside = ["system", "daemon"];
 /** What a pure file takes as an argument: time, chance, the process, Node's own types. */

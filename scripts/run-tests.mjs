@@ -30,10 +30,11 @@ const ownUrls = {
 const [kind = "", ...parts] = process.argv.slice(2);
 if (!Object.hasOwn(kinds, kind)) fail("usage: node scripts/run-tests.mjs pure|unit|lab|native [PATH-PART…]");
 const trees = ["test", ...readdirSync("packages").map((name) => `packages/${name}/test`)];
-const files = trees.flatMap((tree) => readdirSync(tree, { recursive: true }).map((name) => join(tree, name))).sort()
-  .filter((file) => file.endsWith(".test.ts") && !file.endsWith(".offload.test.ts") && kinds[kind](file))
+const named = trees.flatMap((tree) => readdirSync(tree, { recursive: true }).map((name) => join(tree, name))).sort()
+  .filter((file) => file.endsWith(".test.ts") && !file.endsWith(".offload.test.ts"))
   .filter((file) => parts.length === 0 || parts.some((part) => file.includes(part)));
-if (files.length === 0) fail(`there is no such test: ${[kind, ...parts].join(" ")}`);
+const files = named.filter(kinds[kind]);
+if (files.length === 0) fail(noSuchTest());
 
 removeStale("build/tests");
 const folder = `build/tests/${process.pid}`;
@@ -41,6 +42,14 @@ try {
   process.exitCode = await run(await compile(files));
 } finally {
   rmSync(folder, { recursive: true, force: true });
+}
+
+/** There may be some of another kind. */
+function noSuchTest() {
+  const asked = parts.join(" ");
+  const targets = { pure: `make pure TESTS="${asked}"`, unit: `make unit TESTS="${asked}"`, lab: `make lab-test TESTS="${asked}"`, native: "make test-native" };
+  const other = Object.keys(kinds).find((name) => named.some(kinds[name]));
+  return other === undefined ? `there is no test with ${asked} in its path` : `no test with ${asked} in its path is of the kind '${kind}'; try ${targets[other]}`;
 }
 
 function isLab(file) {

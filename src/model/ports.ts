@@ -13,13 +13,16 @@ export interface PacketFilter {
   replaceRules(rules: readonly EnforcementRule[], reported?: ReportedTraffic): Promise<void>;
   /** Packets and bytes dropped so far, and those that left, by mitigation. */
   readCounters(how?: { /** The owner waits for it. */ readonly isUrgent: boolean }): Promise<ReadonlyMap<MitigationId, FilterCount>>;
-  /** Calls back when somebody else has changed what the kernel holds of ours, until the returned function is called. */
-  watch(disturbed: () => void): () => void;
+  /** Calls back when the kernel may not hold any more what it was given, until the returned function is called. */
+  watch(disturbed: (why: Disturbance) => void): () => void;
   /** Who sent the traffic that was reported. */
   readWitness(mitigation: MitigationId): Promise<readonly ObservedSender[]>;
   /** What this kernel cannot do of what was asked; for the owner. */
   warnings(): readonly string[];
 }
+
+/** Another program has changed our rules; or nobody could have noticed for a while, as what watches over them had ended and runs again. */
+export type Disturbance = "changed" | "unwatched";
 
 /** Access points on this router, which pass frames between their clients past every hook. */
 export interface WirelessClients {

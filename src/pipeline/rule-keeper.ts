@@ -151,8 +151,9 @@ export function createRuleKeeper({ clock, steady, log, filter, schedule, store, 
     for (const [id, counted] of await counts()) await events.counted(id, counted);
   };
 
-  const unwatch = filter.watch(() => {
-    log("warn", "another program changed our nftables rules; restored");
+  const unwatch = filter.watch((why) => {
+    if (why === "changed") log("warn", "another program changed our nftables rules; restored");
+    else log("info", "nft monitor has been started again; our nftables rules are rewritten, as nobody watched over them meanwhile");
     void enforce();
   });
 

@@ -6,7 +6,7 @@ import type { Mitigation, MitigationId } from "../../src/model/mitigation.ts";
 import type { Policy } from "../../src/model/policy.ts";
 import { createPipeline, type Pipeline } from "../../src/pipeline/pipeline.ts";
 import { unknownWay, type CameOver } from "../../src/policy/other-wan.ts";
-import type { WirelessClients } from "../../src/model/ports.ts";
+import type { Disturbance, WirelessClients } from "../../src/model/ports.ts";
 import { createStore, nothingRemembered, type Remembered, type Store } from "../../src/memory/store.ts";
 import { fakeClock, type FakeClock } from "../fake-clock.ts";
 import { flow, prefixes } from "../nat-lookup/asking.ts";
@@ -46,8 +46,8 @@ export interface FakeHome {
   wans: Wan[];
   /** The way that requests come: by upstream. */
   readonly ways: Map<string, CameOver>;
-  /** Somebody else has changed the rules. */
-  disturb(): void;
+  /** Somebody else has changed the rules, or nobody has watched over them. */
+  disturb(why?: Disturbance): void;
   ask(words?: Words, ifMatch?: boolean, lifetime?: number | null): Promise<Admission>;
   /** The packets bear the MAC addresses of the devices that were named. */
   prove(): Promise<void>;
@@ -67,7 +67,7 @@ export function fakeHome(policy: Partial<Policy> = {}, { from = nothingRemembere
   const transactions: (readonly EnforcementRule[])[] = [];
   let reported: ReportedTraffic | undefined;
   let told: string[] = [];
-  let disturbed: () => void = () => undefined;
+  let disturbed: (why: Disturbance) => void = () => undefined;
   const fails = (what: string | undefined): void => {
     if (what !== undefined) throw new Error(what);
   };
@@ -143,7 +143,7 @@ export function fakeHome(policy: Partial<Policy> = {}, { from = nothingRemembere
       told = [];
       return before;
     },
-    disturb: () => { disturbed(); },
+    disturb: (why = "changed") => { disturbed(why); },
     async ask(words = {}, ifMatch = false, lifetime = 3600) {
       const admission = await pipeline.request({ asked: requested(words), lifetime: lifetime === null ? null : seconds(lifetime), attackStatus: null }, ifMatch);
       if (proven) await home.prove();

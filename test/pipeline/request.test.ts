@@ -170,6 +170,12 @@ test("rules that somebody else removed are restored", async () => {
   home.disturb();
   await settle();
   assert.equal(home.transactions.length, before + 1);
+  assert.match(home.log.join("\n"), /^warn another program changed our nftables rules; restored$/m);
+  home.log.length = 0;
+  home.disturb("unwatched");
+  await settle();
+  assert.equal(home.transactions.length, before + 2);
+  assert.deepEqual(home.log, ["info nft monitor has been started again; our nftables rules are rewritten, as nobody watched over them meanwhile"], "nobody is accused");
 });
 
 test("stop() leaves the rules to their timeouts, and no timer", async () => {

@@ -1,5 +1,5 @@
 import { monitorNft, type SpawnOptions, type Table } from "nftables-js";
-import type { Log } from "../../model/ports.ts";
+import type { Disturbance, Log } from "../../model/ports.ts";
 
 /** Tells changes that others make to our tables from our own. */
 export interface Guard {
@@ -25,10 +25,11 @@ const leastPause = 1_000;
 const unheard = "changes that other programs make to our nftables rules are noticed only when the counters are read";
 
 /**
- * `disturbed` hears, soon after and at most once a second, that something else has changed our tables. Every transaction that
- * has an effect is announced once, ours too: what is announced more often than we did is not ours.
+ * `disturbed` hears, soon after and at most once a second, that something else has changed our tables, or could have: after the
+ * monitor had ended and was started again. Every transaction that has an effect is announced once, ours too: what is announced
+ * more often than we did is not ours.
  */
-export function guardTables(tables: readonly Table[], { command, log }: Pick<SpawnOptions, "command"> & { readonly log: Log }, disturbed: () => void): Guard {
+export function guardTables(tables: readonly Table[], { command, log }: Pick<SpawnOptions, "command"> & { readonly log: Log }, disturbed: (why: Disturbance) => void): Guard {
   let problem: string | undefined;
   let unannounced = 0;
   /** Transactions of ours that run now: the kernel announces them before nft has ended. */
@@ -39,19 +40,25 @@ export function guardTables(tables: readonly Table[], { command, log }: Pick<Spa
   let timer: NodeJS.Timeout | undefined;
   let lastRaised = 0;
 
-  const raise = (): void => {
+  /** What is to be said: that somebody did change them says more. */
+  let why: Disturbance = "unwatched";
+
+  const raise = (because: Disturbance): void => {
+    if (because === "changed") why = because;
     if (timer !== undefined || stopMonitor === undefined) return;
     timer = setTimeout(() => {
       timer = undefined;
       lastRaised = performance.now();
-      if (stopMonitor !== undefined) disturbed();
+      const said = why;
+      why = "unwatched";
+      if (stopMonitor !== undefined) disturbed(said);
     }, Math.max(settle, lastRaised + leastPause - performance.now()));
   };
   const changed = (): void => {
     problem = undefined;
     if (underWay === 0 && performance.now() - lastOwn > patience) unannounced = 0;
     if (unannounced > 0) unannounced -= 1;
-    else raise();
+    else raise("changed");
   };
   const failed = (reason: string, startsIn: number): void => {
     if (reason !== problem) log("warn", `${unheard}: ${reason}; next attempt in ${startsIn / 1000} s`);
@@ -63,6 +70,7 @@ export function guardTables(tables: readonly Table[], { command, log }: Pick<Spa
     stopMonitor = undefined;
     clearTimeout(timer);
     timer = undefined;
+    why = "unwatched";
   };
   return {
     async own(transaction) {
@@ -84,10 +92,10 @@ export function guardTables(tables: readonly Table[], { command, log }: Pick<Spa
       if (!anything) stop();
       else if (stopMonitor === undefined) {
         unannounced = underWay;
-        stopMonitor = monitorNft(tables, { ...(command ? { command } : {}), changed, missed: raise, failed });
+        stopMonitor = monitorNft(tables, { ...(command ? { command } : {}), changed, missed: () => { raise("unwatched"); }, failed });
       }
     },
-    raise,
+    raise: () => { raise("changed"); },
     problems: () => (problem === undefined ? [] : [`${unheard}: ${problem}`]),
     stop,
   };

@@ -46,12 +46,12 @@ export function openPacketFilter(nftables: Nftables = openNftables(), {
   const turns = createTurns();
   /** What the network cards are to hold; only the newest is of interest. */
   let cardsWanted: (() => Promise<void>) | undefined;
-  let disturbed: (() => void) | undefined;
-  const guard = guardTables([table, bridgeTable, netdevTable], { log, ...(command ? { command } : {}) }, () => {
+  let disturbed: Parameters<PacketFilter["watch"]>[0] | undefined;
+  const guard = guardTables([table, bridgeTable, netdevTable], { log, ...(command ? { command } : {}) }, (why) => {
     held = laid = undefined;
     bridge.forget();
     netdev.forget();
-    disturbed?.();
+    disturbed?.(why);
   });
   const runOwn = (statements: readonly Statement[]): Promise<void> => guard.own(() => nftables.runTransaction(statements));
   /** The mitigation in a counter's name. */

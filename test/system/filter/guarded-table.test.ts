@@ -15,3 +15,18 @@ test("an nft monitor that does not run is a warning while there is anything to g
   assert.deepEqual(guard.problems(), []);
   guard.stop();
 });
+
+const change = "echo 'add rule inet dots_callhome forward'; echo '# new generation 7 by process 1 (nft)'";
+const monitors: readonly (readonly [what: string, script: string, why: readonly string[]])[] = [
+  ["dies and is started again: nobody is said to have changed anything", "exit 1", ["unwatched", "unwatched"]],
+  ["hears of a change that is not ours", `${change}; exec sleep 600`, ["changed"]],
+  ["hears of a change, and dies: that somebody changed our rules is what counts", `${change}; exit 1`, ["changed"]],
+];
+for (const [what, script, expected] of monitors) test(`an nft monitor that ${what}`, async () => {
+  const heard: string[] = [];
+  const guard = guardTables([{ family: "inet", name: "dots_callhome" }], { command: ["/bin/sh", "-c", script], log: () => undefined }, (why) => heard.push(why));
+  guard.holds(true);
+  await until("it is told", () => heard.length >= expected.length);
+  guard.stop();
+  assert.deepEqual(heard.slice(0, expected.length), expected);
+});
