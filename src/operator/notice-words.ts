@@ -29,7 +29,7 @@ export const noticeWords: Readonly<Record<Language, NoticeWords>> = {
     others: "The other devices in your home are not touched by this.",
     trust: "This message comes from the router in your home. It asks for no password, no payment and no download.",
     notCutOff: "This device is not cut off",
-    notCutOffText: "Here the router tells devices that it has cut off why nothing works. This device is none of them.",
+    notCutOffText: "This page tells blocked devices why they are offline. This device is not blocked.",
   },
   de: {
     heading: "Dieses Gerät ist abgeschnitten",
@@ -44,7 +44,7 @@ export const noticeWords: Readonly<Record<Language, NoticeWords>> = {
     others: "Die anderen Geräte bei Ihnen zu Hause betrifft das nicht.",
     trust: "Diese Nachricht kommt vom Router bei Ihnen zu Hause. Sie will kein Passwort, kein Geld und keinen Download.",
     notCutOff: "Dieses Gerät ist nicht abgeschnitten",
-    notCutOffText: "Hier erfahren Geräte, die der Router abgeschnitten hat, warum nichts mehr geht. Dieses Gerät gehört nicht dazu.",
+    notCutOffText: "Diese Seite sagt blockierten Geräten, warum sie offline sind. Dieses Gerät ist nicht blockiert.",
   },
   es: {
     heading: "Este dispositivo está aislado",
@@ -59,7 +59,7 @@ export const noticeWords: Readonly<Record<Language, NoticeWords>> = {
     others: "Los demás dispositivos de su casa no se ven afectados.",
     trust: "Este mensaje viene del router de su casa. No pide contraseñas, ni dinero, ni descargas.",
     notCutOff: "Este dispositivo no está aislado",
-    notCutOffText: "Aquí el router explica a los dispositivos que ha aislado por qué no funciona nada. Este no es uno de ellos.",
+    notCutOffText: "Esta página explica a los dispositivos bloqueados por qué no tienen conexión. Este dispositivo no está bloqueado.",
   },
   zh_Hans: {
     heading: "此设备已被隔离",
@@ -74,7 +74,7 @@ export const noticeWords: Readonly<Record<Language, NoticeWords>> = {
     others: "家中的其他设备不受此影响。",
     trust: "此消息来自您家中的路由器。它不会索要密码或付款，也不要求下载任何东西。",
     notCutOff: "此设备未被隔离",
-    notCutOffText: "路由器在这里告诉被它隔离的设备，为什么无法联网。此设备不在其中。",
+    notCutOffText: "此页面告诉被阻止的设备为什么无法联网。此设备未被阻止。",
   },
   ja: {
     heading: "この機器は切り離されています",
@@ -89,7 +89,7 @@ export const noticeWords: Readonly<Record<Language, NoticeWords>> = {
     others: "ご家庭のほかの機器には影響ありません。",
     trust: "これはご家庭のルーターからのお知らせです。パスワードやお金、ダウンロードを求めることはありません。",
     notCutOff: "この機器は切り離されていません",
-    notCutOffText: "ここでは、ルーターが切り離した機器に、なぜつながらないのかをお知らせします。この機器は含まれていません。",
+    notCutOffText: "このページは、遮断された機器に、つながらない理由をお知らせします。この機器は遮断されていません。",
   },
 };
 

@@ -55,6 +55,13 @@ describe("what the page says", () => {
     assert.match(what.figures, /^It has been sending/);
   });
 
+  it("says what the provider knows of the attack, and nothing that reorders the page", () => {
+    const attack = { vendor_id: 1, attack_id: 1, description: "DNS amplification\u202e", severity: "high", started_at: null, ended_at: null, talkers: [] } as const;
+    const [thing] = thingsOf({ report: { attacks: [{ ...attack, description: "noise", severity: "low" }, attack], bits_per_second: 1.2e9, packets_per_second: null } });
+    assert.equal(words["report"]?.(thing?.group[0]), "Your provider reports: DNS amplification, severe, 1.2 Gbit/s at the target.");
+    assert.equal(words["report"](question(1)), "");
+  });
+
   it("names the device whose address was forged", () => {
     const [thing] = thingsOf({ devices: [{ ...camera, instead_of: { mac: "00:1d:c0:4f:7a:99", name: "Annas laptop", address: "192.168.1.7" } }] });
     assert.equal(words["forgery"]?.(thing?.group[0]), "The packets carry the address 192.168.1.7 of Annas laptop, but come from Kitchen camera.");

@@ -52,10 +52,10 @@ export function checkSettings(settings: ConntrackSettings): string[] {
   const warnings: string[] = [];
   // 2: events are made while somebody listens (since Linux 5.19).
   if (settings.read("nf_conntrack_events") === 0 && !settings.write("nf_conntrack_events", 1)) {
-    warnings.push("net.netfilter.nf_conntrack_events is 0 and cannot be set: devices whose flows have ended are not found");
+    warnings.push("the router forgets connections that have ended, so a device is found only while it attacks: net.netfilter.nf_conntrack_events is 0 and cannot be set");
   }
   if (settings.read("nf_conntrack_acct") === 0) {
-    warnings.push("net.netfilter.nf_conntrack_acct is 0: how much a device sent is not known");
+    warnings.push("the router does not count the packets of connections, so nobody knows how much a device sent: set net.netfilter.nf_conntrack_acct to 1");
   }
   return warnings;
 }

@@ -65,8 +65,7 @@ export function openFlowJournal(options: FlowJournalOptions): FlowJournal {
   const line = emptyFlowLine();
   const budget = createTimeBudget(options.stopwatch);
   const lines = { lines: 0, unreadable: 0 };
-  const settingWarnings = checkSettings(settings);
-  for (const warning of settingWarnings) log("warn", warning);
+  for (const warning of checkSettings(settings)) log("warn", warning);
   const startedAt = clock.now();
   let down: string | undefined;
 
@@ -99,7 +98,8 @@ export function openFlowJournal(options: FlowJournalOptions): FlowJournal {
   return {
     search: (asked, { nearMisses = 0 } = {}) => searchJournal(journal, asked, { now: wallTime(), nearMisses }),
     vouches: () => events.isFollowing() && completion.isComplete() && !journal.hasForgotten,
-    warnings: () => [...settingWarnings, ...(down === undefined ? [] : [down])],
+    // What was mended since is no warning any more.
+    warnings: () => [...checkSettings(settings), ...(down === undefined ? [] : [down])],
     describe() {
       const seconds = Math.round(between(startedAt, clock.now()) / 1000);
       const size = `journal: ${journal.columns.size} flows, kept for ${seconds < 120 ? `${seconds} s` : `${Math.round(seconds / 60)} minutes`}`;

@@ -172,10 +172,13 @@ describe("openFlowJournal", () => {
     assert.ok(log.some((line) => line.includes("cannot complete the flow journal: conntrack ended with status 1; next attempt in 30 s")), log.join("\n"));
   });
 
-  it("warns of settings that blind it", async () => {
-    const { journal } = await play({ sysctls: { nf_conntrack_events: 0, nf_conntrack_acct: 0 } });
+  it("warns of settings that blind it, until they are mended", async () => {
+    const sysctls: Record<string, number> = { nf_conntrack_events: 0, nf_conntrack_acct: 0 };
+    const { journal } = await play({ sysctls });
     assert.equal(journal.warnings().length, 2);
     assert.match(journal.warnings().join(), /nf_conntrack_events is 0 and cannot be set/);
+    sysctls["nf_conntrack_acct"] = 1;
+    assert.equal(journal.warnings().length, 1);
   });
 
   it("stops all that it started", async () => {

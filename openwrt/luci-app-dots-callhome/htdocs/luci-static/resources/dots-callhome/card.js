@@ -96,14 +96,14 @@ const looks = { asks: 'dch-asks', alone: 'dch-alone', holds: 'dch-done', watched
 /* A card. update() shows newer figures, and leaves what the owner has opened or chosen alone. */
 function card(thing, act) {
 	const id = 'dch-thing-%d-%s'.format(thing.group[0].id, thing.kind);
-	const part = { title: node('h3', { 'class': 'dch-title', id: id, tabindex: '-1' }), plea: node('p', { 'class': 'dch-lead' }), figures: node('p'), forgery: node('p'), certainty: node('p'),
+	const part = { title: node('h3', { 'class': 'dch-title', id: id, tabindex: '-1' }), plea: node('p', { 'class': 'dch-lead' }), figures: node('p'), report: node('p'), forgery: node('p'), certainty: node('p'),
 		also: node('p', { 'class': 'dch-quiet' }), until: node('p', { 'class': 'dch-quiet' }), rule: node('p', { 'class': 'dch-quiet' }), facts: node('div') };
 	const drawn = curve.create();
 	const asks = thing.kind == 'asks';
 	const known = thing.group[0].devices.length > 0;
 	const more = node('details', {}, node('summary', {}, asks && known ? _('More: slow it down, cut it off, for how long, details') : _('Details')), asks && known ? moreChoices(thing, act) : '', part.facts);
 	const made = node('div', { 'class': 'dch-card ' + looks[thing.kind], role: 'group', 'aria-labelledby': id, 'data-id': thing.group[0].id, 'data-kind': thing.kind },
-		part.title, part.plea, node('div', { 'class': 'dch-evidence' }, node('div', {}, part.figures, part.forgery, part.certainty, part.also, part.until, part.rule), drawn.node),
+		part.title, part.plea, node('div', { 'class': 'dch-evidence' }, node('div', {}, part.figures, part.report, part.forgery, part.certainty, part.also, part.until, part.rule), drawn.node),
 		node('div', { 'class': 'dch-buttons' }, ...buttonsOf(thing, act)),
 		asks && known ? node('p', { 'class': 'dch-quiet' }, words.promise(thing.group[0])) : '', more);
 	if (!build.mayChange()) {
@@ -119,6 +119,7 @@ function card(thing, act) {
 			build.setText(part.title, words.title(thing));
 			build.setText(part.plea, words.plea(thing));
 			build.setText(part.figures, words.figures(thing));
+			build.setText(part.report, thing.kind == 'holds' ? '' : words.report(thing.group[0]));
 			build.setText(part.forgery, words.forgery(thing.group[0]));
 			build.setText(part.certainty, words.certainty(thing));
 			build.setText(part.until, words.until(thing));

@@ -141,6 +141,21 @@ function forgery(mitigation) {
 	}).join(' ');
 }
 
+const severities = { low: _('mild'), medium: _('moderate'), high: _('severe') };
+const gravity = [ 'low', 'medium', 'high' ];
+
+/* What the provider knows of the attack: of the gravest one. Its text comes from the network. */
+function report(mitigation) {
+	const known = mitigation.report;
+	if (!known)
+		return '';
+	const gravest = (known.attacks || []).slice().sort((a, b) => gravity.indexOf(b.severity) - gravity.indexOf(a.severity))[0] || {};
+	const bits = known.bits_per_second;
+	const rate = bits == null || bits > 1e15 ? '' : bits >= 1e9 ? '%s Gbit/s'.format(perSecond(bits / 1e9)) : '%s Mbit/s'.format(perSecond(bits / 1e6));
+	const parts = [ gravest.description ? clean(gravest.description) : '', severities[gravest.severity] || '', timeOf(gravest.started_at) ? _('since %s').format(when(gravest.started_at)) : '', rate ? _('%s at the target').format(rate) : '' ].filter(text => text);
+	return parts.length > 0 ? _('Your provider reports: %s.').format(parts.join(', ')) : '';
+}
+
 /* All targets of a thing. */
 function targets(thing) {
 	const more = thing.group.length - 1;
@@ -215,7 +230,7 @@ const letGo = {
 
 return baseclass.extend({
 	clean: clean, number: number, timeOf: timeOf, when: when, duration: duration, place: place, isRandomMac: isRandomMac,
-	deviceName: deviceName, names: names, target: target, bare: bare, certaintyOf: certaintyOf, isPlausible: isPlausible, forgery: forgery,
+	deviceName: deviceName, names: names, target: target, bare: bare, certaintyOf: certaintyOf, isPlausible: isPlausible, forgery: forgery, report: report,
 
 	title: function(thing) {
 		const first = thing.group[0];
