@@ -22,7 +22,7 @@ export interface IdentifyDeps {
   readonly filter: Pick<PacketFilter, "readWitness">;
   readonly store: Store;
   readonly schedule: Schedule;
-  readonly lookup: HomeLookup;
+  readonly lookup: Pick<HomeLookup, "lookup">;
   readonly decideAbout: (devices: readonly Device[], target: AttackTarget) => Promise<Decision>;
   readonly apply: (id: MitigationId, event: MitigationEvent) => Promise<unknown>;
   readonly weighing: FlowWeighing;
@@ -48,8 +48,9 @@ export function createIdentify({ clock, steady, log, filter, store, schedule, lo
   const witnessReadAt = new Map<MitigationId, SteadyInstant>();
 
   const identify = async (id: MitigationId, attempt: number, readsWitness: boolean, replaced: readonly Mitigation[] = []): Promise<void> => {
-    const asked = store.get(id)?.request;
-    if (!asked) return;
+    const before = store.get(id);
+    if (!before) return;
+    const asked = before.request;
     const witnessed = readsWitness ? await filter.readWitness(id).catch(() => []) : [];
     const finding = await lookup.lookup(asked, { witnessed, isOnWatch: attempt > 0, upstream: asked.upstream }).catch((error: unknown) => {
       log("warn", `mitigation ${id}: could not look for the device: ${errorText(error)}`);
@@ -58,17 +59,19 @@ export function createIdentify({ clock, steady, log, filter, store, schedule, lo
     const devices = inheritedCertainty(finding.devices, replaced);
     const mitigation = store.get(id);
     if (!mitigation || mitigation.state === "ended" || mitigation.state === "terminating") return;
-    // Another look may have named them meanwhile.
-    if (devices.length > 0 ? mitigation.devices.length === 0 || attempt === 0 : attempt === 0 && mitigation.state === "pending") await found(mitigation, devices);
+    if (devices.length > 0 ? mitigation.devices.length === 0 || attempt === 0 : attempt === 0 && mitigation.state === "pending") await found(mitigation, devices, before.devices);
     if (devices.length === 0) schedule.once(`watch ${id}`, watchAfter[Math.min(attempt, watchAfter.length - 1)] ?? milliseconds(60_000), () => identify(id, attempt + 1, false));
   };
 
-  const found = async (mitigation: Mitigation, devices: readonly Device[]): Promise<void> => {
+  const found = async (mitigation: Mitigation, devices: readonly Device[], namedBefore: readonly Device[]): Promise<void> => {
     const { id } = mitigation;
+    const decision = await decideAbout(devices, mitigation.request.target);
+    const namedNow = store.get(id)?.devices ?? [];
+    // Another look has named them meanwhile; where the two differ, the packets decide.
+    if (namedNow.length > 0 && namedNow !== namedBefore) return;
     remember(devices);
     log("info", `mitigation ${id}: ${devices.length === 0 ? "no device found yet" : devices.map((device) => `${device.name ?? "unnamed device"} (${device.mac ?? device.addresses.join(", ")}), ${device.certainty}`).join("; ")}`);
     const [question] = questionAbout(devices, store.all());
-    const decision = await decideAbout(devices, mitigation.request.target);
     await apply(id, { is: "found", devices, decision, deadline: question?.deadline ?? null });
     const remembered = rememberedDecision(store.get(id) ?? mitigation, store.all(), clock.now());
     if (remembered) await apply(id, remembered);
