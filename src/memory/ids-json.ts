@@ -1,5 +1,7 @@
+import * as v from "valibot";
 import type { MitigationId } from "../model/mitigation.ts";
 import { readJson, writeJson } from "./saved-json.ts";
+import { nextId } from "./saved-values.ts";
 
 /** Raised when an older daemon could not read what a newer one writes. */
 const format = 1;
@@ -13,11 +15,6 @@ export function writeReservedIds(nextId: MitigationId): string {
 export function readReservedIds(text: string): { readonly nextId: MitigationId } | { readonly problem: string } {
   const read = readJson(text, format);
   if ("problem" in read) return read;
-  const { nextId } = read.values;
-  return isNextId(nextId) ? { nextId } : { problem: "is damaged (no valid nextId)" };
-}
-
-/** Whether it may be the next id. */
-export function isNextId(value: unknown): value is MitigationId {
-  return typeof value === "number" && Number.isSafeInteger(value) && value >= 1;
+  const saved = v.safeParse(nextId, read.values["nextId"]);
+  return saved.success ? { nextId: saved.output } : { problem: "is damaged (no valid nextId)" };
 }

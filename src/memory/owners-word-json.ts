@@ -1,7 +1,9 @@
-import { parseMac, type MacAddress } from "../model/device.ts";
+import * as v from "valibot";
+import type { MacAddress } from "../model/device.ts";
 import type { OwnersNo } from "../model/owners-no.ts";
 import type { DevicePolicy } from "../model/policy.ts";
-import { isCount, isListOf, isOneOf, isPrefix, isRange, isRecord, isText, readJson, writeJson } from "./saved-json.ts";
+import { readJson, readLists, writeJson } from "./saved-json.ts";
+import { instant, instantOrNull, mac, target, texts, type FieldsOf, type Saved } from "./saved-values.ts";
 import type { Remembered } from "./store.ts";
 
 /** Raised when an older daemon could not read what a newer one writes. */
@@ -15,6 +17,12 @@ export interface OwnersWord {
   readonly policies: readonly { readonly mac: MacAddress; readonly policy: DevicePolicy["policy"] }[];
   readonly nos: readonly OwnersNo[];
 }
+
+export const policy = v.picklist(["ask", "auto", "never"]);
+const policyOfDevice: Saved<OwnersWord["policies"][number]> = v.object({ mac, policy } satisfies FieldsOf<OwnersWord["policies"][number]>);
+export const ownersNo: Saved<OwnersNo> = v.object({
+  mac: v.nullable(mac), addresses: texts, target: v.object(target), saidAt: instant, until: instantOrNull,
+} satisfies FieldsOf<OwnersNo>);
 
 /** What of all that is remembered the owner has said. */
 export function ownersWordIn({ devices, nos }: Remembered): OwnersWord {
@@ -30,14 +38,10 @@ export function writeOwnersWord(word: OwnersWord): string {
 export function readOwnersWord(text: string): { readonly word: OwnersWord; readonly lost: readonly string[] } | { readonly problem: string } {
   const read = readJson(text, format);
   if ("problem" in read) return read;
-  const { policies, nos } = read.values;
-  if (!Array.isArray(policies) || !Array.isArray(nos)) return { problem: "is damaged (a list is missing)" };
-  const word = { policies: policies.filter(isPolicy), nos: nos.filter(isOwnersNo) };
-  const lost = [
-    ...(word.policies.length < policies.length ? [`${policies.length - word.policies.length} of its policies`] : []),
-    ...(word.nos.length < nos.length ? [`${nos.length - word.nos.length} of its nos`] : []),
-  ];
-  return { word, lost };
+  const { list, lost } = readLists(read.values);
+  const [policies, nos] = [list("policies", policyOfDevice), list("nos", ownersNo)];
+  if (!policies || !nos) return { problem: "is damaged (a list is missing)" };
+  return { word: { policies, nos }, lost };
 }
 
 /** The owner's word, and of the rest what does not contradict it. */
@@ -51,20 +55,4 @@ export function withOwnersWord(remembered: Remembered, { policies, nos }: Owners
       ...remembered.devices.map((device) => ({ ...device, policy: said.get(device.mac) ?? null })),
     ],
   };
-}
-
-function isPolicy(value: unknown): value is OwnersWord["policies"][number] {
-  return isRecord(value) && isMac(value["mac"]) && isOneOf(value["policy"], ["ask", "auto", "never"]);
-}
-
-/** Whether a parsed value is a no of the owner's, whole. */
-export function isOwnersNo(value: unknown): value is OwnersNo {
-  if (!isRecord(value) || !isRecord(value["target"])) return false;
-  const { prefixes, ports, protocols } = value["target"];
-  return (value["mac"] === null || isMac(value["mac"])) && isListOf(value["addresses"], isText) && isCount(value["saidAt"]) && (value["until"] === null || isCount(value["until"]))
-    && isListOf(prefixes, isPrefix) && isListOf(ports, isRange) && isListOf(protocols, isCount);
-}
-
-function isMac(value: unknown): boolean {
-  return isText(value) && parseMac(value) === value;
 }

@@ -1,22 +1,15 @@
-import { attackSeverities } from "../model/attack-report.ts";
-import { isCount, isListOf, isOneOf, isPrefix, isRange, isRecord, isTextOrNull } from "./saved-json.ts";
+import * as v from "valibot";
+import { attackSeverities, type AttackDetail, type AttackReport, type TopTalker } from "../model/attack-report.ts";
+import { count, countOrNull, icmpTypes, instantOrNull, ports, prefix, textOrNull, type FieldsOf, type Saved } from "./saved-values.ts";
 
-/** Whether a saved value is what an upstream knows of an attack (model/attack-report.ts). */
-export function isAttackReport(value: unknown): boolean {
-  return isRecord(value) && isCountOrNull(value["bitsPerSecond"]) && isCountOrNull(value["packetsPerSecond"]) && isListOf(value["attacks"], isAttack);
-}
+const talker = v.object({ prefix, ports, icmpTypes, isSpoofed: v.boolean() } satisfies FieldsOf<TopTalker>);
 
-function isAttack(value: unknown): boolean {
-  return isRecord(value) && isCount(value["vendorId"]) && isCount(value["attackId"]) && isTextOrNull(value["description"])
-    && (value["severity"] === null || isOneOf(value["severity"], attackSeverities))
-    && isCountOrNull(value["startedAt"]) && isCountOrNull(value["endedAt"]) && isListOf(value["talkers"], isTalker);
-}
+const attack = v.object({
+  vendorId: count, attackId: count, description: textOrNull, severity: v.nullable(v.picklist(attackSeverities)),
+  startedAt: instantOrNull, endedAt: instantOrNull, talkers: v.array(talker),
+} satisfies FieldsOf<AttackDetail>);
 
-function isTalker(value: unknown): boolean {
-  return isRecord(value) && isPrefix(value["prefix"]) && isListOf(value["ports"], isRange) && isListOf(value["icmpTypes"], isRange)
-    && typeof value["isSpoofed"] === "boolean";
-}
-
-function isCountOrNull(value: unknown): boolean {
-  return value === null || isCount(value);
-}
+/** What an upstream knows of an attack (model/attack-report.ts). */
+export const attackReport: Saved<AttackReport> = v.object({
+  attacks: v.array(attack), bitsPerSecond: countOrNull, packetsPerSecond: countOrNull,
+} satisfies FieldsOf<AttackReport>);

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import fc from "fast-check";
 import type { AttackReport } from "../../src/model/attack-report.ts";
@@ -108,4 +109,78 @@ test("a mitigation whose report is damaged is damaged", () => {
     const read = readRemembered(whole.replace(from, to));
     assert.ok(!("problem" in read) && read.lost.length === 1, from);
   }
+});
+
+const { prefixes } = dropping.request.target;
+const full: Mitigation = {
+  ...dropping, request: { ...dropping.request, report: reported("x") }, outcome: "denied", decidedBy: "policy", namedAt: start, endedAt: start, askedAgainUntil: start, isTakenBack: true,
+  devices: [{ ...camera, insteadOf: { mac: null, name: null, address: "192.0.2.3" } }],
+  leak: { seen: { packets: 1, bytes: 2 }, since: start, lastAt: null, isEscalated: false, isExceeded: true },
+  conflict: { cause: 1, status: 2, mid: 3, targets: prefixes, retryTimer: 4 },
+};
+const everything: Remembered = {
+  nextId: 18, mitigations: [full], nos: [{ mac: "02:00:00:00:00:01", addresses: ["192.0.2.3"], target: { prefixes, ports: [], protocols: [6] }, saidAt: start, until: null }],
+  devices: [{ mac: "02:00:00:00:00:01", name: null, addresses: [], port: null, requests: 1, lastRequestAt: null, policy: null }],
+  history: [{
+    at: start, event: "ended", by: "time", who: null, via: null, mitigation: 17, upstream: "isp", outcome: "expired", action: "block", devices: [{ mac: null, name: "x" }], target: [],
+    dropped: { packets: 1, bytes: 2 }, reason: "over",
+  }],
+};
+const mayBeAbsent = /^(request\.report|namedAt|endedAt|askedAgainUntil|isTakenBack|leak|devices\.0\.insteadOf|conflict\.(status|mid|targets|retryTimer)|who|via)$/;
+
+interface Place { readonly way: string; readonly holder: object; readonly name: string; readonly whole: unknown }
+
+/** Every place in the value, each in a copy of its own. */
+function placesIn(whole: unknown): readonly Place[] {
+  const ways = (value: unknown, way: readonly string[]): readonly (readonly string[])[] => typeof value !== "object" || value === null ? []
+    : Object.entries(value).flatMap(([name, inner]) => [[...way, name], ...ways(inner, [...way, name])]);
+  return ways(whole, []).map((way) => {
+    const copy: unknown = structuredClone(whole);
+    const holder = way.slice(0, -1).reduce((inner, name) => Reflect.get(inner, name) as object, copy as object); // it has been walked through
+    return { way: way.join("."), holder, name: way.at(-1) ?? "", whole: copy };
+  });
+}
+
+for (const list of ["mitigations", "devices", "history", "nos"] as const) {
+  const saved = JSON.parse(writeRemembered(everything)) as Record<string, readonly unknown[]>;
+  const read = (entry: unknown): unknown => {
+    const result = readRemembered(JSON.stringify({ ...saved, [list]: [entry] }));
+    return "problem" in result ? result : result.lost;
+  };
+
+  test(`each field of an entry is looked at: ${list}`, () => {
+    assert.deepEqual(readRemembered(JSON.stringify(saved)), { remembered: everything, lost: [] });
+    for (const { way, holder, name, whole } of placesIn(saved[list]?.[0])) {
+      Reflect.set(holder, name, { x: [] });
+      assert.deepEqual(read(whole), [`1 of its ${list}`], way);
+    }
+  });
+
+  test(`an entry without one of its fields is left out: ${list}`, () => {
+    for (const { way, holder, name, whole } of placesIn(saved[list]?.[0]).filter(({ holder }) => !Array.isArray(holder))) {
+      Reflect.deleteProperty(holder, name);
+      assert.deepEqual(read(whole), mayBeAbsent.test(way) ? [] : [`1 of its ${list}`], way);
+    }
+  });
+}
+
+test("numbers and words out of their bounds are damage", () => {
+  const whole = writeRemembered(everything);
+  const damage = [
+    ['"outcome":"denied"', '"outcome":"x"'], ['"decidedBy":"policy"', '"decidedBy":"upstream"'], ['"status":2,"action"', '"status":9,"action"'], ['"cause":1', '"cause":5'],
+    ['"packets":1', '"packets":-1'], [`"endedAt":${sinceEpoch(start)}`, '"endedAt":1e999'], ['"lower":1,"upper":9', '"lower":9,"upper":1'], ['"lower":1,"upper":9', '"lower":1,"upper":65536'],
+    ['"id":17', '"id":1.5'], ['"by":"time"', '"by":"clock"'],
+  ] as const;
+  for (const [from, to] of damage) {
+    assert.ok(whole.includes(from), from);
+    const read = readRemembered(whole.replace(from, to));
+    assert.deepEqual("problem" in read ? read : read.lost.length, 1, to);
+  }
+});
+
+test("a file of version 0.1 is read: it calls the owner admin, and has neither persons nor nos", () => {
+  const read = readRemembered(readFileSync(new URL("../package/state-0.1.json", import.meta.url), "utf8"));
+  assert.ok(!("problem" in read));
+  const { mitigations: [kept], history, nos } = read.remembered;
+  assert.deepEqual([read.lost, kept?.decidedBy, history.map(({ by, who, via }) => [by, who, via]), nos], [[], "owner", [["owner", null, null]], []]);
 });
