@@ -108,6 +108,7 @@ test("LuCI's page, where there is one: what its menu and access list name is the
   const menus = inside.filter((path) => path.startsWith("/usr/share/luci/menu.d/"));
   const lists = inside.filter((path) => path.startsWith("/usr/share/rpcd/acl.d/"));
   assert.ok(menus.length > 0 && lists.length > 0);
+  assert.equal(lstatSync(join(app.data, "usr/libexec/rpcd/dots-callhome-setup")).mode & 0o777, 0o755, "rpcd runs it");
   const accessLists = lists.flatMap((path) => Object.keys(JSON.parse(readFileSync(join(app.data, path), "utf8")) as object));
   for (const menu of menus) {
     const text = readFileSync(join(app.data, menu), "utf8");
