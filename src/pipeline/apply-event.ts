@@ -12,7 +12,7 @@ import type { PipelineEvents } from "./pipeline-ports.ts";
 import type { RuleKeeper } from "./rule-keeper.ts";
 import { timeLeft, type WallClock } from "../model/time.ts";
 
-/** Undefined if there is no such mitigation; else as it is when all effects are done. */
+/** Undefined if there is no such mitigation, or the pipeline has stopped before the step; else as it is when all effects are done. */
 export type ApplyEvent = (id: MitigationId, event: MitigationEvent) => Promise<Mitigation | undefined>;
 
 export interface EventApplier {
@@ -31,6 +31,7 @@ export interface ApplyEventDeps {
   readonly events: PipelineEvents;
   /** What is made after this: it needs `apply` itself. */
   readonly rules: () => Pick<RuleKeeper, "enforce" | "counts" | "isHolding">;
+  readonly isStopped: () => boolean;
   /** In the background. */
   readonly cutFlows: (mitigation: Mitigation) => void;
 }
@@ -40,7 +41,7 @@ const mayEnd: ReadonlySet<MitigationEvent["is"]> = new Set(["released", "denied"
 const isByOwner: ReadonlySet<MitigationEvent["is"]> = new Set(["released", "denied", "spared"]);
 
 /** The state machine decides, and its effects are performed here, in its order; nothing is decided here. */
-export function createApplyEvent({ clock, log, store, schedule, policy, events, rules, cutFlows }: ApplyEventDeps): EventApplier {
+export function createApplyEvent({ clock, log, store, schedule, policy, events, rules, isStopped, cutFlows }: ApplyEventDeps): EventApplier {
   const perform: Record<Effect, (mitigation: Mitigation, event: MitigationEvent) => Promise<void> | void> = {
     enforce: () => rules().enforce(),
     // After the drop, and in nobody's way.
@@ -72,12 +73,12 @@ export function createApplyEvent({ clock, log, store, schedule, policy, events, 
     // What was dropped until the end is read while the kernel still has it.
     if (mayEnd.has(event.is) && rules().isHolding()) await countOf(id, isByOwner.has(event.is));
     const before = store.get(id);
-    if (!before) return undefined;
+    if (!before || isStopped()) return undefined;
     const { mitigation, effects } = step(before, event, policy(), clock.now());
     store.put(mitigation);
     if (mitigation.state !== before.state) log("info", `mitigation ${id}: ${before.state} -> ${mitigation.state}${mitigation.outcome ? ` (${mitigation.outcome})` : ""}`);
     if (mitigation.state === "ended" && before.state !== "ended") noteConflicts(store, (each) => { events.notifyUpstream(each); });
-    for (const effect of effects) await perform[effect](mitigation, event);
+    for (const effect of effects) if (!isStopped()) await perform[effect](mitigation, event);
     scheduleDeadline(id);
     if (event.is === "found" && mitigation.devices.some((device) => isLookedFor(mitigation, device, clock.now()))) {
       schedule.once(`looked for ${id}`, lookedForAtFirst, () => (store.get(id)?.devices.some(({ certainty }) => certainty !== "exact") ? rules().enforce() : undefined));

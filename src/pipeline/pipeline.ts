@@ -30,6 +30,7 @@ import { hearKernel } from "./hear-kernel.ts";
 import { createRefusalNotes } from "./refusal-notes.ts";
 import { createRequestRefusal, type RequestRefusal } from "./refuse-request.ts";
 import { createRuleKeeper } from "./rule-keeper.ts";
+import { untilStopped } from "./until-stopped.ts";
 import { createSenderWatch } from "./watch-senders.ts";
 import { createFlowWeighing } from "./weigh-flows.ts";
 
@@ -47,7 +48,7 @@ export interface Pipeline extends MitigationService, Omit<Adaptation, "settingsC
   relay(): Promise<void>;
   /** Why something that should be in force is not; for `status`. */
   warnings(): readonly string[];
-  /** Stops timers; what the kernel holds stays until its timeouts. */
+  /** Stops timers. What is under way changes nothing any more; what the kernel holds stays until its timeouts. */
   stop(): void;
 }
 
@@ -65,10 +66,11 @@ interface RequestSteps {
   readonly apply: ApplyEvent;
   readonly lookAgain: (id: MitigationId) => void;
   readonly noteConflicts: () => void;
+  readonly isStopped: () => boolean;
 }
 
 /** From a request to its effect; each step is in a file of its own. */
-function takeRequests({ store, log, now, policy, saidOf, refusal, identify, apply, lookAgain, noteConflicts: noteAll }: RequestSteps): MitigationService["request"] {
+function takeRequests({ store, log, now, policy, saidOf, refusal, identify, apply, lookAgain, noteConflicts: noteAll, isStopped }: RequestSteps): MitigationService["request"] {
   const latest = (mitigation: Mitigation): Mitigation => store.get(mitigation.id) ?? mitigation;
 
   const refresh = async ({ mitigation, lifetime, report }: Extract<AdmitResult, { is: "refresh" }>, { attackStatus }: ReadMitigation): Promise<Admission> => {
@@ -100,6 +102,7 @@ function takeRequests({ store, log, now, policy, saidOf, refusal, identify, appl
   return async (read, ifMatch) => {
     const refused = await refusal.refusalOf(read);
     if (refused) return { is: "refused", refusal: refused };
+    if (isStopped()) return { is: "ignored" };
     // From here to its place in the store nothing is awaited: two of the same mid must not both be new.
     const admitted = admitRequest(read.asked, read.lifetime, ifMatch, store.all(), policy(), now());
     switch (admitted.is) {
@@ -114,14 +117,15 @@ function takeRequests({ store, log, now, policy, saidOf, refusal, identify, appl
 }
 
 /** Wires the steps: a request becomes a mitigation, events move it on, and what the kernel counts comes back as events. */
-export function createPipeline(initial: PipelineSettings, store: Store, ports: PipelinePorts, events: PipelineEvents): Pipeline {
-  const { clock, steady, log, filter } = ports;
+export function createPipeline(initial: PipelineSettings, memory: Store, ports: PipelinePorts, heard: PipelineEvents): Pipeline {
+  const { clock, steady } = ports;
+  const { store, filter, log, events, isStopped, stop } = untilStopped(memory, ports, heard);
   let settings = initial;
   const policy = (): Policy => effectivePolicy(settings.policy, store, clock.now());
   const saidOf = (target: AttackTarget): SaidOfTarget => saidOfTarget(store.nos(), target, clock.now());
   const failed = (error: unknown): void => { log("error", `internal: ${errorText(error)}`); };
   const schedule = createSchedule(steady, failed);
-  const common = { clock, steady, log, store, schedule, filter, policy, saidOf, ports };
+  const common = { clock, steady, log, store, schedule, filter, policy, saidOf, ports, isStopped };
 
   const { apply, scheduleDeadline } = createApplyEvent({ ...common, events, rules: () => rules, cutFlows: (mitigation) => { weighing.cutFlows(mitigation); } });
   const home = createLookup(ports, () => settings.ownerNames, store.devices());
@@ -142,7 +146,12 @@ export function createPipeline(initial: PipelineSettings, store: Store, ports: P
   return {
     ...adaptation, decideAbout,
     request: takeRequests({ ...common, now: () => clock.now(), refusal, identify, apply, lookAgain, noteConflicts: () => { noteConflicts(store, (each) => { events.notifyUpstream(each); }); } }),
-    decideByOwner: apply,
+    async decideByOwner(id, event) {
+      const after = await apply(id, event);
+      // The owner must not hold it for done.
+      if (!after && isStopped()) throw new Error("the daemon is stopping");
+      return after;
+    },
     lookup: (asked) => home.lookup(asked, { depth: "explain" }),
     traffic: () => traffic.look(),
     settings: () => settings,
@@ -160,6 +169,7 @@ export function createPipeline(initial: PipelineSettings, store: Store, ports: P
     },
     relay: () => rules.enforce(),
     stop() {
+      stop();
       rules.stop();
       schedule.stop();
     },

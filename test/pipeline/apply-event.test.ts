@@ -22,7 +22,7 @@ function play(mitigation: Mitigation, { isHolding = true, counts = [] }: { isHol
   const happened: string[] = [];
   const note = (what: string) => (): void => { happened.push(what); };
   const applier = createApplyEvent({
-    clock, store, log: () => undefined, schedule: createSchedule(clock, (error) => { throw error; }), policy: () => autoPolicy, cutFlows: note("cut flows"),
+    clock, store, log: () => undefined, schedule: createSchedule(clock, (error) => { throw error; }), policy: () => autoPolicy, isStopped: () => false, cutFlows: note("cut flows"),
     events: { notifyUpstream: ({ status }) => { happened.push(`tell upstream ${status}`); }, tellOwner: (_mitigation, event) => { happened.push(`tell owner ${event}`); }, remember: note("remember") },
     rules: () => ({
       isHolding: () => isHolding, enforce: () => Promise.resolve().then(note("enforce")),

@@ -27,6 +27,8 @@ export interface FakeHome {
   /** What the kernel holds now, as `17 block 02:00:… 198.51.100.9`, and every set that it ever held. */
   held(): string[];
   readonly transactions: (readonly EnforcementRule[])[];
+  /** Transactions that were begun. */
+  begun: number;
   rules(): readonly EnforcementRule[];
   reported(): ReportedTraffic | undefined;
   counts: Map<MitigationId, FilterCount>;
@@ -84,6 +86,7 @@ export function fakeHome(policy: Partial<Policy> = {}, { from = nothingRemembere
       log: (level, message) => { home.log.push(`${level} ${message}`); },
       filter: {
         async replaceRules(rules, watched) {
+          home.begun += 1;
           await Promise.resolve();
           fails(home.broken.filter);
           transactions.push(rules);
@@ -134,7 +137,7 @@ export function fakeHome(policy: Partial<Policy> = {}, { from = nothingRemembere
     },
   );
   const home: FakeHome = {
-    pipeline, store, clock, flows, transactions, neighbours: new Map([[cameraAddress, cameraMac], [laptopAddress, laptopMac]]), counts: new Map(), witnessed: [], cuts: [], lookups: 0, banned: [], noticed: [], owner: [], log: [], broken: {}, wans: [], ways: new Map(),
+    pipeline, store, clock, flows, transactions, neighbours: new Map([[cameraAddress, cameraMac], [laptopAddress, laptopMac]]), counts: new Map(), witnessed: [], cuts: [], lookups: 0, begun: 0, banned: [], noticed: [], owner: [], log: [], broken: {}, wans: [], ways: new Map(),
     rules: lastRules,
     reported: () => reported,
     held: () => lastRules().map(({ mitigation, action, mac, target }) => `${mitigation} ${action} ${mac ?? "?"} ${target.prefixes.length}`).sort(),
