@@ -46,6 +46,8 @@ export interface FakeHome {
   /** Ports that fail, as long as they are set. */
   readonly broken: { filter?: string; flows?: string; network?: string };
   wans: Wan[];
+  /** The home's own addresses at its WAN. */
+  outside: string;
   /** The way that requests come: by upstream. */
   readonly ways: Map<string, CameOver>;
   /** Somebody else has changed the rules, or nobody has watched over them. */
@@ -125,7 +127,7 @@ export function fakeHome(policy: Partial<Policy> = {}, { from = nothingRemembere
         async addresses() {
           await Promise.resolve();
           fails(home.broken.network);
-          return { outside: prefixes("203.0.113.7"), router: prefixes("203.0.113.7 192.168.1.1"), inside: prefixes("192.168.1.0/24"), wans: home.wans, resolvers: [] };
+          return { outside: prefixes(home.outside), router: prefixes(`${home.outside} 192.168.1.1`), inside: prefixes("192.168.1.0/24"), wans: home.wans, resolvers: [] };
         },
         infrastructure: () => Promise.resolve({ macs: [], prefixes: prefixes("203.0.113.7 192.168.1.1") }),
       },
@@ -137,7 +139,7 @@ export function fakeHome(policy: Partial<Policy> = {}, { from = nothingRemembere
     },
   );
   const home: FakeHome = {
-    pipeline, store, clock, flows, transactions, neighbours: new Map([[cameraAddress, cameraMac], [laptopAddress, laptopMac]]), counts: new Map(), witnessed: [], cuts: [], lookups: 0, begun: 0, banned: [], noticed: [], owner: [], log: [], broken: {}, wans: [], ways: new Map(),
+    pipeline, store, clock, flows, transactions, neighbours: new Map([[cameraAddress, cameraMac], [laptopAddress, laptopMac]]), counts: new Map(), witnessed: [], cuts: [], lookups: 0, begun: 0, banned: [], noticed: [], owner: [], log: [], broken: {}, outside: "203.0.113.7", wans: [], ways: new Map(),
     rules: lastRules,
     reported: () => reported,
     held: () => lastRules().map(({ mitigation, action, mac, target }) => `${mitigation} ${action} ${mac ?? "?"} ${target.prefixes.length}`).sort(),
