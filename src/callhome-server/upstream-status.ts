@@ -1,17 +1,5 @@
 import { between, earlier, type Milliseconds, type SteadyClock, type SteadyInstant, type WallInstant } from "../model/time.ts";
-
-export interface UpstreamStatus {
-  readonly state: "connected" | "connecting" | "backing-off";
-  readonly transport: "udp" | "tcp" | null;
-  readonly peer: string | null;
-  /** Our address that the session was dialled from. */
-  readonly local: string | null;
-  /** Since when it is in this state. */
-  readonly since: WallInstant;
-  readonly lastError: string | null;
-  /** Sessions since the daemon started. */
-  readonly sessions: number;
-}
+import type { UpstreamStatus } from "../model/upstream-status.ts";
 
 /** Where there is no session. */
 export const nowhere = { transport: null, peer: null, local: null } as const;

@@ -8,7 +8,8 @@ import { holdSession, type HoldSessionDeps } from "./hold-session.ts";
 import { followNetworkChanges } from "./network-changes.ts";
 import { rememberPath } from "./path-limit.ts";
 import { createRedial, type Redial } from "./redial.ts";
-import { keepStatus, nowhere, type StatusKeeper, type UpstreamStatus } from "./upstream-status.ts";
+import { keepStatus, nowhere, type StatusKeeper } from "./upstream-status.ts";
+import type { UpstreamStatus } from "../model/upstream-status.ts";
 import { keepWhereabouts } from "./whereabouts.ts";
 
 /** A session that ends before has not settled: the next attempt leaves more time each time. */

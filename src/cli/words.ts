@@ -81,7 +81,7 @@ export function nameTarget(target: MitigationView["target"]): string {
 }
 
 /** An IP protocol by its name, else by its number. */
-export function nameProtocol(protocol: number): string {
+function nameProtocol(protocol: number): string {
   return Object.entries(ipProtocol).find(([, number]) => number === protocol)?.[0] ?? `protocol ${protocol}`;
 }
 

@@ -1,8 +1,9 @@
 import type { IpPrefix } from "../model/ip-prefix.ts";
+import type { Protected } from "../model/policy.ts";
 import { seconds } from "../model/time.ts";
 import {
   duration, filePath, flag, host, integer, ipPrefix, line, mac, networkDevice, oneOf, optionalSocketPath, port, protectedThing, socketPath, url,
-  type Protected, type ValueParser,
+  type ValueParser,
 } from "./value-parsers.ts";
 
 /** An option of the configuration file: how it is called there, read, and what holds without it. */

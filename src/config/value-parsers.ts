@@ -1,5 +1,6 @@
 import type { Seconds } from "../model/time.ts";
 import { parseMac, type MacAddress } from "../model/device.ts";
+import type { Protected } from "../model/policy.ts";
 import { parseIpAddress, parseIpPrefix, type IpPrefix } from "../model/ip-prefix.ts";
 
 /**
@@ -95,11 +96,6 @@ export const mac: ValueParser<MacAddress> = (text) => {
   return value === undefined ? { problem: "is not a MAC address, expected e.g. aa:bb:cc:dd:ee:ff" } : { value };
 };
 
-/** Something of the home that is never to be cut off. */
-export type Protected =
-  | { readonly is: "prefix"; readonly prefix: IpPrefix }
-  | { readonly is: "mac"; readonly mac: MacAddress };
-
 /** An address, a prefix or a MAC address. */
 export const protectedThing: ValueParser<Protected> = (text) => {
   const macAddress = parseMac(text);
@@ -120,7 +116,7 @@ export const url: ValueParser<string> = (text) => {
 };
 
 /** `a`, `a or b`, `a, b or c`. */
-export function listWords(words: readonly string[]): string {
+function listWords(words: readonly string[]): string {
   return words.length < 2 ? words.join("") : `${words.slice(0, -1).join(", ")} or ${words.at(-1) ?? ""}`;
 }
 

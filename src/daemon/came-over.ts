@@ -1,4 +1,4 @@
-import type { UpstreamStatus } from "../callhome-server/upstream-status.ts";
+import type { UpstreamStatus } from "../model/upstream-status.ts";
 import { parseIpAddress } from "../model/ip-prefix.ts";
 import type { CameOver } from "../policy/other-wan.ts";
 

@@ -1,7 +1,7 @@
 import type { DtlsCredentials } from "dtls-wasm";
 import type { MitigationService } from "../callhome-server/dots/dots-service.ts";
 import { startUpstream, type Upstream } from "../callhome-server/upstream.ts";
-import type { UpstreamStatus } from "../callhome-server/upstream-status.ts";
+import type { UpstreamStatus } from "../model/upstream-status.ts";
 import type { Config } from "../config/config.ts";
 import type { UpstreamConfig } from "../config/upstream-config.ts";
 import type { Mitigation } from "../model/mitigation.ts";

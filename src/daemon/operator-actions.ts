@@ -1,4 +1,4 @@
-import type { UpstreamStatus } from "../callhome-server/upstream-status.ts";
+import type { NamedUpstream } from "../model/upstream-status.ts";
 import type { MacAddress } from "../model/device.ts";
 import { formatIpPrefix } from "../model/ip-prefix.ts";
 import { isRequested, type Mitigation, type MitigationId } from "../model/mitigation.ts";
@@ -34,7 +34,7 @@ export interface OperatorDeps {
   /** Who made a device; null if that is not known. */
   vendorOf(mac: MacAddress): string | null;
   /** Also those that are disabled. */
-  upstreams(): readonly (Omit<UpstreamStatus, "state"> & { readonly name: string; readonly state: UpstreamStatus["state"] | "disabled" })[];
+  upstreams(): readonly NamedUpstream[];
   /** The way that an upstream's requests come. */
   wayOf(upstream: string): CameOver;
   /** Names of the upstreams that are dialled again; undefined if there is none of that name. */
@@ -223,7 +223,7 @@ function reasonOf(mitigation: Mitigation, event: HistoryEntry["event"], at: Wall
 }
 
 /** Of several, which is which: the WAN of each, as far as it is known. */
-async function upstreamsWithWans(around: OperatorDeps): Promise<(ReturnType<OperatorDeps["upstreams"]>[number] & { readonly wan?: string })[]> {
+async function upstreamsWithWans(around: OperatorDeps): Promise<(NamedUpstream & { readonly wan?: string })[]> {
   const all = around.upstreams();
   if (all.length < 2) return [...all];
   const { wans } = await around.network.addresses().catch(() => ({ wans: [] }));

@@ -1,6 +1,6 @@
 import type { EnforcementRule, FilterCount, ReportedTraffic } from "../model/enforcement.ts";
 import type { DropCount, MitigationId } from "../model/mitigation.ts";
-import { renderTransaction, type Statement, type TableNames } from "nftables-js";
+import type { Statement, TableNames } from "nftables-js";
 import type { Claim } from "./traffic-match.ts";
 import { claimsOnce, exactKeysOnce, trafficText } from "./memoise.ts";
 import { layDeviceChains } from "./device-chains.ts";
@@ -15,11 +15,6 @@ import { layReportedChains, nothingReported, reportedNow } from "./reported-chai
 
 /** An empty table, or none. */
 export const nothingHeld: TableNames = { chains: [], sets: [], maps: [], counters: [], limits: [] };
-
-/** As `buildRuleset`, as text for `nft -f`. */
-export function renderRuleset(...parameters: Parameters<typeof buildRuleset>): string {
-  return renderTransaction(buildRuleset(...parameters));
-}
 
 /**
  * The transaction that makes the kernel hold exactly these rules, whether or not the table exists, with every timeout

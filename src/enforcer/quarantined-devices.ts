@@ -2,7 +2,7 @@ import type { MacAddress } from "../model/device.ts";
 import type { EnforcementRule, QuarantinedDevice } from "../model/enforcement.ts";
 import type { Mitigation } from "../model/mitigation.ts";
 import { between, seconds, type WallInstant } from "../model/time.ts";
-import { longestTimeout } from "./rules-for.ts";
+import { longestUnrenewed } from "./rules-for.ts";
 
 /** The devices that these rules cut off from everything: of several mitigations of one device the one that lasts longest counts. */
 export function quarantinedDevices(rules: readonly EnforcementRule[]): readonly QuarantinedDevice[] {
@@ -20,6 +20,6 @@ export function quarantinedDevices(rules: readonly EnforcementRule[]): readonly 
 
 /** Who was let go so lately that what an earlier run had others hold may still be held. */
 export function lateQuarantines(mitigations: readonly Mitigation[], now: WallInstant): ReadonlySet<MacAddress> {
-  const late = mitigations.filter(({ action, endedAt }) => action === "quarantine" && endedAt !== undefined && between(endedAt, now) < longestTimeout * 1000);
+  const late = mitigations.filter(({ action, endedAt }) => action === "quarantine" && endedAt !== undefined && between(endedAt, now) < longestUnrenewed * 1000);
   return new Set(late.flatMap(({ devices }) => devices.flatMap(({ mac }) => mac ?? [])));
 }

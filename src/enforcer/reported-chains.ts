@@ -1,8 +1,8 @@
 import type { ReportedFlows, ReportedTraffic, Spared } from "../model/enforcement.ts";
 import { addressLength, formatIpAddress, formatIpPrefix } from "../model/ip-prefix.ts";
 import type { IpFamily, IpPrefix } from "../model/ip-prefix.ts";
-import type { Element, Expression, Field, KeyType, Statement } from "nftables-js";
-import { checkTraffic, disjointOnce, disjointPrefixes, everywhere, longestTimeout, servicesOnce } from "./traffic-match.ts";
+import { longestTimeout, type Element, type Expression, type Field, type KeyType, type Statement } from "nftables-js";
+import { checkTraffic, disjointOnce, disjointPrefixes, everywhere, servicesOnce } from "./traffic-match.ts";
 import type { Service } from "./traffic-match.ts";
 import { connected } from "./connected.ts";
 import type { Lists } from "./lists.ts";

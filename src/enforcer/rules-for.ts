@@ -13,7 +13,7 @@ import { between, later, milliseconds, seconds, type Seconds, type WallInstant }
  * No rule stays in the kernel for longer than this unless the daemon renews it: the dead-man switch. Long enough for an
  * upgrade of the daemon, short enough that a device is not cut off for a day by a daemon that is gone.
  */
-export const longestTimeout = seconds(600);
+export const longestUnrenewed = seconds(600);
 /** How often rules are renewed while there are any. */
 export const renewEvery = seconds(240);
 
@@ -108,7 +108,7 @@ function actionNow(mitigation: Mitigation, policy: Pick<Policy, "whilePending">)
 }
 
 function timeoutOf(mitigation: Mitigation, now: WallInstant): Seconds {
-  if (mitigation.state === "ended") return longestTimeout;
+  if (mitigation.state === "ended") return longestUnrenewed;
   const ends = [mitigation.expiresAt, mitigation.allowedUntil, mitigation.deadline].filter((at) => at !== null).map((at) => Math.ceil(between(now, at) / 1000));
-  return seconds(Math.max(1, Math.min(longestTimeout, ...ends)));
+  return seconds(Math.max(1, Math.min(longestUnrenewed, ...ends)));
 }

@@ -1,3 +1,4 @@
+import { longestTimeout } from "nftables-js";
 import type { EnforcementRule } from "../model/enforcement.ts";
 import { formatIpAddress, isSingleAddress, parseIpAddress, prefixContains } from "../model/ip-prefix.ts";
 import type { IpFamily, IpPrefix } from "../model/ip-prefix.ts";
@@ -44,9 +45,6 @@ export interface Claim {
 export class InvalidRule extends Error {
   override readonly name = "InvalidRule";
 }
-
-/** nft reads no more than eight digits, some three years. */
-export const longestTimeout = seconds(99_999_999);
 
 export const everywhere: Readonly<Record<IpFamily, IpPrefix>> = { 4: { family: 4, bits: 0n, length: 0 }, 6: { family: 6, bits: 0n, length: 0 } };
 const anyService: readonly Service[] = [{ protocols: [], ports: [], icmpTypes: [] }];

@@ -44,7 +44,7 @@ const number = (highest: number): Saved<number> => v.pipe(whole, v.maxValue(high
 const ranges = (highest: number): Saved<NumberRange[]> => v.array(v.pipe(v.object({ lower: number(highest), upper: number(highest) }), v.check(({ lower, upper }) => lower <= upper)));
 export const ports = ranges(65_535);
 export const icmpTypes = ranges(255);
-export const protocols = v.array(number(255));
+const protocols = v.array(number(255));
 
 export const dropCount: Saved<DropCount> = v.object({ packets: count, bytes: count } satisfies FieldsOf<DropCount>);
 /** The part of a target that is compared; names are for the owner to read. */

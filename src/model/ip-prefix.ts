@@ -98,7 +98,7 @@ function prefixOf(family: IpFamily, bits: bigint, length: number): IpPrefix {
 function parseBits(text: string): { family: IpFamily; bits: bigint; mappedLength: number } | undefined {
   if (text.length > 45 || text.includes("%")) return undefined;
   const ipv4 = readIpv4(text);
-  if (ipv4 !== undefined) return { family: 4, bits: ipv4, mappedLength: 0 };
+  if (ipv4 !== undefined) return { family: 4, bits: BigInt(ipv4 >>> 0), mappedLength: 0 };
   if (!text.includes(":") || !ipaddr.IPv6.isValid(text)) return undefined;
   // Of an IPv4 tail, ipaddr.js also reads octal, and it takes the deprecated ::192.0.2.1 (RFC 4291 §2.5.5.1) for a mapped address.
   const tail = text.slice(text.lastIndexOf(":") + 1);
@@ -109,12 +109,27 @@ function parseBits(text: string): { family: IpFamily; bits: bigint; mappedLength
     : { family: 6, bits: fromBytes(address.toByteArray()), mappedLength: 0 };
 }
 
-/** Four decimal numbers, as they are written; by hand, since ipaddr.js compiles case-folding expressions for it: 5 ms of each start. */
-function readIpv4(text: string): bigint | undefined {
-  const parts = text.split(".");
-  const numbers = parts.map(Number);
-  const isIpv4 = parts.length === 4 && numbers.every((number, at) => number >= 0 && number <= 255 && String(number) === parts[at]);
-  return isIpv4 ? fromBytes(numbers) : undefined;
+/**
+ * Four decimal numbers without leading zeros, as a signed 32-bit number; undefined if the text is anything else. By hand: ipaddr.js compiles
+ * case-folding expressions for it, 5 ms of each start, and a lookup reads 65,000 of them.
+ */
+export function readIpv4(text: string): number | undefined {
+  let bits = 0;
+  let byte = -1;
+  let dots = 0;
+  for (let at = 0; at < text.length; at += 1) {
+    const code = text.charCodeAt(at);
+    if (code === 46) {
+      if (byte < 0) return undefined;
+      bits = (bits << 8) | byte;
+      byte = -1;
+      dots += 1;
+    } else if (code >= 48 && code <= 57 && byte !== 0) {
+      byte = (byte < 0 ? 0 : byte * 10) + code - 48;
+      if (byte > 255) return undefined;
+    } else return undefined;
+  }
+  return byte < 0 || dots !== 3 ? undefined : (bits << 8) | byte;
 }
 
 function fromBytes(bytes: readonly number[]): bigint {

@@ -1,23 +1,13 @@
 import type { Mitigation, MitigationState } from "../model/mitigation.ts";
 import { between, type WallInstant } from "../model/time.ts";
+import type { NamedUpstream } from "../model/upstream-status.ts";
 import { formatTimeOrNull } from "../text/format-time.ts";
 
-/** The session with an upstream, as the pipeline knows it. */
-export interface UpstreamStatus {
-  readonly name: string;
-  readonly state: "connected" | "connecting" | "backing-off" | "disabled";
-  /** What the session uses, or the attempt under way; null where there is none. */
-  readonly transport: "udp" | "tcp" | null;
-  /** Address and port that it is connected to. */
-  readonly peer: string | null;
+/** What of an upstream is shown. */
+export interface ShownUpstream extends Omit<NamedUpstream, "local" | "since"> {
+  readonly since: WallInstant | null;
   /** Of several upstreams: the device of the WAN that this one speaks for. */
   readonly wan?: string;
-  /** Since when it is in this state. */
-  readonly since: WallInstant | null;
-  /** Why the last session or attempt ended, in words. */
-  readonly lastError: string | null;
-  /** Sessions that were established since the start. */
-  readonly sessions: number;
 }
 
 export interface StatusView {
@@ -29,7 +19,7 @@ export interface StatusView {
   readonly warnings: readonly string[];
 }
 
-export interface UpstreamView extends Omit<UpstreamStatus, "since" | "lastError"> {
+export interface UpstreamView extends Omit<ShownUpstream, "since" | "lastError"> {
   readonly since: string | null;
   readonly last_error: string | null;
 }
@@ -39,7 +29,7 @@ export function describeStatus(status: {
   readonly version: string;
   readonly startedAt: WallInstant;
   readonly now: WallInstant;
-  readonly upstreams: readonly UpstreamStatus[];
+  readonly upstreams: readonly ShownUpstream[];
   readonly mitigations: Iterable<Mitigation>;
   readonly warnings: readonly string[];
 }): StatusView {
@@ -56,6 +46,6 @@ export function describeStatus(status: {
 }
 
 /** One upstream of it. */
-export function describeUpstream({ name, state, transport, peer, wan, since, lastError, sessions }: UpstreamStatus): UpstreamView {
+export function describeUpstream({ name, state, transport, peer, wan, since, lastError, sessions }: ShownUpstream): UpstreamView {
   return { name, state, transport, peer, ...(wan === undefined ? {} : { wan }), since: formatTimeOrNull(since), last_error: lastError, sessions };
 }

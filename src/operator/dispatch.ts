@@ -1,6 +1,7 @@
 import { describeCaller, type Caller } from "./caller.ts";
 import { excerpt } from "../text/escape-text.ts";
 import { fail, methods, type Failed, type Method, type MethodName, type OperatorActions } from "./methods.ts";
+import { isRecord } from "../text/is-record.ts";
 
 /** The answer to a request, as every way in sends it. */
 export type Reply = { readonly result: object } | Failed;
@@ -52,7 +53,7 @@ function textsOf(params: ReadParams): unknown[] {
 }
 
 /** Whether there is a control method of this name. */
-export function isMethodName(name: unknown): name is MethodName {
+function isMethodName(name: unknown): name is MethodName {
   return typeof name === "string" && Object.hasOwn(methods, name);
 }
 
@@ -88,9 +89,6 @@ function isEmptyList(value: unknown): boolean {
   return Array.isArray(value) && value.length === 0;
 }
 
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
 
 function isFailed(answer: object): answer is Failed {
   return "error" in answer;

@@ -2,7 +2,7 @@ import type { Mitigation } from "../model/mitigation.ts";
 import { later, latest, milliseconds, type WallInstant } from "../model/time.ts";
 
 /** A no holds for at least this long: a request of one second must not make it vanish. */
-export const shortestNo = milliseconds(3_600_000);
+const shortestNo = milliseconds(3_600_000);
 
 /** A no that was said then holds for as long as the request would have run, and an hour at least; null = until it is taken back. */
 export function noHoldsUntil({ expiresAt }: Pick<Mitigation, "expiresAt">, saidAt: WallInstant): WallInstant | null {
@@ -38,7 +38,7 @@ export function canBlockAfterAll(mitigation: Mitigation, now: WallInstant): bool
 }
 
 /** Of one that has been turned down: its upstream has not withdrawn it, or asks again. */
-export function isAskedFor(mitigation: Mitigation, now: WallInstant): boolean {
+function isAskedFor(mitigation: Mitigation, now: WallInstant): boolean {
   const until = askedUntil(mitigation);
   return until === null || until > now;
 }

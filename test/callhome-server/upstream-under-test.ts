@@ -1,6 +1,6 @@
 import type { Channel, ChannelEvents, DialAddress, DialManner } from "../../src/callhome-server/channel.ts";
 import { startUpstream, type Upstream } from "../../src/callhome-server/upstream.ts";
-import type { UpstreamStatus } from "../../src/callhome-server/upstream-status.ts";
+import type { UpstreamStatus } from "../../src/model/upstream-status.ts";
 import type { MitigationService } from "../../src/callhome-server/dots/dots-service.ts";
 import { fakeClock, settle, type FakeClock } from "../fake-clock.ts";
 import { pending } from "../policy/samples.ts";

@@ -12,7 +12,7 @@ import { describeHistory } from "../../src/operator/describe-history.ts";
 import type { HistoryEntry } from "../../src/model/history.ts";
 import { describeLookup } from "../../src/operator/describe-lookup.ts";
 import { describeMitigation } from "../../src/operator/describe-mitigation.ts";
-import { describeStatus, type UpstreamStatus } from "../../src/operator/describe-status.ts";
+import { describeStatus, type ShownUpstream } from "../../src/operator/describe-status.ts";
 import { requestedAt, sampleMitigation } from "../operator/sample-mitigation.ts";
 import { seconds, wallInstant } from "../../src/model/time.ts";
 
@@ -39,7 +39,7 @@ const active: Mitigation = {
 const ended: Mitigation = { ...sampleMitigation, id: 3, state: "ended", outcome: "denied", devices: [], requestedAt: wallInstant(requestedAt - 86_400_000) };
 const mitigations = [pending, active, ended].map(describeMitigation);
 
-const upstream: UpstreamStatus = { name: "isp", state: "connected", transport: "udp", peer: "192.0.2.1:4647", since: wallInstant(requestedAt), lastError: null, sessions: 1 };
+const upstream: ShownUpstream = { name: "isp", state: "connected", transport: "udp", peer: "192.0.2.1:4647", since: wallInstant(requestedAt), lastError: null, sessions: 1 };
 const known: KnownDevice = {
   mac: "aa:bb:cc:dd:ee:ff", name: "Kitchen camera", vendor: "Espressif Inc.", addresses: ["192.168.1.23"], port: "lan1", policy: "ask", policyFrom: "default",
   requests: 3, lastRequestAt: wallInstant(requestedAt), stoppedBy: [16],

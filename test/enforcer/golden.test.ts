@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
-import { renderRuleset } from "../../src/enforcer/build-ruleset.ts";
+import { renderRuleset } from "./render-ruleset.ts";
 import { goldenCases, heldAfter } from "./golden-cases.ts";
 
 // After a change that is meant: GOLDEN=write node --import tsx --test test/enforcer/golden.test.ts, and read the diff.

@@ -50,7 +50,7 @@ const certificateProblems: readonly (readonly [mask: number, problem: Certificat
 ];
 
 /** mbedTLS' MBEDTLS_X509_BADCERT_ bits, explained. */
-export function refusedCertificate(flags: number): DtlsFailure {
+function refusedCertificate(flags: number): DtlsFailure {
   const found = certificateProblems.filter(([mask]) => flags !== -1 && (flags & mask) !== 0);
   const problems = found.length > 0 ? found.map(([, problem]) => problem) : (["other"] as const);
   const words = found.map(([, , text]) => text).join("; ") || `verification failed with flags 0x${(flags >>> 0).toString(16)}`;
@@ -85,7 +85,7 @@ const credentialAlerts: Readonly<Record<number, string>> = {
 };
 
 /** A fatal alert from the peer. */
-export function refusedByAlert(code: number, during: DtlsFailure["during"]): DtlsFailure {
+function refusedByAlert(code: number, during: DtlsFailure["during"]): DtlsFailure {
   const alert = alerts[code] ?? `alert ${String(code)}`;
   const credential = during === "handshake" ? credentialAlerts[code] : undefined;
   return credential === undefined

@@ -4,7 +4,7 @@ export { monitorNft, type MonitorOptions } from "./monitor-nft.ts";
 export { NftError, type NftFailure } from "./nft-error.ts";
 export { openNftables, type Nftables } from "./open-nftables.ts";
 export type { CounterValue, HeldElement, TableNames } from "./read-json.ts";
-export { renderStatement, renderTransaction } from "./render-statement.ts";
+export { longestTimeout, renderStatement, renderTransaction } from "./render-statement.ts";
 export { InvalidStatement, renderValue } from "./render-value.ts";
 export { spawnNft, type NftProgram, type SpawnOptions } from "./spawn-nft.ts";
 export type {

@@ -1,8 +1,8 @@
 import { InvalidStatement, renderComment, renderInteger, renderInterface, renderName, renderQuotedName, renderValue } from "./render-value.ts";
 import type { BaseChain, Element, Expression, Field, Statement, Table, Value, Verdict } from "./statement.ts";
 
-/** Seconds. nft's scanner reads eight digits before the `s`, and takes a ninth for a syntax error. */
-const longestTimeout = 99_999_999;
+/** Seconds. nft's scanner reads eight digits before the `s`, and takes a ninth for a syntax error: some three years. */
+export const longestTimeout = 99_999_999;
 
 /** The text for `nft -f`: a statement begins on a line of its own. Throws InvalidStatement. */
 export function renderTransaction(statements: readonly Statement[]): string {

@@ -13,7 +13,7 @@ export interface UbusConnection {
   close(): void;
 }
 
-export const connectionLimits = {
+const connectionLimits = {
   /** Milliseconds until HELLO. */
   hello: 5_000,
   /** Bytes that wait until ubusd reads them. */

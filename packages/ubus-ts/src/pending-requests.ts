@@ -23,7 +23,7 @@ export interface PendingRequestsDeps {
   readonly after: After;
 }
 
-export const requestLimits = {
+const requestLimits = {
   /** Requests under way. */
   requests: 256,
   /** Bytes and messages of one answer. */

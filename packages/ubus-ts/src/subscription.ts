@@ -13,7 +13,7 @@ const lookEvery = 10_000; // milliseconds
 export const eventObject = 1;
 
 /** Asks ubusd for the events whose name matches `pattern`, for object `id`. Rejects with ubusd's status. */
-export function registerForEvents(connection: UbusConnection, id: number, pattern: string): Promise<unknown> {
+function registerForEvents(connection: UbusConnection, id: number, pattern: string): Promise<unknown> {
   // The object's number is unsigned, INT32 is not.
   return connection.request(messageType.invoke, eventObject, { objectId: eventObject, method: "register", data: encodeTable({ object: id | 0, pattern }) }, requestTimeout);
 }

@@ -1,4 +1,7 @@
-/** Addresses read from text that lies in bytes, as 32-bit words, without making a string. */
+/**
+ * Addresses read from text that lies in bytes, as 32-bit words, without making a string. Beside readIpv4 of model/ip-prefix.ts, which reads
+ * strings: a line of conntrack has four addresses, and most lines are told apart by them and dropped.
+ */
 
 /** Four decimal bytes, into one word. */
 export function readIpv4Bytes(bytes: Uint8Array, start: number, stop: number, into: Uint32Array, at: number): boolean {

@@ -3,6 +3,7 @@ import type { SharedAddress } from "../../model/home.ts";
 import { addressScope, parseIpAddress, type IpPrefix } from "../../model/ip-prefix.ts";
 import { mergeRanges, type PortRange } from "../../model/number-range.ts";
 import { cleanName } from "./clean-name.ts";
+import { isRecord } from "../../text/is-record.ts";
 
 /** What services of OpenWrt answer over ubus, each read as hostile text: what is odd is passed over, what is too much is left out. */
 
@@ -123,13 +124,9 @@ function deviceName(value: unknown): string[] {
 }
 
 function field(value: unknown, name: string): unknown {
-  return isTable(value) && Object.hasOwn(value, name) ? value[name] : undefined;
+  return isRecord(value) && Object.hasOwn(value, name) ? value[name] : undefined;
 }
 
 function entriesOf(value: unknown, most: number): [string, unknown][] {
-  return isTable(value) ? Object.entries(value).slice(0, most) : [];
-}
-
-function isTable(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+  return isRecord(value) ? Object.entries(value).slice(0, most) : [];
 }

@@ -1,4 +1,4 @@
-import { addressLength, formatIpAddress, isSingleAddress, parseIpAddress, prefixContains } from "../../model/ip-prefix.ts";
+import { addressLength, formatIpAddress, isSingleAddress, parseIpAddress, prefixContains, readIpv4 } from "../../model/ip-prefix.ts";
 import type { IpPrefix } from "../../model/ip-prefix.ts";
 
 /** Whether an address, given as text, belongs. */
@@ -39,24 +39,4 @@ export function addressSet(prefixes: readonly IpPrefix[]): AddressSet {
 function networkOf(prefix: IpPrefix): { bits: number; mask: number } {
   const host = addressLength(4) - prefix.length;
   return { bits: Number(prefix.bits) | 0, mask: host === 32 ? 0 : -1 << host };
-}
-
-/** The address as a signed 32-bit number; undefined if the text is not four decimal bytes. */
-function readIpv4(text: string): number | undefined {
-  let bits = 0;
-  let byte = -1;
-  let dots = 0;
-  for (let i = 0; i < text.length; i += 1) {
-    const code = text.charCodeAt(i);
-    if (code === 46) {
-      if (byte < 0) return undefined;
-      bits = (bits << 8) | byte;
-      byte = -1;
-      dots += 1;
-    } else if (code >= 48 && code <= 57) {
-      byte = (byte < 0 ? 0 : byte * 10) + code - 48;
-      if (byte > 255) return undefined;
-    } else return undefined;
-  }
-  return byte < 0 || dots !== 3 ? undefined : (bits << 8) | byte;
 }

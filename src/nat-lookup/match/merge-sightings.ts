@@ -21,7 +21,7 @@ export function mergeSightings(remembered: readonly Flow[], listed: readonly Flo
 }
 
 /** A flow of the journal as the outside saw it, and its device, as text. */
-export function outsideKey(flow: Flow): string {
+function outsideKey(flow: Flow): string {
   const [byDevice, byTarget] = viewKeys(flow);
   return flow.sighting?.opener === "target" ? byTarget : byDevice;
 }

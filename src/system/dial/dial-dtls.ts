@@ -45,7 +45,11 @@ export class DialError extends Error {
   }
 }
 
-export interface Channel {
+/**
+ * A DTLS session over a socket of its own. Beside a Channel of callhome-server it says whether a message went out, and ends with
+ * a failure that dial-upstream puts into words.
+ */
+export interface DtlsChannel {
   readonly transport: "udp";
   /** "203.0.113.1:4647" or "[2001:db8::1]:4647" */
   readonly peer: string;
@@ -61,7 +65,7 @@ export interface Channel {
   saveSession(): Uint8Array | undefined;
 }
 
-export interface ChannelEvents {
+export interface DtlsChannelEvents {
   message(bytes: Uint8Array): void;
   /** Once, unless close() was called. */
   closed(failure: DialFailure): void;
@@ -83,8 +87,8 @@ const host: DtlsHost = {
 
 /** Connects a UDP socket of its own and makes a DTLS handshake over it. Rejects with a DialError. */
 export function dialDtls(
-  module: DtlsModule, target: DialTarget, events: ChannelEvents, options: DialOptions = {},
-): Promise<Channel> {
+  module: DtlsModule, target: DialTarget, events: DtlsChannelEvents, options: DialOptions = {},
+): Promise<DtlsChannel> {
   const { signal, giveUpMs = 25_000 } = options;
   const session = new DtlsSession(module, target, host);
 
@@ -159,7 +163,7 @@ export function dialDtls(
         retransmit = setTimeout(() => { perform(session.onTimer()); }, wait).unref();
     }
 
-    function open(details: Channel["details"]): void {
+    function open(details: DtlsChannel["details"]): void {
       at = "open";
       clearTimeout(giveUp);
       signal?.removeEventListener("abort", abort);

@@ -9,7 +9,7 @@ import { openLeaseFiles } from "./lease-files.ts";
 import { errorText } from "../../text/error-text.ts";
 
 /** Where OpenWrt's DHCP servers keep leases and names: dnsmasq; odhcpd of 24.10, and the hosts files of 25.12; odhcpd of 25.12. */
-export const openWrtLeaseFiles: readonly string[] = ["/tmp/dhcp.leases", "/tmp/hosts/", "/tmp/odhcpd.leases"];
+const openWrtLeaseFiles: readonly string[] = ["/tmp/dhcp.leases", "/tmp/hosts/", "/tmp/odhcpd.leases"];
 
 export interface HomeDirectoryOptions {
   readonly tables: Pick<HomeTables, "neighbours" | "ports">;

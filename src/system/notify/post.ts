@@ -4,7 +4,7 @@ import { openStream } from "./open-stream.ts";
 import { RefusedDelivery } from "./outbox.ts";
 
 /** What a receiver may cost us. It is not trusted: only its status is of interest. */
-export const postLimits = {
+const postLimits = {
   /** From the first packet to the status. A SYN that is lost is sent again after 1, 3 and 7 s. */
   patience: milliseconds(20_000),
   /** Of the status line and headers; node:http ends the connection beyond. */

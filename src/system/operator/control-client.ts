@@ -2,6 +2,7 @@ import { connect } from "node:net";
 import type { Milliseconds, Timer } from "../../model/time.ts";
 import type { Reply } from "../../operator/dispatch.ts";
 import { fail, type OperatorErrorCode } from "../../operator/methods.ts";
+import { isRecord } from "../../text/is-record.ts";
 
 const largestReply = 32 * 1024 * 1024; // bytes
 
@@ -50,9 +51,6 @@ function readReply(bytes: Buffer): Reply {
   return fail("internal", "the daemon's answer cannot be understood, it may be of another version; restart it");
 }
 
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
 
 function explain(path: string, error: NodeJS.ErrnoException): string {
   switch (error.code) {

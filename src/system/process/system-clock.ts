@@ -1,7 +1,7 @@
 import { milliseconds, steadyInstant, wallInstant, type Milliseconds, type SteadyClock, type WallClock } from "../../model/time.ts";
 
 /** The longest delay of setTimeout: beyond 2^31 - 1 ms it fires at once. */
-const longestTimeout = 0x7fff_ffff;
+const longestDelay = 0x7fff_ffff;
 /** Less than this is slewing, or our own measuring. */
 const leastJump = milliseconds(2_000);
 
@@ -13,7 +13,7 @@ function after(delay: Milliseconds, callback: () => void): () => void {
   let remaining = Math.max(0, Math.ceil(delay)); // NaN stays NaN and fires at once, as in setTimeout
   let timer: NodeJS.Timeout;
   const wait = (): void => {
-    const step = Math.min(remaining, longestTimeout);
+    const step = Math.min(remaining, longestDelay);
     remaining -= step;
     timer = setTimeout(remaining > 0 ? wait : callback, step);
   };

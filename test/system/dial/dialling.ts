@@ -2,13 +2,13 @@
 import assert from "node:assert/strict";
 import { psk } from "../../../packages/dtls-wasm/test/peers.ts";
 import { dialDtls, DialError } from "../../../src/system/dial/dial-dtls.ts";
-import type { Channel, DialFailure, DialOptions, DialTarget } from "../../../src/system/dial/dial-dtls.ts";
+import type { DtlsChannel, DialFailure, DialOptions, DialTarget } from "../../../src/system/dial/dial-dtls.ts";
 import type { DtlsModule } from "dtls-wasm";
 
 export const opensslPsk = ["-nocert", "-psk", "00112233445566778899aabbccddeeff", "-psk_identity", "cpe-0001"] as const;
 
 export interface Dialled {
-  readonly channel: Channel;
+  readonly channel: DtlsChannel;
   /** Everything that was delivered, in order. */
   readonly messages: string[];
   readonly closings: DialFailure[];

@@ -61,7 +61,7 @@ function available(mitigations: readonly Mitigation[]): Mitigation[] {
 }
 
 /** The name under which a client's mitigations are observed: one of them, or all together. */
-export function mitigationResource(cuid: string, mid?: number): string {
+function mitigationResource(cuid: string, mid?: number): string {
   return mid === undefined ? `mitigate/${cuid}` : `mitigate/${cuid}/mid=${String(mid)}`;
 }
 
@@ -71,7 +71,7 @@ export function concernsMitigation(resource: string, { cuid, mid }: Pick<Mitigat
 }
 
 /** The response that tells the upstream why it is refused: diagnostic text, conflict information (RFC 9132 §4.4.1.3) or Max-Age. */
-export function refusalResponse(refusal: Refusal): CoapResponse {
+function refusalResponse(refusal: Refusal): CoapResponse {
   switch (refusal.code) {
     case "4.09": return cbor("4.09", conflictBody(refusal.conflict));
     case "5.03": return { ...diagnosticResponse("5.03", refusal.diagnostic), maxAge: refusal.retryAfter };
