@@ -42,9 +42,9 @@ export function hearKernel({ clock, log, store, ports, homeNow, decideAbout, app
     },
     async counted(id, count) {
       traffic.counted(id, count);
-      // Of what is left alone only the traffic is of interest.
-      if (store.get(id)?.state === "ended") return;
       const { leaked, ...dropped } = count;
+      // Of what is left alone only the traffic is of interest, and whether it is another device's.
+      if (store.get(id)?.state === "ended") return senders.counted(id, leaked?.packets ?? 0);
       await apply(id, { is: "counted", dropped, ...(leaked ? { leaked } : {}) });
       await identify.counted(id, dropped.packets + (leaked?.packets ?? 0));
       await senders.counted(id, dropped.packets + (leaked?.packets ?? 0));

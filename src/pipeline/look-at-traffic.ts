@@ -21,6 +21,8 @@ export interface TrafficLook {
   look(): Promise<readonly Traffic[]>;
   /** The kernel's counts have been read. */
   counted(id: MitigationId, count: FilterCount): void;
+  /** What was turned down is asked for again: for half a minute the kernel records who sends it, in the background. */
+  readonly askedAgain: (id: MitigationId) => void;
   /** Whether the kernel is to count what this one's devices send, though nothing is done to them. */
   readonly isWatched: (mitigation: Mitigation) => boolean;
 }
@@ -40,10 +42,20 @@ export function createTrafficLook({ clock, steady, schedule, store, enforce, cou
 
   const within = (since: SteadyInstant, span: Milliseconds): boolean => between(since, steady.now()) < span;
   const leftAlone = (): readonly Mitigation[] => store.all().filter((each) => isLeftAlone(each, clock.now())).slice(-mostWatched);
-  const isWatched = (mitigation: Mitigation): boolean => within(lookedAt, lookLasts) && leftAlone().some(({ id }) => id === mitigation.id);
+  const askedAgainAt = new Map<MitigationId, SteadyInstant>();
+  const isAskedAgain = (id: MitigationId): boolean => within(askedAgainAt.get(id) ?? steadyInstant(-Infinity), lookLasts);
+  const isWatched = ({ id }: Mitigation): boolean => (isAskedAgain(id) || within(lookedAt, lookLasts)) && leftAlone().some((each) => each.id === id);
 
   return {
     isWatched,
+    askedAgain(id) {
+      if (isAskedAgain(id)) return;
+      for (const old of askedAgainAt.keys()) if (!isAskedAgain(old)) askedAgainAt.delete(old);
+      if (askedAgainAt.size >= mostWatched) return;
+      askedAgainAt.set(id, steady.now());
+      schedule.once("begin to watch", milliseconds(0), enforce);
+      schedule.once(`watched ${id}`, milliseconds(lookLasts + 1), enforce);
+    },
     counted(id, counts) {
       countedAt = steady.now();
       book.note(id, counts, clock.now());

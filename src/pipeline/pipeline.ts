@@ -138,7 +138,7 @@ export function createPipeline(initial: PipelineSettings, memory: Store, ports: 
   const rules = createRuleKeeper({ ...common, isWatched: traffic.isWatched }, hearKernel({ ...common, homeNow: home.homeNow, decideAbout, apply, identify, senders, traffic }));
   const lookAgain = createLookAgain({ ...common, lookup: home.lookup, decideAbout, count: () => rules.count(), apply, joined: remember });
   const notes = createRefusalNotes(common);
-  const refusal = createRequestRefusal({ ...common, lookup: home.lookup, decideAbout, notes });
+  const refusal = createRequestRefusal({ ...common, lookup: home.lookup, decideAbout, notes, askedAgain: traffic.askedAgain });
   const { settingsChanged, ...adaptation } = createAdaptation({
     ...common, rules, apply, scheduleDeadline, remember: () => { events.remember(); }, resumed: (mitigation) => { identify.resumed(mitigation); },
   });

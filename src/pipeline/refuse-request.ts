@@ -1,5 +1,6 @@
 import type { ReadMitigation } from "../callhome-server/dots/parse-mitigation.ts";
 import type { AttackTarget } from "../model/mitigation-request.ts";
+import type { MitigationId } from "../model/mitigation.ts";
 import type { Policy } from "../model/policy.ts";
 import { conflictCause, type Refusal } from "../model/refusal.ts";
 import { expiresAt } from "../model/time.ts";
@@ -8,7 +9,7 @@ import { grantLifetime, sameScope, scopesOverlap } from "../policy/admit-request
 import { checkScope } from "../policy/check-scope.ts";
 import { otherWan, unknownWay, whyOtherWan } from "../policy/other-wan.ts";
 import type { SaidOfTarget } from "../policy/owners-nos.ts";
-import { isTurnedDown } from "../policy/refused-by-owner.ts";
+import { isLeftAlone, isTurnedDown } from "../policy/refused-by-owner.ts";
 import { checkCost } from "../policy/request-cost.ts";
 import type { Lookup } from "./attribute.ts";
 import type { DecideAbout } from "./decide-about.ts";
@@ -31,10 +32,12 @@ export interface RequestRefusalDeps {
   readonly lookup: Lookup;
   readonly decideAbout: DecideAbout;
   readonly notes: Pick<RefusalNotes, "note">;
+  /** What the owner let go on is asked for again. */
+  readonly askedAgain: (id: MitigationId) => void;
 }
 
 /** Checks what a request costs, whose addresses it names, and whether the owner has said no to it. The owner hears of one that asks for more than it may. */
-export function createRequestRefusal({ ports, store, policy, saidOf, lookup, decideAbout, notes }: RequestRefusalDeps): RequestRefusal {
+export function createRequestRefusal({ ports, store, policy, saidOf, lookup, decideAbout, notes, askedAgain }: RequestRefusalDeps): RequestRefusal {
   const told = (upstream: string, refusal: Refusal, why?: string): Refusal => {
     notes.note(upstream, refusal, why);
     return refusal;
@@ -53,6 +56,9 @@ export function createRequestRefusal({ ports, store, policy, saidOf, lookup, dec
   /** What the owner let go on is asked for again: the page says so for as long. */
   const noteAskedAgain = ({ asked, lifetime }: ReadMitigation): void => {
     const same = store.all().findLast((each) => each.state === "ended" && each.request.upstream === asked.upstream && isTurnedDown(each) && scopesOverlap(each.request, asked));
+    // Another device may send from the address of the one that is left alone.
+    const going = store.all().findLast((each) => isLeftAlone(each, ports.clock.now()) && scopesOverlap(each.request, asked));
+    if (going) askedAgain(going.id);
     if (same && lifetime !== null) store.put({ ...same, askedAgainUntil: expiresAt(ports.clock.now(), grantLifetime(lifetime, policy())) });
   };
 

@@ -6,6 +6,7 @@ import type { KnownNow } from "./attribute.ts";
 import { joinWitness } from "../nat-lookup/join-witness.ts";
 import type { Decision } from "../policy/decide.ts";
 import type { MitigationEvent } from "../policy/mitigation-step.ts";
+import { isLeftAlone } from "../policy/refused-by-owner.ts";
 import { rememberedDecision } from "../policy/remembered-decision.ts";
 import type { HomeDirectory, Log, PacketFilter } from "../model/ports.ts";
 import type { Store } from "../memory/store.ts";
@@ -39,8 +40,10 @@ export function createSenderWatch({ clock, log, filter, directory, store, homeNo
     const witnessed = await filter.readWitness(before.id).catch(() => []);
     if (witnessed.length === 0) return undefined;
     asked.set(before.id, packets);
-    const { devices, cleared } = joinWitness(before.devices, witnessed, await homeNow());
-    if (textOf(devices) === textOf(before.devices)) return undefined;
+    const isLeft = before.state === "ended";
+    // Once that the device which is left alone was the sender, another may use its address now.
+    const { devices, cleared } = joinWitness(isLeft ? before.devices.map((device) => ({ ...device, certainty: "likely" })) : before.devices, witnessed, await homeNow());
+    if (isLeft ? devices.every(({ mac }) => before.devices.some((device) => device.mac === mac)) : textOf(devices) === textOf(before.devices)) return undefined;
     const known = await Promise.all(devices.map(async (device) => (device.port !== null || device.mac === null ? device : { ...device, port: await directory.port(device.mac).catch(() => null) })));
     return { is: "witnessed", devices: known, cleared, decision: await decideAbout(known, before.request.target) };
   };
@@ -48,7 +51,7 @@ export function createSenderWatch({ clock, log, filter, directory, store, homeNo
   return {
     async counted(id, packets) {
       const before = store.get(id);
-      if (!before || !isOpen(before)) {
+      if (!before || !(isOpen(before) || isLeftAlone(before, clock.now()))) {
         asked.delete(id);
         return;
       }

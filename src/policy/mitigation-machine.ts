@@ -21,7 +21,7 @@ export function newMitigation(id: MitigationId, request: MitigationRequest, gran
 
 /** One step: what becomes of the mitigation, and what is to be done. An event that does not apply changes nothing. */
 export function step(mitigation: Mitigation, event: MitigationEvent, policy: Policy, now: WallInstant): Step {
-  if (mitigation.state === "ended") return afterEnd(mitigation, event, now);
+  if (mitigation.state === "ended") return afterEnd(mitigation, event, policy, now);
   switch (event.is) {
     case "found": return found(mitigation, event.devices, event.decision, event.deadline ?? null, policy, now);
     case "approved": return mitigation.state === "pending" ? byOwner("lift-no", approved(mitigation, event.action, event.seconds, now)) : unchanged(mitigation);

@@ -144,3 +144,71 @@ describe("packets that agree", () => {
     assert.deepEqual([readings, named(home)], [1, [[laptopMac, "exact", null]]]);
   });
 });
+
+describe("a camera that takes the address of a device that the owner wants left alone", () => {
+  const again = (home: FakeHome, words: Parameters<FakeHome["ask"]>[0] = {}): ReturnType<FakeHome["ask"]> => home.ask({ ...ports, ...words });
+  /** The owner has said no to the laptop. */
+  const denied = async (policy: Partial<Policy>): Promise<FakeHome> => {
+    const home = forging(policy);
+    await home.ask(ports);
+    await home.pipeline.decideByOwner(1, { is: policy.consent === "ask" ? "denied" : "released" });
+    home.owner.length = 0;
+    home.told();
+    return home;
+  };
+  /** Of what is left alone only what left is counted. */
+  const sent = async (home: FakeHome, ...witnessed: FakeHome["witnessed"]): Promise<void> => {
+    home.witnessed = witnessed;
+    home.counts.set(1, { ...drops(0), leaked: drops(50) });
+    await home.clock.advance(5_000);
+  };
+
+  it("is not covered by the no: asked for again, the packets are looked at, and the owner is asked about the camera", async () => {
+    for (const words of [{}, { mid: 99 }, { upstream: "other", cuid: "else" }]) {
+      const home = await denied(askPolicy);
+      const answer = await again(home, words);
+      assert.ok(answer.is === "refused" && answer.refusal.code === "4.09", "at first it is the laptop's, as far as anybody knows");
+      await sent(home, seen(cameraMac));
+      assert.deepEqual([home.only().state, named(home), home.held(), home.owner, home.told()], ["pending", [[cameraMac, "exact", laptopMac]], [], ["1 witnessed pending"], ["56 1 - -"]]);
+      assert.deepEqual(home.store.nos().map(({ mac }) => mac), [laptopMac], "the no stays");
+      await home.pipeline.decideByOwner(1, { is: "approved", action: null, seconds: null });
+      assert.deepEqual(home.held(), [`1 block ${cameraMac} 1`]);
+    }
+  });
+
+  it("auto: it is blocked, and the laptop goes on", async () => {
+    const home = await denied({});
+    await again(home);
+    await sent(home, seen(cameraMac), seen(laptopMac));
+    assert.deepEqual([home.only().state, home.held(), home.store.nos().length], ["active", [`1 block ${cameraMac} 1`], 1]);
+  });
+
+  it("the same where a rule of the owner's has the laptop left alone", async () => {
+    const home = forging({ devices: [{ mac: laptopMac, policy: "never", action: null }] });
+    await home.ask(ports);
+    assert.equal(home.only().outcome, "rejected");
+    await again(home);
+    await sent(home, seen(cameraMac));
+    assert.deepEqual([home.only().state, home.held()], ["active", [`1 block ${cameraMac} 1`]]);
+  });
+
+  it("while it is the laptop that sends, nothing happens and nobody is asked; a camera that is left alone as well stays so", async () => {
+    const home = await denied(askPolicy);
+    await again(home);
+    await sent(home, seen(laptopMac));
+    assert.deepEqual([home.only().outcome, home.owner, home.told(), home.held()], ["denied", [], [], []]);
+    const both = await denied({ devices: [{ mac: cameraMac, policy: "never", action: null }] });
+    await again(both);
+    await sent(both, seen(cameraMac));
+    assert.deepEqual([both.only().outcome, both.owner, both.held()], ["released", [], []]);
+  });
+
+  it("costs nothing half a minute after it was last asked for", async () => {
+    const home = await denied(askPolicy);
+    await again(home);
+    await home.clock.advance(0);
+    assert.deepEqual(home.reported()?.flows.map(({ action }) => action), ["watch"]);
+    await home.clock.advance(31_000);
+    assert.deepEqual([home.reported()?.flows, home.rules()], [[], []]);
+  });
+});
