@@ -25,7 +25,8 @@ export interface MqttConnectionEvents {
   ready(): void;
   acknowledged(topic: string): void;
   message(topic: string, payload: Buffer, retain: boolean): void;
-  notSubscribed(): void;
+  /** The broker has answered the subscription. */
+  subscribed(isGranted: boolean): void;
   /** The broker keeps a message on this topic, of those to be listed. */
   found(topic: string): void;
   /** Those were all, as far as the broker tells them. */
@@ -144,7 +145,7 @@ export async function openMqttConnection({ target, will, subscription, listing, 
   client.on("message", (topic, payload, { retain }) => { if (!isOver) events.message(topic, payload, retain); });
   if (subscription) {
     client.subscribe(subscription.filter, { qos: 1 }, (error, granted) => {
-      if (!isOver && (error ?? granted?.some(({ qos }) => qos > 2))) events.notSubscribed();
+      if (!isOver) events.subscribed(!error && granted?.some(({ qos }) => qos > 2) !== true);
     });
   }
 

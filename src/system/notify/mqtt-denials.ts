@@ -6,8 +6,11 @@ export interface MqttDenials {
   rank(kind: string): number;
   /** Whether to send one message at a time: only then is it clear which one the broker does not take. */
   isCareful(): boolean;
-  /** The broker ended a connection on which it had taken something, while these waited for its acknowledgement. Says what is left out from now on. */
-  ended(kinds: readonly string[]): string | undefined;
+  /**
+   * The broker ended a connection while these waited for its acknowledgement. Says what is left out from now on: nothing while it `hasTaken`
+   * nothing on that connection, since it may take nothing at all.
+   */
+  ended(kinds: readonly string[], hasTaken: boolean): string | undefined;
   acknowledged(kind: string): void;
   /** Gives all that is left out one more chance. */
   forgive(): void;
@@ -27,14 +30,14 @@ export function createMqttDenials(): MqttDenials {
     isLeftOut: (kind) => (times.get(kind) ?? 0) >= mostTimes,
     rank: (kind) => times.get(kind) ?? 0,
     isCareful: () => careful,
-    ended(kinds) {
+    ended(kinds, hasTaken) {
       const [only, ...others] = new Set(kinds);
       if (only === undefined) return undefined;
       if (others.length > 0) {
         careful = true;
         return undefined;
       }
-      const count = (times.get(only) ?? 0) + 1;
+      const count = Math.min((times.get(only) ?? 0) + 1, hasTaken ? mostTimes : mostTimes - 1);
       times.set(only, count);
       careful = count < mostTimes;
       return count === mostTimes ? only : undefined;

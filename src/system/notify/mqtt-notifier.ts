@@ -46,13 +46,13 @@ const verbs = ["approve", "deny", "release"] as const;
 const wait = { first: 5_000, afterOffence: 60_000, longest: 300_000 } as const; // milliseconds
 /** A connection that lasts this long resets the waits. */
 const settledAfter = milliseconds(60_000);
-/** After this many offences in a row no commands are asked for: perhaps it is what others write to their topic. */
+/** After this many in a row, no commands are asked for: offences, perhaps by what others write to their topic, and ends over the subscription. */
 const mostOffences = 3;
 /** How often the broker is asked which mitigations it still keeps of an earlier run: some brokers end a connection over a subscription that they do not allow. */
 const mostListings = 2;
 /** Topics that are known at a time: three for each mitigation, living or of an earlier run. */
 const mostTopics = 4_096;
-/** So long nothing is sent of a kind that the broker denies. */
+/** So long nothing is sent of a kind that the broker denies, and no commands are asked for again. */
 const deniedFor = milliseconds(3_600_000);
 
 /**
@@ -73,6 +73,8 @@ export function openMqtt(target: MqttTarget, around: MqttDeps): MqttNotifier {
   let connection: MqttConnection | undefined;
   let dialling: AbortController | undefined;
   let hasTaken = false;
+  /** Whether commands were asked for on this connection, and the broker has yet to answer that. */
+  let [takesCommands, awaitsAnswer] = [false, false];
   let isListed = false;
   let listings = 0;
   let [failures, offences, commands] = [0, 0, 0];
@@ -80,7 +82,7 @@ export function openMqtt(target: MqttTarget, around: MqttDeps): MqttNotifier {
   let cannotSubscribe = false;
   let isClosed = false;
   const nothing = (): void => undefined;
-  const stops = { dial: nothing, settle: nothing, tick: nothing, forgive: nothing };
+  const stops = { dial: nothing, settle: nothing, tick: nothing, forgive: nothing, askAgain: nothing };
 
   const idOf = (topic: string): number | undefined => {
     const id = topic.startsWith(`${prefix}/mitigation/`) ? /^[1-9]\d{0,14}$/.exec(topic.slice(prefix.length + 12))?.[0] : undefined;
@@ -186,8 +188,10 @@ export function openMqtt(target: MqttTarget, around: MqttDeps): MqttNotifier {
     const waiting = connection?.unacknowledged().map(kindOf) ?? [];
     connection = undefined;
     stops.settle();
-    offences = isOffence ? offences + 1 : 0;
-    const leftOut = hasTaken && !isOffence ? denials.ended(waiting) : undefined;
+    stops.askAgain();
+    const isOverCommands = isOffence || awaitsAnswer;
+    offences = isOverCommands ? offences + 1 : 0;
+    const leftOut = isOverCommands ? undefined : denials.ended(waiting, hasTaken);
     if (leftOut !== undefined) {
       complain(`the broker ends the connection over ${leftOut}; it is left out for an hour, see the broker's access rules`);
       stops.forgive();
@@ -202,20 +206,29 @@ export function openMqtt(target: MqttTarget, around: MqttDeps): MqttNotifier {
       return;
     }
     connection = opened;
-    hasTaken = cannotSubscribe = false;
+    hasTaken = false;
+    awaitsAnswer = takesCommands;
+    cannotSubscribe = target.commands && !takesCommands;
     listings++;
     problem = undefined;
     for (const topic of published.keys()) published.set(topic, null); // the broker may have lost what it kept, or not
     log("info", `notify ${target.name}: connected`);
     stops.settle = clock.after(settledAfter, () => { failures = offences = 0; });
+    if (cannotSubscribe) stops.askAgain = clock.after(deniedFor, () => { redial(opened); });
     sync();
+  };
+  /** With commands, which this connection goes without. */
+  const redial = (without: MqttConnection): void => {
+    connection = undefined;
+    offences = 0;
+    void without.close(available("online")).then(() => { if (!isClosed) dial(); });
   };
   const dial = (): void => {
     stops.dial();
     const abort = new AbortController();
     dialling = abort;
-    const takesCommands = target.commands && offences < mostOffences;
-    if (target.commands && !takesCommands) complain("commands are not asked for on the next connection, since the broker keeps sending what it must not");
+    takesCommands = target.commands && offences < mostOffences;
+    if (target.commands && !takesCommands) complain(`commands are not asked for on the next connection, since the last ${mostOffences} with them failed`);
     const how: MqttDial = {
       target, will: available("offline"), clock, signal: abort.signal, window: denials.isCareful() ? 1 : mqttLimits.unacknowledged,
       listing: isListed || listings >= mostListings ? undefined : { filter: `${prefix}/mitigation/+`, isListed: isMitigationTopic },
@@ -229,9 +242,10 @@ export function openMqtt(target: MqttTarget, around: MqttDeps): MqttNotifier {
         denials.acknowledged(kindOf(topic));
       },
       message: obey,
-      notSubscribed() {
-        cannotSubscribe = true;
-        complain("the broker does not let us subscribe to commands, see its access rules");
+      subscribed(isGranted) {
+        awaitsAnswer = false;
+        cannotSubscribe = !isGranted;
+        if (!isGranted) complain("the broker does not let us subscribe to commands, see its access rules");
       },
       found,
       listed() {

@@ -252,6 +252,78 @@ describe("MQTT, on a broker that refuses or falls silent", { timeout: suiteLimit
     broker.close();
   });
 
+  it("gets all else to a broker that ends the connection over the first topic", async () => {
+    const taken = new Set<string>();
+    const broker = await playBroker((socket) => (packet) => {
+      if ((packet[0] ?? 0) >> 4 === 1) socket.write(connack());
+      if (!isPublish(packet)) return;
+      const topic = topicOf(packet);
+      if (topic === "dots/availability") socket.end();
+      else if (socket.writable) {
+        taken.add(topic);
+        socket.write(acknowledge(packet));
+      }
+    });
+    const { notifier, lines } = open(`mqtt://127.0.0.1:${broker.port}`, { commands: false, homeassistant: false }, hasty);
+    await until("it to be named", () => lines.some((line) => line.includes("over dots/availability; it is left out for an hour")));
+    await until("all else", () => taken.has("dots/state") && taken.has("dots/mitigation/17"));
+    assert.deepEqual(notifier.warnings().filter((line) => line.includes("left out")), ["notify phone: the broker ends the connection over dots/availability; it is left out"]);
+    await notifier.close();
+    broker.close();
+  });
+
+  it("leaves nothing out for a broker that ends every connection, and gives it all once it does not", async () => {
+    const taken = new Set<string>();
+    let isWell = false;
+    const broker = await playBroker((socket) => (packet) => {
+      if ((packet[0] ?? 0) >> 4 === 1) socket.write(connack());
+      if (!isPublish(packet)) return;
+      if (!isWell) socket.end();
+      else {
+        taken.add(topicOf(packet));
+        socket.write(acknowledge(packet));
+      }
+    });
+    const { notifier, lines } = open(`mqtt://127.0.0.1:${broker.port}`, { commands: false, homeassistant: false }, hasty);
+    await until("several connections", () => broker.connectedAt.length >= 6);
+    isWell = true;
+    await until("all of it", () => ["dots/availability", "dots/state", "dots/mitigation/17"].every((topic) => taken.has(topic)));
+    assert.doesNotMatch([...lines, ...notifier.warnings()].join("\n"), /left out/);
+    await notifier.close();
+    broker.close();
+  });
+
+  it("goes on without commands where the broker ends the connection over the subscription, and asks again an hour later", async () => {
+    const taken = new Set<string>();
+    let isAllowed = false;
+    let subscribed = false;
+    let skipAnHour = (): void => undefined;
+    const clock: SteadyClock = { ...hasty, after: (delay, callback) => {
+      if (delay < 3_600_000) return hasty.after(delay, callback);
+      skipAnHour = callback;
+      return () => undefined;
+    } };
+    const broker = await playBroker((socket) => (packet) => {
+      if ((packet[0] ?? 0) >> 4 === 1) socket.write(connack());
+      if ((packet[0] ?? 0) >> 4 === 8 && packet.toString("latin1").includes("/set")) {
+        if (!isAllowed) socket.end();
+        else subscribed = socket.write(suback(packet.readUInt16BE(2)));
+      } else if (isPublish(packet) && socket.writable) {
+        taken.add(topicOf(packet));
+        socket.write(acknowledge(packet));
+      }
+    });
+    const { notifier, lines } = open(`mqtt://127.0.0.1:${broker.port}`, {}, clock);
+    await until("a connection without", () => lines.some((line) => line.includes("commands are not asked for")));
+    await until("all else", () => ["dots/availability", "dots/state", "dots/mitigation/17", "homeassistant/device/dots/config"].every((topic) => taken.has(topic)));
+    await until("the warning", () => notifier.warnings().join() === "notify phone: the broker does not let us subscribe to commands");
+    isAllowed = true;
+    skipAnHour();
+    await until("the subscription", () => subscribed && notifier.warnings().length === 0);
+    await notifier.close();
+    broker.close();
+  });
+
   it("lets no more than a window wait for a broker that acknowledges nothing, and ends such a connection", async () => {
     const received: number[] = [];
     const broker = await playBroker((socket, connection) => (packet) => {
