@@ -2,7 +2,7 @@ import { BlobError, padded, readBlobs, writeBlob } from "./blob.ts";
 
 /** What a message is (ubus, ubusmsg.h). */
 export const messageType = {
-  hello: 0, status: 1, data: 2, ping: 3, lookup: 4, invoke: 5, addObject: 6, removeObject: 7, subscribe: 8, unsubscribe: 9, notify: 10, monitor: 11,
+  hello: 0, status: 1, data: 2, lookup: 4, invoke: 5, addObject: 6, removeObject: 7, subscribe: 8, unsubscribe: 9, notify: 10,
 } as const;
 
 /** How a request ended (ubus, ubusmsg.h). */
@@ -15,7 +15,7 @@ export const ubusStatus = {
 const attributes = {
   status: [1, "number"], objectPath: [2, "text"], objectId: [3, "number"], method: [4, "text"], objectType: [5, "number"],
   signature: [6, "nested"], data: [7, "nested"], target: [8, "number"], active: [9, "flag"], noReply: [10, "flag"],
-  subscribers: [11, "nested"], user: [12, "text"], group: [13, "text"],
+  user: [12, "text"], group: [13, "text"],
 } as const satisfies Readonly<Record<string, readonly [number, keyof Kinds]>>;
 
 interface Kinds {

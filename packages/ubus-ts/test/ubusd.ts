@@ -72,9 +72,6 @@ export function startOwnUbusd(path: string): Promise<TestUbusd> {
     const object = attributes.objectId === undefined ? undefined : objects.get(attributes.objectId);
     const target = attributes.target === undefined ? undefined : objects.get(attributes.target);
     switch (kind) {
-      case type.ping:
-        answer(attributes);
-        return status.ok;
       case type.lookup: {
         const found = byPath(attributes.objectPath ?? "*");
         if (found.length === 0 && attributes.objectPath !== undefined) return status.notFound;
