@@ -52,8 +52,9 @@ function load(file: string): LoadedConfig | { readonly problems: readonly string
 function check(file: string): number {
   const loaded = load(file);
   if ("problems" in loaded) return complain(loaded.problems, exit.wrong);
-  const { wanDevices, lanDevices } = loaded.config;
-  const absent = [["wan_device", wanDevices] as const, ["lan_device", lanDevices] as const].flatMap(([option, names]) =>
+  const { wanDevices, lanDevices, upstreams } = loaded.config;
+  const bound = upstreams.flatMap(({ bindDevice }) => bindDevice ?? []);
+  const absent = [["wan_device", wanDevices] as const, ["lan_device", lanDevices] as const, ["bind_device", bound] as const].flatMap(([option, names]) =>
     absentDevices(names).map((name) => `${file}: ${option} '${name}' does not exist on this router`));
   for (const warning of [...loaded.warnings, ...absent]) process.stderr.write(`warning: ${warning}\n`);
   return print(`${file}: fine, ${loaded.config.upstreams.length} upstream${loaded.config.upstreams.length === 1 ? "" : "s"}`);

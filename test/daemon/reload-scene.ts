@@ -6,6 +6,7 @@ import { execFileSync, spawn } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { patience } from "../patience.ts";
 import { until } from "../until.ts";
 import { connack, playBroker } from "../system/notify/hostile-broker.ts";
 
@@ -15,7 +16,12 @@ const reloads = 20;
 
 execFileSync("ip", ["link", "set", "lo", "up"]);
 // It acknowledges nothing, so that each goodbye takes its second.
-const broker = await playBroker((socket) => (packet) => { if ((packet[0] ?? 0) >> 4 === 1) socket.write(connack()); });
+const connectedAs: string[] = [];
+const broker = await playBroker((socket) => (packet) => {
+  if ((packet[0] ?? 0) >> 4 !== 1) return;
+  connectedAs.push(/(first|reload\d+)\/availability/.exec(packet.toString("latin1"))?.[1] ?? "nobody");
+  socket.write(connack());
+});
 mkdirSync(join(folder, "dots-callhome"), { mode: 0o700 });
 const configFile = join(folder, "config");
 writeFileSync(join(folder, "psk"), "hex:00112233445566778899aabbccddeeff\n", { mode: 0o600 });
@@ -49,14 +55,12 @@ try {
     await new Promise((resolve) => { setTimeout(resolve, 200); });
   }
   const last = (): number => said.split("configuration reloaded").length - 1;
-  for (let before = -1; before !== last();) {
-    before = last();
-    await new Promise((resolve) => { setTimeout(resolve, 3_000); });
-  }
+  // The last topic prefix is in the last connection's CONNECT.
+  await until("the last configuration is in force", () => connectedAs.at(-1) === `reload${reloads}`);
   await until("one connection is left", () => broker.open() === 1).catch(() => undefined);
   const connections = broker.open();
   daemon.kill("SIGTERM");
-  const code = await Promise.race([ended, new Promise((resolve) => { setTimeout(resolve, 30_000, "it goes on"); })]);
+  const code = await Promise.race([ended, new Promise((resolve) => { setTimeout(resolve, patience, "it goes on"); })]);
   await until("no connection is left", () => broker.open() === 0).catch(() => undefined);
   process.stdout.write(JSON.stringify({ reloaded: last() > 1, connections, code, left: broker.open() }));
 } finally {
