@@ -1,9 +1,9 @@
 /**
- * C0 and C1 controls, DEL, line and paragraph separators, bidirectional and invisible format characters, the byte order
+ * C0 and C1 controls, DEL, the soft hyphen, line and paragraph separators, bidirectional and invisible format characters, the byte order
  * mark, language tags and lone surrogates: whatever can move a cursor, reorder a line or hide in it. The joiners U+200C and
  * U+200D stay, as names in Persian or Hindi and many emoji need them.
  */
-const unsafe = /[\p{Cc}\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}\p{Cs}]/gu;
+const unsafe = /[\p{Cc}\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}\p{Cs}]/gu;
 
 /** Makes text from the network safe to print on one line of a terminal or a log: `\u001b` for the escape character. */
 export function escapeText(text: string): string {

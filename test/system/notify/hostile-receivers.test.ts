@@ -60,10 +60,16 @@ describe("a server that attacks who POSTs to it", { timeout: suiteLimit, concurr
     ["a status line of gigabytes", (socket) => { socket.write("HTTP/1.1 200 "); pour(socket, Buffer.alloc(65_536, 97)); }, /; next attempt in 2 s/],
     ["100 Continue without end", (socket) => { pour(socket, Buffer.from("HTTP/1.1 100 Continue\r\n\r\n".repeat(1_000))); }, /1xx again and again; next attempt in 2 s/],
     ["another protocol", (socket) => { socket.write("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n"); pour(socket, Buffer.alloc(65_536)); }, /101; next attempt in 2 s/],
+    ["no answer for ever", () => undefined, /no answer within 20 s; next attempt in 2 s/],
+    ["an answer of one byte a second", (socket) => {
+      socket.write(`${endless}X-Slow: `);
+      const drip = setInterval(() => socket.write("a"), 1_000);
+      socket.once("close", () => { clearInterval(drip); });
+    }, /no answer within 20 s; next attempt in 2 s/],
     ["garbage", (socket) => { pour(socket, Buffer.alloc(65_536, 1)); }, /; next attempt in 2 s/],
   ];
-  for (const [what, answer, says] of attacks) {
-    it(`${what}: costs no memory, and no connection stays`, async () => {
+  for (const type of ["webhook", "ntfy"] as const) for (const [what, answer, says] of attacks) {
+    it(`${type}, ${what}: costs no memory, and no connection stays`, async () => {
       let asked = 0;
       const sockets = new Set<Socket>();
       const server = createServer((socket) => {
@@ -76,7 +82,7 @@ describe("a server that attacks who POSTs to it", { timeout: suiteLimit, concurr
       }).listen(0, "127.0.0.1");
       await new Promise((resolve) => server.once("listening", resolve));
       const address = server.address();
-      const notifier = await startNotifier({ type: "webhook", url: `http://127.0.0.1:${typeof address === "object" ? address?.port ?? 0 : 0}/` });
+      const notifier = await startNotifier({ type, url: `http://127.0.0.1:${typeof address === "object" ? address?.port ?? 0 : 0}/topic` });
       const before = notifier.peak();
       if (says) await notifier.until(says);
       while (asked < 2) await wait(0.1);

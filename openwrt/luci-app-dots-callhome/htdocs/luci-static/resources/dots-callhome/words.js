@@ -19,7 +19,7 @@ function language() {
 
 /* Hostile text: control and direction characters would reorder or hide what stands around it. */
 function clean(text) {
-	const safe = ('' + text).replace(/[\u0000-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g, '').trim();
+	const safe = ('' + text).replace(/[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g, '').trim();
 	const signs = Array.from(safe);
 	return signs.length > longest ? signs.slice(0, longest - 1).join('') + '…' : safe;
 }
