@@ -257,6 +257,12 @@ for (const [what, body, code] of redirects) {
   });
 }
 
+test("redirect: the dot at the end of a name is left out, as no certificate has it", async () => {
+  const fake = fakeService();
+  assert.equal((await answer("0.03", `${dots}/redirect/cuid=dz6p/mid=123`, { payload: cbor({ 46: { 32773: "alt.example." } }) }, fake)).code, "2.01");
+  assert.deepEqual(fake.redirected.map(({ client }) => client), ["alt.example"]);
+});
+
 test("a redirection that cannot be served: 4.00 with the reason", async () => {
   const fake = fakeService();
   fake.refusedRedirect = "redirection loop";
