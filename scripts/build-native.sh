@@ -25,7 +25,8 @@ mbedtls_tree=$root/build/dtls/source
 musl=/usr/lib/x86_64-linux-musl
 builtins=/usr/lib/llvm-16/lib/clang/16
 hardened=(-fstack-protector-strong -fstack-clash-protection -D_FORTIFY_SOURCE=2 -fPIE)
-common=(-std=gnu11 -g0 -ffunction-sections -fdata-sections)
+# The same bytes wherever the tree lies.
+common=(-std=gnu11 -g0 -ffunction-sections -fdata-sections "-ffile-prefix-map=$root=.")
 if [ "$kind" = sanitized ]; then
   variant=sanitized
   target=(-O1 -g -fno-omit-frame-pointer -fsanitize=address -fsanitize=undefined -fno-sanitize-recover=all)
