@@ -2,6 +2,7 @@
 #   make demo    the main job, live, in a lab of network namespaces
 #   make test    everything that CI runs
 #   make pure    quick tests of the pure folders, as an ordinary user (TESTS=… some of them); make watch: again at each change
+#   make format  every TypeScript file as dprint.json says; lint checks it
 #   make build   dist/dots-callhome.js and dist/dtls.wasm
 #   make screenshots  docs/pictures, the web page in a browser
 #   make test-offload  software flow offloading, in a virtual machine with a kernel that has it (KERNEL=6.12)
@@ -13,7 +14,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 MAKEFLAGS += --no-print-directory
-.PHONY: build demo test soak pure watch test-offload fuzz screenshots bench package native test-native lint types unit lab-test test-programs clean needs-build needs-demo needs-test needs-offload needs-pure needs-native
+.PHONY: build demo test soak pure watch test-offload fuzz screenshots bench package native test-native lint format types unit lab-test test-programs clean needs-build needs-demo needs-test needs-offload needs-pure needs-native
 
 sources := $(shell find src packages -name '*.ts') package.json scripts/bundle.mjs
 
@@ -32,8 +33,12 @@ demo: needs-demo dist/dots-callhome.js
 test: needs-test lint types dist/dots-callhome.js unit lab-test test-native
 
 lint:
+	node scripts/format.mjs --check
 	npx eslint --max-warnings 0 src packages host test eslint.config.js
 	shellcheck scripts/*.sh .ci/run
+
+format: needs-pure
+	@node scripts/format.mjs
 
 types:
 	npx tsc --noEmit -p .
