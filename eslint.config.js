@@ -9,7 +9,8 @@ const pure = [...pureFolders, "memory"];
 const packages = ["dtls-wasm", "nftables-js", "ubus-ts"];
 const outside = ["system", "daemon"];
 /** What a pure file takes as an argument: time, chance, the process, Node's own types. */
-const impureGlobals = ["setTimeout", "setInterval", "setImmediate", "clearTimeout", "clearInterval", "process", "Buffer", "performance", "crypto", "fetch", "console", "require"]
+const impureGlobals = ["setTimeout", "setInterval", "setImmediate", "clearTimeout", "clearInterval", "process", "Buffer", "performance", "crypto", "fetch",
+  "console", "require"]
   .map((name) => ({ name, message: "pure folder: take it as an argument" }));
 
 /** Folders that a folder must not import from, as no-restricted-imports patterns. */
@@ -26,7 +27,9 @@ export default tseslint.config(
       "@typescript-eslint/no-non-null-assertion": "error",
       "@typescript-eslint/switch-exhaustiveness-check": ["error", { considerDefaultExhaustiveForUnions: true }],
       "@typescript-eslint/restrict-template-expressions": ["error", { allowNumber: true }],
-      "@typescript-eslint/no-floating-promises": ["error", { allowForKnownSafeCalls: [{ from: "package", name: ["test", "it", "describe", "suite"], package: "node:test" }] }],
+      "@typescript-eslint/no-floating-promises": ["error", {
+        allowForKnownSafeCalls: [{ from: "package", name: ["test", "it", "describe", "suite"], package: "node:test" }],
+      }],
     },
   },
   { files: ["src/**", "packages/*/src/**"], plugins: { ours: { rules: { docstring: requireDocstring } } }, rules: { "ours/docstring": "error" } },
@@ -44,16 +47,31 @@ export default tseslint.config(
     files: pure.map((name) => `src/${name}/**`),
     rules: {
       "no-restricted-globals": ["error", ...impureGlobals],
-      "no-restricted-properties": ["error", ...[["Math", "random"], ["Date", "now"]].map(([object, property]) => ({ object, property, message: "pure folder: take it as an argument" }))],
+      "no-restricted-properties": ["error",
+        ...[["Math", "random"], ["Date", "now"]].map(([object, property]) => ({ object, property, message: "pure folder: take it as an argument" }))],
       // A date made from a number is arithmetic; one made from nothing reads the clock.
-      "no-restricted-syntax": ["error", { selector: "NewExpression[callee.name='Date'][arguments.length=0]", message: "pure folder: take the time as an argument" }],
+      "no-restricted-syntax": ["error", {
+        selector: "NewExpression[callee.name='Date'][arguments.length=0]",
+        message: "pure folder: take the time as an argument",
+      }],
     },
   },
   {
     files: ["packages/*/src/**"],
-    rules: { "no-restricted-imports": ["error", { patterns: [{ regex: `^((\\.\\./){3,}|(${packages.join("|")})$)`, message: "a package is usable without the rest" }] }] },
+    rules: {
+      "no-restricted-imports": ["error", {
+        patterns: [{ regex: `^((\\.\\./){3,}|(${packages.join("|")})$)`, message: "a package is usable without the rest" }],
+      }],
+    },
   },
-  { files: ["src/system/**"], rules: { "no-restricted-imports": ["error", { patterns: [forbid(["daemon", "pipeline", "cli"], "only daemon/ and main.ts see system/, never the other way round")] }] } },
+  {
+    files: ["src/system/**"],
+    rules: {
+      "no-restricted-imports": ["error", {
+        patterns: [forbid(["daemon", "pipeline", "cli"], "only daemon/ and main.ts see system/, never the other way round")],
+      }],
+    },
+  },
 );
 
 /** A pure folder, and those of ours, folders and packages, that it may import from. */

@@ -51,7 +51,8 @@ function writeIpk(feed) {
     { path: "./", mode: 0o755 },
     { path: "./control", mode: 0o644, content: Buffer.from(controlFile(feed)) },
     ...(feed.conffiles.length > 0 ? [{ path: "./conffiles", mode: 0o644, content: Buffer.from(`${feed.conffiles.join("\n")}\n`) }] : []),
-    script("postinst", `#!/bin/sh\n[ "\${IPKG_NO_SCRIPT}" = "1" ] && exit 0\n[ -s "\${IPKG_INSTROOT}/lib/functions.sh" ] || exit 0\n. "\${IPKG_INSTROOT}/lib/functions.sh"\ndefault_postinst "$0" "$@"\n`),
+    script("postinst",
+      `#!/bin/sh\n[ "\${IPKG_NO_SCRIPT}" = "1" ] && exit 0\n[ -s "\${IPKG_INSTROOT}/lib/functions.sh" ] || exit 0\n. "\${IPKG_INSTROOT}/lib/functions.sh"\ndefault_postinst "$0" "$@"\n`),
     script("prerm", `#!/bin/sh\n[ -s "\${IPKG_INSTROOT}/lib/functions.sh" ] || exit 0\n. "\${IPKG_INSTROOT}/lib/functions.sh"\ndefault_prerm "$0" "$@"\n`),
     // default_postinst and default_prerm run those of the package.
     ...(feed.scripts.postinst ? [script("postinst-pkg", feed.scripts.postinst)] : []),
@@ -97,28 +98,42 @@ function writeApk(feed) {
     ...feed.files,
     { path: `./${lists}.list`, ...listed(feed.files.map(({ path }) => `${path.slice(1)}\n`).sort().join("")) },
     ...(feed.user ? [{ path: `./${lists}.rusers`, ...listed(`${feed.user}\n`) }] : []),
-    ...(feed.conffiles.length > 0 ? [
-      { path: `./${lists}.conffiles`, ...listed(`${feed.conffiles.join("\n")}\n`) },
-      { path: `./${lists}.conffiles_static`, ...listed(feed.conffiles.flatMap((path) => {
-        const file = feed.files.find((each) => each.path === `.${path}`);
-        return file ? [`${path} ${createHash("sha256").update(file.content).digest("hex")}\n`] : [];
-      }).join("")) },
-    ] : []),
+    ...(feed.conffiles.length > 0
+      ? [
+        { path: `./${lists}.conffiles`, ...listed(`${feed.conffiles.join("\n")}\n`) },
+        {
+          path: `./${lists}.conffiles_static`,
+          ...listed(feed.conffiles.flatMap((path) => {
+            const file = feed.files.find((each) => each.path === `.${path}`);
+            return file ? [`${path} ${createHash("sha256").update(file.content).digest("hex")}\n`] : [];
+          }).join("")),
+        },
+      ]
+      : []),
   ];
-  const prelude = `[ -s "\${IPKG_INSTROOT}/lib/functions.sh" ] || exit 0\n. "\${IPKG_INSTROOT}/lib/functions.sh"\nexport root="\${IPKG_INSTROOT}"\nexport pkgname="${feed.name}"\n`;
+  const prelude =
+    `[ -s "\${IPKG_INSTROOT}/lib/functions.sh" ] || exit 0\n. "\${IPKG_INSTROOT}/lib/functions.sh"\nexport root="\${IPKG_INSTROOT}"\nexport pkgname="${feed.name}"\n`;
   const own = (script) => (feed.scripts[script] ?? "").replace(/^#!.*\n/, "");
   const install = `[ "\${IPKG_NO_SCRIPT}" = "1" ] && exit 0\n${prelude}add_group_and_user\ndefault_postinst\n${own("postinst")}`;
   const package_ = apkOf({
     info: {
-      name: feed.name, version: feed.version, description: feed.description.join(" "), arch: feed.architecture === "all" ? "noarch" : feed.architecture,
-      license: feed.license, origin: `openwrt/${feed.name}`, url: feed.url, maintainer: feed.maintainer, depends: dependenciesOf(feed),
+      name: feed.name,
+      version: feed.version,
+      description: feed.description.join(" "),
+      arch: feed.architecture === "all" ? "noarch" : feed.architecture,
+      license: feed.license,
+      origin: `openwrt/${feed.name}`,
+      url: feed.url,
+      maintainer: feed.maintainer,
+      depends: dependenciesOf(feed),
     },
     scripts: {
       "post-install": `#!/bin/sh\n${install}`,
       "post-upgrade": `#!/bin/sh\nexport PKG_UPGRADE=1\n${install}`,
       "pre-deinstall": `#!/bin/sh\n${prelude}default_prerm\n${own("prerm")}`,
     },
-    entries: withFolders(files), time,
+    entries: withFolders(files),
+    time,
   });
   writeFileSync(file, package_);
   return `${file}: ${package_.length} bytes, unsigned (apk add --allow-untrusted)`;

@@ -17,19 +17,33 @@ export const nativeAdapters = {
       const adapter = inPlaceOf(path);
       return existsSync(adapter) ? { path: adapter } : { errors: [{ text: `the native runtime has no adapter for ${path}` }] };
     });
-    onResolve({ filter: /^mqtt$|\/(dtls-module|load-dtls)\.ts$/ }, ({ path, importer }) =>
-      (importer.startsWith(adapters) || !Object.hasOwn(others, path) ? undefined : { path: inPlaceOf(others[path]) }));
+    onResolve({ filter: /^mqtt$|\/(dtls-module|load-dtls)\.ts$/ },
+      ({ path, importer }) => (importer.startsWith(adapters) || !Object.hasOwn(others, path) ? undefined : { path: inPlaceOf(others[path]) }));
   },
 };
 
 /** esbuild's options, for a program that begins with these modules. */
 export const nativeBundle = (modules, outfile) => ({
-  stdin: { contents: ["globals.ts"].map((name) => `${adapters}/${name}`).concat(modules.map((file) => resolve(file))).map((file) => `import ${JSON.stringify(file)};\n`).join(""), resolveDir: ".", loader: "ts" },
-  outfile, bundle: true, platform: "neutral", mainFields: ["module", "main"], conditions: ["import"], format: "iife", target: "es2023", legalComments: "none",
+  stdin: {
+    contents: ["globals.ts"].map((name) => `${adapters}/${name}`).concat(modules.map((file) => resolve(file))).map((file) =>
+      `import ${JSON.stringify(file)};\n`
+    ).join(""),
+    resolveDir: ".",
+    loader: "ts",
+  },
+  outfile,
+  bundle: true,
+  platform: "neutral",
+  mainFields: ["module", "main"],
+  conditions: ["import"],
+  format: "iife",
+  target: "es2023",
+  legalComments: "none",
   define: { "import.meta.url": "programUrl" },
   // The vendor list lies beside the executable.
   banner: { js: `const programUrl="file://"+native.realPath("/proc/self/exe");` },
-  plugins: [nativeAdapters], logLevel: "warning",
+  plugins: [nativeAdapters],
+  logLevel: "warning",
 });
 
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {

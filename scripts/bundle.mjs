@@ -11,7 +11,8 @@ const builtinsWhenUsed = {
   name: "builtins-when-used",
   setup({ onResolve, onLoad }) {
     const neededAtOnce = ["node:child_process", "node:crypto", "node:dgram", "node:fs", "node:net", "node:path", "node:tls"];
-    onResolve({ filter: /^node:/ }, ({ path, kind }) => (kind === "import-statement" && !neededAtOnce.includes(path) ? { path, namespace: "when-used" } : undefined));
+    onResolve({ filter: /^node:/ },
+      ({ path, kind }) => (kind === "import-statement" && !neededAtOnce.includes(path) ? { path, namespace: "when-used" } : undefined));
     onLoad({ filter: /.*/, namespace: "when-used" }, async ({ path }) => {
       const names = Object.keys(await import(path)).filter((name) => name !== "default");
       const getters = names.map((name) => `get ${name}() { return of().${name}; }`);
@@ -24,7 +25,11 @@ const builtinsWhenUsed = {
  * V8 reads the whole text of a program at its start and keeps it as long as it runs. That of MQTT.js, as much as all the rest, lies packed
  * in a comment, the bundle's last line, until it is wanted.
  */
-const { outputFiles: [{ contents: mqtt }] } = await build({ ...common, write: false, stdin: { contents: "module.exports = require('mqtt');", resolveDir: "." } });
+const { outputFiles: [{ contents: mqtt }] } = await build({
+  ...common,
+  write: false,
+  stdin: { contents: "module.exports = require('mqtt');", resolveDir: "." },
+});
 const mqttPacked = {
   name: "mqtt-packed",
   setup({ onResolve, onLoad }) {

@@ -41,7 +41,10 @@ export function readFeedMakefile(folder, name) {
 
 /** LuCI's names (luci.mk): of the language, in itself; in packages and files, where that is another than the folder under po/. */
 const languages = {
-  de: { name: "Deutsch (German)" }, es: { name: "Español (Spanish)" }, ja: { name: "日本語 (Japanese)" }, zh_Hans: { name: "简体中文 (Simplified Chinese)", code: "zh-cn" },
+  de: { name: "Deutsch (German)" },
+  es: { name: "Español (Spanish)" },
+  ja: { name: "日本語 (Japanese)" },
+  zh_Hans: { name: "简体中文 (Simplified Chinese)", code: "zh-cn" },
 };
 
 /** The packages luci-i18n-* that luci.mk makes of an app's po/, a language each. */
@@ -51,12 +54,18 @@ export function translationsOf(folder, app) {
     const { name: title, code = language } = languages[language] ?? unknown(folder, `po/${language}: LuCI's name of that language`);
     const setting = `uci set luci.languages.${code.replace("-", "_")}='${title}'; uci commit luci\n`;
     return {
-      ...app, name: `luci-i18n-${name}-${code}`, title: `${app.name} - ${code} translation`, description: [`Translation for ${app.name} - ${title}`],
-      depends: [app.name], scripts: {},
+      ...app,
+      name: `luci-i18n-${name}-${code}`,
+      title: `${app.name} - ${code} translation`,
+      description: [`Translation for ${app.name} - ${title}`],
+      depends: [app.name],
+      scripts: {},
       files: [
         { path: `./etc/uci-defaults/luci-i18n-${name}-${code}`, mode: 0o644, content: Buffer.from(setting) },
         ...readdirSync(join(folder, "po", language)).filter((file) => file.endsWith(".po")).map((file) => ({
-          path: `./usr/lib/lua/luci/i18n/${basename(file, ".po")}.${code}.lmo`, mode: 0o644, content: lmoOf(readFileSync(join(folder, "po", language, file), "utf8")),
+          path: `./usr/lib/lua/luci/i18n/${basename(file, ".po")}.${code}.lmo`,
+          mode: 0o644,
+          content: lmoOf(readFileSync(join(folder, "po", language, file), "utf8")),
         })),
       ],
     };
@@ -65,11 +74,14 @@ export function translationsOf(folder, app) {
 
 /** What LuCI's luci.mk makes of an app's folder, but for minified scripts. */
 function readLuciApp(folder, name, variables) {
-  const under = (from, to) => !existsSync(join(folder, from)) ? [] : readdirSync(join(folder, from), { recursive: true }).map(String)
-    .filter((path) => statSync(join(folder, from, path)).isFile())
-    .map((path) => ({
-      path: `${to}${path}`, mode: statSync(join(folder, from, path)).mode & 0o100 ? 0o755 : 0o644, content: readFileSync(join(folder, from, path)),
-    }));
+  const under = (from, to) =>
+    !existsSync(join(folder, from)) ? [] : readdirSync(join(folder, from), { recursive: true }).map(String)
+      .filter((path) => statSync(join(folder, from, path)).isFile())
+      .map((path) => ({
+        path: `${to}${path}`,
+        mode: statSync(join(folder, from, path)).mode & 0o100 ? 0o755 : 0o644,
+        content: readFileSync(join(folder, from, path)),
+      }));
   return {
     name,
     version: `${variables["PKG_VERSION"]}-r${variables["PKG_RELEASE"]}`,
@@ -82,7 +94,9 @@ function readLuciApp(folder, name, variables) {
     description: [variables["LUCI_DESCRIPTION"] ?? variables["LUCI_TITLE"] ?? name],
     conffiles: [],
     // LuCI keeps an index of menus, rpcd the access lists.
-    scripts: { postinst: '#!/bin/sh\n[ -n "${IPKG_INSTROOT}" ] || { rm -rf /tmp/luci-indexcache.* /tmp/luci-modulecache; /etc/init.d/rpcd reload; }\nexit 0\n' },
+    scripts: {
+      postinst: '#!/bin/sh\n[ -n "${IPKG_INSTROOT}" ] || { rm -rf /tmp/luci-indexcache.* /tmp/luci-modulecache; /etc/init.d/rpcd reload; }\nexit 0\n',
+    },
     files: [...under("htdocs", "./www/"), ...under("root", "./")],
   };
 }

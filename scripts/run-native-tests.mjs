@@ -16,7 +16,11 @@ const aboutNode = ["test/text/error-text.test.ts", "test/callhome-server/stream-
 const mostLeftOut = 12;
 const kinds = {
   host: { program: "build/native/run-script-sanitized", folders: ["test/host"], matches: (file) => /\.(test|native)\.ts$/.test(file) },
-  pure: { program: "build/native/run-script", folders: pureFolders.map((name) => `test/${name}`), matches: (file) => /(?<!\.(kernel|lab))\.test\.ts$/.test(file) },
+  pure: {
+    program: "build/native/run-script",
+    folders: pureFolders.map((name) => `test/${name}`),
+    matches: (file) => /(?<!\.(kernel|lab))\.test\.ts$/.test(file),
+  },
 };
 /** Seconds for one program of tests. */
 const patience = 600;
@@ -34,7 +38,9 @@ const leftOut = [];
 const totals = { tests: 0, pass: 0, fail: 0 };
 try {
   const programs = await compile();
-  const worker = async () => { for (let next = programs.shift(); next !== undefined; next = programs.shift()) await run(next); };
+  const worker = async () => {
+    for (let next = programs.shift(); next !== undefined; next = programs.shift()) await run(next);
+  };
   await Promise.all(Array.from({ length: Math.min(availableParallelism(), programs.length) }, worker));
 } finally {
   rmSync(work, { recursive: true, force: true });
@@ -53,7 +59,9 @@ async function compile() {
       onResolve({ filter: /^node:(test|assert\/strict)$/ }, ({ path }) => ({ path: `${adapters}/${path.slice(5).replace("/", "-")}.ts` }));
       // A module finds the files beside it where its source is.
       onLoad({ filter: /\/(test|src|packages)\/.*\.ts$/ }, ({ path }) => ({
-        contents: readFileSync(path, "utf8").replaceAll("import.meta.url", () => JSON.stringify(pathToFileURL(path).href)), loader: "ts", resolveDir: dirname(path),
+        contents: readFileSync(path, "utf8").replaceAll("import.meta.url", () => JSON.stringify(pathToFileURL(path).href)),
+        loader: "ts",
+        resolveDir: dirname(path),
       }));
     },
   };
@@ -83,9 +91,15 @@ async function compile() {
 
 function run(bundle) {
   return new Promise((done) => {
-    const child = spawn(program, [bundle], { stdio: ["ignore", "pipe", "inherit"], timeout: patience * 1000, env: { ...process.env, ASAN_OPTIONS: "detect_leaks=0" } });
+    const child = spawn(program, [bundle], {
+      stdio: ["ignore", "pipe", "inherit"],
+      timeout: patience * 1000,
+      env: { ...process.env, ASAN_OPTIONS: "detect_leaks=0" },
+    });
     let printed = "";
-    child.stdout.setEncoding("utf8").on("data", (text) => { printed += text; });
+    child.stdout.setEncoding("utf8").on("data", (text) => {
+      printed += text;
+    });
     child.once("close", (code, signal) => {
       const counted = [...printed.matchAll(/^# (tests|pass|fail) (\d+)$/gm)];
       for (const [, name, count] of counted) totals[name] += Number(count);

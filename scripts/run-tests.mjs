@@ -49,7 +49,9 @@ function noSuchTest() {
   const asked = parts.join(" ");
   const targets = { pure: `make pure TESTS="${asked}"`, unit: `make unit TESTS="${asked}"`, lab: `make lab-test TESTS="${asked}"`, native: "make test-native" };
   const other = Object.keys(kinds).find((name) => named.some(kinds[name]));
-  return other === undefined ? `there is no test with ${asked} in its path` : `no test with ${asked} in its path is of the kind '${kind}'; try ${targets[other]}`;
+  return other === undefined
+    ? `there is no test with ${asked} in its path`
+    : `no test with ${asked} in its path is of the kind '${kind}'; try ${targets[other]}`;
 }
 
 function isLab(file) {
@@ -78,8 +80,18 @@ async function compile(tests) {
     return `${sources}/${name}.ts`;
   });
   await build({
-    entryPoints: entries, outdir: folder, outExtension: { ".js": ".mjs" }, bundle: true, splitting: true, platform: "node", target: "node20", format: "esm",
-    packages: "external", sourcemap: true, logLevel: "warning", plugins: [ownUrls],
+    entryPoints: entries,
+    outdir: folder,
+    outExtension: { ".js": ".mjs" },
+    bundle: true,
+    splitting: true,
+    platform: "node",
+    target: "node20",
+    format: "esm",
+    packages: "external",
+    sourcemap: true,
+    logLevel: "warning",
+    plugins: [ownUrls],
   });
   return [...grouped.keys()].map((name) => `${folder}/${name}.mjs`);
 }
@@ -91,10 +103,12 @@ function run(programs) {
   const dots = `${folder}/dots`;
   const reporters = [`--test-reporter=${reporter}`, "--test-reporter-destination=stdout", "--test-reporter=dot", `--test-reporter-destination=${dots}`];
   const child = spawn(process.execPath, ["--enable-source-maps", "--test", `--test-concurrency=${atOnce}`, ...reporters, ...programs], { stdio: "inherit" });
-  return new Promise((done) => child.once("exit", (code) => {
-    if (!readFileSync(dots, "utf8").includes(".")) fail("no test has passed");
-    done(code ?? 1);
-  }));
+  return new Promise((done) =>
+    child.once("exit", (code) => {
+      if (!readFileSync(dots, "utf8").includes(".")) fail("no test has passed");
+      done(code ?? 1);
+    })
+  );
 }
 
 /** Of runs that were killed. */

@@ -22,7 +22,10 @@ function runNext() {
   running = true;
   const kind = pureFolders.includes(folder) ? "pure" : "unit";
   console.log(`\n${new Date().toTimeString().slice(0, 8)} ${kind} tests of ${folder}`);
-  const child = spawn(process.execPath, ["scripts/run-tests.mjs", kind, `test/${folder}/`], { stdio: "inherit", env: { ...process.env, TEST_REPORTER: "dot" } });
+  const child = spawn(process.execPath, ["scripts/run-tests.mjs", kind, `test/${folder}/`], {
+    stdio: "inherit",
+    env: { ...process.env, TEST_REPORTER: "dot" },
+  });
   child.once("exit", (code) => {
     running = false;
     console.log(code === 0 ? "\nfine" : `\nended with ${code}`);

@@ -46,8 +46,9 @@ export function apkOf({ info, scripts, entries, time }) {
   // The package's identity: the hash of its database while it is still zero.
   sha256(bytes).copy(bytes, (details[3] & 0x0fff_ffff) + 1, 0, 20);
 
-  const contents = folders.flatMap(({ files }, folder) => files.flatMap(({ content }, file) =>
-    content && content.length > 0 ? [block(2, Buffer.concat([words(folder + 1, file + 1), content]))] : []));
+  const contents = folders.flatMap(({ files }, folder) =>
+    files.flatMap(({ content }, file) => content && content.length > 0 ? [block(2, Buffer.concat([words(folder + 1, file + 1), content]))] : [])
+  );
   return Buffer.concat([Buffer.from("ADBd"), deflateRawSync(Buffer.concat([Buffer.from("ADB.pckg"), block(0, bytes), ...contents]), { level: 9 })]);
 }
 
@@ -106,7 +107,8 @@ function foldersOf(entries) {
   const named = (path) => posix.normalize(path).replace(/\/$/, "").replace(/^\.$/, "");
   const parent = (path) => named(posix.dirname(path));
   return entries.filter(({ path }) => path.endsWith("/")).map(({ path, mode }) => ({
-    name: named(path), mode,
+    name: named(path),
+    mode,
     files: entries.filter((each) => !each.path.endsWith("/") && parent(each.path) === named(path))
       .map((each) => ({ ...each, name: posix.basename(each.path) })).sort(byName),
   })).sort(byName);

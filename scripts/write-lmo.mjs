@@ -73,8 +73,14 @@ function messagesIn(po) {
     const [, field, form, quoted] = /^(?:(msgctxt|msgid|msgid_plural|msgstr)(?:\[(\d)\])? )?"(.*)"$/.exec(line) ?? [];
     if (quoted === undefined) continue; // comments, #~ obsolete ones included, and empty lines
     if (field === "msgctxt" || field === "msgid" && (message === undefined || message.forms.length > 0)) messages.push(message = { forms: [] });
-    if (field === "msgstr") add = (text) => { message.forms[Number(form ?? 0)] = (message.forms[Number(form ?? 0)] ?? "") + text; };
-    else if (field !== undefined) add = (text) => { message[field] = (message[field] ?? "") + text; };
+    if (field === "msgstr")
+      add = (text) => {
+        message.forms[Number(form ?? 0)] = (message.forms[Number(form ?? 0)] ?? "") + text;
+      };
+    else if (field !== undefined)
+      add = (text) => {
+        message[field] = (message[field] ?? "") + text;
+      };
     add(quoted.replace(/\\(["\\])/g, "$1"));
   }
   return messages;

@@ -27,13 +27,20 @@ const longestStop = 5_000; // milliseconds
 async function main(argv: readonly string[]): Promise<number> {
   const command = parseArguments(argv);
   switch (command.is) {
-    case "usage-error": return complain([command.message], exit.wrong);
-    case "help": return print(command.text);
-    case "version": return print(manifest.version);
-    case "check": return check(command.configFile);
-    case "setup": return print(JSON.stringify(setUp(readFileSync(0, "utf8"), command.configFile, clock.now())));
-    case "run": return run(command.configFile);
-    case "call": return call(command);
+    case "usage-error":
+      return complain([command.message], exit.wrong);
+    case "help":
+      return print(command.text);
+    case "version":
+      return print(manifest.version);
+    case "check":
+      return check(command.configFile);
+    case "setup":
+      return print(JSON.stringify(setUp(readFileSync(0, "utf8"), command.configFile, clock.now())));
+    case "run":
+      return run(command.configFile);
+    case "call":
+      return call(command);
   }
 }
 
@@ -55,7 +62,8 @@ function check(file: string): number {
   const { wanDevices, lanDevices, upstreams } = loaded.config;
   const bound = upstreams.flatMap(({ bindDevice }) => bindDevice ?? []);
   const absent = [["wan_device", wanDevices] as const, ["lan_device", lanDevices] as const, ["bind_device", bound] as const].flatMap(([option, names]) =>
-    absentDevices(names).map((name) => `${file}: ${option} '${name}' does not exist on this router`));
+    absentDevices(names).map((name) => `${file}: ${option} '${name}' does not exist on this router`)
+  );
   for (const warning of [...loaded.warnings, ...absent]) process.stderr.write(`warning: ${warning}\n`);
   return print(`${file}: fine, ${loaded.config.upstreams.length} upstream${loaded.config.upstreams.length === 1 ? "" : "s"}`);
 }
@@ -64,16 +72,27 @@ async function run(file: string): Promise<number> {
   const dtls = loadDtls(); // compiled by another thread, while the configuration is read
   dtls.catch(() => undefined); // told below
   // From the first moment on: as process 1 of a jail this hears no signal without a handler, and elsewhere SIGHUP would be its end.
-  const stopping = new Promise((resolve) => { for (const signal of ["SIGTERM", "SIGINT"]) process.once(signal, resolve); });
-  const hangUp = { early: false, answer: (): void => { hangUp.early = true; } };
-  process.on("SIGHUP", () => { hangUp.answer(); });
+  const stopping = new Promise((resolve) => {
+    for (const signal of ["SIGTERM", "SIGINT"]) process.once(signal, resolve);
+  });
+  const hangUp = {
+    early: false,
+    answer: (): void => {
+      hangUp.early = true;
+    },
+  };
+  process.on("SIGHUP", () => {
+    hangUp.answer();
+  });
   const loaded = load(file);
   if ("problems" in loaded) return complain(loaded.problems, exit.wrong);
   let level: LogLevel = loaded.config.logLevel;
   const log = openLog(process.stderr, clock, () => level);
   for (const warning of loaded.warnings) log("warn", warning);
   // What slips through everywhere else must not end the protection of the home.
-  process.on("unhandledRejection", (error) => { log("error", `internal: ${error instanceof Error ? error.stack ?? error.message : String(error)}`); });
+  process.on("unhandledRejection", (error) => {
+    log("error", `internal: ${error instanceof Error ? error.stack ?? error.message : String(error)}`);
+  });
   try {
     const daemon = runDaemon({ version: manifest.version, first: loaded, router: thisRouter(await dtls), log });
     hangUp.answer = () => {
@@ -83,13 +102,19 @@ async function run(file: string): Promise<number> {
         return;
       }
       for (const warning of next.warnings) log("warn", warning);
-      daemon.reload(next).then(() => { level = next.config.logLevel; }, (error: unknown) => { log("error", `not reloaded: ${errorText(error)}`); });
+      daemon.reload(next).then(() => {
+        level = next.config.logLevel;
+      }, (error: unknown) => {
+        log("error", `not reloaded: ${errorText(error)}`);
+      });
     };
     if (hangUp.early) hangUp.answer();
     await Promise.race([stopping, daemon.started]); // one that cannot start says so
     await stopping;
     // Whatever still keeps this process, procd is not to have to kill it.
-    setTimeout(() => { process.exit(exit.fine); }, longestStop).unref();
+    setTimeout(() => {
+      process.exit(exit.fine);
+    }, longestStop).unref();
     await daemon.stop();
     log("info", "stopped; existing blocks stay until they expire");
     return exit.fine;
@@ -127,6 +152,8 @@ function complain(messages: readonly string[], code: number): number {
   return code;
 }
 
-main(process.argv.slice(2)).then((code) => { process.exitCode = code; }, (error: unknown) => {
+main(process.argv.slice(2)).then((code) => {
+  process.exitCode = code;
+}, (error: unknown) => {
   process.exitCode = complain([errorText(error)], exit.failed);
 });

@@ -1,4 +1,14 @@
-import { later, milliseconds, steadyInstant, wallInstant, type Milliseconds, type SteadyClock, type SteadyInstant, type WallClock, type WallInstant } from "../src/model/time.ts";
+import {
+  later,
+  milliseconds,
+  steadyInstant,
+  wallInstant,
+  type Milliseconds,
+  type SteadyClock,
+  type SteadyInstant,
+  type WallClock,
+  type WallInstant,
+} from "../src/model/time.ts";
 
 /** A clock that moves only when it is told to: a wall clock, which jumps, and a steady one with the same timers. Spans are milliseconds. */
 export interface FakeClock extends WallClock {
@@ -31,10 +41,12 @@ export function fakeClock(begin: WallInstant = start): FakeClock {
     passed = Math.max(passed, next.at);
     return next.callback;
   };
-  const after = (delay: Milliseconds, callback: () => void): (() => void) => {
+  const after = (delay: Milliseconds, callback: () => void): () => void => {
     const timer = { at: passed + Math.max(0, delay), callback };
     timers.add(timer);
-    return () => { timers.delete(timer); };
+    return () => {
+      timers.delete(timer);
+    };
   };
   return {
     now: () => later(begin, milliseconds(passed + ahead)),
@@ -54,12 +66,16 @@ export function fakeClock(begin: WallInstant = start): FakeClock {
       for (let due = nextUntil(end); due; due = nextUntil(end)) due();
       passed = end;
     },
-    jump(by) { ahead += by; },
+    jump(by) {
+      ahead += by;
+    },
     waiting: () => timers.size,
   };
 }
 
 /** Lets everything run that waits for nothing but promises. */
 export async function settle(): Promise<void> {
-  await new Promise((resolve) => { setImmediate(resolve); });
+  await new Promise((resolve) => {
+    setImmediate(resolve);
+  });
 }

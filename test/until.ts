@@ -9,7 +9,7 @@ export async function until(what: string, holds: () => boolean | Promise<boolean
 /** What it answers, once it answers. It is asked often at first, then ten times a second. */
 export async function eventually<T>(what: string, ask: () => T | undefined | Promise<T | undefined>, timeoutMs = patience): Promise<T> {
   const deadline = performance.now() + timeoutMs;
-  for (let pause = 5; ; pause = Math.min(pause * 1.5, 100)) {
+  for (let pause = 5;; pause = Math.min(pause * 1.5, 100)) {
     const answer = await ask();
     if (answer !== undefined) return answer;
     if (performance.now() > deadline) throw new Error(`not within ${timeoutMs} ms: ${what}`);

@@ -6,13 +6,20 @@ const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789
 
 function encode(text: string, encoding: string): Uint8Array<ArrayBuffer> {
   switch (encoding as Encoding) {
-    case "utf8": case "utf-8": return native.encodeUtf8(text);
-    case "latin1": case "binary": case "ascii": return Uint8Array.from(text, (character) => character.charCodeAt(0));
+    case "utf8":
+    case "utf-8":
+      return native.encodeUtf8(text);
+    case "latin1":
+    case "binary":
+    case "ascii":
+      return Uint8Array.from(text, (character) => character.charCodeAt(0));
     case "hex": {
       const pairs = /^(?:[0-9a-f]{2})*/i.exec(text)?.[0].match(/../g) ?? [];
       return Uint8Array.from(pairs, (pair) => parseInt(pair, 16));
     }
-    case "base64": case "base64url": return decodeBase64(text);
+    case "base64":
+    case "base64url":
+      return decodeBase64(text);
   }
   throw new TypeError(`Unknown encoding: ${encoding}`);
 }
@@ -64,10 +71,18 @@ class NodeBuffer extends Uint8Array {
     return fill === 0 ? buffer : buffer.fill(fill);
   }
 
-  static allocUnsafe(size: number): NodeBuffer { return new NodeBuffer(size); }
-  static isBuffer(value: unknown): boolean { return value instanceof NodeBuffer; }
-  static byteLength(text: string | Uint8Array, encoding = "utf8"): number { return asBytes(text, encoding).length; }
-  static compare(a: Uint8Array, b: Uint8Array): number { return compare(a, b); }
+  static allocUnsafe(size: number): NodeBuffer {
+    return new NodeBuffer(size);
+  }
+  static isBuffer(value: unknown): boolean {
+    return value instanceof NodeBuffer;
+  }
+  static byteLength(text: string | Uint8Array, encoding = "utf8"): number {
+    return asBytes(text, encoding).length;
+  }
+  static compare(a: Uint8Array, b: Uint8Array): number {
+    return compare(a, b);
+  }
 
   static concat(list: readonly Uint8Array[], length = list.reduce((sum, each) => sum + each.length, 0)): NodeBuffer {
     const whole = new NodeBuffer(length);
@@ -84,25 +99,42 @@ class NodeBuffer extends Uint8Array {
     const from = Math.min(Math.max(0, start), this.length);
     const length = Math.max(0, Math.min(end, this.length) - from);
     switch (encoding as Encoding) {
-      case "utf8": case "utf-8": return native.decodeUtf8(this, from, length, false) ?? "";
-      case "latin1": case "binary": case "ascii": return native.decodeLatin1(this, from, length);
+      case "utf8":
+      case "utf-8":
+        return native.decodeUtf8(this, from, length, false) ?? "";
+      case "latin1":
+      case "binary":
+      case "ascii":
+        return native.decodeLatin1(this, from, length);
       case "hex": {
         let text = "";
         for (let at = from; at < from + length; at++) text += digits.charAt((this[at] ?? 0) >> 4) + digits.charAt((this[at] ?? 0) & 15);
         return text;
       }
-      case "base64": return encodeBase64(this.subarray(from, from + length), false);
-      case "base64url": return encodeBase64(this.subarray(from, from + length), true);
+      case "base64":
+        return encodeBase64(this.subarray(from, from + length), false);
+      case "base64url":
+        return encodeBase64(this.subarray(from, from + length), true);
     }
     throw new TypeError(`Unknown encoding: ${encoding}`);
   }
 
-  toJSON(): unknown { return { type: "Buffer", data: [...this] }; }
-  equals(other: Uint8Array): boolean { return compare(this, other) === 0; }
-  compare(other: Uint8Array): number { return compare(this, other); }
+  toJSON(): unknown {
+    return { type: "Buffer", data: [...this] };
+  }
+  equals(other: Uint8Array): boolean {
+    return compare(this, other) === 0;
+  }
+  compare(other: Uint8Array): number {
+    return compare(this, other);
+  }
   // Node's slice is a view.
-  override slice(start?: number, end?: number): NodeBuffer { return this.subarray(start, end); }
-  override subarray(start?: number, end?: number): NodeBuffer { return super.subarray(start, end) as unknown as NodeBuffer; } // by Symbol.species
+  override slice(start?: number, end?: number): NodeBuffer {
+    return this.subarray(start, end);
+  }
+  override subarray(start?: number, end?: number): NodeBuffer {
+    return super.subarray(start, end) as unknown as NodeBuffer;
+  } // by Symbol.species
 
   override fill(value: number | string, start?: number, end?: number): this {
     if (typeof value === "number") return super.fill(value, start, end);
@@ -134,7 +166,9 @@ class NodeBuffer extends Uint8Array {
     return -1;
   }
 
-  override includes(value: number | string | Uint8Array, from = 0): boolean { return this.indexOf(value, from) >= 0; }
+  override includes(value: number | string | Uint8Array, from = 0): boolean {
+    return this.indexOf(value, from) >= 0;
+  }
 
   // Numbers of up to 6 bytes.
   readUIntBE(offset: number, size: number): number {
@@ -147,16 +181,36 @@ class NodeBuffer extends Uint8Array {
     for (let at = size - 1; at >= 0; at--) value = value * 256 + this.#at(offset + at);
     return value;
   }
-  readUInt8(offset = 0): number { return this.#at(offset); }
-  readUInt16BE(offset = 0): number { return this.readUIntBE(offset, 2); }
-  readUInt16LE(offset = 0): number { return this.readUIntLE(offset, 2); }
-  readUInt32BE(offset = 0): number { return this.readUIntBE(offset, 4); }
-  readUInt32LE(offset = 0): number { return this.readUIntLE(offset, 4); }
-  readInt8(offset = 0): number { return this.readUInt8(offset) << 24 >> 24; }
-  readInt16BE(offset = 0): number { return this.readUInt16BE(offset) << 16 >> 16; }
-  readInt32BE(offset = 0): number { return this.readUInt32BE(offset) | 0; }
-  readBigInt64BE(offset = 0): bigint { return this.#view(offset, 8).getBigInt64(0); }
-  readBigUInt64BE(offset = 0): bigint { return this.#view(offset, 8).getBigUint64(0); }
+  readUInt8(offset = 0): number {
+    return this.#at(offset);
+  }
+  readUInt16BE(offset = 0): number {
+    return this.readUIntBE(offset, 2);
+  }
+  readUInt16LE(offset = 0): number {
+    return this.readUIntLE(offset, 2);
+  }
+  readUInt32BE(offset = 0): number {
+    return this.readUIntBE(offset, 4);
+  }
+  readUInt32LE(offset = 0): number {
+    return this.readUIntLE(offset, 4);
+  }
+  readInt8(offset = 0): number {
+    return this.readUInt8(offset) << 24 >> 24;
+  }
+  readInt16BE(offset = 0): number {
+    return this.readUInt16BE(offset) << 16 >> 16;
+  }
+  readInt32BE(offset = 0): number {
+    return this.readUInt32BE(offset) | 0;
+  }
+  readBigInt64BE(offset = 0): bigint {
+    return this.#view(offset, 8).getBigInt64(0);
+  }
+  readBigUInt64BE(offset = 0): bigint {
+    return this.#view(offset, 8).getBigUint64(0);
+  }
 
   writeUIntBE(value: number, offset: number, size: number): number {
     this.#at(offset);
@@ -164,13 +218,28 @@ class NodeBuffer extends Uint8Array {
     for (let at = size - 1, left = value; at >= 0; at--, left = Math.floor(left / 256)) this[offset + at] = left % 256;
     return offset + size;
   }
-  writeUInt8(value: number, offset = 0): number { return this.writeUIntBE(value, offset, 1); }
-  writeUInt16BE(value: number, offset = 0): number { return this.writeUIntBE(value, offset, 2); }
-  writeUInt32BE(value: number, offset = 0): number { return this.writeUIntBE(value, offset, 4); }
-  writeInt32BE(value: number, offset = 0): number { return this.writeUIntBE(value >>> 0, offset, 4); }
-  writeBigInt64BE(value: bigint, offset = 0): number { this.#view(offset, 8).setBigInt64(0, value); return offset + 8; }
+  writeUInt8(value: number, offset = 0): number {
+    return this.writeUIntBE(value, offset, 1);
+  }
+  writeUInt16BE(value: number, offset = 0): number {
+    return this.writeUIntBE(value, offset, 2);
+  }
+  writeUInt32BE(value: number, offset = 0): number {
+    return this.writeUIntBE(value, offset, 4);
+  }
+  writeInt32BE(value: number, offset = 0): number {
+    return this.writeUIntBE(value >>> 0, offset, 4);
+  }
+  writeBigInt64BE(value: bigint, offset = 0): number {
+    this.#view(offset, 8).setBigInt64(0, value);
+    return offset + 8;
+  }
 
-  #view(offset: number, size: number): DataView { this.#at(offset); this.#at(offset + size - 1); return new DataView(this.buffer, this.byteOffset + offset, size); }
+  #view(offset: number, size: number): DataView {
+    this.#at(offset);
+    this.#at(offset + size - 1);
+    return new DataView(this.buffer, this.byteOffset + offset, size);
+  }
 
   #at(offset: number): number {
     const byte = this[offset];

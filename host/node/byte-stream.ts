@@ -51,7 +51,9 @@ export class ByteStream extends EventEmitter {
   resume(): this {
     this.#reading = "flowing";
     // Not before whoever resumes has done what it is at.
-    queueMicrotask(() => { this.#update(); });
+    queueMicrotask(() => {
+      this.#update();
+    });
     return this;
   }
 
@@ -62,7 +64,9 @@ export class ByteStream extends EventEmitter {
   }
 
   /** Whether anybody reads it. */
-  get isRead(): boolean { return this.#reading !== "undecided"; }
+  get isRead(): boolean {
+    return this.#reading !== "undecided";
+  }
 
   setEncoding(encoding: string): this {
     this.#encoding = encoding;
@@ -73,7 +77,9 @@ export class ByteStream extends EventEmitter {
     const call = typeof encodingOrDone === "function" ? encodingOrDone : done;
     if (this.destroyed || this.#isEnding || this.#isFinished) {
       const error = Object.assign(new Error("write after end"), { code: this.destroyed ? "ERR_STREAM_DESTROYED" : "ERR_STREAM_WRITE_AFTER_END" });
-      queueMicrotask(() => { call?.(error); });
+      queueMicrotask(() => {
+        call?.(error);
+      });
       return false;
     }
     const bytes = typeof content === "string" ? Buffer.from(content, typeof encodingOrDone === "string" ? encodingOrDone : "utf8") : content;
@@ -153,7 +159,9 @@ export class ByteStream extends EventEmitter {
     // A descriptor that nothing is wanted of still tells of its end, again and again: it is not watched at all.
     if (wanted === 0) native.unwatch(this.fd);
     else {
-      const result = native.watch(this.fd, wanted, (ready) => { this.#ready(ready); });
+      const result = native.watch(this.fd, wanted, (ready) => {
+        this.#ready(ready);
+      });
       if (result < 0) this.destroy(socketError(result, "epoll_ctl"));
     }
     this.#watched = wanted;
@@ -181,7 +189,9 @@ export class ByteStream extends EventEmitter {
   }
 
   /** A listener may pause or destroy it. */
-  #isFlowing(): boolean { return !this.destroyed && this.#reading === "flowing"; }
+  #isFlowing(): boolean {
+    return !this.destroyed && this.#reading === "flowing";
+  }
 
   #deliver(bytes: Uint8Array<ArrayBuffer>): void {
     const chunk = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
@@ -218,12 +228,17 @@ export class ByteStream extends EventEmitter {
       if (first.offset < bytes.length) continue;
       this.#queue.shift();
       if (done) queueMicrotask(done);
-      if (this.#queue.length === 0) queueMicrotask(() => { this.emit("drain"); });
+      if (this.#queue.length === 0)
+        queueMicrotask(() => {
+          this.emit("drain");
+        });
     }
     if (this.#isEnding && !this.#isFinished && !this.destroyed) {
       this.#isFinished = true;
       this.finish();
-      queueMicrotask(() => { this.emit("finish"); });
+      queueMicrotask(() => {
+        this.emit("finish");
+      });
       // Who has said all and never listened waits for the other's goodbye alone.
       if (this.#reading === "undecided" && this.#canRead) this.resume();
       this.#closeIfDone();
@@ -251,7 +266,7 @@ export class PipeEnd extends ByteStream {
     return native.write(this.fd, bytes, offset, bytes.length - offset);
   }
 
-  protected override finish(): void { /* closing it, which follows, is the end */ }
+  protected override finish(): void {/* closing it, which follows, is the end */}
 }
 
 /** Where the last character begins that is not whole, if there is one. */

@@ -31,8 +31,14 @@ export class ChildProcess extends EventEmitter {
     const started = native.spawn(file, [file, ...args], environment, [kinds[input], kinds[output], kinds[complaints]]);
     if (typeof started === "number") {
       this.#isOver = true;
-      const error = Object.assign(systemError(started, `spawn ${file}`), { message: `spawn ${file} ${native.error(-started)[0]}`, path: file, spawnargs: args });
-      setImmediate(() => { this.emit("error", error); });
+      const error = Object.assign(systemError(started, `spawn ${file}`), {
+        message: `spawn ${file} ${native.error(-started)[0]}`,
+        path: file,
+        spawnargs: args,
+      });
+      setImmediate(() => {
+        this.emit("error", error);
+      });
       return;
     }
     const [pid, stdin, stdout, stderr] = started;
@@ -42,7 +48,9 @@ export class ChildProcess extends EventEmitter {
     if (stderr >= 0) this.stderr = new PipeEnd(stderr, { canWrite: false });
     native.hold(1);
     childEnded.listeners.add(this.#look);
-    queueMicrotask(() => { this.emit("spawn"); });
+    queueMicrotask(() => {
+      this.emit("spawn");
+    });
   }
 
   /** A signal may stand for several children that have ended. */
@@ -58,9 +66,14 @@ export class ChildProcess extends EventEmitter {
     this.stdin?.destroy();
     this.emit("exit", this.exitCode, this.signalCode);
     const open = new Set([this.stdout, this.stderr].filter((stream) => stream !== null && !stream.destroyed));
-    const tell = (): void => { if (open.size === 0) this.emit("close", this.exitCode, this.signalCode); };
+    const tell = (): void => {
+      if (open.size === 0) this.emit("close", this.exitCode, this.signalCode);
+    };
     for (const stream of open) {
-      stream?.once("close", () => { open.delete(stream); tell(); });
+      stream?.once("close", () => {
+        open.delete(stream);
+        tell();
+      });
       // What nobody reads must not keep it.
       if (stream?.isRead === false) stream.resume();
     }

@@ -59,7 +59,9 @@ export class X509Certificate {
     [this.validFrom, this.validTo] = [new Date(dates[0]).toISOString(), new Date(dates[1]).toISOString()];
   }
 
-  checkPrivateKey(key: PrivateKey): boolean { return native.isPair(this.#pem, key.pem); }
+  checkPrivateKey(key: PrivateKey): boolean {
+    return native.isPair(this.#pem, key.pem);
+  }
 }
 
 class PrivateKey {

@@ -26,7 +26,8 @@ export class Socket extends EventEmitter {
     native.hold(1);
   }
 
-  bind({ address = this.#isIpv6 ? "::" : "0.0.0.0", port = 0 }: { readonly address?: string; readonly port?: number; readonly exclusive?: boolean }, bound?: () => void): this {
+  bind({ address = this.#isIpv6 ? "::" : "0.0.0.0", port = 0 }: { readonly address?: string; readonly port?: number; readonly exclusive?: boolean },
+    bound?: () => void): this {
     const result = native.bind(this.#fd, address, port);
     queueMicrotask(() => {
       if (!this.#isOpen) return;
@@ -58,7 +59,9 @@ export class Socket extends EventEmitter {
     const [port, address] = rest;
     const sent = rest.find((each) => typeof each === "function") as Sent | undefined;
     const result = typeof port === "number" ? native.sendTo(this.#fd, bytes, String(address), port) : native.send(this.#fd, bytes, 0, bytes.length);
-    queueMicrotask(() => { sent?.(result < 0 ? socketError(result, "send") : null); });
+    queueMicrotask(() => {
+      sent?.(result < 0 ? socketError(result, "send") : null);
+    });
   }
 
   address(): { readonly address: string; readonly port: number; readonly family: string } {
@@ -74,7 +77,9 @@ export class Socket extends EventEmitter {
     if (this.#isReading) native.unwatch(this.#fd);
     native.close(this.#fd);
     if (this.#isRef) native.hold(-1);
-    queueMicrotask(() => { this.emit("close"); });
+    queueMicrotask(() => {
+      this.emit("close");
+    });
     return this;
   }
 

@@ -1,12 +1,17 @@
 export { Resolver } from "./dns-resolver.ts";
 
-interface Found { readonly address: string; readonly family: 4 | 6 }
+interface Found {
+  readonly address: string;
+  readonly family: 4 | 6;
+}
 
 /** By the C library's resolver, in another thread; all addresses, in its order. */
 export function lookup(name: string, { all }: { readonly all: true; readonly verbatim?: boolean }): Promise<Found[]> {
   return new Promise((resolve, reject) => {
     if (!(all as boolean)) throw new TypeError("this runtime looks up all addresses of a name");
-    const fail = (code: string): void => { reject(Object.assign(new Error(`getaddrinfo ${code} ${name}`), { code, hostname: name, syscall: "getaddrinfo" })); };
+    const fail = (code: string): void => {
+      reject(Object.assign(new Error(`getaddrinfo ${code} ${name}`), { code, hostname: name, syscall: "getaddrinfo" }));
+    };
     native.hold(1);
     const result = native.lookup(name, (found) => {
       native.hold(-1);

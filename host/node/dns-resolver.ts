@@ -6,11 +6,29 @@ import { isIP } from "./net.ts";
 import { clearTimeout, setTimeout } from "./timers.ts";
 
 /** RFC 2782. */
-export interface SrvRecord { readonly name: string; readonly port: number; readonly priority: number; readonly weight: number }
+export interface SrvRecord {
+  readonly name: string;
+  readonly port: number;
+  readonly priority: number;
+  readonly weight: number;
+}
 /** RFC 3403 §4.1. */
-export interface NaptrRecord { readonly flags: string; readonly service: string; readonly regexp: string; readonly replacement: string; readonly order: number; readonly preference: number }
-interface Name { readonly text: string; readonly end: number }
-interface Server { readonly address: string; readonly port: number }
+export interface NaptrRecord {
+  readonly flags: string;
+  readonly service: string;
+  readonly regexp: string;
+  readonly replacement: string;
+  readonly order: number;
+  readonly preference: number;
+}
+interface Name {
+  readonly text: string;
+  readonly end: number;
+}
+interface Server {
+  readonly address: string;
+  readonly port: number;
+}
 
 const types = { srv: 33, naptr: 35 } as const;
 const rcodes: Readonly<Record<number, string>> = { 1: "EFORMERR", 2: "ESERVFAIL", 3: "ENOTFOUND", 4: "ENOTIMP", 5: "EREFUSED" };
@@ -59,14 +77,24 @@ export class Resolver {
 
   resolveSrv(name: string): Promise<SrvRecord[]> {
     return this.#resolve("querySrv", name, types.srv, (message, at) => ({
-      priority: message.readUInt16BE(at), weight: message.readUInt16BE(at + 2), port: message.readUInt16BE(at + 4), name: readName(message, at + 6).text,
+      priority: message.readUInt16BE(at),
+      weight: message.readUInt16BE(at + 2),
+      port: message.readUInt16BE(at + 4),
+      name: readName(message, at + 6).text,
     }));
   }
 
   resolveNaptr(name: string): Promise<NaptrRecord[]> {
     return this.#resolve("queryNaptr", name, types.naptr, (message, at) => {
       const flags = readString(message, at + 4), service = readString(message, flags.end), regexp = readString(message, service.end);
-      return { order: message.readUInt16BE(at), preference: message.readUInt16BE(at + 2), flags: flags.text, service: service.text, regexp: regexp.text, replacement: readName(message, regexp.end).text };
+      return {
+        order: message.readUInt16BE(at),
+        preference: message.readUInt16BE(at + 2),
+        flags: flags.text,
+        service: service.text,
+        regexp: regexp.text,
+        replacement: readName(message, regexp.end).text,
+      };
     });
   }
 
@@ -110,14 +138,24 @@ export class Resolver {
         socket.close();
         resolve(result);
       };
-      const cancel = (): void => { finish("cancelled"); };
-      const timer = setTimeout(() => { finish("silent"); }, this.#timeout);
+      const cancel = (): void => {
+        finish("cancelled");
+      };
+      const timer = setTimeout(() => {
+        finish("silent");
+      }, this.#timeout);
       this.#underWay.add(cancel);
-      socket.on("error", () => { finish("silent"); });
-      socket.on("message", (message: Buffer) => { if (isAnswer(message, id, question)) finish(message); });
+      socket.on("error", () => {
+        finish("silent");
+      });
+      socket.on("message", (message: Buffer) => {
+        if (isAnswer(message, id, question)) finish(message);
+      });
       socket.connect(port, address, (error) => {
         if (error) finish("silent");
-        else socket.send(query, (failed: Error | null) => { if (failed) finish("silent"); });
+        else socket.send(query, (failed: Error | null) => {
+            if (failed) finish("silent");
+          });
       });
     });
   }
@@ -130,7 +168,8 @@ function configuredServers(): readonly Server[] {
   } catch {
     text = "";
   }
-  const found = [...text.matchAll(/^nameserver\s+(\S+)/gm)].flatMap(([, address = ""]) => (isIP(address) === 0 ? [] : [{ address, port: 53 }])).slice(0, mostServers);
+  const found = [...text.matchAll(/^nameserver\s+(\S+)/gm)].flatMap(([, address = ""]) => (isIP(address) === 0 ? [] : [{ address, port: 53 }])).slice(0,
+    mostServers);
   return found.length > 0 ? found : [{ address: "127.0.0.1", port: 53 }];
 }
 

@@ -3,7 +3,9 @@ import type { Shim, ShimHost } from "../../packages/dtls-wasm/src/dtls-module.ts
 
 export type { Shim, ShimHost };
 
-export interface DtlsModule { readonly wasm: "compiled in" }
+export interface DtlsModule {
+  readonly wasm: "compiled in";
+}
 
 export const compiledIn: DtlsModule = { wasm: "compiled in" };
 

@@ -19,8 +19,12 @@ export class EventEmitter {
     return this;
   }
 
-  addListener(event: string | symbol, call: Listener): this { return this.on(event, call); }
-  removeListener(event: string | symbol, call: Listener): this { return this.off(event, call); }
+  addListener(event: string | symbol, call: Listener): this {
+    return this.on(event, call);
+  }
+  removeListener(event: string | symbol, call: Listener): this {
+    return this.off(event, call);
+  }
 
   removeAllListeners(event?: string | symbol): this {
     if (event === undefined) this.#listeners.clear();
@@ -52,8 +56,14 @@ export class EventEmitter {
 /** Resolves with the event's arguments; rejects with an 'error'. */
 export function once(emitter: EventEmitter, event: string): Promise<unknown[]> {
   return new Promise((resolve, reject) => {
-    const fail = (error: Error): void => { emitter.off(event, done); reject(error); };
-    const done = (...args: unknown[]): void => { emitter.off("error", fail); resolve(args); };
+    const fail = (error: Error): void => {
+      emitter.off(event, done);
+      reject(error);
+    };
+    const done = (...args: unknown[]): void => {
+      emitter.off("error", fail);
+      resolve(args);
+    };
     emitter.once(event, done);
     if (event !== "error") emitter.once("error", fail);
   });

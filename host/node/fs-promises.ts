@@ -13,6 +13,9 @@ export const open = async (path: string, flags = "r"): Promise<FileHandle> => {
   const fd = await Promise.resolve(openSync(path, flags));
   return {
     read: async (into, offset, length, position) => ({ bytesRead: await Promise.resolve(readSync(fd, into, offset, length, position)), buffer: into }),
-    close: async () => { await Promise.resolve(); closeSync(fd); },
+    close: async () => {
+      await Promise.resolve();
+      closeSync(fd);
+    },
   };
 };

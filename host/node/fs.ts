@@ -4,10 +4,25 @@ import { isAgain, succeed, systemError } from "./system-error.ts";
 
 type Path = string | Uint8Array | URL;
 
-export const constants = { O_RDONLY: 0, O_WRONLY: 1, O_RDWR: 2, O_CREAT: 0o100, O_EXCL: 0o200, O_NOCTTY: 0o400, O_TRUNC: 0o1000, O_APPEND: 0o2000, O_NONBLOCK: 0o4000, O_NOFOLLOW: 0o400000 } as const;
+export const constants = {
+  O_RDONLY: 0,
+  O_WRONLY: 1,
+  O_RDWR: 2,
+  O_CREAT: 0o100,
+  O_EXCL: 0o200,
+  O_NOCTTY: 0o400,
+  O_TRUNC: 0o1000,
+  O_APPEND: 0o2000,
+  O_NONBLOCK: 0o4000,
+  O_NOFOLLOW: 0o400000,
+} as const;
 const { O_RDONLY, O_WRONLY, O_RDWR, O_CREAT, O_EXCL, O_TRUNC, O_APPEND } = constants;
 const flagsOf: Readonly<Record<string, number>> = {
-  "r": O_RDONLY, "r+": O_RDWR, "w": O_WRONLY | O_CREAT | O_TRUNC, "wx": O_WRONLY | O_CREAT | O_TRUNC | O_EXCL, "a": O_WRONLY | O_CREAT | O_APPEND,
+  "r": O_RDONLY,
+  "r+": O_RDWR,
+  "w": O_WRONLY | O_CREAT | O_TRUNC,
+  "wx": O_WRONLY | O_CREAT | O_TRUNC | O_EXCL,
+  "a": O_WRONLY | O_CREAT | O_APPEND,
 };
 /** What a reading of a file of unknown size, as in /proc, begins with. */
 const firstRoom = 4096;
@@ -18,21 +33,44 @@ function nameOf(path: Path): string | Uint8Array {
   if (path.protocol !== "file:") throw new TypeError("The URL must be of scheme file");
   return decodeURIComponent(path.pathname);
 }
-const textOf = (path: Path): string => { const name = nameOf(path); return typeof name === "string" ? name : Buffer.from(name).toString(); };
+const textOf = (path: Path): string => {
+  const name = nameOf(path);
+  return typeof name === "string" ? name : Buffer.from(name).toString();
+};
 
 export class Stats {
-  readonly mode: number; readonly size: number; readonly ino: number; readonly uid: number; readonly gid: number; readonly dev: number;
-  readonly mtimeMs: number; readonly ctimeMs: number; readonly nlink: number;
+  readonly mode: number;
+  readonly size: number;
+  readonly ino: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly dev: number;
+  readonly mtimeMs: number;
+  readonly ctimeMs: number;
+  readonly nlink: number;
   constructor([mode = 0, size = 0, ino = 0, uid = 0, gid = 0, dev = 0, mtimeMs = 0, ctimeMs = 0, nlink = 0]: readonly number[]) {
     Object.assign(this, { mode, size, ino, uid, gid, dev, mtimeMs, ctimeMs, nlink });
-    [this.mode, this.size, this.ino, this.uid, this.gid, this.dev, this.mtimeMs, this.ctimeMs, this.nlink] = [mode, size, ino, uid, gid, dev, mtimeMs, ctimeMs, nlink];
+    [this.mode, this.size, this.ino, this.uid, this.gid, this.dev, this.mtimeMs, this.ctimeMs, this.nlink] = [mode, size, ino, uid, gid, dev, mtimeMs, ctimeMs,
+      nlink];
   }
-  get mtime(): Date { return new Date(this.mtimeMs); }
-  isFile(): boolean { return (this.mode & kind.mask) === kind.file; }
-  isDirectory(): boolean { return (this.mode & kind.mask) === kind.folder; }
-  isSocket(): boolean { return (this.mode & kind.mask) === kind.socket; }
-  isSymbolicLink(): boolean { return (this.mode & kind.mask) === kind.link; }
-  isFIFO(): boolean { return (this.mode & kind.mask) === kind.fifo; }
+  get mtime(): Date {
+    return new Date(this.mtimeMs);
+  }
+  isFile(): boolean {
+    return (this.mode & kind.mask) === kind.file;
+  }
+  isDirectory(): boolean {
+    return (this.mode & kind.mask) === kind.folder;
+  }
+  isSocket(): boolean {
+    return (this.mode & kind.mask) === kind.socket;
+  }
+  isSymbolicLink(): boolean {
+    return (this.mode & kind.mask) === kind.link;
+  }
+  isFIFO(): boolean {
+    return (this.mode & kind.mask) === kind.fifo;
+  }
 }
 
 function stat(path: Path, followsLinks: boolean, { throwIfNoEntry = true }: { readonly throwIfNoEntry?: boolean } = {}): Stats | undefined {
@@ -52,8 +90,12 @@ export function openSync(path: Path, flags: string | number = "r", mode = 0o666)
   if (wanted === undefined) throw new TypeError(`this runtime does not open files with '${String(flags)}'`);
   return succeed<number>(native.open(nameOf(path), wanted, mode), "open", textOf(path));
 }
-export function closeSync(fd: number): void { succeed(native.close(fd), "close"); }
-export function fsyncSync(fd: number): void { succeed(native.sync(fd), "fsync"); }
+export function closeSync(fd: number): void {
+  succeed(native.close(fd), "close");
+}
+export function fsyncSync(fd: number): void {
+  succeed(native.sync(fd), "fsync");
+}
 
 export function readSync(fd: number, into: Uint8Array, offset = 0, length = into.length - offset, position: number | null = null): number {
   return succeed<number>(native.read(fd, into, offset, length, position ?? -1), "read");
@@ -82,7 +124,8 @@ export function readFileSync(path: Path | number, options?: string | { readonly 
   }
 }
 
-export function writeFileSync(path: Path | number, content: string | Uint8Array, options: { readonly mode?: number; readonly flag?: string } | string = {}): void {
+export function writeFileSync(path: Path | number, content: string | Uint8Array,
+  options: { readonly mode?: number; readonly flag?: string } | string = {}): void {
   const { mode = 0o666, flag = "w" } = typeof options === "string" ? {} : options;
   const bytes = typeof content === "string" ? Buffer.from(content) : content;
   const fd = typeof path === "number" ? path : openSync(path, flag, mode);
@@ -108,10 +151,18 @@ export function writeAll(fd: number, bytes: Uint8Array): void {
   }
 }
 
-export function renameSync(from: string, to: string): void { succeed(native.rename(from, to), "rename", from); }
-export function unlinkSync(path: Path): void { succeed(native.unlink(nameOf(path)), "unlink", textOf(path)); }
-export function chmodSync(path: string, mode: number): void { succeed(native.changeMode(path, mode), "chmod", path); }
-export function realpathSync(path: string): string { return succeed<string>(native.realPath(path), "realpath", path); }
+export function renameSync(from: string, to: string): void {
+  succeed(native.rename(from, to), "rename", from);
+}
+export function unlinkSync(path: Path): void {
+  succeed(native.unlink(nameOf(path)), "unlink", textOf(path));
+}
+export function chmodSync(path: string, mode: number): void {
+  succeed(native.changeMode(path, mode), "chmod", path);
+}
+export function realpathSync(path: string): string {
+  return succeed<string>(native.realPath(path), "realpath", path);
+}
 
 export function mkdirSync(path: string, options: { readonly recursive?: boolean; readonly mode?: number } = {}): void {
   const { recursive = false, mode = 0o777 } = options;

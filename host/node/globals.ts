@@ -6,7 +6,9 @@ import { URL } from "./url.ts";
 
 class TextEncoder {
   readonly encoding = "utf-8";
-  encode(text = ""): Uint8Array { return native.encodeUtf8(text); }
+  encode(text = ""): Uint8Array {
+    return native.encodeUtf8(text);
+  }
 }
 
 class TextDecoder {
@@ -38,8 +40,12 @@ class AbortSignal {
     if (!this.#listeners.has(listener)) this.#listeners.set(listener, options?.once === true);
   }
 
-  removeEventListener(_type: "abort", listener: AbortListener): void { this.#listeners.delete(listener); }
-  throwIfAborted(): void { if (this.aborted) throw this.reason; }
+  removeEventListener(_type: "abort", listener: AbortListener): void {
+    this.#listeners.delete(listener);
+  }
+  throwIfAborted(): void {
+    if (this.aborted) throw this.reason;
+  }
 
   /** For AbortController alone. */
   abort(reason: unknown): void {
@@ -57,17 +63,41 @@ class AbortSignal {
 
 class AbortController {
   readonly signal = new AbortSignal();
-  abort(reason?: unknown): void { this.signal.abort(reason); }
+  abort(reason?: unknown): void {
+    this.signal.abort(reason);
+  }
 }
 
 const began = native.now();
-const print = (text: string): void => { process.stderr.write(`${text}\n`); };
+const print = (text: string): void => {
+  process.stderr.write(`${text}\n`);
+};
 
 Object.assign(globalThis, {
-  Buffer, process, URL, TextEncoder, TextDecoder, AbortSignal, AbortController,
-  setTimeout, setInterval, setImmediate, clearTimeout, clearInterval: clearTimeout, clearImmediate,
-  queueMicrotask: (callback: () => void) => { void Promise.resolve().then(callback); },
+  Buffer,
+  process,
+  URL,
+  TextEncoder,
+  TextDecoder,
+  AbortSignal,
+  AbortController,
+  setTimeout,
+  setInterval,
+  setImmediate,
+  clearTimeout,
+  clearInterval: clearTimeout,
+  clearImmediate,
+  queueMicrotask: (callback: () => void) => {
+    void Promise.resolve().then(callback);
+  },
   performance: { timeOrigin: Date.now(), now: () => native.now() - began },
   global: globalThis,
-  console: { log: (...all: unknown[]) => { process.stdout.write(`${all.map(String).join(" ")}\n`); }, error: (...all: unknown[]) => { print(all.map(String).join(" ")); } },
+  console: {
+    log: (...all: unknown[]) => {
+      process.stdout.write(`${all.map(String).join(" ")}\n`);
+    },
+    error: (...all: unknown[]) => {
+      print(all.map(String).join(" "));
+    },
+  },
 });

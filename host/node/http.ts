@@ -7,7 +7,11 @@ import { Server as NetServer, type Socket } from "./net.ts";
  * Bodies are told as they come, and not decoded: nobody here reads them.
  */
 type Headers = Record<string, string>;
-interface Head { readonly first: string; readonly headers: Headers; readonly rest: Buffer }
+interface Head {
+  readonly first: string;
+  readonly headers: Headers;
+  readonly rest: Buffer;
+}
 
 const standardHead = 16 * 1024;
 const endOfHead = Buffer.from("\r\n\r\n");
@@ -19,7 +23,9 @@ class HeadReader {
   #held = Buffer.alloc(0);
   readonly #most: number;
 
-  constructor(most: number) { this.#most = most; }
+  constructor(most: number) {
+    this.#most = most;
+  }
 
   next(chunk: Buffer): Head | undefined | "HPE_HEADER_OVERFLOW" | "HPE_INVALID_HEADER_TOKEN" {
     // The end of a head may lie across two chunks.
@@ -62,7 +68,8 @@ export class IncomingMessage extends EventEmitter {
   readonly method: string | undefined;
   readonly url: string | undefined;
   readonly statusCode: number | undefined;
-  constructor(socket: Socket, headers: Headers, { method, url, statusCode }: { readonly method?: string; readonly url?: string; readonly statusCode?: number }) {
+  constructor(socket: Socket, headers: Headers,
+    { method, url, statusCode }: { readonly method?: string; readonly url?: string; readonly statusCode?: number }) {
     super();
     this.socket = socket;
     this.headers = headers;
@@ -95,12 +102,21 @@ export class ServerResponse {
   }
 }
 
-interface ServerOptions { readonly maxHeaderSize?: number; readonly headersTimeout?: number; readonly requestTimeout?: number; readonly connectionsCheckingInterval?: number; readonly keepAlive?: boolean; readonly requireHostHeader?: boolean }
+interface ServerOptions {
+  readonly maxHeaderSize?: number;
+  readonly headersTimeout?: number;
+  readonly requestTimeout?: number;
+  readonly connectionsCheckingInterval?: number;
+  readonly keepAlive?: boolean;
+  readonly requireHostHeader?: boolean;
+}
 
 class Server extends NetServer {
   constructor({ maxHeaderSize = standardHead, headersTimeout = 60_000, requireHostHeader = true }: ServerOptions) {
     super({ allowHalfOpen: true });
-    this.on("connection", (socket: Socket) => { this.#read(socket, new HeadReader(maxHeaderSize), headersTimeout, requireHostHeader); });
+    this.on("connection", (socket: Socket) => {
+      this.#read(socket, new HeadReader(maxHeaderSize), headersTimeout, requireHostHeader);
+    });
   }
 
   #read(socket: Socket, heads: HeadReader, patience: number, needsHost: boolean): void {
@@ -109,10 +125,16 @@ class Server extends NetServer {
       const error = Object.assign(new Error(`Parse Error: ${code}`), { code });
       if (!this.emit("clientError", error, socket)) socket.destroy();
     };
-    const timer = setTimeout(() => { if (!request && !socket.destroyed) refuse("ERR_HTTP_REQUEST_TIMEOUT"); }, patience);
-    socket.once("close", () => { clearTimeout(timer); });
+    const timer = setTimeout(() => {
+      if (!request && !socket.destroyed) refuse("ERR_HTTP_REQUEST_TIMEOUT");
+    }, patience);
+    socket.once("close", () => {
+      clearTimeout(timer);
+    });
     if (socket.listenerCount("error") === 0) socket.on("error", () => undefined);
-    socket.on("end", () => { if (!request) socket.destroy(); });
+    socket.on("end", () => {
+      if (!request) socket.destroy();
+    });
     socket.on("data", (chunk: Buffer) => {
       if (request) {
         request.emit("data", chunk);
@@ -141,7 +163,12 @@ class Server extends NetServer {
 export const createServer = (options: ServerOptions = {}): Server => new Server(options);
 
 interface RequestOptions {
-  readonly method: string; readonly path: string; readonly headers: Readonly<Record<string, string>>; readonly createConnection: () => Socket; readonly maxHeaderSize?: number; readonly setHost: false;
+  readonly method: string;
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly createConnection: () => Socket;
+  readonly maxHeaderSize?: number;
+  readonly setHost: false;
 }
 
 /** One request on a socket that is connected. Events: information (1xx), upgrade (101), response, error. */
@@ -153,13 +180,20 @@ class ClientRequest extends EventEmitter {
   constructor({ method, path, headers, createConnection, maxHeaderSize = standardHead }: RequestOptions) {
     super();
     const fields = Object.entries(headers);
-    if (/[^\x21-\x7e]/.test(path) || fields.some(([name, value]) => !token.test(name) || hasControls(value))) throw new TypeError("Invalid character in the request");
+    if (/[^\x21-\x7e]/.test(path) || fields.some(([name, value]) => !token.test(name) || hasControls(value)))
+      throw new TypeError("Invalid character in the request");
     this.#head = `${method} ${path} HTTP/1.1\r\n${fields.map(([name, value]) => `${name}: ${value}\r\n`).join("")}\r\n`;
     this.#socket = createConnection();
     const heads = new HeadReader(maxHeaderSize);
-    this.#socket.on("data", (chunk: Buffer) => { this.#receive(heads, chunk); });
-    this.#socket.on("error", (error: Error) => { if (this.listenerCount("error") > 0) this.emit("error", error); });
-    this.#socket.on("end", () => { this.#response?.emit("end"); });
+    this.#socket.on("data", (chunk: Buffer) => {
+      this.#receive(heads, chunk);
+    });
+    this.#socket.on("error", (error: Error) => {
+      if (this.listenerCount("error") > 0) this.emit("error", error);
+    });
+    this.#socket.on("end", () => {
+      this.#response?.emit("end");
+    });
   }
 
   #receive(heads: HeadReader, chunk: Buffer): void {
@@ -193,8 +227,12 @@ class ClientRequest extends EventEmitter {
     }
   }
 
-  end(body: string): void { this.#socket.write(Buffer.from(this.#head + body)); }
-  destroy(): void { this.#socket.destroy(); }
+  end(body: string): void {
+    this.#socket.write(Buffer.from(this.#head + body));
+  }
+  destroy(): void {
+    this.#socket.destroy();
+  }
 }
 
 export const request = (options: RequestOptions): ClientRequest => new ClientRequest(options);

@@ -61,7 +61,12 @@ declare const native: {
   isAddress(text: string): 0 | 4 | 6;
 
   /** Of each standard stream: 0 nothing, 1 a pipe, 2 ours. */
-  spawn(file: string, args: readonly string[], environment: readonly string[], streams: readonly [number, number, number]): [pid: number, stdin: number, stdout: number, stderr: number] | number;
+  spawn(file: string, args: readonly string[], environment: readonly string[], streams: readonly [number, number, number]): [
+    pid: number,
+    stdin: number,
+    stdout: number,
+    stderr: number,
+  ] | number;
   /** Null while it runs; else the exit code or -1, and the signal or 0. */
   wait(pid: number): [code: number, signal: number] | null;
   kill(pid: number, signal: number): number;

@@ -4,7 +4,12 @@ import { inProgress, isAgain, socketError } from "./system-error.ts";
 import { setImmediate } from "./timers.ts";
 
 interface ConnectOptions {
-  readonly host?: string; readonly port?: number; readonly path?: string; readonly localAddress?: string; readonly noDelay?: boolean; readonly allowHalfOpen?: boolean;
+  readonly host?: string;
+  readonly port?: number;
+  readonly path?: string;
+  readonly localAddress?: string;
+  readonly noDelay?: boolean;
+  readonly allowHalfOpen?: boolean;
 }
 
 export const isIP = (text: string): 0 | 4 | 6 => native.isAddress(text);
@@ -12,11 +17,21 @@ export const isIPv4 = (text: string): boolean => isIP(text) === 4;
 export const isIPv6 = (text: string): boolean => isIP(text) === 6;
 
 export class Socket extends ByteStream {
-  get localAddress(): string | undefined { return this.#end(false)?.[0]; }
-  get localPort(): number | undefined { return this.#end(false)?.[1]; }
-  get remoteAddress(): string | undefined { return this.#peer ?? this.#end(true)?.[0]; }
-  get remotePort(): number | undefined { return this.#end(true)?.[1]; }
-  get connecting(): boolean { return this.isOpening; }
+  get localAddress(): string | undefined {
+    return this.#end(false)?.[0];
+  }
+  get localPort(): number | undefined {
+    return this.#end(false)?.[1];
+  }
+  get remoteAddress(): string | undefined {
+    return this.#peer ?? this.#end(true)?.[0];
+  }
+  get remotePort(): number | undefined {
+    return this.#end(true)?.[1];
+  }
+  get connecting(): boolean {
+    return this.isOpening;
+  }
   #peer: string | undefined;
 
   setNoDelay(isOn = true): this {
@@ -24,7 +39,9 @@ export class Socket extends ByteStream {
     return this;
   }
 
-  setKeepAlive(): this { return this; }
+  setKeepAlive(): this {
+    return this;
+  }
 
   /** It was accepted. */
   accepted(): this {
@@ -77,7 +94,11 @@ export class Socket extends ByteStream {
 
 /** connect(path), connect(port, address) or connect(options); addresses only, no names. */
 export function connect(target: string | number | ConnectOptions, second?: string | (() => void), third?: () => void): Socket {
-  const options: ConnectOptions = typeof target === "string" ? { path: target } : typeof target === "number" ? { port: target, ...(typeof second === "string" ? { host: second } : {}) } : target;
+  const options: ConnectOptions = typeof target === "string"
+    ? { path: target }
+    : typeof target === "number"
+    ? { port: target, ...(typeof second === "string" ? { host: second } : {}) }
+    : target;
   const family = options.path !== undefined ? 1 : isIP(options.host ?? "127.0.0.1");
   const socket = new Socket(native.socket(family, true), { allowHalfOpen: options.allowHalfOpen ?? false });
   const connected = typeof second === "function" ? second : third;
@@ -86,7 +107,12 @@ export function connect(target: string | number | ConnectOptions, second?: strin
 }
 export const createConnection = connect;
 
-interface ListenOptions { readonly port?: number; readonly host?: string; readonly path?: string; readonly backlog?: number }
+interface ListenOptions {
+  readonly port?: number;
+  readonly host?: string;
+  readonly path?: string;
+  readonly backlog?: number;
+}
 
 export class Server extends EventEmitter {
   listening = false;
@@ -107,7 +133,11 @@ export class Server extends EventEmitter {
     const called = rest.find((each) => typeof each === "function");
     const host = rest.find((each) => typeof each === "string");
     if (called) this.once("listening", called);
-    const options: ListenOptions = typeof target === "string" ? { path: target } : typeof target === "number" ? { port: target, ...(host === undefined ? {} : { host }) } : target;
+    const options: ListenOptions = typeof target === "string"
+      ? { path: target }
+      : typeof target === "number"
+      ? { port: target, ...(host === undefined ? {} : { host }) }
+      : target;
     const failed = this.#listen(options);
     setImmediate(() => {
       if (failed) this.emit("error", failed);
@@ -124,7 +154,12 @@ export class Server extends EventEmitter {
       native.setOption(fd, "reuseAddress", true);
       if (isIP(host) === 6) native.setOption(fd, "onlyIpv6", false);
     }
-    for (const act of [() => native.bind(fd, path ?? host, port), () => native.listen(fd, backlog), () => native.watch(fd, 1, () => { this.#accept(); })]) {
+    for (
+      const act of [() => native.bind(fd, path ?? host, port), () => native.listen(fd, backlog), () =>
+        native.watch(fd, 1, () => {
+          this.#accept();
+        })]
+    ) {
       const result = act();
       if (result >= 0) continue;
       native.close(fd);
@@ -161,7 +196,10 @@ export class Server extends EventEmitter {
 
   close(closed?: (error?: Error) => void): this {
     const wasOpen = this.#fd >= 0;
-    if (closed) this.once("close", () => { closed(wasOpen ? undefined : Object.assign(new Error("Server is not running."), { code: "ERR_SERVER_NOT_RUNNING" })); });
+    if (closed)
+      this.once("close", () => {
+        closed(wasOpen ? undefined : Object.assign(new Error("Server is not running."), { code: "ERR_SERVER_NOT_RUNNING" }));
+      });
     if (wasOpen) {
       native.unwatch(this.#fd);
       native.close(this.#fd);
@@ -177,7 +215,9 @@ export class Server extends EventEmitter {
   #tellIfClosed(): void {
     if (!this.#isClosing || this.#open > 0) return;
     this.#isClosing = false;
-    setImmediate(() => { this.emit("close"); });
+    setImmediate(() => {
+      this.emit("close");
+    });
   }
 
   ref(): this {

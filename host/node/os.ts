@@ -1,6 +1,10 @@
 import { succeed } from "./system-error.ts";
 
-interface Address { readonly address: string; readonly family: "IPv4" | "IPv6"; readonly internal: boolean }
+interface Address {
+  readonly address: string;
+  readonly family: "IPv4" | "IPv6";
+  readonly internal: boolean;
+}
 
 export function networkInterfaces(): Record<string, Address[]> {
   const found: Record<string, Address[]> = {};

@@ -46,14 +46,32 @@ class Process extends EventEmitter {
     return this;
   }
 
-  get exitCode(): number | undefined { return native.exitCode; }
-  set exitCode(code: number | undefined) { native.exitCode = code ?? 0; }
-  exit(code?: number): never { return native.end(code ?? native.exitCode ?? 0); }
-  getuid(): number { return uid; }
-  geteuid(): number { return effectiveUid; }
-  umask(mask: number): number { return native.changeMask(mask); }
-  nextTick(callback: (...args: unknown[]) => void, ...args: unknown[]): void { queueMicrotask(() => { callback(...args); }); }
-  cwd(): string { return native.realPath("/proc/self/cwd") as string; }
+  get exitCode(): number | undefined {
+    return native.exitCode;
+  }
+  set exitCode(code: number | undefined) {
+    native.exitCode = code ?? 0;
+  }
+  exit(code?: number): never {
+    return native.end(code ?? native.exitCode ?? 0);
+  }
+  getuid(): number {
+    return uid;
+  }
+  geteuid(): number {
+    return effectiveUid;
+  }
+  umask(mask: number): number {
+    return native.changeMask(mask);
+  }
+  nextTick(callback: (...args: unknown[]) => void, ...args: unknown[]): void {
+    queueMicrotask(() => {
+      callback(...args);
+    });
+  }
+  cwd(): string {
+    return native.realPath("/proc/self/cwd") as string;
+  }
 }
 
 /** Written before write() returns. */
@@ -72,7 +90,7 @@ export const process = new Process();
 export const childEnded = { listeners: new Set<() => void>() };
 
 native.onSignal((number) => {
-  if (number === childSignal) for (const listener of childEnded.listeners) listener();
+  if (number === childSignal) { for (const listener of childEnded.listeners) listener(); }
   else process.emit(signalName(number), signalName(number), number);
 });
 export const childSignal = 17;

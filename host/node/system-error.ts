@@ -2,7 +2,12 @@
 export function systemError(number: number, syscall: string, path?: string): NodeJS.ErrnoException {
   const [code, text] = native.error(Math.abs(number));
   const where = path === undefined ? "" : ` '${path}'`;
-  return Object.assign(new Error(`${code}: ${text.toLowerCase()}, ${syscall}${where}`), { code, errno: -Math.abs(number), syscall, ...(path === undefined ? {} : { path }) });
+  return Object.assign(new Error(`${code}: ${text.toLowerCase()}, ${syscall}${where}`), {
+    code,
+    errno: -Math.abs(number),
+    syscall,
+    ...(path === undefined ? {} : { path }),
+  });
 }
 
 /** That of a socket: `connect ECONNREFUSED 127.0.0.1:80`. */

@@ -56,7 +56,9 @@ class Timeout {
     return this;
   }
 
-  hasRef(): boolean { return this.isRef; }
+  hasRef(): boolean {
+    return this.isRef;
+  }
 
   refresh(): this {
     this.cancel();
@@ -116,7 +118,9 @@ function remove(timer: Timeout): void {
 class Immediate {
   isWaiting = true;
   readonly work: Work;
-  constructor(work: Work) { this.work = work; }
+  constructor(work: Work) {
+    this.work = work;
+  }
 }
 let immediates: Immediate[] = [];
 let current: Immediate[] = [];
@@ -148,11 +152,21 @@ function takeTurn(): number {
 }
 native.onTurn(takeTurn);
 
-export const setTimeout = (callback: (...args: unknown[]) => void, delay = 1, ...args: unknown[]): Timeout => new Timeout(() => { callback(...args); }, delay, false);
-export const setInterval = (callback: (...args: unknown[]) => void, delay = 1, ...args: unknown[]): Timeout => new Timeout(() => { callback(...args); }, delay, true);
-export const clearTimeout = (timer: unknown): void => { if (timer instanceof Timeout) timer.cancel(); };
+export const setTimeout = (callback: (...args: unknown[]) => void, delay = 1, ...args: unknown[]): Timeout =>
+  new Timeout(() => {
+    callback(...args);
+  }, delay, false);
+export const setInterval = (callback: (...args: unknown[]) => void, delay = 1, ...args: unknown[]): Timeout =>
+  new Timeout(() => {
+    callback(...args);
+  }, delay, true);
+export const clearTimeout = (timer: unknown): void => {
+  if (timer instanceof Timeout) timer.cancel();
+};
 export const setImmediate = (callback: (...args: unknown[]) => void, ...args: unknown[]): Immediate => {
-  const immediate = new Immediate(() => { callback(...args); });
+  const immediate = new Immediate(() => {
+    callback(...args);
+  });
   native.hold(1);
   immediates.push(immediate);
   return immediate;

@@ -12,12 +12,19 @@ const missing = "the native runtime has no TLS over TCP yet; set option transpor
 class FailedSocket extends EventEmitter {
   destroyed = false;
   readonly writableLength = 0;
-  setNoDelay(): this { return this; }
-  destroy(): this { this.destroyed = true; return this; }
+  setNoDelay(): this {
+    return this;
+  }
+  destroy(): this {
+    this.destroyed = true;
+    return this;
+  }
 }
 
 export function connect(): FailedSocket {
   const socket = new FailedSocket();
-  setImmediate(() => { if (!socket.destroyed) socket.emit("error", Object.assign(new Error(missing), { code: "EPROTONOSUPPORT" })); });
+  setImmediate(() => {
+    if (!socket.destroyed) socket.emit("error", Object.assign(new Error(missing), { code: "EPROTONOSUPPORT" }));
+  });
   return socket;
 }

@@ -7,7 +7,14 @@ const pattern = /^([a-z][a-z0-9+.-]*:)\/\/(?:([^:@/?#]*)(?::([^@/?#]*))?@)?(\[[0
 const badHost = /[^a-z0-9._~!$&'()*+,;=[\]:-]/;
 
 class HostUrl {
-  protocol = ""; username = ""; password = ""; hostname = ""; port = ""; pathname = ""; search = ""; hash = "";
+  protocol = "";
+  username = "";
+  password = "";
+  hostname = "";
+  port = "";
+  pathname = "";
+  search = "";
+  hash = "";
 
   constructor(text: string | HostUrl, base?: string | HostUrl) {
     const parts = pattern.exec(absolute(String(text).trim().replaceAll(/[\t\n\r]/g, ""), base === undefined ? undefined : new HostUrl(base)));
@@ -26,15 +33,23 @@ class HostUrl {
     this.hash = hash === "#" ? "" : hash;
   }
 
-  get host(): string { return this.port === "" ? this.hostname : `${this.hostname}:${this.port}`; }
-  get origin(): string { return `${this.protocol}//${this.host}`; }
+  get host(): string {
+    return this.port === "" ? this.hostname : `${this.hostname}:${this.port}`;
+  }
+  get origin(): string {
+    return `${this.protocol}//${this.host}`;
+  }
   get href(): string {
     const who = this.username === "" && this.password === "" ? "" : `${this.username}${this.password === "" ? "" : `:${this.password}`}@`;
     return `${this.protocol}//${who}${this.host}${this.pathname}${this.search}${this.hash}`;
   }
 
-  toString(): string { return this.href; }
-  toJSON(): string { return this.href; }
+  toString(): string {
+    return this.href;
+  }
+  toJSON(): string {
+    return this.href;
+  }
 
   static canParse(text: string, base?: string): boolean {
     try {

@@ -30,10 +30,14 @@ export interface LastWinner {
  * what worked within the last minutes, and last of all what failed within them. `failed`: when, by candidateKey().
  */
 export function orderCandidates<Way extends Candidate>(
-  ways: readonly Way[], last: LastWinner | undefined, now: SteadyInstant, failed: ReadonlyMap<string, SteadyInstant> = new Map(),
+  ways: readonly Way[],
+  last: LastWinner | undefined,
+  now: SteadyInstant,
+  failed: ReadonlyMap<string, SteadyInstant> = new Map(),
 ): Way[] {
-  const ordered = (["udp", "tcp"] as const).flatMap((transport) => ([6, 4] as const).flatMap((family) =>
-    ways.filter((each) => each.family === family && each.transport === transport).slice(0, mostAddresses)));
+  const ordered = (["udp", "tcp"] as const).flatMap((transport) =>
+    ([6, 4] as const).flatMap((family) => ways.filter((each) => each.family === family && each.transport === transport).slice(0, mostAddresses))
+  );
   const isFresh = (at: SteadyInstant | undefined): boolean => at !== undefined && at <= now && between(at, now) < rememberedFor;
   // 0: what worked, 1: what was not tried, 2: what failed. All stay in the race: a path may be mended.
   const rank = (candidate: Way): number =>
@@ -47,7 +51,8 @@ export function candidateKey({ address, port, transport }: Candidate): string {
 }
 
 /** Each address over each transport, at one port. */
-export function waysTo(addresses: readonly { readonly address: string; readonly family: 4 | 6 }[], transports: readonly Transport[], port: number): Candidate[] {
+export function waysTo(addresses: readonly { readonly address: string; readonly family: 4 | 6 }[], transports: readonly Transport[],
+  port: number): Candidate[] {
   return transports.flatMap((transport) => addresses.map(({ address, family }) => ({ address, family, port, transport })));
 }
 

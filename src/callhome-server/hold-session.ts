@@ -78,7 +78,10 @@ export function holdSession(deps: HoldSessionDeps): SessionHolder {
         redirect(redirection) {
           const refused = where.redirect(redirection, { host: to.host, peer: channel.peer });
           log(refused === undefined ? "info" : "warn", refused ?? `redirected to ${redirection.client}`);
-          if (refused === undefined) clock.after(answerLeavesWithin, () => { finish(session, `redirected to ${redirection.client}`, true); });
+          if (refused === undefined)
+            clock.after(answerLeavesWithin, () => {
+              finish(session, `redirected to ${redirection.client}`, true);
+            });
           return refused;
         },
       });
@@ -87,10 +90,19 @@ export function holdSession(deps: HoldSessionDeps): SessionHolder {
       const probeUdp = (signal: AbortSignal): Promise<void> => deps.probeUdp(to, signal);
       live = { session, channel, cancelPlans: planSession({ clock, transport: channel.transport, until: where.until(), isMitigating, returnHome, probeUdp }) };
       deps.began(channel);
-      ear.passTo({ message: (bytes) => { session.receive(bytes); }, closed: (reason) => { finish(session, reason); } });
+      ear.passTo({
+        message: (bytes) => {
+          session.receive(bytes);
+        },
+        closed: (reason) => {
+          finish(session, reason);
+        },
+      });
     },
     isLive: () => live !== undefined,
-    mitigationChanged(mitigation) { live?.session.mitigationChanged(mitigation); },
+    mitigationChanged(mitigation) {
+      live?.session.mitigationChanged(mitigation);
+    },
     setMitigating(mitigating) {
       live?.session.setMitigating(mitigating);
       returnHome();
@@ -105,13 +117,25 @@ export function holdSession(deps: HoldSessionDeps): SessionHolder {
 }
 
 /** DOTS on a channel. */
-function speak({ upstream, requestRate, mostObservers, mitigations, path, clock, wallTime, randomBytes, log, isMitigating }: HoldSessionDeps, channel: Channel, events: SessionEvents): Session {
+function speak({ upstream, requestRate, mostObservers, mitigations, path, clock, wallTime, randomBytes, log, isMitigating }: HoldSessionDeps, channel: Channel,
+  events: SessionEvents): Session {
   return openSession(
     { upstream, requestRate, mostObservers, mitigating: isMitigating(), transport: channel.transport, longestHeartbeat: () => path.longest() },
     {
-      clock, wallTime, randomBytes, transmit: (message) => { channel.send(message); },
-      trace: (line) => { log("debug", line); }, failed: (error) => { log("warn", `a request failed: ${errorText(error)}`); },
+      clock,
+      wallTime,
+      randomBytes,
+      transmit: (message) => {
+        channel.send(message);
+      },
+      trace: (line) => {
+        log("debug", line);
+      },
+      failed: (error) => {
+        log("warn", `a request failed: ${errorText(error)}`);
+      },
     },
-    mitigations, events,
+    mitigations,
+    events,
   );
 }

@@ -60,11 +60,14 @@ export function startLiveness(now: SteadyInstant): Liveness {
 export function stepLiveness(liveness: Liveness, event: LivenessEvent, pace: Pace, now: SteadyInstant): LivenessStep {
   const { by, interval } = pace;
   switch (event.is) {
-    case "heard": return { liveness: { ...liveness, heardAt: now }, effect: { is: "none" } };
+    case "heard":
+      return { liveness: { ...liveness, heardAt: now }, effect: { is: "none" } };
     case "peer-heartbeat": {
       const heard = { ...liveness, heardAt: now, peerHeartbeatAt: now };
       // §4.7: a peer that misses our heartbeats gets one right behind its own, while the path is known to be open.
-      const early = event.hearsUs || by === "ping" ? heard.heartbeatAt : earliest(heard.heartbeatAt, heard.spokenAt === null ? now : latest(now, later(heard.spokenAt, leastGap)));
+      const early = event.hearsUs || by === "ping"
+        ? heard.heartbeatAt
+        : earliest(heard.heartbeatAt, heard.spokenAt === null ? now : latest(now, later(heard.spokenAt, leastGap)));
       return { liveness: { ...heard, heartbeatAt: early }, effect: { is: "none" } };
     }
     case "tick": {
@@ -87,7 +90,8 @@ export function stepLiveness(liveness: Liveness, event: LivenessEvent, pace: Pac
 export function changePace(liveness: Liveness, from: Pace, to: Pace, now: SteadyInstant): Liveness {
   if (from.by === to.by && from.interval === to.interval && from.span === to.span) return liveness;
   return {
-    ...liveness, peerHeartbeatAt: now,
+    ...liveness,
+    peerHeartbeatAt: now,
     heartbeatAt: earliest(liveness.heartbeatAt, later(now, to.interval)),
     graceUntil: earliest(deadAt(liveness, from), later(now, to.span)),
   };

@@ -44,12 +44,16 @@ export function rememberPath(clock: Pick<SteadyClock, "now">): PathMemory {
   let suspectedGap: Seconds | undefined;
   return {
     longest: () => longestAllowed(path, clock.now()),
-    silent(gap) { suspectedGap = gap; },
+    silent(gap) {
+      suspectedGap = gap;
+    },
     connected(transport) {
       if (suspectedGap !== undefined && transport === "udp") path = shortenPath(path, suspectedGap, clock.now());
       suspectedGap = undefined;
     },
-    failed() { suspectedGap = undefined; },
+    failed() {
+      suspectedGap = undefined;
+    },
     forget() {
       path = anyPath;
       suspectedGap = undefined;

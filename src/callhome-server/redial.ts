@@ -40,13 +40,17 @@ export function createRedial({ clock, random, dial, waits }: RedialDeps): Redial
     if (delay > 0) waits(delay);
     interrupt = clock.after(delay, () => {
       const abort = new AbortController();
-      interrupt = () => { abort.abort(); };
+      interrupt = () => {
+        abort.abort();
+      };
       void dial(abort.signal);
     });
   };
 
   return {
-    later() { dialAfter(dialDelay(history, random())); },
+    later() {
+      dialAfter(dialDelay(history, random()));
+    },
     order(first) {
       const now = clock.now();
       if (stopped || (ordered.at(-1) ?? now) > now) return;
@@ -57,9 +61,13 @@ export function createRedial({ clock, random, dial, waits }: RedialDeps): Redial
       ordered = [...ordered, from].slice(-orderedAtOnce);
       dialAfter(between(now, from));
     },
-    connected() { history = { ...history, failures: 0, unsent: 0, hadSession: true, atOnce: false }; },
+    connected() {
+      history = { ...history, failures: 0, unsent: 0, hadSession: true, atOnce: false };
+    },
     ended(how) {
-      history = how === "moving" ? { ...noHistory, hadSession: true, atOnce: true } : { ...history, unsettled: how === "settled" ? 0 : (history.unsettled ?? 0) + 1 };
+      history = how === "moving"
+        ? { ...noHistory, hadSession: true, atOnce: true }
+        : { ...history, unsettled: how === "settled" ? 0 : (history.unsettled ?? 0) + 1 };
     },
     failed(how) {
       if (how === "elsewhere") history = { ...noHistory, hadSession: true };

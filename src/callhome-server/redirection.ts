@@ -62,7 +62,8 @@ export function isOver(where: Whereabouts, mitigating: boolean, now: SteadyInsta
 export function isPublicName(name: string): boolean {
   const labels = name.toLowerCase().replace(/\.$/, "").split(".");
   const last = labels.at(-1) ?? "";
-  return labels.length > 1 && !/^(0x[0-9a-f]*|\d+)$/.test(last) && !["localhost", "localdomain", "local", "lan", "home", "internal", "intranet", "arpa"].includes(last);
+  return labels.length > 1 && !/^(0x[0-9a-f]*|\d+)$/.test(last)
+    && !["localhost", "localdomain", "local", "lan", "home", "internal", "intranet", "arpa"].includes(last);
 }
 
 /**

@@ -1,5 +1,18 @@
 import type { Mitigation } from "../model/mitigation.ts";
-import { between, inMilliseconds, inSeconds, later, milliseconds, seconds, steadyInstant, timeLeft, type Seconds, type SteadyClock, type SteadyInstant, type WallInstant } from "../model/time.ts";
+import {
+  between,
+  inMilliseconds,
+  inSeconds,
+  later,
+  milliseconds,
+  seconds,
+  steadyInstant,
+  timeLeft,
+  type Seconds,
+  type SteadyClock,
+  type SteadyInstant,
+  type WallInstant,
+} from "../model/time.ts";
 import { writeBody } from "./cbor/schema.ts";
 import { createBlockwise, downloadKey } from "./coap/blockwise.ts";
 import { createDatagramEndpoint } from "./coap/datagram-endpoint.ts";
@@ -92,7 +105,10 @@ export function openSession(options: SessionOptions, ports: SessionPorts, mitiga
     async request(read, ifMatch) {
       const admission = await mitigations.request(read, ifMatch);
       // The list of the client's mitigations has one more: its observers hear of that behind the answer.
-      if (admission.is === "created") clock.after(milliseconds(0), () => { changed(admission.mitigation); });
+      if (admission.is === "created")
+        clock.after(milliseconds(0), () => {
+          changed(admission.mitigation);
+        });
       return admission;
     },
     upstream: options.upstream,
@@ -103,7 +119,9 @@ export function openSession(options: SessionOptions, ports: SessionPorts, mitiga
       observers.changed((resource) => resource === configResource);
       keepPace();
     },
-    heartbeat: (hearsUs) => { live({ is: "peer-heartbeat", hearsUs }); },
+    heartbeat: (hearsUs) => {
+      live({ is: "peer-heartbeat", hearsUs });
+    },
     redirect: (to) => events.redirect(to),
   };
 
@@ -125,7 +143,9 @@ export function openSession(options: SessionOptions, ports: SessionPorts, mitiga
 
   const endpointEvents: EndpointEvents = {
     request: answer,
-    forgotten: (token) => { observers.remove(token); },
+    forgotten: (token) => {
+      observers.remove(token);
+    },
     heard: () => {
       const wasSilent = isSilent();
       asked = undefined;
@@ -133,7 +153,9 @@ export function openSession(options: SessionOptions, ports: SessionPorts, mitiga
       live({ is: "heard" });
       if (wasSilent) observers.heard();
     },
-    ended: (why) => { events.disconnected(why); },
+    ended: (why) => {
+      events.disconnected(why);
+    },
   };
   const transmit = (bytes: Uint8Array): void => {
     if (asked) asked.bytes += bytes.length;
@@ -191,7 +213,9 @@ export function openSession(options: SessionOptions, ports: SessionPorts, mitiga
 
   /** When a peer that does not respond may be sent more (RFC 9132 §4.5.1 'probing-rate', for unreliable transports). */
   function withinProbingRate(): SteadyInstant {
-    return options.transport === "udp" && asked && isSilent() ? later(asked.at, inMilliseconds(seconds(asked.bytes / parameters().probingRate))) : steadyInstant(-Infinity);
+    return options.transport === "udp" && asked && isSilent()
+      ? later(asked.at, inMilliseconds(seconds(asked.bytes / parameters().probingRate)))
+      : steadyInstant(-Infinity);
   }
 
   function keepPace(): void {
@@ -204,12 +228,16 @@ export function openSession(options: SessionOptions, ports: SessionPorts, mitiga
   function scheduleTick(): void {
     cancelTick();
     if (closed) return; // a request may still have been under way
-    cancelTick = clock.after(timeLeft(clock.now(), nextTick(liveness, pace)), () => { live({ is: "tick" }); });
+    cancelTick = clock.after(timeLeft(clock.now(), nextTick(liveness, pace)), () => {
+      live({ is: "tick" });
+    });
   }
 
   scheduleTick();
   return {
-    receive: (message) => { endpoint.receive(message); },
+    receive: (message) => {
+      endpoint.receive(message);
+    },
     mitigationChanged: changed,
     setMitigating(next) {
       if (next === mitigating) return;

@@ -15,7 +15,13 @@ export interface StatusKeeper {
 
 /** Follows an upstream's state; `changed` hears whenever one is entered, also the same again. `clock` is one that does not jump. */
 export function keepStatus(clock: SteadyClock, wallTime: () => WallInstant, changed: (status: UpstreamStatus) => void): StatusKeeper {
-  let status: Omit<UpstreamStatus, "since"> & { readonly since: SteadyInstant } = { state: "connecting", ...nowhere, since: clock.now(), lastError: null, sessions: 0 };
+  let status: Omit<UpstreamStatus, "since"> & { readonly since: SteadyInstant } = {
+    state: "connecting",
+    ...nowhere,
+    since: clock.now(),
+    lastError: null,
+    sessions: 0,
+  };
   const report = (): UpstreamStatus => ({ ...status, since: earlier(wallTime(), between(status.since, clock.now())) });
   return {
     report,
@@ -24,7 +30,10 @@ export function keepStatus(clock: SteadyClock, wallTime: () => WallInstant, chan
     become(next) {
       const isConnected = next.state === "connected";
       status = {
-        ...status, ...next, since: next.state && next.state !== status.state ? clock.now() : status.since, sessions: status.sessions + (isConnected ? 1 : 0),
+        ...status,
+        ...next,
+        since: next.state && next.state !== status.state ? clock.now() : status.since,
+        sessions: status.sessions + (isConnected ? 1 : 0),
       };
       if (next.state) changed(report());
     },

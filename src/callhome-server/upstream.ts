@@ -49,9 +49,12 @@ export interface Upstream {
 }
 
 /** Keeps one session with an upstream for life: dials, backs off, redials (RFC 9066 §5, RFC 9132 §4). `changed` hears each new status. Never rejects. */
-export function startUpstream(options: UpstreamOptions, ports: UpstreamPorts, mitigations: MitigationService, changed: (status: UpstreamStatus) => void): Upstream {
+export function startUpstream(options: UpstreamOptions, ports: UpstreamPorts, mitigations: MitigationService,
+  changed: (status: UpstreamStatus) => void): Upstream {
   const { clock } = ports;
-  const log: UpstreamPorts["log"] = (level, message) => { ports.log(level, `upstream ${options.name}: ${message}`); };
+  const log: UpstreamPorts["log"] = (level, message) => {
+    ports.log(level, `upstream ${options.name}: ${message}`);
+  };
   let mitigating = false;
   const status = keepStatus(clock, () => ports.wallTime(), changed);
   const where = keepWhereabouts(options.host, clock);
@@ -77,10 +80,15 @@ export function startUpstream(options: UpstreamOptions, ports: UpstreamPorts, mi
       outcome.failed(to.host, error);
     }
   };
-  const redial = createRedial({ clock, random: () => ports.random(), dial, waits(delay) {
-    status.become({ state: "backing-off", ...nowhere });
-    log("info", `next attempt in ${Math.ceil(delay / 1000)} s`);
-  } });
+  const redial = createRedial({
+    clock,
+    random: () => ports.random(),
+    dial,
+    waits(delay) {
+      status.become({ state: "backing-off", ...nowhere });
+      log("info", `next attempt in ${Math.ceil(delay / 1000)} s`);
+    },
+  });
   const reconnect = (): void => {
     redial.order(() => {
       session.end();
@@ -90,11 +98,21 @@ export function startUpstream(options: UpstreamOptions, ports: UpstreamPorts, mi
   };
   const outcome = noteOutcomes({ status, path, where, redial, reconnect, log });
   const session = holdSession({
-    ...ports, ...outcome, log, mitigations, where, path, upstream: options.name, requestRate: options.requestRate,
+    ...ports,
+    ...outcome,
+    log,
+    mitigations,
+    where,
+    path,
+    upstream: options.name,
+    requestRate: options.requestRate,
     mostObservers: () => options.mostMitigations() + 2, // the list of all, and the configuration
-    isMitigating: () => mitigating, probeUdp: (to, signal) => dialTo(to, signal, true),
+    isMitigating: () => mitigating,
+    probeUdp: (to, signal) => dialTo(to, signal, true),
   });
-  const network = followNetworkChanges(clock, () => { if (status.state() === "backing-off") reconnect(); });
+  const network = followNetworkChanges(clock, () => {
+    if (status.state() === "backing-off") reconnect();
+  });
   const networkChanged = (): void => {
     if (session.isLive()) void session.checkPath();
     else network.changed();
@@ -104,7 +122,9 @@ export function startUpstream(options: UpstreamOptions, ports: UpstreamPorts, mi
   return {
     name: options.name,
     status: () => status.report(),
-    mitigationChanged: (mitigation) => { session.mitigationChanged(mitigation); },
+    mitigationChanged: (mitigation) => {
+      session.mitigationChanged(mitigation);
+    },
     setMitigating(next) {
       mitigating = next;
       session.setMitigating(next);

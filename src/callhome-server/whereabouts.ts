@@ -29,7 +29,9 @@ export function keepWhereabouts(host: string, clock: Pick<SteadyClock, "now">): 
     },
     until: () => where.alternate?.until ?? null,
     isOver: hasEnded,
-    spokenWith(name) { where = noteSpoken(where, name, clock.now()); },
+    spokenWith(name) {
+      where = noteSpoken(where, name, clock.now());
+    },
     isGivenUp(name) {
       if (!where.alternate) return false;
       where = noteUnreachable(where, name, clock.now());

@@ -33,11 +33,16 @@ export const commands = {
   setup: { summary: "for the web page: look at settings, or store a key (JSON on standard input)", method: null, operands: [], options: [] },
   status: { summary: methods.status.help, method: "status", operands: [], options: [] },
   list: {
-    summary: methods.list.help, method: "list", operands: [], options: [{ name: "--state", value: "STATE", param: "state" }],
+    summary: methods.list.help,
+    method: "list",
+    operands: [],
+    options: [{ name: "--state", value: "STATE", param: "state" }],
   },
   pending: { summary: "requests waiting for your answer", method: "list", fixed: { state: "pending" }, operands: [], options: [] },
   approve: {
-    summary: methods.approve.help, method: "approve", operands: [id],
+    summary: methods.approve.help,
+    method: "approve",
+    operands: [id],
     options: [{ name: "--action", value: "ACTION", param: "action" }, { name: "--for", value: "SECONDS", param: "seconds", duration: true }],
     example: "dots-callhome approve 17 --action limit --for 1h",
   },
@@ -45,12 +50,17 @@ export const commands = {
   release: { summary: methods.release.help, method: "release", operands: [id], options: [] },
   devices: { summary: methods.devices.help, method: "devices", operands: [], options: [] },
   policy: {
-    summary: methods.policy.help, method: "policy", operands: [{ name: "MAC", param: "mac" }, { name: "POLICY", param: "policy" }], options: [],
+    summary: methods.policy.help,
+    method: "policy",
+    operands: [{ name: "MAC", param: "mac" }, { name: "POLICY", param: "policy" }],
+    options: [],
     example: "dots-callhome policy aa:bb:cc:dd:ee:ff auto",
   },
   history: { summary: methods.history.help, method: "history", operands: [], options: [{ name: "--limit", value: "N", param: "limit" }] },
   lookup: {
-    summary: methods.lookup.help, method: "lookup", operands: [],
+    summary: methods.lookup.help,
+    method: "lookup",
+    operands: [],
     options: [
       { name: "--source", value: "PREFIX", param: "source", repeatable: true },
       { name: "--source-port", value: "A-B", param: "source_port", repeatable: true },
@@ -62,7 +72,10 @@ export const commands = {
   },
   test: { summary: methods.test.help, method: "test", operands: [{ name: "NOTIFY", param: "notify" }], options: [], example: "dots-callhome test phone" },
   reconnect: {
-    summary: methods.reconnect.help, method: "reconnect", operands: [{ name: "UPSTREAM", param: "upstream" }], options: [],
+    summary: methods.reconnect.help,
+    method: "reconnect",
+    operands: [{ name: "UPSTREAM", param: "upstream" }],
+    options: [],
   },
 } as const satisfies Readonly<Record<string, CliCommand>>;
 

@@ -15,8 +15,12 @@ export function bashCompletion(): string {
     const first = command.operands.map((operand, at) => operandLine(name, command, operand, at)).filter((line) => line !== "");
     return `    ${name}) words='${options.join(" ")}'${first.map((line) => `; ${line}`).join("")} ;;`;
   });
-  const valued = Object.values(commands as Readonly<Record<string, CliCommand>>).flatMap((command) => command.options.map((option) => [option.name, choicesOf(command, option)] as const));
-  const choices = [...new Map(valued.filter(([, each]) => each.length > 0))].map(([name, each]) => `    ${name}) COMPREPLY=($(compgen -W '${each.join(" ")}' -- "$word")); return ;;`);
+  const valued = Object.values(commands as Readonly<Record<string, CliCommand>>).flatMap((command) =>
+    command.options.map((option) => [option.name, choicesOf(command, option)] as const)
+  );
+  const choices = [...new Map(valued.filter(([, each]) => each.length > 0))].map(([name, each]) =>
+    `    ${name}) COMPREPLY=($(compgen -W '${each.join(" ")}' -- "$word")); return ;;`
+  );
   const free = [...new Set(valued.filter(([, each]) => each.length === 0).map(([name]) => name))];
   return [
     "# bash completion for dots-callhome, written from its table of commands.",
@@ -48,7 +52,8 @@ export function bashCompletion(): string {
 function operandLine(name: string, command: CliCommand, operand: CliInput, at: number): string {
   const state = states[name];
   const choices = choicesOf(command, operand);
-  const words = state !== undefined ? `$(dots-callhome list --state ${state} 2>/dev/null | sed -n 's/^\\([0-9][0-9]*\\) .*/\\1/p')`
+  const words = state !== undefined
+    ? `$(dots-callhome list --state ${state} 2>/dev/null | sed -n 's/^\\([0-9][0-9]*\\) .*/\\1/p')`
     : choices.join(" ");
   // Bash takes the colons of a MAC address for ends of words, so that one operand counts for several.
   return words === "" ? "" : `[ $operands ${at === 0 ? "= 0" : `-ge ${at}`} ] && words="$words ${words}"`;

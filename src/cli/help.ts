@@ -19,7 +19,8 @@ export function generalHelp(): string {
     ...indent(Object.entries(commands).map(([name, { operands, summary }]) => [[name, ...operands.map((operand) => operand.name)].join(" "), summary])),
     "",
     "Options of every command (for its own: dots-callhome COMMAND --help):",
-    ...indent([...everywhere, ["--version", "print the version"], ["--completion", 'print a completion script for bash: eval "$(dots-callhome --completion)"']]),
+    ...indent([...everywhere, ["--version", "print the version"], ["--completion",
+      'print a completion script for bash: eval "$(dots-callhome --completion)"']]),
     "",
     "Exit status: 0 fine, 1 the operation failed, 2 wrong usage or configuration.",
   ].join("\n");

@@ -97,20 +97,23 @@ function splitOptions(argv: readonly string[]): { operands: string[]; options: G
 }
 
 function readInputs(
-  name: CommandName, operands: readonly string[], options: readonly GivenOption[],
+  name: CommandName,
+  operands: readonly string[],
+  options: readonly GivenOption[],
 ): { values: Readonly<Record<string, unknown>> } | UsageError {
   const command: CliCommand = commands[name];
   const surplus = operands[command.operands.length];
   if (surplus !== undefined) return usageError(`'${excerpt(surplus, 40)}' is unexpected, expected: dots-callhome ${usageOf(name)}`, name);
-  const foreign = options.find((option) =>
-    ![...switches, "--config"].includes(option.name) && !command.options.some((known) => known.name === option.name));
+  const foreign = options.find((option) => ![...switches, "--config"].includes(option.name) && !command.options.some((known) => known.name === option.name));
   if (foreign) {
     const known = ["--config", "--json", ...command.options.map((option) => option.name)];
     return usageError(`${name} has no option ${foreign.name}, expected ${known.join(", ")}`, name);
   }
   const values: Record<string, unknown> = {};
   const given = (input: CliInput, at: number): string[] => {
-    const texts = input.value === undefined ? operands.slice(at, at + 1) : options.filter((option) => option.name === input.name).map(({ value = "" }) => value);
+    const texts = input.value === undefined
+      ? operands.slice(at, at + 1)
+      : options.filter((option) => option.name === input.name).map(({ value = "" }) => value);
     return texts;
   };
   for (const [at, input] of [...command.operands, ...command.options].entries()) {
@@ -121,7 +124,8 @@ function readInputs(
     }
     if (texts.length > 1 && !input.repeatable) return usageError(`${input.name} is given twice`, name);
     const reading = readInput(command, input, texts);
-    if ("expected" in reading) return usageError(`${input.name} ${texts.map((text) => `'${excerpt(text, 40)}'`).join(", ")}: expected ${reading.expected}`, name);
+    if ("expected" in reading)
+      return usageError(`${input.name} ${texts.map((text) => `'${excerpt(text, 40)}'`).join(", ")}: expected ${reading.expected}`, name);
     values[input.param] = reading.value;
   }
   return { values };

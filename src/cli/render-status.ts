@@ -14,8 +14,11 @@ export function renderStatus(status: StatusView, now: WallInstant): string[] {
     ...(rows.length === 0 ? ["No internet provider is configured, so nobody can warn you."] : alignColumns([["UPSTREAM", "SESSION"], ...rows])),
     "",
     pending === 0 ? "No question is waiting for you." : `${plural(pending, "question is", "questions are")} waiting for you: dots-callhome pending`,
-    active + terminating === 0 ? "Nothing is being stopped."
-      : `${plural(active + terminating, "request is", "requests are")} in force${terminating > 0 ? `, ${terminating} of them about to end` : ""}: dots-callhome list`,
+    active + terminating === 0
+      ? "Nothing is being stopped."
+      : `${plural(active + terminating, "request is", "requests are")} in force${
+        terminating > 0 ? `, ${terminating} of them about to end` : ""
+      }: dots-callhome list`,
     ...(status.warnings.length > 0 ? ["", "Warnings:", ...status.warnings.map((warning) => `  - ${escapeText(warning)}`)] : []),
   ];
 }

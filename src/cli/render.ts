@@ -54,7 +54,11 @@ function renderText(command: CallCommand, result: object, now: WallInstant): str
       return renderLookup(result as ResultOf<"lookup">, now);
     case "test": {
       const { notify, delivered, problem } = result as ResultOf<"test">;
-      return [delivered ? `A sample message was delivered to ${escapeText(notify)}.` : `The sample message was not delivered to ${escapeText(notify)}: ${escapeText(problem ?? "unknown")}`];
+      return [
+        delivered
+          ? `A sample message was delivered to ${escapeText(notify)}.`
+          : `The sample message was not delivered to ${escapeText(notify)}: ${escapeText(problem ?? "unknown")}`,
+      ];
     }
     case "reconnect": {
       const { upstreams } = result as ResultOf<"reconnect">;

@@ -130,10 +130,12 @@ function readNotifiers(sections: readonly UciSection[], findings: Findings): Not
     const { protocol } = new URL(url);
     const fits = type === "mqtt" ? /^(mqtts?|wss?):$/ : /^https?:$/;
     if (!fits.test(protocol)) {
-      findings.error(lineOf(section, "url"), section, "url", `starts with ${protocol}//, for ${type} expected ${type === "mqtt" ? "mqtts:// or mqtt://" : "https:// or http://"}`);
+      findings.error(lineOf(section, "url"), section, "url",
+        `starts with ${protocol}//, for ${type} expected ${type === "mqtt" ? "mqtts:// or mqtt://" : "https:// or http://"}`);
     }
     if (rest.commands && /^(mqtt|ws):$/.test(protocol)) {
-      findings.warn(lineOf(section, "commands"), section, "commands", "is on while the connection is not encrypted, anyone on the way could decide; use mqtts://");
+      findings.warn(lineOf(section, "commands"), section, "commands",
+        "is on while the connection is not encrypted, anyone on the way could decide; use mqtts://");
     }
     return [{ name: section.name, type, url, ...rest }];
   });

@@ -2,7 +2,21 @@ import type { IpPrefix } from "../model/ip-prefix.ts";
 import type { Protected } from "../model/policy.ts";
 import { seconds } from "../model/time.ts";
 import {
-  duration, filePath, flag, host, integer, ipPrefix, line, mac, networkDevice, oneOf, optionalSocketPath, port, protectedThing, socketPath, url,
+  duration,
+  filePath,
+  flag,
+  host,
+  integer,
+  ipPrefix,
+  line,
+  mac,
+  networkDevice,
+  oneOf,
+  optionalSocketPath,
+  port,
+  protectedThing,
+  socketPath,
+  url,
   type ValueParser,
 } from "./value-parsers.ts";
 
@@ -69,7 +83,8 @@ export const globalsOptions = {
   requestRate: option("request_rate", integer(1, 10_000), 20, "requests a second that an upstream may make"),
   minTargetPrefix4: option("min_target_prefix4", integer(0, 32, "prefix length"), 24, "wider IPv4 targets are refused"),
   minTargetPrefix6: option("min_target_prefix6", integer(0, 128, "prefix length"), 48, "wider IPv6 targets are refused"),
-  maxTargetAddresses: option("max_target_addresses", integer(0, 16_777_216), 0, "instead of the two: addresses that a request may target in all, an IPv6 /64 is one; 0 = the two hold"),
+  maxTargetAddresses: option("max_target_addresses", integer(0, 16_777_216), 0,
+    "instead of the two: addresses that a request may target in all, an IPv6 /64 is one; 0 = the two hold"),
   attackStoppedAfterSeconds: option("attack_stopped_after", duration(1, 86_400), seconds(60), "seconds without a dropped packet"),
   neverBlock: list<Protected>("never_block", protectedThing, [], "address, prefix or MAC that is never cut off"),
   allowInternalSources: option("allow_internal_sources", flag, false, "accept LAN addresses as the source of an attack"),
@@ -126,5 +141,6 @@ export const notifyOptions = {
 /** MQTT 5 §4.7: a topic to publish on has no wildcards; one that starts with $ belongs to the broker. */
 function topic(text: string): ReturnType<ValueParser<string>> {
   return /^[^$/#+\p{Cc}\p{Cs}][^#+\p{Cc}\p{Cs}]{0,199}$/u.test(text) && !text.endsWith("/")
-    ? { value: text } : { problem: "is not a topic, expected e.g. dots-callhome" };
+    ? { value: text }
+    : { problem: "is not a topic, expected e.g. dots-callhome" };
 }

@@ -85,8 +85,10 @@ function readScalar<T>(section: UciSection, option: ScalarOption<T>, entries: re
 
 function readList<T>(section: UciSection, option: ListOption<T>, entries: readonly UciEntry[], findings: Findings): readonly T[] {
   // `option lan_device 'br-lan br-guest'`: how lists were written before UCI had them.
-  const words = entries.flatMap((entry) => (entry.kind === "option" ? entry.value.split(/\s+/) : [entry.value])
-    .filter((word) => word !== "").map((word) => ({ entry, word })));
+  const words = entries.flatMap((entry) =>
+    (entry.kind === "option" ? entry.value.split(/\s+/) : [entry.value])
+      .filter((word) => word !== "").map((word) => ({ entry, word }))
+  );
   if (words.length === 0) return option.fallback;
   return words.flatMap(({ entry, word }) => {
     const reading = readValue(section, option, entry, word, findings);
@@ -95,7 +97,11 @@ function readList<T>(section: UciSection, option: ListOption<T>, entries: readon
 }
 
 function readValue<T>(
-  section: UciSection, option: ScalarOption<T> | ListOption<T>, entry: UciEntry, text: string, findings: Findings,
+  section: UciSection,
+  option: ScalarOption<T> | ListOption<T>,
+  entry: UciEntry,
+  text: string,
+  findings: Findings,
 ): { readonly value: T } | undefined {
   const reading = option.parse(text);
   if ("value" in reading) return reading;

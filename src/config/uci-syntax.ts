@@ -72,7 +72,14 @@ type Parsed =
 
 /** libuci takes the first letter for the word. */
 const commands: Readonly<Record<string, "package" | "config" | "option" | "list">> = {
-  p: "package", package: "package", c: "config", config: "config", o: "option", option: "option", l: "list", list: "list",
+  p: "package",
+  package: "package",
+  c: "config",
+  config: "config",
+  o: "option",
+  option: "option",
+  l: "list",
+  list: "list",
 };
 
 function parseCommand({ words, line }: UciCommand): Parsed {
@@ -109,7 +116,11 @@ function exactly(words: readonly string[], least: number, most: number, expected
 
 function checkName(name: string | undefined, what: string, allowed: RegExp): void {
   if (name === undefined || !allowed.test(name)) {
-    throw new UciSyntaxError(`'${(name ?? "").slice(0, 40)}' is not ${what === "option name" ? "an" : "a"} ${what}, expected ${what === "section type" ? "printable ASCII" : "letters, digits and _"}`);
+    throw new UciSyntaxError(
+      `'${(name ?? "").slice(0, 40)}' is not ${what === "option name" ? "an" : "a"} ${what}, expected ${
+        what === "section type" ? "printable ASCII" : "letters, digits and _"
+      }`,
+    );
   }
 }
 

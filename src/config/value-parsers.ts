@@ -17,7 +17,16 @@ export type Takes =
 
 /** Values that UCI's own shell functions and LuCI write for a switch. */
 const switches: Readonly<Record<string, boolean>> = {
-  1: true, on: true, yes: true, true: true, enabled: true, 0: false, off: false, no: false, false: false, disabled: false,
+  1: true,
+  on: true,
+  yes: true,
+  true: true,
+  enabled: true,
+  0: false,
+  off: false,
+  no: false,
+  false: false,
+  disabled: false,
 };
 
 export const flag: ValueParser<boolean> = Object.assign((text: string): Reading<boolean> => {
@@ -57,7 +66,8 @@ export function line(bytes: number, what = "text"): ValueParser<string> {
 /** An absolute path of at most 4,096 UTF-16 units. */
 export const filePath: ValueParser<string> = (text) =>
   text.startsWith("/") && text.length <= 4096 && !/\p{Cc}/u.test(text)
-    ? { value: text } : { problem: "is not a file name, expected a path that starts with /" };
+    ? { value: text }
+    : { problem: "is not a file name, expected a path that starts with /" };
 
 /** unix(7): sun_path holds 108 bytes with its final NUL. */
 export const socketPath: ValueParser<string> = (text) => {
@@ -82,7 +92,8 @@ export const host: ValueParser<string> = (text) => {
 /** dev_valid_name() of the kernel: 1 to 15 bytes, no slash, colon or space. */
 export const networkDevice: ValueParser<string> = (text) =>
   /^[\x21-\x2e\x30-\x39\x3b-\x7e]{1,15}$/.test(text) && text !== "." && text !== ".."
-    ? { value: text } : { problem: "is not a network device, expected a name such as br-lan, at most 15 characters" };
+    ? { value: text }
+    : { problem: "is not a network device, expected a name such as br-lan, at most 15 characters" };
 
 /** An IPv4 or IPv6 address, or a prefix. */
 export const ipPrefix: ValueParser<IpPrefix> = (text) => {

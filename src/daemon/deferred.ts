@@ -7,6 +7,8 @@ export interface Deferred {
 /** A promise, and what keeps it. */
 export function deferred(): Deferred {
   let resolve = (): void => undefined;
-  const promise = new Promise<void>((keep) => { resolve = keep; });
+  const promise = new Promise<void>((keep) => {
+    resolve = keep;
+  });
   return { promise, resolve };
 }

@@ -7,7 +7,9 @@ export function lastInTurn<T>(apply: (value: T) => Promise<void>): (value: T) =>
   let next: { value: T; readonly done: Promise<void> } | undefined;
   const start = (value: T): Promise<void> => {
     const done = apply(value);
-    running = done.catch(() => undefined).then(() => { running = undefined; });
+    running = done.catch(() => undefined).then(() => {
+      running = undefined;
+    });
     return done;
   };
   return (value) => {

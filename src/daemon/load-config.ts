@@ -20,7 +20,10 @@ export interface ConfigProblem {
 /** Reads a configuration's text and every file that it names; `file` is its own name, for messages. Connects nowhere. */
 export function loadConfig(text: string, file: string, now: WallInstant): LoadedConfig | { readonly problems: readonly ConfigProblem[] } {
   const reading = readConfig(text, file);
-  if ("errors" in reading) return { problems: reading.errors.map((error) => ({ section: error.section, option: error.option, message: error.message, line: formatConfigError(error) })) };
+  if ("errors" in reading)
+    return {
+      problems: reading.errors.map((error) => ({ section: error.section, option: error.option, message: error.message, line: formatConfigError(error) })),
+    };
   const warnings = [...reading.warnings];
   const problems: ConfigProblem[] = checkPaths(reading.config).map(({ option, message }) => (
     { section: "config globals 'globals'", option, message, line: complainOfGlobals(text, file, option, message) }
@@ -37,7 +40,13 @@ export function loadConfig(text: string, file: string, now: WallInstant): Loaded
       }
     } else {
       const certificates = readCertificates(auth, now);
-      if ("problem" in certificates) problems.push({ section, option: optionOf(certificates.problem, auth), message: certificates.problem, line: `${file}: ${section}: ${certificates.problem}` });
+      if ("problem" in certificates)
+        problems.push({
+          section,
+          option: optionOf(certificates.problem, auth),
+          message: certificates.problem,
+          line: `${file}: ${section}: ${certificates.problem}`,
+        });
       else {
         warnings.push(...certificates.warnings);
         credentials.set(name, { is: "certificate", ...certificates.value });
@@ -48,7 +57,9 @@ export function loadConfig(text: string, file: string, now: WallInstant): Loaded
 }
 
 /** The option whose file the sentence begins with. */
-function optionOf(problem: string, { caFile, certFile, keyFile }: { readonly caFile: string; readonly certFile: string; readonly keyFile: string }): string | null {
+function optionOf(problem: string, { caFile, certFile, keyFile }: { readonly caFile: string; readonly certFile: string; readonly keyFile: string }):
+  | string
+  | null {
   const named = ([["ca_file", caFile], ["cert_file", certFile], ["key_file", keyFile]] as const).find(([, path]) => problem.startsWith(`${path}:`));
   return named?.[0] ?? null;
 }

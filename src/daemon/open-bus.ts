@@ -31,17 +31,25 @@ export function openBus({ router, answer, log, connected }: BusDeps): Bus {
   const ubus = (): OperatorOnUbus["ubus"] | undefined => open?.object.ubus;
   const directory = openUbusDirectory(ubus, router.steadyClock);
   return {
-    directory, ubus,
-    tell(event) { open?.object.tell(event); },
+    directory,
+    ubus,
+    tell(event) {
+      open?.object.tell(event);
+    },
     warnings: () => open?.object.warnings() ?? [],
     reload({ config: { ubusSocket: path } }) {
       if (open?.path === path) return;
       open?.object.close();
-      open = path === null ? undefined : { path, object: router.openOperatorOnUbus(path, answer, log, () => {
-        void directory.refresh();
-        connected();
-      }) };
+      open = path === null ? undefined : {
+        path,
+        object: router.openOperatorOnUbus(path, answer, log, () => {
+          void directory.refresh();
+          connected();
+        }),
+      };
     },
-    stop() { open?.object.close(); },
+    stop() {
+      open?.object.close();
+    },
   };
 }

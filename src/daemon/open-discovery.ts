@@ -61,7 +61,9 @@ export function openDiscovery({ router, log, wanDevices, inside, changed }: Disc
       following ??= offers.follow(() => {
         waiting ??= clock.after(settleTime, () => {
           waiting = undefined;
-          compare().catch((error: unknown) => { log("warn", `could not read what DHCP says: ${errorText(error)}`); });
+          compare().catch((error: unknown) => {
+            log("warn", `could not read what DHCP says: ${errorText(error)}`);
+          });
         });
       });
     } catch (error) {
@@ -81,12 +83,15 @@ export function openDiscovery({ router, log, wanDevices, inside, changed }: Disc
           return isDiallable(address) && parsed !== undefined && !home.some((prefix) => prefixContains(prefix, parsed));
         };
         return discover(
-          { host: config.host, serverName: config.serverName, port: config.port, transports: transportsOf(config) }, offered,
+          { host: config.host, serverName: config.serverName, port: config.port, transports: transportsOf(config) },
+          offered,
           { dns: openDnsRecords(signal), addresses: (host) => resolveHost(host), mayDial, random: () => router.random() },
         );
       };
     },
-    forget(name) { dialled.delete(name); },
+    forget(name) {
+      dialled.delete(name);
+    },
     stop() {
       following?.();
       waiting?.();

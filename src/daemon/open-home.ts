@@ -42,13 +42,31 @@ export function openHome({ first, router, run, hints, log }: HomeDeps): Home {
   const devices = watchDevices({ tables, ...sides, clock: steadyClock, log });
   const { leaseFiles } = first.config;
   const directory = openHomeDirectory({ tables, log, hints, vendorOf, ...(leaseFiles.length > 0 ? { leaseFiles } : { dhcp: openDhcpConfig(log) }) });
-  const journal = openFlowJournal({ follow, clock: steadyClock, wallTime: () => clock.now(), log, directory, network, settings: router.conntrack, solicit: (address) => { router.solicitNeighbour(address); } });
+  const journal = openFlowJournal({
+    follow,
+    clock: steadyClock,
+    wallTime: () => clock.now(),
+    log,
+    directory,
+    network,
+    settings: router.conntrack,
+    solicit: (address) => {
+      router.solicitNeighbour(address);
+    },
+  });
   const flows = openFlowMemory({ table: openConntrack({ run, log }), journal, log });
   const tools = checkTools({ run, clock: steadyClock, log });
   return {
-    tables, network, directory, flows,
+    tables,
+    network,
+    directory,
+    flows,
     warnings: () => [tools, tables, devices, journal, flows].flatMap((each) => each.warnings()),
-    reload(next) { ({ config } = next); },
-    stop() { for (const each of [tables, devices, journal, tools]) each.stop(); },
+    reload(next) {
+      ({ config } = next);
+    },
+    stop() {
+      for (const each of [tables, devices, journal, tools]) each.stop();
+    },
   };
 }

@@ -37,10 +37,16 @@ export function openOwner({ first, clock, wallTime, store, bus, receivers }: Own
   const events = createOwnerEvents(store.all());
   const budget = createMessageBudget(onUbus, clock);
   const throttle = createNotificationThrottle({
-    clock, known: store.all().filter(({ state, devices }) => state !== "ended" && devices.length > 0).map(({ id }) => id),
+    clock,
+    known: store.all().filter(({ state, devices }) => state !== "ended" && devices.length > 0).map(({ id }) => id),
     consent: () => ({ timeout: config.consentTimeoutSeconds, onTimeout: config.onTimeout }),
-    latest: (id) => { const mitigation = store.get(id); return mitigation && describeMitigation(mitigation); },
-    announce: (announcement) => { receivers.announce(announcement); },
+    latest: (id) => {
+      const mitigation = store.get(id);
+      return mitigation && describeMitigation(mitigation);
+    },
+    announce: (announcement) => {
+      receivers.announce(announcement);
+    },
   });
   const tell: Owner["tell"] = (event) => {
     if (event.event === "upstream" || budget.take(subjectOf(event.about))) bus.tell(event);
@@ -52,20 +58,32 @@ export function openOwner({ first, clock, wallTime, store, bus, receivers }: Own
     mitigationChanged(mitigation) {
       if (mitigation.state === "ended") store.record(historyOf(mitigation, "ended", endedBy(mitigation, wallTime()), wallTime()));
       // Later, as the same step may go on: a decision that the owner made before answers a request at once.
-      clock.after(milliseconds(0), () => { for (const event of events.eventsOf(store.get(mitigation.id) ?? mitigation, store.all())) tell(event); });
+      clock.after(milliseconds(0), () => {
+        for (const event of events.eventsOf(store.get(mitigation.id) ?? mitigation, store.all())) tell(event);
+      });
     },
-    reload(next) { ({ config } = next); },
-    stop() { throttle.stop(); },
+    reload(next) {
+      ({ config } = next);
+    },
+    stop() {
+      throttle.stop();
+    },
   };
 }
 
 function endedBy(mitigation: Mitigation, now: WallInstant): "owner" | "policy" | "upstream" | "time" {
   switch (mitigation.outcome) {
-    case "withdrawn": return "upstream";
-    case "overridden": return "upstream";
-    case "rejected": return "policy";
-    case "denied": return mitigation.decidedBy === "owner" ? "owner" : "time";
-    case "released": return mitigation.allowedUntil !== null && mitigation.allowedUntil <= now ? "time" : "owner";
-    default: return "time";
+    case "withdrawn":
+      return "upstream";
+    case "overridden":
+      return "upstream";
+    case "rejected":
+      return "policy";
+    case "denied":
+      return mitigation.decidedBy === "owner" ? "owner" : "time";
+    case "released":
+      return mitigation.allowedUntil !== null && mitigation.allowedUntil <= now ? "time" : "owner";
+    default:
+      return "time";
   }
 }

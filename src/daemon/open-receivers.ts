@@ -18,10 +18,16 @@ export function openReceivers(openNotifiers: Router["openNotifiers"], around: Mq
   let notifiers: Notifiers | undefined;
   let configs: LoadedConfig["config"]["notify"] = [];
   return {
-    announce(announcement) { notifiers?.announce(announcement); },
+    announce(announcement) {
+      notifiers?.announce(announcement);
+    },
     test: (name) => notifiers?.test(name),
-    sync() { notifiers?.sync(); },
-    retryNow() { notifiers?.retryNow(); },
+    sync() {
+      notifiers?.sync();
+    },
+    retryNow() {
+      notifiers?.retryNow();
+    },
     warnings: () => notifiers?.warnings() ?? [],
     language: () => configs[0]?.language ?? "en",
     async reload({ config: { notify } }) {
@@ -30,6 +36,8 @@ export function openReceivers(openNotifiers: Router["openNotifiers"], around: Mq
       configs = notify;
       notifiers = openNotifiers(notify, around);
     },
-    async stop() { await notifiers?.close(); },
+    async stop() {
+      await notifiers?.close();
+    },
   };
 }

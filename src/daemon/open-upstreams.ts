@@ -75,49 +75,81 @@ export function openUpstreams(deps: UpstreamsDeps): Upstreams {
     },
     count: () => open.size,
     isConnected: () => each().some((upstream) => upstream.status().state === "connected"),
-    notify(mitigation) { open.get(mitigation.request.upstream)?.upstream.mitigationChanged(mitigation); },
-    setMitigating(holds) { for (const upstream of each()) upstream.setMitigating(holds(upstream.name)); },
+    notify(mitigation) {
+      open.get(mitigation.request.upstream)?.upstream.mitigationChanged(mitigation);
+    },
+    setMitigating(holds) {
+      for (const upstream of each()) upstream.setMitigating(holds(upstream.name));
+    },
     wayOf(name) {
       const status = open.get(name)?.upstream.status();
       return status ? cameOver(status, now.upstreams.find((config) => config.name === name)?.bindDevice ?? null) : unknownWay;
     },
-    networkChanged() { for (const upstream of each()) upstream.networkChanged(); },
-    clockJumped() { for (const upstream of each()) if (isUpToTheClock(upstream.status())) upstream.reconnect(); },
+    networkChanged() {
+      for (const upstream of each()) upstream.networkChanged();
+    },
+    clockJumped() {
+      for (const upstream of each()) if (isUpToTheClock(upstream.status())) upstream.reconnect();
+    },
     status: () => [
       ...each().map((upstream) => ({ name: upstream.name, ...upstream.status() })),
-      ...now.disabledUpstreams.map((name) => ({ name, state: "disabled" as const, transport: null, peer: null, local: null, since: startedAt, lastError: null, sessions: 0 })),
+      ...now.disabledUpstreams.map((name) => ({
+        name,
+        state: "disabled" as const,
+        transport: null,
+        peer: null,
+        local: null,
+        since: startedAt,
+        lastError: null,
+        sessions: 0,
+      })),
     ],
     reconnect(name) {
       const chosen = each().filter((upstream) => name === undefined || upstream.name === name);
       for (const upstream of chosen) upstream.reconnect();
       return chosen.length === 0 ? undefined : chosen.map((upstream) => upstream.name);
     },
-    stop() { for (const upstream of each()) upstream.stop(); },
+    stop() {
+      for (const upstream of each()) upstream.stop();
+    },
   };
 }
 
 /** What one is called whose name each dial finds out. */
 const toBeDiscovered = "the provider's DOTS client";
 
-function start(config: UpstreamConfig, credentials: DtlsCredentials, now: () => Config, { router, log, mitigations, ready, inside, discovery, changed }: UpstreamsDeps): Upstream {
+function start(config: UpstreamConfig, credentials: DtlsCredentials, now: () => Config,
+  { router, log, mitigations, ready, inside, discovery, changed }: UpstreamsDeps): Upstream {
   const { clock, steadyClock } = router;
   const host = config.discover ? toBeDiscovered : config.host ?? "";
   return startUpstream(
     { name: config.name, host, requestRate: now().requestRate, mostMitigations: () => now().maxMitigations },
     {
-      clock: steadyClock, wallTime: () => clock.now(), random: () => router.random(), randomBytes: (count) => router.randomBytes(count), log,
+      clock: steadyClock,
+      wallTime: () => clock.now(),
+      random: () => router.random(),
+      randomBytes: (count) => router.randomBytes(count),
+      log,
       dial: router.openDial({
-        host, port: config.port, serverName: config.serverName ?? "", credentials, clock: steadyClock, transports: transportsOf(config),
+        host,
+        port: config.port,
+        serverName: config.serverName ?? "",
+        credentials,
+        clock: steadyClock,
+        transports: transportsOf(config),
         ...(config.discover ? { discover: discovery.finderFor(config) } : {}),
         localAddresses(learntOn) {
           const device = config.bindDevice ?? learntOn;
           return device === undefined ? undefined : router.addressesOf(device);
         },
-        ready, inside,
+        ready,
+        inside,
       }),
     },
     mitigations,
-    (status) => { changed(describeUpstream({ name: config.name, ...status })); },
+    (status) => {
+      changed(describeUpstream({ name: config.name, ...status }));
+    },
   );
 }
 

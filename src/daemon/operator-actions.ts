@@ -50,7 +50,10 @@ type OwnerDecision = Extract<MitigationEvent, { readonly is: "approved" }> | { r
 
 /** In which states a decision can be made, and what a late or second one hears. Releasing what was denied takes that back. */
 const decidable: Readonly<Record<OwnerDecision["is"], { readonly from: readonly Mitigation["state"][]; readonly otherwise: string }>> = {
-  approved: { from: ["pending"], otherwise: "only a pending one can be approved, or one that nobody answered, or whose denial was taken back, while the upstream still asks" },
+  approved: {
+    from: ["pending"],
+    otherwise: "only a pending one can be approved, or one that nobody answered, or whose denial was taken back, while the upstream still asks",
+  },
   denied: { from: ["pending"], otherwise: "only a pending one can be denied, an active one is released" },
   released: { from: ["active", "terminating"], otherwise: "there is nothing to release" },
 };
@@ -61,7 +64,9 @@ export function operatorActions(pipeline: Pipeline, store: Store, around: Operat
 
   const view = (mitigation: Mitigation): MitigationView => {
     const now = around.clock.now();
-    const leftAlone = newerOf(mitigation, store.all()) ? undefined : whyLeftAlone(mitigation, policyNow(), saidOfTarget(store.nos(), mitigation.request.target, now), now);
+    const leftAlone = newerOf(mitigation, store.all())
+      ? undefined
+      : whyLeftAlone(mitigation, policyNow(), saidOfTarget(store.nos(), mitigation.request.target, now), now);
     return { ...describeMitigation(mitigation), ...(leftAlone ? { left_alone: describeLeftAlone(leftAlone) } : {}) };
   };
 
@@ -77,17 +82,22 @@ export function operatorActions(pipeline: Pipeline, store: Store, around: Operat
     if (!before) return fail("not-found", `there is no mitigation ${id}`);
     const { from, otherwise } = decidable[event.is];
     const isTakenBack = (each: Mitigation): boolean => event.is === "released" && canTakeBack(each, around.clock.now());
-    const isBlockedAfterAll = (each: Mitigation): boolean => event.is === "approved" && canBlockAfterAll(each, around.clock.now()) && newerOf(each, store.all()) === undefined;
+    const isBlockedAfterAll = (each: Mitigation): boolean =>
+      event.is === "approved" && canBlockAfterAll(each, around.clock.now()) && newerOf(each, store.all()) === undefined;
     const canBe = (each: Mitigation): boolean => from.includes(each.state) || isTakenBack(each) || isBlockedAfterAll(each);
     const newer = event.is === "approved" && before.state === "ended" ? newerOf(before, store.all()) : undefined;
     if (event.is === "approved" && before.outcome === "rejected" && await isBarred(before)) {
-      return fail("wrong-state", `mitigation ${id} was turned down by a rule: change the device's policy first (dots-callhome policy), or never_block in the configuration`);
+      return fail("wrong-state",
+        `mitigation ${id} was turned down by a rule: change the device's policy first (dots-callhome policy), or never_block in the configuration`);
     }
     if (newer) return fail("wrong-state", `mitigation ${id} is ended, and mitigation ${newer.id} asks for the same now: decide on that one`);
     if (!canBe(before)) return fail("wrong-state", `mitigation ${id} is ${before.state}${before.outcome ? ` (${before.outcome})` : ""}: ${otherwise}`);
     // The answer to a question is one to all requests that ask it. The first of them goes last, so that it stays the question until then.
-    const same = before.state === "pending" ? questionAbout(before.devices, store.all())
-      : isTakenBack(before) ? store.all().filter((each) => isTakenBack(each) && isAbout(before.devices, each)) : [];
+    const same = before.state === "pending"
+      ? questionAbout(before.devices, store.all())
+      : isTakenBack(before)
+      ? store.all().filter((each) => isTakenBack(each) && isAbout(before.devices, each))
+      : [];
     const others = same.filter((each) => each.id !== id);
     const also: MitigationId[] = [];
     const [first = before, ...later] = [...others, before].sort((a, b) => a.id - b.id);
@@ -112,23 +122,32 @@ export function operatorActions(pipeline: Pipeline, store: Store, around: Operat
     const configured = pipeline.settings().policy.devices.find((each) => each.mac === device.mac)?.policy ?? null;
     const consent = pipeline.settings().policy.consent;
     return describeDevice({
-      ...device, vendor: around.vendorOf(device.mac),
+      ...device,
+      vendor: around.vendorOf(device.mac),
       policy: device.policy ?? configured ?? (consent === "observe" ? "ask" : consent),
       policyFrom: device.policy !== null ? "owner" : configured !== null ? "config" : "default",
-      stoppedBy: store.all().filter((each) => (each.state === "active" || each.state === "terminating") && each.action !== "observe"
-        && each.devices.some(({ mac }) => mac === device.mac)).map(({ id }) => id),
+      stoppedBy: store.all().filter((each) =>
+        (each.state === "active" || each.state === "terminating") && each.action !== "observe"
+        && each.devices.some(({ mac }) => mac === device.mac)
+      ).map(({ id }) => id),
     });
   };
 
   return {
-    status: async () => describeStatus({
-      version: around.version, startedAt: around.startedAt, now: around.clock.now(),
-      upstreams: await upstreamsWithWans(around), mitigations: store.all(), warnings: [...around.warnings(), ...pipeline.warnings()],
-    }),
+    status: async () =>
+      describeStatus({
+        version: around.version,
+        startedAt: around.startedAt,
+        now: around.clock.now(),
+        upstreams: await upstreamsWithWans(around),
+        mitigations: store.all(),
+        warnings: [...around.warnings(), ...pipeline.warnings()],
+      }),
     list: ({ state }) => ({
       mitigations: store.all().filter((each) => state === undefined || each.state === state).sort((a, b) => b.id - a.id).map(view),
     }),
-    approve: ({ id, action, seconds: span }, caller) => decideOn(id, { is: "approved", action: action ?? null, seconds: span === undefined ? null : seconds(span) }, caller),
+    approve: ({ id, action, seconds: span }, caller) =>
+      decideOn(id, { is: "approved", action: action ?? null, seconds: span === undefined ? null : seconds(span) }, caller),
     deny: ({ id }, caller) => decideOn(id, { is: "denied" }, caller),
     release: ({ id }, caller) => decideOn(id, { is: "released" }, caller),
     devices: () => ({ devices: [...store.devices()].reverse().map(deviceView) }),
@@ -141,8 +160,19 @@ export function operatorActions(pipeline: Pipeline, store: Store, around: Operat
       }
       store.rememberDevice(changed);
       store.record({
-        at: around.clock.now(), event: "policy", by: "owner", who, via, mitigation: null, upstream: null, outcome: null, action: null,
-        devices: [{ mac, name: device.name }], target: [], dropped: null, reason: `from now on: ${policy}`,
+        at: around.clock.now(),
+        event: "policy",
+        by: "owner",
+        who,
+        via,
+        mitigation: null,
+        upstream: null,
+        outcome: null,
+        action: null,
+        devices: [{ mac, name: device.name }],
+        target: [],
+        dropped: null,
+        reason: `from now on: ${policy}`,
       });
       await pipeline.policyChanged();
       around.rememberNow();
@@ -181,24 +211,38 @@ function wouldDo(decision: Decision, targets: string): string[] {
   return decision.devices.map((device) => {
     const who = device.name ?? device.mac ?? device.addresses.join(", ");
     switch (decision.is) {
-      case "observe": return `only report ${who} -> ${targets}`;
-      case "reject": return `tell the upstream that ${who} is not to be touched`;
-      case "ask": return `${decision.action} ${who} -> ${targets} after asking`;
-      case "act": return `${decision.action} ${who} -> ${targets} at once`;
+      case "observe":
+        return `only report ${who} -> ${targets}`;
+      case "reject":
+        return `tell the upstream that ${who} is not to be touched`;
+      case "ask":
+        return `${decision.action} ${who} -> ${targets} after asking`;
+      case "act":
+        return `${decision.action} ${who} -> ${targets} at once`;
     }
   });
 }
 
 /** What its client asks for instead now, or again. */
 function newerOf({ id, request }: Mitigation, all: readonly Mitigation[]): Mitigation | undefined {
-  return all.find((each) => each.id > id && isRequested(each) && each.request.upstream === request.upstream && each.request.cuid === request.cuid
-    && (each.request.mid === request.mid || scopesOverlap(each.request, request)));
+  return all.find((each) =>
+    each.id > id && isRequested(each) && each.request.upstream === request.upstream && each.request.cuid === request.cuid
+    && (each.request.mid === request.mid || scopesOverlap(each.request, request))
+  );
 }
 
 /** A line of history about a mitigation; with the caller where it was a person. */
 export function historyOf(mitigation: Mitigation, event: HistoryEntry["event"], by: HistoryEntry["by"], at: WallInstant, caller?: Caller): HistoryEntry {
   return {
-    at, event, by, who: caller?.who ?? null, via: caller?.via ?? null, mitigation: mitigation.id, upstream: mitigation.request.upstream, outcome: mitigation.outcome, action: mitigation.action,
+    at,
+    event,
+    by,
+    who: caller?.who ?? null,
+    via: caller?.via ?? null,
+    mitigation: mitigation.id,
+    upstream: mitigation.request.upstream,
+    outcome: mitigation.outcome,
+    action: mitigation.action,
     devices: mitigation.devices.map(({ mac, name }) => ({ mac, name })),
     target: mitigation.request.target.prefixes.map(formatIpPrefix),
     dropped: mitigation.state === "ended" ? mitigation.dropped : null,
@@ -211,14 +255,22 @@ function reasonOf(mitigation: Mitigation, event: HistoryEntry["event"], at: Wall
   if (event === "denied") return "the owner says that it is not an attack";
   if (event === "released") return mitigation.isTakenBack === true ? "the owner has taken the refusal back" : "the owner ended it";
   switch (mitigation.outcome) {
-    case "withdrawn": return "the upstream withdrew its request";
-    case "expired": return "the time that the upstream asked for is over";
-    case "denied": return mitigation.decidedBy === "owner" ? "the owner says that it is not an attack" : "nobody answered in time";
-    case "released": return mitigation.allowedUntil !== null && mitigation.allowedUntil <= at ? "the time that the owner gave it is over" : "ended by the owner";
-    case "overridden": return "replaced by a newer request of the same upstream";
-    case "rejected": return "the device is never to be touched";
-    case "unattributed": return "no device was found";
-    case null: return "";
+    case "withdrawn":
+      return "the upstream withdrew its request";
+    case "expired":
+      return "the time that the upstream asked for is over";
+    case "denied":
+      return mitigation.decidedBy === "owner" ? "the owner says that it is not an attack" : "nobody answered in time";
+    case "released":
+      return mitigation.allowedUntil !== null && mitigation.allowedUntil <= at ? "the time that the owner gave it is over" : "ended by the owner";
+    case "overridden":
+      return "replaced by a newer request of the same upstream";
+    case "rejected":
+      return "the device is never to be touched";
+    case "unattributed":
+      return "no device was found";
+    case null:
+      return "";
   }
 }
 

@@ -54,10 +54,23 @@ const dhcpFolder = "/var/run/dots-callhome-dhcp";
 /** The router that this process runs on. */
 export function thisRouter(dtls: DtlsModule): Router {
   return {
-    clock: systemClock, steadyClock, onClockJump, random: Math.random, randomBytes, run: runCommand, follow: followCommand, conntrack: conntrackSettings,
-    solicitNeighbour, addressesOf, dhcpOffers: openDhcpOffers(process.env["DOTS_CALLHOME_DHCP"] ?? dhcpFolder), vendorOf: openVendorList(),
+    clock: systemClock,
+    steadyClock,
+    onClockJump,
+    random: Math.random,
+    randomBytes,
+    run: runCommand,
+    follow: followCommand,
+    conntrack: conntrackSettings,
+    solicitNeighbour,
+    addressesOf,
+    dhcpOffers: openDhcpOffers(process.env["DOTS_CALLHOME_DHCP"] ?? dhcpFolder),
+    vendorOf: openVendorList(),
     openPacketFilter: (options) => openPacketFilter(openNftables(interactiveNft()), options),
     openDial: (settings) => openDial(dtls, settings),
-    openStateFile, openControlSocket, openOperatorOnUbus, openNotifiers,
+    openStateFile,
+    openControlSocket,
+    openOperatorOnUbus,
+    openNotifiers,
   };
 }

@@ -42,10 +42,13 @@ export interface DaemonDeps {
 export function runDaemon(deps: DaemonDeps): Daemon {
   const { log, first } = deps;
   const daemon: Running<LoadedConfig> = runParts({
-    first, log, opening: openParts(deps, () => daemon.current()),
+    first,
+    log,
+    opening: openParts(deps, () => daemon.current()),
     reloaded({ config }) {
       log("info", "configuration reloaded");
-      for (const option of needRestart(first.config, config)) log("warn", `option ${option} has changed: the new value is used when the daemon is started again`);
+      for (const option of needRestart(first.config, config))
+        log("warn", `option ${option} has changed: the new value is used when the daemon is started again`);
     },
   });
   return daemon;
@@ -72,19 +75,43 @@ async function* openParts({ version, first, router, log }: DaemonDeps, loaded: (
   const run = startAfter(when.dialled.promise, limitCommands(router.run));
   const answer = answerAfter(when.recalled.promise, () => actions, log);
 
-  const control = await router.openControlSocket(first.config.controlSocket, (who, method, params) => answer({ via: "cli", who, mayChange: true }, method, params), { clock: steadyClock, log });
+  const control = await router.openControlSocket(first.config.controlSocket,
+    (who, method, params) => answer({ via: "cli", who, mayChange: true }, method, params), { clock: steadyClock, log });
   yield { stop: () => control.close() };
-  const receivers = openReceivers(router.openNotifiers, { clock: steadyClock, wallTime: () => clock.now(), log, answer, mitigations: () => store.all().map(describeMitigation), isConnected: () => upstreams.isConnected() });
+  const receivers = openReceivers(router.openNotifiers, {
+    clock: steadyClock,
+    wallTime: () => clock.now(),
+    log,
+    answer,
+    mitigations: () => store.all().map(describeMitigation),
+    isConnected: () => upstreams.isConnected(),
+  });
   yield receivers;
-  const bus = openBus({ router, answer, log, connected: () => { wireless.connected(); } });
+  const bus = openBus({
+    router,
+    answer,
+    log,
+    connected: () => {
+      wireless.connected();
+    },
+  });
   yield bus;
   const home = openHome({ first, router, run, hints: bus.directory, log });
   yield home;
   const { network, directory, tables } = home;
-  const filter = router.openPacketFilter({ log, isNoticeOpen: () => notice.isOpen(), bridgePorts: () => tables.ports(), wanDevices: async () => (await network.devices()).wan });
+  const filter = router.openPacketFilter({
+    log,
+    isNoticeOpen: () => notice.isOpen(),
+    bridgePorts: () => tables.ports(),
+    wanDevices: async () => (await network.devices()).wan,
+  });
   const fileOf = (name: string): StateFile => router.openStateFile(first.config.stateDir, name);
   const memory = openMemory({ state: fileOf("state.json"), owner: fileOf("owner.json"), ids: fileOf("ids.json") }, { clock: steadyClock, log, filter });
-  yield { stop() { memory.close(); } };
+  yield {
+    stop() {
+      memory.close();
+    },
+  };
   const { store } = memory;
   const owner = openOwner({ first, clock: steadyClock, wallTime: () => clock.now(), store, bus, receivers });
   yield owner;
@@ -93,38 +120,92 @@ async function* openParts({ version, first, router, log }: DaemonDeps, loaded: (
 
   const isMitigating = (upstream: string): boolean => store.all().some(({ request, state }) => request.upstream === upstream && state !== "ended");
   const pipeline = createPipeline(
-    pipelineSettings(first.config), store,
-    { clock, steady: steadyClock, log, filter, network, directory, flows: home.flows, wireless, notice: { show: (cutOff) => { notice.show(cutOff); } }, managing: readManagementSessions, cameOver: (name) => upstreams.wayOf(name) },
+    pipelineSettings(first.config),
+    store,
     {
-      notifyUpstream(mitigation) { upstreams.notify(mitigation); },
-      tellOwner(mitigation) { owner.mitigationChanged(mitigation); },
+      clock,
+      steady: steadyClock,
+      log,
+      filter,
+      network,
+      directory,
+      flows: home.flows,
+      wireless,
+      notice: {
+        show: (cutOff) => {
+          notice.show(cutOff);
+        },
+      },
+      managing: readManagementSessions,
+      cameOver: (name) => upstreams.wayOf(name),
+    },
+    {
+      notifyUpstream(mitigation) {
+        upstreams.notify(mitigation);
+      },
+      tellOwner(mitigation) {
+        owner.mitigationChanged(mitigation);
+      },
       remember() {
         upstreams.setMitigating(isMitigating);
         memory.save();
       },
     },
   );
-  yield { reload: (next) => pipeline.reload(pipelineSettings(next.config)), stop() { pipeline.stop(); } };
+  yield {
+    reload: (next) => pipeline.reload(pipelineSettings(next.config)),
+    stop() {
+      pipeline.stop();
+    },
+  };
   const notice = openNoticePage({
     visitors: openVisitors({ network, lanDevices: async () => (await network.devices()).lan, neighbours: () => directory.neighbours(), clock: steadyClock }),
-    language: receivers.language, log, changed: () => { void pipeline.relay(); },
+    language: receivers.language,
+    log,
+    changed: () => {
+      void pipeline.relay();
+    },
   });
   yield { stop: () => closePage(notice, pipeline) };
   const inside = async (): Promise<readonly IpPrefix[]> => (await network.addresses()).inside;
   const discovery = openDiscovery({
-    router, log, inside, wanDevices: async () => (await network.devices()).wan, changed: (name) => { upstreams.reconnect(name); },
+    router,
+    log,
+    inside,
+    wanDevices: async () => (await network.devices()).wan,
+    changed: (name) => {
+      upstreams.reconnect(name);
+    },
   });
   yield discovery;
   const upstreams = openUpstreams({
-    first, router, log, discovery, mitigations: pipeline, ready: when.resumed.promise, inside, isMitigating,
-    changed: (about) => { owner.tell({ event: "upstream", about }); },
+    first,
+    router,
+    log,
+    discovery,
+    mitigations: pipeline,
+    ready: when.resumed.promise,
+    inside,
+    isMitigating,
+    changed: (about) => {
+      owner.tell({ event: "upstream", about });
+    },
   });
   yield upstreams;
   const actions = operatorActions(pipeline, store, {
-    version, startedAt, clock, network, vendorOf: router.vendorOf, upstreams: upstreams.status, wayOf: (name) => upstreams.wayOf(name), reconnect: upstreams.reconnect,
+    version,
+    startedAt,
+    clock,
+    network,
+    vendorOf: router.vendorOf,
+    upstreams: upstreams.status,
+    wayOf: (name) => upstreams.wayOf(name),
+    reconnect: upstreams.reconnect,
     sendTest: receivers.test,
     warnings: () => [...loaded().warnings, ...[memory, home, wireless, notice, receivers, bus].flatMap((each) => each.warnings())],
-    rememberNow: () => { memory.saveNow(); },
+    rememberNow: () => {
+      memory.saveNow();
+    },
   });
   yield* begin({ version, first, router, log, when, upstreams, tables, memory, bus, receivers, pipeline });
 }
@@ -143,11 +224,19 @@ interface Wired extends DaemonDeps {
 const mayStop: Part<LoadedConfig> = { stop: () => undefined };
 
 /** Sets to work what has been wired. */
-async function* begin({ version, first, router, log, when, upstreams, tables, memory, bus, receivers, pipeline }: Wired): AsyncGenerator<Part<LoadedConfig>, void> {
+async function* begin(
+  { version, first, router, log, when, upstreams, tables, memory, bus, receivers, pipeline }: Wired,
+): AsyncGenerator<Part<LoadedConfig>, void> {
   upstreams.reload(first);
-  tables.onChange(() => { upstreams.networkChanged(); });
+  tables.onChange(() => {
+    upstreams.networkChanged();
+  });
   // A dial sends its first datagram in the turn of the event loop in which its timer fires.
-  await new Promise<void>((resolve) => { router.clock.after(milliseconds(0), () => { setImmediate(resolve); }); });
+  await new Promise<void>((resolve) => {
+    router.clock.after(milliseconds(0), () => {
+      setImmediate(resolve);
+    });
+  });
   when.dialled.resolve();
   await memory.learnIds();
   yield mayStop;
@@ -155,12 +244,14 @@ async function* begin({ version, first, router, log, when, upstreams, tables, me
   when.recalled.resolve();
   bus.reload(first);
   await receivers.reload(first);
-  yield { stop: router.onClockJump((by) => {
-    log("warn", `the clock jumped ${by > 0 ? "forward" : "back"} by ${Math.round(Math.abs(by) / 1000)} s`);
-    pipeline.clockJumped(by);
-    receivers.retryNow(); // a certificate may be valid now
-    upstreams.clockJumped();
-  }) };
+  yield {
+    stop: router.onClockJump((by) => {
+      log("warn", `the clock jumped ${by > 0 ? "forward" : "back"} by ${Math.round(Math.abs(by) / 1000)} s`);
+      pipeline.clockJumped(by);
+      receivers.retryNow(); // a certificate may be valid now
+      upstreams.clockJumped();
+    }),
+  };
   await pipeline.resume();
   when.resumed.resolve();
   log("info", `dots-callhome ${version} runs with ${upstreams.count()} upstream${upstreams.count() === 1 ? "" : "s"}, consent '${first.config.consent}'`);
@@ -177,8 +268,12 @@ function answerAfter(moment: Promise<void>, actions: () => OperatorActions, log:
   return async (caller, method, params) => {
     await moment;
     return dispatch(actions(), caller, method, params, {
-      fault: (name, error) => { log("error", `control method ${name} failed: ${errorText(error)}`); },
-      changed: (line) => { log("info", line); },
+      fault: (name, error) => {
+        log("error", `control method ${name} failed: ${errorText(error)}`);
+      },
+      changed: (line) => {
+        log("info", line);
+      },
     });
   };
 }

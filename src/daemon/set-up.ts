@@ -8,7 +8,8 @@ import { loadConfig, type ConfigProblem } from "./load-config.ts";
 /** What the page hears of the settings that it is about to save. */
 export type SetUpAnswer =
   | { readonly problems: readonly Omit<ConfigProblem, "line">[]; readonly warnings: readonly string[] }
-  | { readonly path: string } | { readonly problem: string };
+  | { readonly path: string }
+  | { readonly problem: string };
 
 /**
  * What the web page needs before there is a daemon, as root, by rpcd: `{"config":"…"}` looks at a configuration that is not saved yet;
@@ -19,7 +20,8 @@ export function setUp(input: string, configFile: string, now: WallInstant): SetU
   if (typeof asked["config"] === "string") {
     const loaded = loadConfig(asked["config"], configFile, now);
     return "problems" in loaded
-      ? { problems: loaded.problems.map(({ section, option, message }) => ({ section, option, message })), warnings: [] } : { problems: [], warnings: loaded.warnings };
+      ? { problems: loaded.problems.map(({ section, option, message }) => ({ section, option, message })), warnings: [] }
+      : { problems: [], warnings: loaded.warnings };
   }
   const { section, option, text } = asked;
   if (typeof section !== "string" || typeof option !== "string" || typeof text !== "string") return { problem: "expected config, or section, option and text" };

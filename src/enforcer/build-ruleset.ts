@@ -28,8 +28,11 @@ export const nothingHeld: TableNames = { chains: [], sets: [], maps: [], counter
  * Throws InvalidRule.
  */
 export function buildRuleset(
-  rules: readonly EnforcementRule[], held: TableNames = nothingHeld, counted: ReadonlyMap<MitigationId, FilterCount> = new Map(),
-  reported: ReportedTraffic = nothingReported, notice = true,
+  rules: readonly EnforcementRule[],
+  held: TableNames = nothingHeld,
+  counted: ReadonlyMap<MitigationId, FilterCount> = new Map(),
+  reported: ReportedTraffic = nothingReported,
+  notice = true,
 ): readonly Statement[] {
   // Deleting what may be absent: after `add` it is not.
   const watched = reportedNow(reported);
@@ -55,7 +58,14 @@ export function buildRuleset(
     ...lists.declared(),
     { do: "add chain", table, name: forwardChain, base: { type: "filter", hook: "forward", priority: { base: "filter", offset: -5 }, policy: "accept" } },
     ...(watched.length > 0
-      ? [{ do: "add chain", table, name: wanChain, base: { type: "filter", hook: "postrouting", priority: { base: "srcnat", offset: 10 }, policy: "accept" } } as const]
+      ? [
+        {
+          do: "add chain",
+          table,
+          name: wanChain,
+          base: { type: "filter", hook: "postrouting", priority: { base: "srcnat", offset: 10 }, policy: "accept" },
+        } as const,
+      ]
       : []),
   ];
   return [
@@ -131,7 +141,10 @@ function findShared(blocked: readonly Claim[]): ReadonlySet<Claim> {
 
 function declareCounters(id: MitigationId, from: FilterCount | undefined, isWatched: boolean): Statement[] {
   const counter = (name: string, start: DropCount | undefined): Statement => ({
-    do: "add counter", table, name, ...(start ? { packets: start.packets, bytes: start.bytes } : {}),
+    do: "add counter",
+    table,
+    name,
+    ...(start ? { packets: start.packets, bytes: start.bytes } : {}),
   });
   return [counter(counterName(id), from), ...(isWatched ? [counter(leftCounterName(id), from?.leaked)] : [])];
 }
@@ -140,7 +153,8 @@ function declareCounters(id: MitigationId, from: FilterCount | undefined, isWatc
 export function declareLimits(claims: readonly Claim[], reported: ReportedTraffic = nothingReported): Statement[] {
   const limits = new Map<string, number>();
   for (const { mitigation, allowed } of claims) if (allowed !== null) limits.set(limitName(mitigation, allowed), allowed);
-  for (const { mitigation, action, packetsPerSecond } of reportedNow(reported)) if (action === "limit") limits.set(wanLimitName(mitigation, packetsPerSecond), packetsPerSecond);
+  for (const { mitigation, action, packetsPerSecond } of reportedNow(reported))
+    if (action === "limit") limits.set(wanLimitName(mitigation, packetsPerSecond), packetsPerSecond);
   // A second's worth may come at once.
   return [...limits].map(([name, packetsPerSecond]) => ({ do: "add limit", table, name, packetsPerSecond, burst: packetsPerSecond }));
 }

@@ -39,7 +39,9 @@ function chainNameOf(members: readonly ChainClaim[]): string {
 
 function oncePerMitigation(members: readonly ChainClaim[]): ChainClaim[] {
   const same = groupBy(members, ({ claim }) => `${claim.mitigation} ${claim.selector.by} ${claim.family} ${claim.allowed ?? "none"} ${trafficText(claim)}`);
-  return [...same.values()].flatMap(([first, ...others]) => (first ? [{ claim: first.claim, shared: first.shared || others.some(({ shared }) => shared) }] : []));
+  return [...same.values()].flatMap((
+    [first, ...others],
+  ) => (first ? [{ claim: first.claim, shared: first.shared || others.some(({ shared }) => shared) }] : []));
 }
 
 /**
@@ -47,10 +49,14 @@ function oncePerMitigation(members: readonly ChainClaim[]): ChainClaim[] {
  * of its own drops, and when one mitigation ends the other holds. What is limited comes last; it is not blocked.
  */
 function deviceRules({ name, rules }: DeviceChain, lists: Lists): Statement[] {
-  const rulesOf = (claim: Claim, then: readonly Expression[]): Statement[] => claim.services.map((service) => ({
-    do: "add rule", table, chain: name,
-    rule: [stillAlive(claim), ...matchFamily(claim), ...matchTarget({ ...claim, lists }, claim.prefixes), ...matchService({ ...claim, lists }, service), ...then],
-  }));
+  const rulesOf = (claim: Claim, then: readonly Expression[]): Statement[] =>
+    claim.services.map((service) => ({
+      do: "add rule",
+      table,
+      chain: name,
+      rule: [stillAlive(claim), ...matchFamily(claim), ...matchTarget({ ...claim, lists }, claim.prefixes), ...matchService({ ...claim, lists }, service),
+        ...then],
+    }));
   const counting = rules.filter(({ shared }) => shared).flatMap(({ claim }) => rulesOf(claim, [count(claim)]));
   const dropping = rules.filter(({ claim }) => claim.allowed === null)
     .flatMap(({ claim, shared }) => rulesOf(claim, shared ? [{ verdict: "drop" }] : [count(claim), { verdict: "drop" }]));
@@ -88,16 +94,24 @@ function declareSets(claims: readonly ChainClaim[]): Statement[] {
 
 function aliveElements(claims: readonly ChainClaim[]): Statement[] {
   return [...groupBy(claims, ({ claim }) => aliveSetName(claim.mitigation, claim.selector))].map(([set, members]) => ({
-    do: "add elements", table, set,
+    do: "add elements",
+    table,
+    set,
     elements: longestLived(members).map(({ selector, timeout }) => ({ key: [selectorValue(selector)], timeout })),
   }));
 }
 
 function dispatchElements(claims: readonly ChainClaim[], chainOf: ReadonlyMap<string, string>): Statement[] {
   return [...groupBy(claims, ({ claim }) => deviceMapName(claim.selector))].map(([set, members]) => ({
-    do: "add elements", table, set,
+    do: "add elements",
+    table,
+    set,
     elements: longestLived(members).map((claim) => (
-      { key: [selectorValue(claim.selector)], timeout: claim.timeout, value: { verdict: { jump: chainOf.get(selectorText(claim)) ?? deviceChainName(claim.selector) } } }
+      {
+        key: [selectorValue(claim.selector)],
+        timeout: claim.timeout,
+        value: { verdict: { jump: chainOf.get(selectorText(claim)) ?? deviceChainName(claim.selector) } },
+      }
     )),
   }));
 }
@@ -110,6 +124,15 @@ function longestLived(claims: readonly ChainClaim[]): Claim[] {
 
 function dispatchRules(claims: readonly ChainClaim[]): Statement[] {
   return [...groupBy(claims, ({ claim }) => deviceMapName(claim.selector))].flatMap(([vmap, [first]]) => (
-    first ? [{ do: "add rule", table, chain: forwardChain, rule: [{ vmap, key: [selectorField(first.claim.selector.by, selectorFamily(first.claim))] }] } satisfies Statement] : []
+    first
+      ? [
+        {
+          do: "add rule",
+          table,
+          chain: forwardChain,
+          rule: [{ vmap, key: [selectorField(first.claim.selector.by, selectorFamily(first.claim))] }],
+        } satisfies Statement,
+      ]
+      : []
   ));
 }

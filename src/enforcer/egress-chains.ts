@@ -22,21 +22,37 @@ export function layEgress(reported: ReportedTraffic, devices: readonly string[],
   return {
     mitigations: [...new Set(chains.flatMap(({ reports }) => reports.map(({ flows }) => flows.mitigation)))].sort((a, b) => a - b),
     declared: [
-      ...maps.flatMap(([name, [first]]): Statement[] => (first ? [{ do: "add map", table, name, key: [mapType(first.prefix)], holds: "verdict", flags: ["timeout"] }] : [])),
+      ...maps.flatMap((
+        [name, [first]],
+      ): Statement[] => (first ? [{ do: "add map", table, name, key: [mapType(first.prefix)], holds: "verdict", flags: ["timeout"] }] : [])),
       ...chains.map(({ name }): Statement => ({ do: "add chain", table, name })),
-      ...hooks.map(({ chain, device }): Statement => ({ do: "add chain", table, name: chain, base: { type: "filter", hook: "egress", device, priority: 0, policy: "accept" } })),
+      ...hooks.map(({ chain, device }): Statement => ({
+        do: "add chain",
+        table,
+        name: chain,
+        base: { type: "filter", hook: "egress", device, priority: 0, policy: "accept" },
+      })),
     ],
     elements: maps.map(([set, members]): Statement => ({ do: "add elements", table, set, elements: members.map(dispatchElement) })),
     rules: [
-      ...chains.flatMap(({ name, reports }) => reports.flatMap((report) => report.services.map((service): Statement => ({
-        do: "add rule", table, chain: name,
-        rule: [
-          ...matchReportedTarget(report, reports, lists), ...matchSource(report, lists),
-          ...matchService({ mitigation: report.flows.mitigation, family: report.family, lists }, service),
-          { object: "counter", name: leftCounterName(report.flows.mitigation) },
-        ],
-      })))),
-      ...hooks.flatMap(({ chain }) => maps.flatMap(([, [first]]): Statement[] => (first ? [{ do: "add rule", table, chain, rule: [lookUpTarget(first.prefix)] }] : []))),
+      ...chains.flatMap(({ name, reports }) =>
+        reports.flatMap((report) =>
+          report.services.map((service): Statement => ({
+            do: "add rule",
+            table,
+            chain: name,
+            rule: [
+              ...matchReportedTarget(report, reports, lists),
+              ...matchSource(report, lists),
+              ...matchService({ mitigation: report.flows.mitigation, family: report.family, lists }, service),
+              { object: "counter", name: leftCounterName(report.flows.mitigation) },
+            ],
+          }))
+        )
+      ),
+      ...hooks.flatMap(({ chain }) =>
+        maps.flatMap(([, [first]]): Statement[] => (first ? [{ do: "add rule", table, chain, rule: [lookUpTarget(first.prefix)] }] : []))
+      ),
     ],
   };
 }

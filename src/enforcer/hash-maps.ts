@@ -20,7 +20,12 @@ export function layHashMaps(claims: readonly ExactClaim[]): Parts {
   const maps = fillMaps(claims);
   return {
     declared: maps.map(({ shape, by, family }): Statement => ({
-      do: "add map", table, name: shapeMapName(shape, by, family), key: shapeTypes(shape, by, family), holds: "counter", flags: ["timeout"],
+      do: "add map",
+      table,
+      name: shapeMapName(shape, by, family),
+      key: shapeTypes(shape, by, family),
+      holds: "counter",
+      flags: ["timeout"],
     })),
     elements: maps.map(({ shape, by, family, elements }): Statement => (
       { do: "add elements", table, set: shapeMapName(shape, by, family), elements: [...elements.values()] }

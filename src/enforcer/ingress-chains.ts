@@ -19,7 +19,9 @@ const priority = -150;
  * forward chain would do, with maps and chains of its own; what is dropped here never gets there, so it is counted once.
  * `ports`: where each MAC address was seen last. A device without one is left to the forward chain.
  */
-export function layIngress(rules: readonly EnforcementRule[], ports: ReadonlyMap<MacAddress, string>, lists: Lists): Parts & { readonly mitigations: readonly MitigationId[] } {
+export function layIngress(rules: readonly EnforcementRule[], ports: ReadonlyMap<MacAddress, string>, lists: Lists): Parts & {
+  readonly mitigations: readonly MitigationId[];
+} {
   const here = rulesAtPorts(rules, ports);
   // A target of everything, which policy refuses, has no key here.
   const claims = here.filter(({ action }) => action !== "quarantine").flatMap(claimsOnce).filter(({ prefixes }) => prefixes.every(({ length }) => length > 0));
@@ -33,7 +35,12 @@ export function layIngress(rules: readonly EnforcementRule[], ports: ReadonlyMap
     mitigations: [...new Set(held.map(({ mitigation }) => mitigation))].sort((a, b) => a - b),
     declared: [
       ...[...declareLimits(claims), ...parts.flatMap(({ declared }) => declared)].map(inTable),
-      ...hooks.map(({ chain, device }): Statement => ({ do: "add chain", table, name: chain, base: { type: "filter", hook: "ingress", device, priority, policy: "accept" } })),
+      ...hooks.map(({ chain, device }): Statement => ({
+        do: "add chain",
+        table,
+        name: chain,
+        base: { type: "filter", hook: "ingress", device, priority, policy: "accept" },
+      })),
     ],
     elements: parts.flatMap(({ elements }) => elements).map(inTable),
     // What would stand in the forward chain stands in the chain of each port.

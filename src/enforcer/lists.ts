@@ -45,10 +45,16 @@ export function createLists(table: Table): Lists {
       }
       return [{ match: field, set: list.name }];
     },
-    declared: () => all().map(({ name, field, values }): Statement => ({
-      do: "add set", table, name, key: [typeOf(field)], flags: values.some(isInterval) ? ["interval"] : [],
-    })),
-    elements: () => all().map(({ name, values }): Statement => ({ do: "add elements", table, set: name, elements: values.map((value): Element => ({ key: [value] })) })),
+    declared: () =>
+      all().map(({ name, field, values }): Statement => ({
+        do: "add set",
+        table,
+        name,
+        key: [typeOf(field)],
+        flags: values.some(isInterval) ? ["interval"] : [],
+      })),
+    elements: () =>
+      all().map(({ name, values }): Statement => ({ do: "add elements", table, set: name, elements: values.map((value): Element => ({ key: [value] })) })),
   };
 }
 
@@ -58,13 +64,28 @@ function isInterval(value: Value): boolean {
 
 function typeOf(field: Field): KeyType {
   switch (field) {
-    case "ether saddr": return "ether_addr";
-    case "ip saddr": case "ip daddr": case "ct original ip saddr": case "ct reply ip saddr": return "ipv4_addr";
-    case "ip6 saddr": case "ip6 daddr": case "ct original ip6 saddr": case "ct reply ip6 saddr": return "ipv6_addr";
-    case "meta l4proto": return "inet_proto";
-    case "th sport": case "th dport": return "inet_service";
-    case "icmp type": return "icmp_type";
-    case "icmpv6 type": return "icmpv6_type";
-    default: throw new Error(`no lists of ${field}`);
+    case "ether saddr":
+      return "ether_addr";
+    case "ip saddr":
+    case "ip daddr":
+    case "ct original ip saddr":
+    case "ct reply ip saddr":
+      return "ipv4_addr";
+    case "ip6 saddr":
+    case "ip6 daddr":
+    case "ct original ip6 saddr":
+    case "ct reply ip6 saddr":
+      return "ipv6_addr";
+    case "meta l4proto":
+      return "inet_proto";
+    case "th sport":
+    case "th dport":
+      return "inet_service";
+    case "icmp type":
+      return "icmp_type";
+    case "icmpv6 type":
+      return "icmpv6_type";
+    default:
+      throw new Error(`no lists of ${field}`);
   }
 }

@@ -24,10 +24,15 @@ export function matchTarget({ mitigation, family, lists, isRepeated }: Told, pre
 }
 
 /** The steps that tell the service. */
-export function matchService({ mitigation, family, lists, isRepeated }: Told, { protocols, ports, icmpTypes, sourcePorts = [] }: Service): readonly Expression[] {
+export function matchService({ mitigation, family, lists, isRepeated }: Told,
+  { protocols, ports, icmpTypes, sourcePorts = [] }: Service): readonly Expression[] {
   const isPorted = ports.length > 0 || sourcePorts.length > 0;
   // Where no protocol was asked for it is the same for all.
-  const protocolList = !isPorted ? listName(mitigation, "protocols") : protocols.length === portProtocols.length ? portProtocolsName : listName(mitigation, "port_protocols");
+  const protocolList = !isPorted
+    ? listName(mitigation, "protocols")
+    : protocols.length === portProtocols.length
+    ? portProtocolsName
+    : listName(mitigation, "port_protocols");
   return [
     ...lists.match(protocolList, "meta l4proto", numberValues(protocols), isRepeated),
     ...lists.match(listName(mitigation, "source_ports"), "th sport", rangeValues(sourcePorts), isRepeated),
@@ -40,6 +45,8 @@ export const prefixValues = memoise((prefixes: readonly IpPrefix[]): readonly Va
   prefixes.map((prefix) => ({ ip: isSingleAddress(prefix) ? formatIpAddress(prefix) : formatIpPrefix(prefix) }))
 ));
 
-const rangeValues = memoise((ranges: readonly NumberRange[]): readonly Value[] => ranges.map(({ lower, upper }) => (lower === upper ? { number: lower } : { range: [lower, upper] })));
+const rangeValues = memoise((ranges: readonly NumberRange[]): readonly Value[] =>
+  ranges.map(({ lower, upper }) => (lower === upper ? { number: lower } : { range: [lower, upper] }))
+);
 
 const numberValues = memoise((numbers: readonly number[]): readonly Value[] => numbers.map((number) => ({ number })));

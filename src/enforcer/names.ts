@@ -39,7 +39,8 @@ export function witnessSetName(mitigation: MitigationId, family: IpFamily): stri
 }
 
 /** What a mitigation lists, where that is too long to stand in a rule. */
-export function listName(mitigation: MitigationId, list: "to" | "from" | "addresses" | "senders" | "ports" | "source_ports" | "protocols" | "port_protocols" | "types", family?: IpFamily): string {
+export function listName(mitigation: MitigationId,
+  list: "to" | "from" | "addresses" | "senders" | "ports" | "source_ports" | "protocols" | "port_protocols" | "types", family?: IpFamily): string {
   return `${counterName(mitigation)}_${list}${family === undefined ? "" : String(family)}`;
 }
 
@@ -119,7 +120,9 @@ export function selectorFamily(claim: Claim): IpFamily {
 
 /** Adds what was counted elsewhere: drops on a bridge and at network cards; what left, at the card, which knows best. */
 export function withOtherCounts(
-  counts: ReadonlyMap<MitigationId, FilterCount>, drops: readonly ReadonlyMap<string, DropCount>[], left: ReadonlyMap<string, DropCount>,
+  counts: ReadonlyMap<MitigationId, FilterCount>,
+  drops: readonly ReadonlyMap<string, DropCount>[],
+  left: ReadonlyMap<string, DropCount>,
 ): ReadonlyMap<MitigationId, FilterCount> {
   return new Map([...counts].map(([id, count]) => {
     const more = drops.flatMap((counters) => counters.get(counterName(id)) ?? []);

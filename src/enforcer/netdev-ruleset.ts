@@ -20,8 +20,11 @@ export interface Cards {
  * Nothing where nothing is needed. `refused`: chains that this kernel would not have, so that the others are: a card is gone, or (before 5.16) there is no egress hook.
  */
 export function buildNetdevRuleset(
-  rules: readonly EnforcementRule[], reported: ReportedTraffic, { wan, ports }: Cards,
-  counted: ReadonlyMap<string, DropCount> = new Map(), refused: readonly BaseChain[] = [],
+  rules: readonly EnforcementRule[],
+  reported: ReportedTraffic,
+  { wan, ports }: Cards,
+  counted: ReadonlyMap<string, DropCount> = new Map(),
+  refused: readonly BaseChain[] = [],
 ): readonly Statement[] {
   const gone = new Set(refused.map(({ hook, device }) => `${hook} ${device ?? ""}`));
   const lists = createLists(table);
@@ -32,14 +35,20 @@ export function buildNetdevRuleset(
   if (counters.length === 0) return [];
   return [
     { comment: "Rewritten in one transaction: its counters begin where they were." },
-    { do: "add table", table }, { do: "delete table", table }, { do: "add table", table },
+    { do: "add table", table },
+    { do: "delete table", table },
+    { do: "add table", table },
     ...counters.map((name): Statement => {
       const from = counted.get(name);
       return { do: "add counter", table, name, ...(from ? { packets: from.packets, bytes: from.bytes } : {}) };
     }),
-    ...ingress.declared, ...egress.declared, ...lists.declared(),
+    ...ingress.declared,
+    ...egress.declared,
+    ...lists.declared(),
     ...lists.elements(),
-    ...ingress.elements, ...egress.elements,
-    ...ingress.rules, ...egress.rules,
+    ...ingress.elements,
+    ...egress.elements,
+    ...ingress.rules,
+    ...egress.rules,
   ];
 }

@@ -61,7 +61,7 @@ function servicesOverlap(a: Service, b: Service): boolean {
 /** Of ranges that are sorted and disjoint, side by side; an empty list does not restrict. */
 function rangesMeet(as: readonly NumberRange[], bs: readonly NumberRange[]): boolean {
   if (as.length === 0 || bs.length === 0) return true;
-  for (let a = 0, b = 0; ;) {
+  for (let a = 0, b = 0;;) {
     const [one, other] = [as[a], bs[b]];
     if (!one || !other) return false;
     if (one.lower <= other.upper && other.lower <= one.upper) return true;

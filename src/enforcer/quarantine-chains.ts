@@ -3,7 +3,18 @@ import type { DropCount, MitigationId } from "../model/mitigation.ts";
 import { ipProtocol } from "../model/ip-protocol.ts";
 import type { Element, Expression, Field, KeyType, Statement, Table } from "nftables-js";
 import type { Claim } from "./traffic-match.ts";
-import { bridgeTable, counterName, forwardChain, inputChain, noticeChain, noticeLimitName, noticeMapNames, outputChain, quarantineMapNames, table } from "./names.ts";
+import {
+  bridgeTable,
+  counterName,
+  forwardChain,
+  inputChain,
+  noticeChain,
+  noticeLimitName,
+  noticeMapNames,
+  outputChain,
+  quarantineMapNames,
+  table,
+} from "./names.ts";
 import { claimsOnce } from "./memoise.ts";
 import { groupBy, type Parts } from "./ruleset-parts.ts";
 
@@ -47,7 +58,12 @@ export function layQuarantine(rules: readonly EnforcementRule[], notice = true):
     declared: [
       ...used.map(({ name, key }): Statement => ({ do: "add map", table, name, key: [key], holds: "counter", flags: ["timeout"] })),
       ...page.declared,
-      ...chains.map((name): Statement => ({ do: "add chain", table, name, base: { type: "filter", hook: name, priority: { base: "filter", offset: -5 }, policy: "accept" } })),
+      ...chains.map((name): Statement => ({
+        do: "add chain",
+        table,
+        name,
+        base: { type: "filter", hook: name, priority: { base: "filter", offset: -5 }, policy: "accept" },
+      })),
     ],
     elements: [...used.map(({ name, elements }): Statement => ({ do: "add elements", table, set: name, elements })), ...page.elements],
     rules: [
@@ -103,7 +119,14 @@ function layNotice(claims: readonly Claim[], canRedirect: boolean): Parts {
   return {
     declared: [
       ...bounded.declared,
-      ...idsOf(claims).map((id): Statement => ({ do: "add limit", table, name: name(id), packetsPerSecond: noticeConnections.rate, burst: noticeConnections.burst, within: true })),
+      ...idsOf(claims).map((id): Statement => ({
+        do: "add limit",
+        table,
+        name: name(id),
+        packetsPerSecond: noticeConnections.rate,
+        burst: noticeConnections.burst,
+        within: true,
+      })),
       { do: "add map", table, name: map, key: ["ether_addr"], holds: "limit", flags: ["timeout"] },
       // Before firewall4's own: the first translation of a flow is the one that holds.
       { do: "add chain", table, name: noticeChain, base: { type: "nat", hook: "prerouting", priority: { base: "dstnat", offset: -5 }, policy: "accept" } },
@@ -124,12 +147,20 @@ export function boundNotice(claims: readonly Claim[], within: Table, chain: stri
   const map = noticeMapNames.packets;
   return {
     declared: [
-      ...idsOf(claims).map((id): Statement => ({ do: "add limit", table: within, name: name(id), packetsPerSecond: noticePackets.rate, burst: noticePackets.burst })),
+      ...idsOf(claims).map((id): Statement => ({
+        do: "add limit",
+        table: within,
+        name: name(id),
+        packetsPerSecond: noticePackets.rate,
+        burst: noticePackets.burst,
+      })),
       { do: "add map", table: within, name: map, key: ["ether_addr"], holds: "limit", flags: ["timeout"] },
     ],
     elements: [{ do: "add elements", table: within, set: map, elements }],
     rules: [{
-      do: "add rule", table: within, chain,
+      do: "add rule",
+      table: within,
+      chain,
       rule: [...matchTcp(ports), { object: "limit", key: ["ether saddr"], map }, ...dropMapped("ether saddr", quarantineMapNames.mac)],
     }],
   };
@@ -156,13 +187,20 @@ export function buildBridgeRuleset(rules: readonly EnforcementRule[], counted: R
   const map = quarantineMapNames.mac;
   return [
     { comment: "Rewritten in one transaction: its counters begin where they were." },
-    { do: "add table", table: whole }, { do: "delete table", table: whole }, { do: "add table", table: whole },
+    { do: "add table", table: whole },
+    { do: "delete table", table: whole },
+    { do: "add table", table: whole },
     ...idsOf(claims).map((id): Statement => {
       const from = counted.get(counterName(id));
       return { do: "add counter", table: whole, name: counterName(id), ...(from ? { packets: from.packets, bytes: from.bytes } : {}) };
     }),
     { do: "add map", table: whole, name: map, key: ["ether_addr"], holds: "counter", flags: ["timeout"] },
-    { do: "add chain", table: whole, name: forwardChain, base: { type: "filter", hook: "forward", priority: { base: "filter", offset: -5 }, policy: "accept" } },
+    {
+      do: "add chain",
+      table: whole,
+      name: forwardChain,
+      base: { type: "filter", hook: "forward", priority: { base: "filter", offset: -5 }, policy: "accept" },
+    },
     { do: "add elements", table: whole, set: map, elements },
     { do: "add rule", table: whole, chain: forwardChain, rule: dropMapped("ether saddr", map) },
     { do: "add rule", table: whole, chain: forwardChain, rule: dropMapped("ether daddr", map) },

@@ -12,7 +12,9 @@ export function quarantinedDevices(rules: readonly EnforcementRule[]): readonly 
     const key = mac ?? addresses.join(" ");
     const known = devices.get(key);
     devices.set(key, {
-      mac, addresses: [...new Set([...(known?.addresses ?? []), ...addresses])], timeout: seconds(Math.max(timeout, known?.timeout ?? 0)),
+      mac,
+      addresses: [...new Set([...(known?.addresses ?? []), ...addresses])],
+      timeout: seconds(Math.max(timeout, known?.timeout ?? 0)),
     });
   }
   return [...devices.values()];

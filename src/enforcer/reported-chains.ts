@@ -7,7 +7,19 @@ import type { Service } from "./traffic-match.ts";
 import { connected } from "./connected.ts";
 import type { Lists } from "./lists.ts";
 import { matchService, matchTarget, prefixValues } from "./match-traffic.ts";
-import { counterName, leftCounterName, listName, reportChainName, reportedChainName, reportedMapName, sparedSetNames, table, wanChain, wanLimitName, witnessSetName } from "./names.ts";
+import {
+  counterName,
+  leftCounterName,
+  listName,
+  reportChainName,
+  reportedChainName,
+  reportedMapName,
+  sparedSetNames,
+  table,
+  wanChain,
+  wanLimitName,
+  witnessSetName,
+} from "./names.ts";
 import { prefixKey } from "./overlap.ts";
 import { groupBy } from "./ruleset-parts.ts";
 import type { Parts } from "./ruleset-parts.ts";
@@ -76,7 +88,8 @@ export function reportsOf(flows: ReportedFlows): Report[] {
     const targets = target.prefixes.length === 0 ? [everywhere[family]] : disjointOnce(target.prefixes)[family];
     const sources = disjointOnce(source.prefixes)[family];
     const services = servicesOnce(target, source.icmpTypes, source.ports)[family];
-    const isNone = (flows.senders?.length === 0 && flows.addresses.length === 0) || targets.length === 0 || services.length === 0 || (source.prefixes.length > 0 && sources.length === 0);
+    const isNone = (flows.senders?.length === 0 && flows.addresses.length === 0) || targets.length === 0 || services.length === 0
+      || (source.prefixes.length > 0 && sources.length === 0);
     return isNone ? [] : [{ flows, family, targets, sources, services, timeout }];
   });
 }
@@ -102,9 +115,10 @@ export function chainsOf(reports: readonly Report[]): Chain[] {
     const targets = new Set(ofFamily.flatMap((report) => report.targets.map((prefix) => prefixKey(prefix, prefix.length))));
     const lengths = [...new Set(ofFamily.flatMap((report) => report.targets.map(({ length }) => length)))];
     // Two targets that share an address contain one another.
-    const keysOf = (report: Report): string[] => report.targets.flatMap((prefix) => (
-      lengths.filter((length) => length <= prefix.length).map((length) => prefixKey(prefix, length)).filter((key) => targets.has(key))
-    ));
+    const keysOf = (report: Report): string[] =>
+      report.targets.flatMap((prefix) => (
+        lengths.filter((length) => length <= prefix.length).map((length) => prefixKey(prefix, length)).filter((key) => targets.has(key))
+      ));
     return connected(ofFamily, keysOf).map((members): Chain => (
       { name: reportedChainName(Math.min(...members.map(({ flows }) => flows.mitigation)), family), reports: members }
     ));
@@ -147,18 +161,27 @@ function chainRules({ name, reports }: Chain, isNotSpared: (report: Report) => r
   const drop: readonly Expression[] = !isShared ? [{ verdict: "drop" }] : [{ assign: "meta mark", value: doomed }];
   return [
     ...reports.flatMap((report) => rules(askChainName(report), report, matchAny(report, lists, isShared), [{ verdict: { goto: hitChainName(report) } }])),
-    ...reports.flatMap((report): Statement[] => [
-      ...directions.map((direction): readonly Expression[] => [matchDirection(direction), recordSender(report, direction)]),
-      ...report.flows.action === "drop" ? [[...isNotSpared(report), count(report), ...drop]] : [],
-    ].map((rule) => ({ do: "add rule", table, chain: hitChainName(report), rule }))),
+    ...reports.flatMap((report): Statement[] =>
+      [
+        ...directions.map((direction): readonly Expression[] => [matchDirection(direction), recordSender(report, direction)]),
+        ...report.flows.action === "drop" ? [[...isNotSpared(report), count(report), ...drop]] : [],
+      ].map((rule) => ({ do: "add rule", table, chain: hitChainName(report), rule }))
+    ),
     ...[
       ...reports.map((report): readonly Expression[] => [{ verdict: { jump: askChainName(report) } }]),
       ...dropping.length > 0 && isShared ? [[{ match: "meta mark", values: [{ number: doomed }] }, { verdict: "drop" }] satisfies Expression[]] : [],
     ].map((rule): Statement => ({ do: "add rule", table, chain: name, rule })),
-    ...limiting.flatMap((report) => rules(name, report, matchAny(report, lists, isShared), [
-      ...isNotSpared(report), { object: "limit", name: wanLimitName(report.flows.mitigation, report.flows.packetsPerSecond) }, count(report), { verdict: "drop" },
-    ])),
-    ...reports.flatMap((report) => rules(name, report, matchReported(report, lists, isShared), [{ object: "counter", name: leftCounterName(report.flows.mitigation) }])),
+    ...limiting.flatMap((report) =>
+      rules(name, report, matchAny(report, lists, isShared), [
+        ...isNotSpared(report),
+        { object: "limit", name: wanLimitName(report.flows.mitigation, report.flows.packetsPerSecond) },
+        count(report),
+        { verdict: "drop" },
+      ])
+    ),
+    ...reports.flatMap((report) =>
+      rules(name, report, matchReported(report, lists, isShared), [{ object: "counter", name: leftCounterName(report.flows.mitigation) }])
+    ),
   ];
 }
 
@@ -195,7 +218,8 @@ function matchReported(report: Report, lists: Lists, isRepeated: boolean): Expre
  * What leaves from an address of a device that is held, under any MAC address, and from whatever port NAT has given it since:
  * a device that has changed its MAC address is not known by it.
  */
-function matchAddresses({ flows: { mitigation, action, addresses }, family, services }: Report, direction: Direction, lists: Lists, isRepeated: boolean): Expression[][] {
+function matchAddresses({ flows: { mitigation, action, addresses }, family, services }: Report, direction: Direction, lists: Lists,
+  isRepeated: boolean): Expression[][] {
   const own = [...new Set(addresses.filter((address) => address.includes(":") === (family === 6)))];
   if (own.length === 0 || action === "watch") return [];
   return services.map((service) => [
@@ -223,8 +247,13 @@ function recordSender({ flows, family }: Report, direction: Direction): Expressi
 
 function declareWitness({ flows, family }: Report): Statement[] {
   return [{
-    do: "add set", table, name: witnessSetName(flows.mitigation, family), key: ["ether_addr", family === 4 ? "ipv4_addr" : "ipv6_addr"],
-    flags: ["dynamic", "timeout"], size: mostWitnessed, timeout: 600,
+    do: "add set",
+    table,
+    name: witnessSetName(flows.mitigation, family),
+    key: ["ether_addr", family === 4 ? "ipv4_addr" : "ipv6_addr"],
+    flags: ["dynamic", "timeout"],
+    size: mostWitnessed,
+    timeout: 600,
   }];
 }
 
@@ -241,7 +270,8 @@ export function mapType({ family, length }: IpPrefix): KeyType {
 export function dispatchElement({ prefix, chain, timeout }: Door): Element {
   return {
     key: [prefix.length === 0 ? { nfproto: `ipv${prefix.family}` } : { ip: formatIpAddress(prefix) }],
-    timeout, value: { verdict: { goto: chain } },
+    timeout,
+    value: { verdict: { goto: chain } },
   };
 }
 
@@ -269,7 +299,8 @@ function layOutSpared({ macs, prefixes, unaskedMacs }: Spared, reports: readonly
   // They outlive what they are spared from.
   const timeout = Math.min(longestTimeout, Math.max(0, ...acting.map((report) => report.timeout)) + 60);
   const macElements = (list: readonly string[]): Element[] => [...new Set(list)].map((mac) => ({ key: [{ mac }], timeout }));
-  const addressElements = (family: IpFamily): Element[] => disjointPrefixes(prefixes, family).map((prefix) => ({ key: [{ ip: formatIpPrefix(prefix) }], timeout }));
+  const addressElements = (family: IpFamily): Element[] =>
+    disjointPrefixes(prefixes, family).map((prefix) => ({ key: [{ ip: formatIpPrefix(prefix) }], timeout }));
   const sets = acting.length === 0 ? [] : [
     { name: sparedSetNames.mac, key: "ether_addr", flags: ["timeout"], elements: macElements(macs) },
     { name: sparedSetNames.unasked, key: "ether_addr", flags: ["timeout"], elements: macElements(unaskedMacs) },
@@ -287,7 +318,8 @@ function layOutSpared({ macs, prefixes, unaskedMacs }: Spared, reports: readonly
         ...(isUsed(sparedSetNames.mac) ? [{ match: "ether saddr", set: sparedSetNames.mac, not: true } as const] : []),
         ...(flows.sparesUnasked && isUsed(sparedSetNames.unasked) ? [{ match: "ether saddr", set: sparedSetNames.unasked, not: true } as const] : []),
         ...(isUsed(sparedSetNames[family])
-          ? [{ match: `ct original ${ip} saddr`, set: sparedSetNames[family], not: true } as const, { match: `ct reply ${ip} saddr`, set: sparedSetNames[family], not: true } as const]
+          ? [{ match: `ct original ${ip} saddr`, set: sparedSetNames[family], not: true } as const,
+            { match: `ct reply ${ip} saddr`, set: sparedSetNames[family], not: true } as const]
           : []),
       ];
     },

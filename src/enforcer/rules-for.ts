@@ -36,8 +36,14 @@ export function rulesFor(mitigations: readonly Mitigation[], policy: Pick<Policy
     if (action === undefined) return [];
     const { target, source } = mitigation.request;
     return mitigation.devices.filter((device) => !isLookedFor(mitigation, device, now)).map((device) => ({
-      mitigation: mitigation.id, action: action === "quarantine" && actionOn(mitigation, device) === "block" ? "block" as const : action, mac: device.mac, addresses: device.addresses, target, icmpTypes: source.icmpTypes,
-      packetsPerSecond: policy.limitRate, timeout: timeoutOf(mitigation, now),
+      mitigation: mitigation.id,
+      action: action === "quarantine" && actionOn(mitigation, device) === "block" ? "block" as const : action,
+      mac: device.mac,
+      addresses: device.addresses,
+      target,
+      icmpTypes: source.icmpTypes,
+      packetsPerSecond: policy.limitRate,
+      timeout: timeoutOf(mitigation, now),
     }));
   });
 }
@@ -49,21 +55,32 @@ export function rulesFor(mitigations: readonly Mitigation[], policy: Pick<Policy
  * has ended is to be counted all the same.
  */
 export function reportedFor(
-  mitigations: readonly Mitigation[], policy: Pick<Policy, "limitRate" | "neverBlock" | "devices">, now: WallInstant, leavesSomeAlone: (target: AttackTarget) => boolean = () => false,
+  mitigations: readonly Mitigation[],
+  policy: Pick<Policy, "limitRate" | "neverBlock" | "devices">,
+  now: WallInstant,
+  leavesSomeAlone: (target: AttackTarget) => boolean = () => false,
   isWatched: (mitigation: Mitigation) => boolean = () => false,
 ): ReportedTraffic {
   const flows = mitigations.flatMap((mitigation): ReportedFlows[] => {
     const { target, source } = mitigation.request;
     const isCareful = leavesSomeAlone(target);
-    const action = isCareful && mitigation.devices.length === 0 && mitigation.state !== "ended" ? "watch" : reportedAction(mitigation) ?? (isWatched(mitigation) ? "watch" : undefined);
+    const action = isCareful && mitigation.devices.length === 0 && mitigation.state !== "ended"
+      ? "watch"
+      : reportedAction(mitigation) ?? (isWatched(mitigation) ? "watch" : undefined);
     // A device that was named by an address alone may be the wrong one: the sender is looked at.
     const senders = action === "watch" || (isSpecific(mitigation.request) && !isCareful) ? null : sendersOf(mitigation);
     const addresses = mitigation.devices.flatMap((device) => device.addresses);
     return action === undefined || (senders?.length === 0 && (isCareful || addresses.length === 0)) ? [] : [{
-      mitigation: mitigation.id, target, source, action, packetsPerSecond: policy.limitRate,
+      mitigation: mitigation.id,
+      target,
+      source,
+      action,
+      packetsPerSecond: policy.limitRate,
       // Once devices are known, everybody who had to be asked has been.
       sparesUnasked: mitigation.decidedBy !== "owner" && mitigation.devices.length === 0,
-      senders, addresses, timeout: timeoutOf(mitigation, now),
+      senders,
+      addresses,
+      timeout: timeoutOf(mitigation, now),
     }];
   });
   const macsOf = (wanted: "never" | "ask"): string[] => policy.devices.filter((device) => device.policy === wanted).map(({ mac }) => mac);

@@ -36,9 +36,12 @@ interface Difference {
   readonly elements: readonly { readonly into: AddElements; readonly added: readonly Element[]; /** As they were. */ readonly removed: readonly Element[] }[];
   /** Where a rule is another, or gone, all of the chain's are written again: nft tells rules by numbers that are not ours to know. */
   readonly chains: readonly {
-    readonly chain: string; readonly table: Table; readonly how: "append" | "insert" | "rewrite";
+    readonly chain: string;
+    readonly table: Table;
+    readonly how: "append" | "insert" | "rewrite";
     /** To be added at the end, and at the beginning. */
-    readonly rules: readonly LaidRule[]; readonly first: readonly LaidRule[];
+    readonly rules: readonly LaidRule[];
+    readonly first: readonly LaidRule[];
   }[];
   readonly laid: Laid;
 }
@@ -67,8 +70,9 @@ export function layDown(statements: readonly Statement[], at: SteadyInstant): La
     } else if (statement.do === "add elements") {
       const set = elements.get(statement.set) ?? { into: statement, held: new Map<string, LaidElement>() };
       elements.set(statement.set, set);
-      for (const element of statement.elements) set.held.set(keyText(element.key), { element, until: later(at, milliseconds((element.timeout ?? Infinity) * 1000)) });
-    // Where a counter begins is of no interest once it is there.
+      for (const element of statement.elements)
+        set.held.set(keyText(element.key), { element, until: later(at, milliseconds((element.timeout ?? Infinity) * 1000)) });
+      // Where a counter begins is of no interest once it is there.
     } else if (statement.do === "add counter") declared.set(`counter ${statement.name}`, statement);
     else if ("name" in statement && statement.do.startsWith("add ")) declared.set(renderStatement(statement), statement);
   }
@@ -96,7 +100,8 @@ export function changesTo(laid: Laid, next: Laid): Step | undefined {
   if (!found) return undefined;
   const names = new Set(found.declared.map(({ name }) => name));
   // What is declared otherwise now: its name must be free first. Elements that are intervals may be merged in the kernel.
-  if (found.undeclared.some(({ name }) => names.has(name)) || found.elements.some(({ into, removed }) => removed.length > 0 && isInterval(next, into.set))) return undefined;
+  if (found.undeclared.some(({ name }) => names.has(name)) || found.elements.some(({ into, removed }) => removed.length > 0 && isInterval(next, into.set)))
+    return undefined;
   const gone = new Set(found.undeclared.map(({ name }) => name));
   return {
     statements: [
@@ -105,9 +110,11 @@ export function changesTo(laid: Laid, next: Laid): Step | undefined {
       ...found.elements.flatMap(({ into, removed }) => (removed.length === 0 || gone.has(into.set) ? [] : removeElements(into, removed))),
       ...addElements(found),
       ...addRules(found),
-      ...removalOrder.flatMap((kind) => found.undeclared.flatMap((statement): Statement[] => (
-        statement.do === `add ${kind}` ? [{ do: `delete ${kind}`, table: statement.table, name: statement.name }] : []
-      ))),
+      ...removalOrder.flatMap((kind) =>
+        found.undeclared.flatMap((statement): Statement[] => (
+          statement.do === `add ${kind}` ? [{ do: `delete ${kind}`, table: statement.table, name: statement.name }] : []
+        ))
+      ),
     ],
     laid: found.laid,
   };
@@ -158,7 +165,8 @@ function elementDifferences(laid: Laid, next: Laid): { differences: Difference["
 /** Rounding apart, the same end; or one that is far enough for the next renewal. */
 function mayStay(old: LaidElement, wanted: LaidElement, now: SteadyInstant): boolean {
   if (!isSameValue(old.element, wanted.element)) return false;
-  return old.until <= later(wanted.until, milliseconds(2_000)) && (old.until >= later(wanted.until, milliseconds(-2_000)) || between(now, old.until) >= restsFor * 1000);
+  return old.until <= later(wanted.until, milliseconds(2_000))
+    && (old.until >= later(wanted.until, milliseconds(-2_000)) || between(now, old.until) >= restsFor * 1000);
 }
 
 function chainDifferences(laid: Laid, next: Laid): Difference["chains"] {
@@ -177,7 +185,9 @@ function chainDifferences(laid: Laid, next: Laid): Difference["chains"] {
  * Rules that only count, or ask a chain that does, do not care who stands before whom: new ones among those that a chain begins with may as well
  * be the first of it. So another mitigation of a device or target takes its own rules only, however many overlap there.
  */
-function insertedBefore(before: readonly LaidRule[], after: readonly LaidRule[]): { readonly first: readonly LaidRule[]; readonly rules: readonly LaidRule[] } | undefined {
+function insertedBefore(before: readonly LaidRule[], after: readonly LaidRule[]):
+  | { readonly first: readonly LaidRule[]; readonly rules: readonly LaidRule[] }
+  | undefined {
   const [counting, others] = [countingOf(before), countingOf(after)];
   const known = new Set(counting.map(({ text }) => text));
   const first = others.filter(({ text }) => !known.has(text));
@@ -192,7 +202,8 @@ function startsWith(rules: readonly LaidRule[], start: readonly LaidRule[]): boo
 
 /** The rules at the beginning that do nothing but count, or jump to where that is done: in the chains of this table only what they go to drops. */
 function countingOf(rules: readonly LaidRule[]): readonly LaidRule[] {
-  const isCounting = (step: Expression): boolean => "match" in step || ("object" in step && step.object === "counter") || ("verdict" in step && typeof step.verdict === "object" && "jump" in step.verdict);
+  const isCounting = (step: Expression): boolean =>
+    "match" in step || ("object" in step && step.object === "counter") || ("verdict" in step && typeof step.verdict === "object" && "jump" in step.verdict);
   const end = rules.findIndex(({ statement: { rule } }) => !rule.every(isCounting));
   return end < 0 ? rules : rules.slice(0, end);
 }
@@ -203,7 +214,8 @@ function addElements({ elements }: Difference): Statement[] {
 
 function addRules({ chains }: Difference): Statement[] {
   return chains.flatMap(({ rules, first }) => [
-    ...first.map(({ statement }): Statement => ({ ...statement, do: "insert rule" })), ...rules.map(({ statement }) => statement),
+    ...first.map(({ statement }): Statement => ({ ...statement, do: "insert rule" })),
+    ...rules.map(({ statement }) => statement),
   ]);
 }
 

@@ -64,21 +64,35 @@ function targetClaims(rule: EnforcementRule, timeout: Seconds): Claim[] {
     prefixes: rule.target.prefixes.length === 0 ? [everywhere[family]] : disjointOnce(rule.target.prefixes)[family],
     services: servicesOnce(rule.target, rule.icmpTypes)[family],
   }]));
-  return senders(rule).flatMap(({ selector, families }) => families.flatMap((family) => {
-    const { prefixes = [], services = [] } = traffic.get(family) ?? {};
-    return prefixes.length === 0 || services.length === 0 ? [] : [{ mitigation: rule.mitigation, selector, family, prefixes, services, allowed, timeout }];
-  }));
+  return senders(rule).flatMap(({ selector, families }) =>
+    families.flatMap((family) => {
+      const { prefixes = [], services = [] } = traffic.get(family) ?? {};
+      return prefixes.length === 0 || services.length === 0 ? [] : [{ mitigation: rule.mitigation, selector, family, prefixes, services, allowed, timeout }];
+    })
+  );
 }
 
 // Whatever the target: nothing from the device is forwarded, and nothing to it.
 function quarantineClaims(rule: EnforcementRule, timeout: Seconds): Claim[] {
   // A chain at the forward hook sees the sender's MAC address only; a receiver is known by its addresses.
   const receivers = addressesOf(rule).map((address) => ({
-    selector: { by: "destination", family: address.family, key: formatIpAddress(address) } as const, families: [address.family],
+    selector: { by: "destination", family: address.family, key: formatIpAddress(address) } as const,
+    families: [address.family],
   }));
-  return [...senders(rule), ...receivers].flatMap(({ selector, families }) => families.map((family) => (
-    { mitigation: rule.mitigation, selector, family, prefixes: [everywhere[family]], services: anyService, allowed: null, timeout, isQuarantine: true } as const
-  )));
+  return [...senders(rule), ...receivers].flatMap(({ selector, families }) =>
+    families.map((family) => (
+      {
+        mitigation: rule.mitigation,
+        selector,
+        family,
+        prefixes: [everywhere[family]],
+        services: anyService,
+        allowed: null,
+        timeout,
+        isQuarantine: true,
+      } as const
+    ))
+  );
 }
 
 function senders(rule: EnforcementRule): { selector: Selector; families: readonly IpFamily[] }[] {
@@ -93,7 +107,10 @@ function senders(rule: EnforcementRule): { selector: Selector; families: readonl
  * say nothing of others; without protocols they mean all that have ports. So do ICMP types with ICMP.
  */
 export function servicesOf(
-  target: Pick<AttackTarget, "protocols" | "ports">, types: readonly NumberRange[], family: IpFamily, from: readonly NumberRange[] = [],
+  target: Pick<AttackTarget, "protocols" | "ports">,
+  types: readonly NumberRange[],
+  family: IpFamily,
+  from: readonly NumberRange[] = [],
 ): readonly Service[] {
   const ports = mergeRanges(target.ports);
   const sourcePorts = mergeRanges(from);
@@ -116,7 +133,8 @@ export function servicesOf(
 }
 
 /** As `servicesOf`, for both families; for as long as the target lives. */
-export function servicesOnce(target: AttackTarget, types: readonly NumberRange[], from: readonly NumberRange[] = noRanges): Readonly<Record<IpFamily, readonly Service[]>> {
+export function servicesOnce(target: AttackTarget, types: readonly NumberRange[],
+  from: readonly NumberRange[] = noRanges): Readonly<Record<IpFamily, readonly Service[]>> {
   const known = knownServices.get(target) ?? [];
   const before = known.find((each) => each.types === types && each.from === from);
   if (before) return before.services;
@@ -127,9 +145,14 @@ export function servicesOnce(target: AttackTarget, types: readonly NumberRange[]
 }
 
 const noRanges: readonly NumberRange[] = [];
-const knownServices = new WeakMap<AttackTarget, readonly {
-  readonly types: readonly NumberRange[]; readonly from: readonly NumberRange[]; readonly services: Readonly<Record<IpFamily, readonly Service[]>>;
-}[]>();
+const knownServices = new WeakMap<
+  AttackTarget,
+  readonly {
+    readonly types: readonly NumberRange[];
+    readonly from: readonly NumberRange[];
+    readonly services: Readonly<Record<IpFamily, readonly Service[]>>;
+  }[]
+>();
 
 /** As `disjointPrefixes`, of both families; for as long as the list lives. */
 export function disjointOnce(prefixes: readonly IpPrefix[]): Readonly<Record<IpFamily, readonly IpPrefix[]>> {
@@ -160,15 +183,23 @@ function addressesOf(rule: EnforcementRule): IpPrefix[] {
 
 function checkRule(rule: EnforcementRule): void {
   checkTraffic({ ...rule, ports: rule.target.ports });
-  if (rule.mac === null ? rule.addresses.length === 0 : parseMac(rule.mac) !== rule.mac) throw new InvalidRule(`mitigation ${rule.mitigation}: neither a MAC address nor an address`);
+  if (rule.mac === null ? rule.addresses.length === 0 : parseMac(rule.mac) !== rule.mac)
+    throw new InvalidRule(`mitigation ${rule.mitigation}: neither a MAC address nor an address`);
 }
 
 /** What rules on devices and on reported traffic have in common. Throws InvalidRule. */
 export function checkTraffic(rule: {
-  readonly mitigation: MitigationId; readonly action: string; readonly timeout: Seconds; readonly packetsPerSecond: number;
-  readonly target: AttackTarget; readonly ports: readonly NumberRange[]; readonly icmpTypes: readonly NumberRange[];
+  readonly mitigation: MitigationId;
+  readonly action: string;
+  readonly timeout: Seconds;
+  readonly packetsPerSecond: number;
+  readonly target: AttackTarget;
+  readonly ports: readonly NumberRange[];
+  readonly icmpTypes: readonly NumberRange[];
 }): void {
-  const complain = (what: string): never => { throw new InvalidRule(`mitigation ${rule.mitigation}: ${what}`); };
+  const complain = (what: string): never => {
+    throw new InvalidRule(`mitigation ${rule.mitigation}: ${what}`);
+  };
   const within = (values: readonly number[], highest: number): boolean => values.every((value) => Number.isInteger(value) && value >= 0 && value <= highest);
   const rangesWithin = (ranges: readonly NumberRange[], highest: number): boolean => (
     ranges.every(({ lower, upper }) => lower <= upper && within([lower, upper], highest))

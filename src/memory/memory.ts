@@ -49,7 +49,11 @@ export function openMemory(files: MemoryFiles, { clock, log, filter }: { clock: 
   };
   const recalled = recall(files, complain);
   const lost = "decisions are kept in memory only and lost at a restart";
-  const kept = { owner: keepWritten(files.owner, lost, log), state: keepWritten(files.state, lost, log), ids: keepWritten(files.ids, "numbers of mitigations may come back after a restart", log) };
+  const kept = {
+    owner: keepWritten(files.owner, lost, log),
+    state: keepWritten(files.state, lost, log),
+    ids: keepWritten(files.ids, "numbers of mitigations may come back after a restart", log),
+  };
   let tokens = burst;
   let filledAt = clock.now();
   let cancel: (() => void) | undefined;
@@ -61,18 +65,22 @@ export function openMemory(files: MemoryFiles, { clock, log, filter }: { clock: 
     kept.state.write(writeRemembered(store.snapshot()));
   };
   // The owner's word comes first, and is never delayed: no upstream can cause a write of it.
-  const writeWord = (): void => { kept.owner.write(writeOwnersWord(ownersWordIn(store.snapshot()))); };
+  const writeWord = (): void => {
+    kept.owner.write(writeOwnersWord(ownersWordIn(store.snapshot())));
+  };
   const write = (): void => {
     writeWord();
     writeState();
   };
-  const writeIds = (): void => { kept.ids.write(writeReservedIds(store.reservedIds())); };
+  const writeIds = (): void => {
+    kept.ids.write(writeReservedIds(store.reservedIds()));
+  };
   const store = createStore(recalled, (when) => {
     if (when === "now") writeIds();
     else stopPromising ??= clock.after(milliseconds(0), () => {
-      stopPromising = undefined;
-      store.promiseIds();
-    });
+        stopPromising = undefined;
+        store.promiseIds();
+      });
   });
 
   return {
@@ -156,7 +164,9 @@ function recall({ state, owner, ids }: MemoryFiles, complain: (message: string) 
 type ReadText<T> = (text: string) => { readonly value: T; readonly lost: readonly string[] } | { readonly problem: string };
 
 /** Undefined if there is none, or none that can be used: then it is kept aside, and nothing is ever written over it. */
-function recallFile<T>(file: StateFile, read: ReadText<T>, then: { readonly otherwise: string; readonly inPart: string }, complain: (message: string) => void): T | undefined {
+function recallFile<T>(file: StateFile, read: ReadText<T>, then: { readonly otherwise: string; readonly inPart: string }, complain: (message: string) => void):
+  | T
+  | undefined {
   const keepAside = (): string => {
     try {
       return `it is kept as ${file.setAside()}`;

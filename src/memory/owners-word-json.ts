@@ -21,7 +21,11 @@ export interface OwnersWord {
 export const policy = v.picklist(["ask", "auto", "never"]);
 const policyOfDevice: Saved<OwnersWord["policies"][number]> = v.object({ mac, policy } satisfies FieldsOf<OwnersWord["policies"][number]>);
 export const ownersNo: Saved<OwnersNo> = v.object({
-  mac: v.nullable(mac), addresses: texts, target: v.object(target), saidAt: instant, until: instantOrNull,
+  mac: v.nullable(mac),
+  addresses: texts,
+  target: v.object(target),
+  saidAt: instant,
+  until: instantOrNull,
 } satisfies FieldsOf<OwnersNo>);
 
 /** What of all that is remembered the owner has said. */
@@ -49,9 +53,18 @@ export function withOwnersWord(remembered: Remembered, { policies, nos }: Owners
   const said = new Map(policies.map(({ mac, policy }) => [mac, policy]));
   const known = new Set(remembered.devices.map(({ mac }) => mac));
   return {
-    ...remembered, nos,
+    ...remembered,
+    nos,
     devices: [
-      ...policies.filter(({ mac }) => !known.has(mac)).map(({ mac, policy }) => ({ mac, name: null, addresses: [], port: null, requests: 0, lastRequestAt: null, policy })),
+      ...policies.filter(({ mac }) => !known.has(mac)).map(({ mac, policy }) => ({
+        mac,
+        name: null,
+        addresses: [],
+        port: null,
+        requests: 0,
+        lastRequestAt: null,
+        policy,
+      })),
       ...remembered.devices.map((device) => ({ ...device, policy: said.get(device.mac) ?? null })),
     ],
   };

@@ -25,7 +25,9 @@ export function readJson(text: string, format: number): { readonly values: Recor
 }
 
 /** Reads the lists of one file; whatever is damaged in them is left out, and counted in `lost` as `1 of its devices`. */
-export function readLists(values: Record<string, unknown>): { readonly list: <T>(name: string, item: Saved<T>) => readonly T[] | undefined; readonly lost: readonly string[] } {
+export function readLists(
+  values: Record<string, unknown>,
+): { readonly list: <T>(name: string, item: Saved<T>) => readonly T[] | undefined; readonly lost: readonly string[] } {
   const lost: string[] = [];
   return {
     lost,

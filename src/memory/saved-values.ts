@@ -31,7 +31,9 @@ export const owner = v.pipe(v.picklist(["owner", "admin"]), v.transform(() => "o
 
 /** Written as `{ "prefix": "192.0.2.0/24" }`: JSON has no bigint. */
 export const prefix: Saved<IpPrefix> = v.pipe(
-  v.object({ prefix: text }), v.transform((saved) => parseIpPrefix(saved.prefix)), v.custom<IpPrefix>((read) => read !== undefined),
+  v.object({ prefix: text }),
+  v.transform((saved) => parseIpPrefix(saved.prefix)),
+  v.custom<IpPrefix>((read) => read !== undefined),
 );
 export const prefixes = v.array(prefix);
 
@@ -41,7 +43,8 @@ export function isPrefix(value: unknown): value is IpPrefix {
 }
 
 const number = (highest: number): Saved<number> => v.pipe(whole, v.maxValue(highest));
-const ranges = (highest: number): Saved<NumberRange[]> => v.array(v.pipe(v.object({ lower: number(highest), upper: number(highest) }), v.check(({ lower, upper }) => lower <= upper)));
+const ranges = (highest: number): Saved<NumberRange[]> =>
+  v.array(v.pipe(v.object({ lower: number(highest), upper: number(highest) }), v.check(({ lower, upper }) => lower <= upper)));
 export const ports = ranges(65_535);
 export const icmpTypes = ranges(255);
 const protocols = v.array(number(255));

@@ -6,7 +6,21 @@ import { isOwnersNo } from "../policy/refused-by-owner.ts";
 import { action, mitigation, outcome } from "./mitigation-json.ts";
 import { ownersNo, policy } from "./owners-word-json.ts";
 import { readJson, readLists, writeJson } from "./saved-json.ts";
-import { count, countOrNull, dropCount, instant, instantOrNull, mac, nextId, owner, text, textOrNull, texts, type FieldsOf, type Saved } from "./saved-values.ts";
+import {
+  count,
+  countOrNull,
+  dropCount,
+  instant,
+  instantOrNull,
+  mac,
+  nextId,
+  owner,
+  text,
+  textOrNull,
+  texts,
+  type FieldsOf,
+  type Saved,
+} from "./saved-values.ts";
 import type { Remembered, RememberedDevice } from "./store.ts";
 
 /** Raised when an older daemon could not read what a newer one writes. */
@@ -17,15 +31,30 @@ const format = 1;
  * against damage and hand editing, not against malice.
  */
 const device: Saved<RememberedDevice> = v.object({
-  mac, name: textOrNull, addresses: texts, port: textOrNull, requests: count, lastRequestAt: instantOrNull, policy: v.nullable(policy),
+  mac,
+  name: textOrNull,
+  addresses: texts,
+  port: textOrNull,
+  requests: count,
+  lastRequestAt: instantOrNull,
+  policy: v.nullable(policy),
 } satisfies FieldsOf<RememberedDevice>);
 
 const historyEntry: Saved<HistoryEntry> = v.object({
-  at: instant, event: v.picklist(["approved", "denied", "released", "ended", "policy"]), by: v.union([owner, v.picklist(["policy", "upstream", "time"])]),
+  at: instant,
+  event: v.picklist(["approved", "denied", "released", "ended", "policy"]),
+  by: v.union([owner, v.picklist(["policy", "upstream", "time"])]),
   // Entries of old files do not name the person.
-  who: v.optional(textOrNull, null), via: v.optional(v.nullable(v.picklist(["cli", "ubus", "mqtt"])), null),
-  mitigation: countOrNull, upstream: textOrNull, outcome: v.nullable(outcome), action: v.nullable(action),
-  devices: v.array(v.object({ mac: textOrNull, name: textOrNull })), target: texts, dropped: v.nullable(dropCount), reason: text,
+  who: v.optional(textOrNull, null),
+  via: v.optional(v.nullable(v.picklist(["cli", "ubus", "mqtt"])), null),
+  mitigation: countOrNull,
+  upstream: textOrNull,
+  outcome: v.nullable(outcome),
+  action: v.nullable(action),
+  devices: v.array(v.object({ mac: textOrNull, name: textOrNull })),
+  target: texts,
+  dropped: v.nullable(dropCount),
+  reason: text,
 } satisfies FieldsOf<HistoryEntry>);
 
 /** What the daemon remembers, as the text of its state file. */

@@ -111,8 +111,11 @@ export function createStore(from: Remembered, promise: (when: "now" | "soon") =>
       nextId = Math.max(nextId, id + 1);
       promised = Math.max(nextId, promised);
     },
-    promiseIds, reservedIds,
-    releaseIds() { promised = nextId; },
+    promiseIds,
+    reservedIds,
+    releaseIds() {
+      promised = nextId;
+    },
     devices: () => [...devices.values()],
     rememberDevice(device) {
       devices.delete(device.mac); // the order is that of the last request
@@ -130,7 +133,9 @@ export function createStore(from: Remembered, promise: (when: "now" | "soon") =>
       history = withEntry(history, entry);
     },
     nos: () => nos,
-    keepNos(now) { nos = now; },
+    keepNos(now) {
+      nos = now;
+    },
     snapshot: () => ({ nextId: reservedIds(), mitigations: [...mitigations.values()], devices: [...devices.values()], history, nos }),
   };
 }

@@ -11,5 +11,6 @@ export function actionOn({ action, decidedBy }: Pick<Mitigation, "action" | "dec
 
 /** Whether a quarantine waits for proof, for any of its devices. */
 export function waitsForProof(mitigation: Mitigation): boolean {
-  return (mitigation.state === "active" || mitigation.state === "terminating") && mitigation.devices.some((device) => actionOn(mitigation, device) !== mitigation.action);
+  return (mitigation.state === "active" || mitigation.state === "terminating")
+    && mitigation.devices.some((device) => actionOn(mitigation, device) !== mitigation.action);
 }

@@ -36,8 +36,12 @@ const mostBytes = 128 * 1024;
  */
 export function withEntry(history: readonly HistoryEntry[], entry: HistoryEntry): readonly HistoryEntry[] {
   const { target, devices } = entry;
-  const more = target.length <= mostTargets ? entry : { ...entry, target: [...target.slice(0, mostTargets - 1), `and ${target.length - mostTargets + 1} more`] };
-  const kept = [...history, devices.length <= mostDevices ? more : { ...more, devices: [...devices.slice(0, mostDevices - 1), { mac: null, name: `${devices.length - mostDevices + 1} more` }] }];
+  const more = target.length <= mostTargets
+    ? entry
+    : { ...entry, target: [...target.slice(0, mostTargets - 1), `and ${target.length - mostTargets + 1} more`] };
+  const kept = [...history, devices.length <= mostDevices
+    ? more
+    : { ...more, devices: [...devices.slice(0, mostDevices - 1), { mac: null, name: `${devices.length - mostDevices + 1} more` }] }];
   const sizes = kept.map(sizeOf);
   let bytes = sizes.reduce((sum, size) => sum + size, 0);
   while (kept.length > mostEntries || (bytes > mostBytes && kept.length > 1)) {

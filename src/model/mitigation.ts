@@ -15,7 +15,14 @@ export type Action = "block" | "limit" | "quarantine" | "observe";
 
 /** Status codes of RFC 9132 §4.4.2, table 3. */
 export const mitigationStatus = {
-  inProgress: 1, mitigated: 2, stopped: 3, exceeded: 4, terminating: 5, terminated: 6, withdrawnByServer: 7, onSignalLoss: 8,
+  inProgress: 1,
+  mitigated: 2,
+  stopped: 3,
+  exceeded: 4,
+  terminating: 5,
+  terminated: 6,
+  withdrawnByServer: 7,
+  onSignalLoss: 8,
 } as const;
 export type MitigationStatus = (typeof mitigationStatus)[keyof typeof mitigationStatus];
 

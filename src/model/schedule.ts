@@ -24,7 +24,9 @@ export function createSchedule(clock: Timer, failed: (error: unknown) => void): 
         Promise.resolve().then(work).catch(failed);
       }));
     },
-    cancel: (...names) => { names.forEach(cancel); },
+    cancel: (...names) => {
+      names.forEach(cancel);
+    },
     stop() {
       stopped = true;
       for (const name of [...timers.keys()]) cancel(name);

@@ -17,7 +17,8 @@ export function shiftMitigation(mitigation: Mitigation, by: Milliseconds): Mitig
     ...(mitigation.endedAt === undefined ? {} : { endedAt: later(mitigation.endedAt, by) }),
     ...(mitigation.leak ? { leak: { ...mitigation.leak, since: later(mitigation.leak.since, by), lastAt: shift(mitigation.leak.lastAt) } } : {}),
     devices: mitigation.devices.map((device) => ({
-      ...device, evidence: { ...device.evidence, firstSeen: shift(device.evidence.firstSeen), lastSeen: shift(device.evidence.lastSeen) },
+      ...device,
+      evidence: { ...device.evidence, firstSeen: shift(device.evidence.firstSeen), lastSeen: shift(device.evidence.lastSeen) },
     })),
   };
 }

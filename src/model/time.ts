@@ -10,9 +10,13 @@ export type Milliseconds = number & { readonly [unit]: "ms" };
  * A moment by the wall clock, which NTP puts right, perhaps by months. At run time a number, of milliseconds since 1970-01-01T00:00Z; for the
  * compiler it is none, so that moments of two clocks can be neither compared nor subtracted.
  */
-export interface WallInstant { readonly [clock]: "wall" }
+export interface WallInstant {
+  readonly [clock]: "wall";
+}
 /** A moment by the steady clock, which only runs on: for whatever measures spans. It says nothing about the date. */
-export interface SteadyInstant { readonly [clock]: "steady" }
+export interface SteadyInstant {
+  readonly [clock]: "steady";
+}
 export type Instant = WallInstant | SteadyInstant;
 
 /** Gives a number its unit. */
@@ -79,5 +83,9 @@ export interface Timer {
   after(delay: Milliseconds, callback: () => void): () => void;
 }
 
-export interface WallClock extends Timer { now(): WallInstant }
-export interface SteadyClock extends Timer { now(): SteadyInstant }
+export interface WallClock extends Timer {
+  now(): WallInstant;
+}
+export interface SteadyClock extends Timer {
+  now(): SteadyInstant;
+}

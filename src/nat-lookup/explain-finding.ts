@@ -33,10 +33,14 @@ const whyNot: Record<Exclude<FlowMatch["is"], DeviceMatch["is"]>, string> = {
 
 /** For each device: its flows, one of them as an example, its MAC address, and what its certainty rests on. */
 export function explainDevices(
-  named: readonly { readonly suspect: Suspect; readonly device: Device }[], book: NeighbourBook, found: number,
+  named: readonly { readonly suspect: Suspect; readonly device: Device }[],
+  book: NeighbourBook,
+  found: number,
   vendorOf: ((mac: string) => string | null) | undefined,
 ): string[] {
-  const why = named.flatMap(({ suspect, device }) => [...explainFlows(suspect), explainIdentity(suspect, book), ...explainMaker(suspect, vendorOf), explainCertainty(suspect, device)]);
+  const why = named.flatMap((
+    { suspect, device },
+  ) => [...explainFlows(suspect), explainIdentity(suspect, book), ...explainMaker(suspect, vendorOf), explainCertainty(suspect, device)]);
   if (found > named.length) why.push(`${found - named.length} more devices with fewer packets are left out`);
   return why;
 }
@@ -73,7 +77,9 @@ function explainFlows(suspect: Suspect): string[] {
     const ended = alike.filter((match) => match.sighting?.endedAt != null).length;
     const over = ended === 0 ? "" : ended === alike.length ? ", all ended since" : `, ${ended} of them ended since`;
     const flows = alike.length === 1 && ended === 1 ? "1 flow, ended since," : `${plural(alike.length, "flow")}${over === "" ? "" : `${over},`}`;
-    return [`${nameWitnesses(alike)}: ${flows} of ${[...suspect.addresses].slice(0, 4).join(", ")} ${howItTakesPart[is]} (such as ${formatView(example.view)})`];
+    return [
+      `${nameWitnesses(alike)}: ${flows} of ${[...suspect.addresses].slice(0, 4).join(", ")} ${howItTakesPart[is]} (such as ${formatView(example.view)})`,
+    ];
   });
 }
 
@@ -88,7 +94,9 @@ function explainMaker({ mac }: Suspect, vendorOf: ((mac: string) => string | nul
 export function explainStale(stale: readonly Suspect[], now: WallInstant): string[] {
   return stale.slice(0, 8).map((suspect) => {
     const minutes = Math.round(between(lastSeen(suspect, now), now) / 60_000);
-    return `journal: not ${suspect.mac ?? [...suspect.addresses].join(", ")}, whose flows like these ended ${plural(minutes, "minute")} ago, while others go on`;
+    return `journal: not ${suspect.mac ?? [...suspect.addresses].join(", ")}, whose flows like these ended ${
+      plural(minutes, "minute")
+    } ago, while others go on`;
   });
 }
 
@@ -114,7 +122,9 @@ function explainCertainty(suspect: Suspect, device: Device): string {
   const told = distinctions.length > 0 ? distinctions.join(", ") : "the request gives nothing that tells devices apart";
   if (device.certainty === "ambiguous") return `ambiguous: ${told}, and several devices match`;
   if (distinctions.length === 0) return `likely: ${told}, but no other device matches`;
-  return suspect.mac === null ? `likely: ${told}, but its MAC address is not known` : `likely: ${told}; that it is this device is certain once its MAC address is seen on such packets`;
+  return suspect.mac === null
+    ? `likely: ${told}, but its MAC address is not known`
+    : `likely: ${told}; that it is this device is certain once its MAC address is seen on such packets`;
 }
 
 /** `192.168.1.23, outside 203.0.113.7:14406 to 198.51.100.9:443, protocol 17`. */

@@ -112,7 +112,9 @@ function describe(suspect: Suspect, certainty: Certainty, home: KnownHome, book:
 }
 
 /** The owner's name of a device, as it is; else what it calls itself, or called itself then. */
-export function shownName(mac: MacAddress, { ownerNames, names, titleOf }: Pick<KnownHome, "ownerNames" | "names" | "titleOf">, nameThen?: string): string | null {
+export function shownName(mac: MacAddress, { ownerNames, names, titleOf }: Pick<KnownHome, "ownerNames" | "names" | "titleOf">, nameThen?: string):
+  | string
+  | null {
   const given = ownerNames.get(mac);
   if (given !== undefined) return cleanName(given);
   const own = names.get(mac) ?? nameThen;

@@ -9,7 +9,9 @@ import { witnessedDevices } from "./witnessed-devices.ts";
  * reported traffic from the address of one of them. That is the same device, which calls itself something else: another one that
  * NAT has given a reported port since has an address of its own.
  */
-export function followDevices(devices: readonly Device[], witnessed: readonly ObservedSender[], home: Pick<KnownHome, "neighbours" | "names" | "ownerNames" | "titleOf" | "borders">): {
+export function followDevices(devices: readonly Device[], witnessed: readonly ObservedSender[],
+  home: Pick<KnownHome, "neighbours" | "names" | "ownerNames" | "titleOf" | "borders">
+): {
   readonly devices: readonly Device[];
   readonly changed: readonly Device[];
 } {

@@ -20,7 +20,8 @@ export interface Joined {
  * - Devices that nothing told apart give way to those that were seen.
  * Senders that have nothing to do with the devices, and use addresses of their own, are not the reported ones.
  */
-export function joinWitness(devices: readonly Device[], witnessed: readonly ObservedSender[], home: Pick<KnownHome, "neighbours" | "names" | "ownerNames" | "titleOf" | "borders">): Joined {
+export function joinWitness(devices: readonly Device[], witnessed: readonly ObservedSender[],
+  home: Pick<KnownHome, "neighbours" | "names" | "ownerNames" | "titleOf" | "borders">): Joined {
   const seen = witnessed.flatMap((each) => ({ ...each, mac: parseMac(each.mac) ?? each.mac }));
   const book = neighbourBook(home.neighbours);
   const isKnown = (mac: MacAddress): boolean => devices.some((device) => device.mac === mac);
@@ -45,7 +46,11 @@ export function joinWitness(devices: readonly Device[], witnessed: readonly Obse
   const come = witnessedDevices([...posing].filter(([mac]) => !isKnown(mac)).flatMap(([, { entries }]) => entries), home).map((device): Device => {
     const as = posing.get(device.mac ?? "")?.as ?? [];
     const [first] = as;
-    return { ...device, ...(first ? { insteadOf: namedBefore(first, seen) } : {}), ...(posing.size === 1 && first ? { evidence: sumOf(as.map(({ evidence }) => evidence)) } : {}) };
+    return {
+      ...device,
+      ...(first ? { insteadOf: namedBefore(first, seen) } : {}),
+      ...(posing.size === 1 && first ? { evidence: sumOf(as.map(({ evidence }) => evidence)) } : {}),
+    };
   });
   const all = [...come, ...stay];
   const isSettled = all.some(({ certainty }) => certainty === "exact");
@@ -69,7 +74,10 @@ function sumOf(evidences: readonly Evidence[]): Evidence {
   const [first, ...otherFirsts] = times(({ firstSeen }) => firstSeen);
   const [last, ...otherLasts] = times(({ lastSeen }) => lastSeen);
   return {
-    flows: sum(({ flows }) => flows), packets: sum(({ packets }) => packets), bytes: sum(({ bytes }) => bytes),
-    firstSeen: first === undefined ? null : earliest(first, ...otherFirsts), lastSeen: last === undefined ? null : latest(last, ...otherLasts),
+    flows: sum(({ flows }) => flows),
+    packets: sum(({ packets }) => packets),
+    bytes: sum(({ bytes }) => bytes),
+    firstSeen: first === undefined ? null : earliest(first, ...otherFirsts),
+    lastSeen: last === undefined ? null : latest(last, ...otherLasts),
   };
 }

@@ -10,7 +10,9 @@ import type { Suspect } from "./match/suspects.ts";
  * theirs. Prefixes wider than an address name nobody.
  */
 export function ownerOfSource(
-  asked: AttackFlows, home: HomeBorders, book: NeighbourBook,
+  asked: AttackFlows,
+  home: HomeBorders,
+  book: NeighbourBook,
 ): { suspects: readonly Suspect[]; why: readonly string[] } {
   const isInside = addressSet(home.inside);
   const isRouter = addressSet(home.router);

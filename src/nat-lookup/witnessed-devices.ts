@@ -13,12 +13,15 @@ import { neighbourBook } from "./identity/neighbour-book.ts";
 export function withWitness(finding: Finding, witnessed: readonly ObservedSender[], home: KnownHome): Finding {
   const seen = witnessedDevices(witnessed, home);
   if (seen.length === 0) return finding;
-  const why = seen.flatMap(({ mac, evidence }) => [`the kernel saw ${mac ?? ""} send ${evidence.packets} of the reported packets`, ...explainSpoofing(mac, witnessed, home)]);
+  const why = seen.flatMap((
+    { mac, evidence },
+  ) => [`the kernel saw ${mac ?? ""} send ${evidence.packets} of the reported packets`, ...explainSpoofing(mac, witnessed, home)]);
   return { ...finding, devices: seen, witnesses: ["kernel", ...finding.witnesses], why: [...why, ...finding.why] };
 }
 
 /** The senders, one device a MAC address, most packets first. */
-export function witnessedDevices(witnessed: readonly ObservedSender[], home: Pick<KnownHome, "neighbours" | "names" | "ownerNames" | "titleOf" | "borders">): Device[] {
+export function witnessedDevices(witnessed: readonly ObservedSender[],
+  home: Pick<KnownHome, "neighbours" | "names" | "ownerNames" | "titleOf" | "borders">): Device[] {
   const book = neighbourBook(home.neighbours);
   const macs = [...new Set(witnessed.flatMap(({ mac }) => parseMac(mac) ?? []))];
   return macs.map((mac): Device => {
@@ -27,11 +30,17 @@ export function witnessedDevices(witnessed: readonly ObservedSender[], home: Pic
     const isOwn = (address: string): boolean => isOfTheHome(address, home) && (book.macOf(address) ?? mac) === mac;
     const addresses = new Set([...own.map(({ address }) => address).filter(isOwn), ...book.addressesOf(mac)]);
     return {
-      mac, name: shownName(mac, home), port: null, certainty: "exact",
+      mac,
+      name: shownName(mac, home),
+      port: null,
+      certainty: "exact",
       addresses: [...addresses].filter((address) => !address.startsWith("fe80:")).slice(0, 16),
       evidence: {
-        flows: own.length, firstSeen: null, lastSeen: null,
-        packets: own.reduce((sum, each) => sum + each.packets, 0), bytes: own.reduce((sum, each) => sum + each.bytes, 0),
+        flows: own.length,
+        firstSeen: null,
+        lastSeen: null,
+        packets: own.reduce((sum, each) => sum + each.packets, 0),
+        bytes: own.reduce((sum, each) => sum + each.bytes, 0),
       },
     };
   }).sort((a, b) => b.evidence.packets - a.evidence.packets);

@@ -39,6 +39,8 @@ export function composeNotice(language: Language, isCutOff: boolean): string {
       + `<h2>${words.whatToDo}</h2><ol>${words.steps.map((step) => `<li>${step}</li>`).join("")}</ol>`
       + `<footer><p>${words.others}</p><p>${words.trust}</p></footer>`
     : `${icons.calm}<h1>${heading}</h1><p>${words.notCutOffText}</p>`;
-  return `<!DOCTYPE html><html lang="${language.replace("_", "-")}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">`
+  return `<!DOCTYPE html><html lang="${
+    language.replace("_", "-")
+  }"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">`
     + `<meta name="robots" content="noindex"><title>${heading}</title><style>${noticeStyle}</style></head><body><main>${body}</main></body></html>\n`;
 }

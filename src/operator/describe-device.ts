@@ -32,7 +32,15 @@ export interface DeviceView extends Omit<KnownDevice, "policyFrom" | "lastReques
 export function describeDevice(device: KnownDevice): DeviceView {
   const { mac, name, vendor, addresses, port, policy, requests } = device;
   return {
-    mac, name, vendor, addresses: [...addresses], port, policy, policy_from: device.policyFrom, requests,
-    last_request_at: formatTimeOrNull(device.lastRequestAt), stopped_by: [...device.stoppedBy],
+    mac,
+    name,
+    vendor,
+    addresses: [...addresses],
+    port,
+    policy,
+    policy_from: device.policyFrom,
+    requests,
+    last_request_at: formatTimeOrNull(device.lastRequestAt),
+    stopped_by: [...device.stoppedBy],
   };
 }

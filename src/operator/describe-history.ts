@@ -1,7 +1,6 @@
 import type { HistoryEntry } from "../model/history.ts";
 import { formatTime } from "../text/format-time.ts";
 
-
 export interface HistoryView extends Omit<HistoryEntry, "at"> {
   readonly at: string;
 }
@@ -10,7 +9,8 @@ export interface HistoryView extends Omit<HistoryEntry, "at"> {
 export function describeHistory(entry: HistoryEntry): HistoryView {
   const { at, devices, dropped, ...rest } = entry;
   return {
-    at: formatTime(at), ...rest,
+    at: formatTime(at),
+    ...rest,
     devices: devices.map(({ mac, name }) => ({ mac, name })),
     dropped: dropped && { packets: dropped.packets, bytes: dropped.bytes },
   };

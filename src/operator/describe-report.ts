@@ -13,7 +13,12 @@ export interface ReportView {
     readonly severity: AttackSeverity | null;
     readonly started_at: string | null;
     readonly ended_at: string | null;
-    readonly talkers: readonly { readonly prefix: string; readonly ports: readonly RangeView[]; readonly icmp_types: readonly RangeView[]; readonly spoofed: boolean }[];
+    readonly talkers: readonly {
+      readonly prefix: string;
+      readonly ports: readonly RangeView[];
+      readonly icmp_types: readonly RangeView[];
+      readonly spoofed: boolean;
+    }[];
   }[];
   /** Attack traffic at the target. */
   readonly bits_per_second: number | null;
@@ -24,9 +29,20 @@ export interface ReportView {
 export function describeReport({ attacks, bitsPerSecond, packetsPerSecond }: AttackReport): ReportView {
   return {
     attacks: attacks.map(({ vendorId, attackId, description, severity, startedAt, endedAt, talkers }) => ({
-      vendor_id: vendorId, attack_id: attackId, description, severity, started_at: formatTimeOrNull(startedAt), ended_at: formatTimeOrNull(endedAt),
-      talkers: talkers.map(({ prefix, ports, icmpTypes, isSpoofed }) => ({ prefix: formatIpPrefix(prefix), ports: describeRanges(ports), icmp_types: describeRanges(icmpTypes), spoofed: isSpoofed })),
+      vendor_id: vendorId,
+      attack_id: attackId,
+      description,
+      severity,
+      started_at: formatTimeOrNull(startedAt),
+      ended_at: formatTimeOrNull(endedAt),
+      talkers: talkers.map(({ prefix, ports, icmpTypes, isSpoofed }) => ({
+        prefix: formatIpPrefix(prefix),
+        ports: describeRanges(ports),
+        icmp_types: describeRanges(icmpTypes),
+        spoofed: isSpoofed,
+      })),
     })),
-    bits_per_second: bitsPerSecond, packets_per_second: packetsPerSecond,
+    bits_per_second: bitsPerSecond,
+    packets_per_second: packetsPerSecond,
   };
 }

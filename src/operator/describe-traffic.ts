@@ -28,8 +28,12 @@ export function describeTraffic(traffic: readonly Traffic[], now: WallInstant): 
   return {
     now: formatTime(now),
     mitigations: traffic.map((each) => ({
-      id: each.mitigation, is_sending: each.isSending, sent: each.now && rate(each.now.sent), passed: each.now && rate(each.now.passed),
-      last_sent_at: formatTimeOrNull(each.lastSentAt), paused_at: formatTimeOrNull(each.pausedAt),
+      id: each.mitigation,
+      is_sending: each.isSending,
+      sent: each.now && rate(each.now.sent),
+      passed: each.now && rate(each.now.passed),
+      last_sent_at: formatTimeOrNull(each.lastSentAt),
+      paused_at: formatTimeOrNull(each.pausedAt),
       samples: each.samples.map(({ at, sent, passed }) => [Math.round(inSeconds(timeLeft(at, now))), rate(sent), rate(passed)]),
     })),
   };

@@ -20,7 +20,8 @@ export interface DispatchLog {
  */
 export async function dispatch(actions: OperatorActions, caller: Caller, method: unknown, params: unknown, log: DispatchLog): Promise<Reply> {
   if (!isMethodName(method)) {
-    return fail("unknown-method", `there is no method ${typeof method === "string" ? `'${excerpt(method, 40)}'` : "of that kind"}, expected ${Object.keys(methods).join(", ")}`);
+    return fail("unknown-method",
+      `there is no method ${typeof method === "string" ? `'${excerpt(method, 40)}'` : "of that kind"}, expected ${Object.keys(methods).join(", ")}`);
   }
   const { changes } = methods[method];
   if (changes && !caller.mayChange) {
@@ -30,7 +31,8 @@ export async function dispatch(actions: OperatorActions, caller: Caller, method:
   const read = readParams(methods[method], params);
   if ("error" in read) return read;
   const reply = await act(actions, caller, method, read.params, log);
-  if (changes) log.changed(`${[method, ...textsOf(read.params)].join(" ")} by ${describeCaller(caller)}${"error" in reply ? `: refused, ${reply.error.message}` : ""}`);
+  if (changes)
+    log.changed(`${[method, ...textsOf(read.params)].join(" ")} by ${describeCaller(caller)}${"error" in reply ? `: refused, ${reply.error.message}` : ""}`);
   return reply;
 }
 
@@ -88,7 +90,6 @@ export function readParams(method: Method, given: unknown): { readonly params: R
 function isEmptyList(value: unknown): boolean {
   return Array.isArray(value) && value.length === 0;
 }
-
 
 function isFailed(answer: object): answer is Failed {
   return "error" in answer;

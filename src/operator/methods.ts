@@ -7,8 +7,18 @@ import type { MitigationView } from "./describe-mitigation.ts";
 import type { TrafficListView } from "./describe-traffic.ts";
 import type { StatusView } from "./describe-status.ts";
 import {
-  macAddress, oneOf, optional, portRanges, prefixes, protocols, required, sectionName, wholeNumber,
-  type OptionalParameter, type Parameter, type RequiredParameter,
+  macAddress,
+  oneOf,
+  optional,
+  portRanges,
+  prefixes,
+  protocols,
+  required,
+  sectionName,
+  wholeNumber,
+  type OptionalParameter,
+  type Parameter,
+  type RequiredParameter,
 } from "./parameters.ts";
 
 /** A control method, for every way in: control socket, command line, ubus, MQTT. */
@@ -25,11 +35,13 @@ const id = required(wholeNumber(1, Number.MAX_SAFE_INTEGER), "number of the miti
 export const methods = {
   status: { help: "sessions with the upstreams, counts, warnings", changes: false, params: {} },
   list: {
-    help: "mitigations, newest first", changes: false,
+    help: "mitigations, newest first",
+    changes: false,
     params: { state: optional(oneOf("pending", "active", "terminating", "ended"), "only those in this state") },
   },
   approve: {
-    help: "stop the device's traffic to the target, as the provider asks", changes: true,
+    help: "stop the device's traffic to the target, as the provider asks",
+    changes: true,
     params: {
       id,
       action: optional(oneOf("block", "limit", "quarantine"), "instead of the device's or the default action"),
@@ -40,18 +52,21 @@ export const methods = {
   release: { help: "end a block now", changes: true, params: { id } },
   devices: { help: "devices that have been reported", changes: false, params: {} },
   policy: {
-    help: "what to do about a device from now on", changes: true,
+    help: "what to do about a device from now on",
+    changes: true,
     params: {
       mac: required(macAddress, "the device"),
       policy: required(oneOf("ask", "auto", "never"), "ask the owner, act at once, or never touch it"),
     },
   },
   history: {
-    help: "ended mitigations and decisions, newest first", changes: false,
+    help: "ended mitigations and decisions, newest first",
+    changes: false,
     params: { limit: optional(wholeNumber(1, 1000), "the most entries to show; default 50") },
   },
   lookup: {
-    help: "which device a report would point to now, and why", changes: false,
+    help: "which device a report would point to now, and why",
+    changes: false,
     params: {
       source: required(prefixes, "where the attack comes from, as seen from outside the home"),
       source_port: optional(portRanges, "port or range A-B that it comes from"),
@@ -61,14 +76,18 @@ export const methods = {
     },
   },
   test: {
-    help: "send a sample message to a receiver of messages", changes: true,
+    help: "send a sample message to a receiver of messages",
+    changes: true,
     params: { notify: required(sectionName, "the receiver's name in the configuration, or its type where it has none") },
   },
   traffic: {
-    help: "packets a second that reported devices send, over the last minutes; counted only while somebody asks", changes: false, params: {},
+    help: "packets a second that reported devices send, over the last minutes; counted only while somebody asks",
+    changes: false,
+    params: {},
   },
   reconnect: {
-    help: "drop the session with an upstream and dial again at once", changes: true,
+    help: "drop the session with an upstream and dial again at once",
+    changes: true,
     params: { upstream: optional(sectionName, "its name in the configuration; default: all") },
   },
 } as const satisfies Readonly<Record<string, Method>>;
@@ -84,12 +103,15 @@ type ValueOf<P> = P extends Parameter<infer T> ? T : never;
 
 export type OperatorErrorCode =
   | "bad-request" // not a JSON object with a method
-  | "unknown-method" | "bad-params"
+  | "unknown-method"
+  | "bad-params"
   | "not-found" // no such mitigation, device or upstream
   | "wrong-state" // e.g. approved after it had ended
   | "forbidden" // the caller may only look
-  | "busy" | "internal"
-  | "unreachable" | "timeout"; // made by the client: no daemon there, or it does not answer
+  | "busy"
+  | "internal"
+  | "unreachable"
+  | "timeout"; // made by the client: no daemon there, or it does not answer
 
 /** Why a method did not do what was asked; `message` is for the person who asked. */
 export interface OperatorError {
@@ -97,7 +119,9 @@ export interface OperatorError {
   readonly message: string;
 }
 
-export interface Failed { readonly error: OperatorError }
+export interface Failed {
+  readonly error: OperatorError;
+}
 
 /** What a method answers: a view that JSON can carry, or why not. Sync or async. */
 export type Answer<View> = View | Failed | Promise<View | Failed>;

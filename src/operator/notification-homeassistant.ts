@@ -12,8 +12,10 @@ export interface DiscoveryMessage {
 export function describeState(mitigations: readonly MitigationView[], connected: boolean): object {
   const of = (state: MitigationView["state"]): MitigationView[] => mitigations.filter((each) => each.state === state);
   return {
-    pending: of("pending").length, blocked: of("active").filter(({ action }) => action !== "observe").length,
-    packets_stopped: mitigations.reduce((sum, { dropped }) => sum + dropped.packets, 0), provider: connected ? "ON" : "OFF",
+    pending: of("pending").length,
+    blocked: of("active").filter(({ action }) => action !== "observe").length,
+    packets_stopped: mitigations.reduce((sum, { dropped }) => sum + dropped.packets, 0),
+    provider: connected ? "ON" : "OFF",
   };
 }
 
@@ -21,7 +23,13 @@ export function describeState(mitigations: readonly MitigationView[], connected:
 export function announceSensors(prefix: string): readonly DiscoveryMessage[] {
   const node = nodeOf(prefix);
   const sensor = (platform: "sensor" | "binary_sensor", field: string, name: string, more: object): [string, object] => [field, {
-    platform, name, unique_id: `${node}_${field}`, default_entity_id: `${platform}.${entityOf(prefix)}_${field}`, state_topic: `${prefix}/state`, value_template: `{{ value_json.${field} }}`, ...more,
+    platform,
+    name,
+    unique_id: `${node}_${field}`,
+    default_entity_id: `${platform}.${entityOf(prefix)}_${field}`,
+    state_topic: `${prefix}/state`,
+    value_template: `{{ value_json.${field} }}`,
+    ...more,
   }];
   return [{
     topic: `homeassistant/device/${node}/config`,
@@ -47,7 +55,12 @@ export function announceAnswers(prefix: string, mitigation: MitigationView, lang
     return {
       topic: answerTopics(prefix, mitigation.id)[at] ?? "",
       payload: action === undefined ? "" : JSON.stringify({
-        name: `${title}: ${action.label}`, unique_id: `${nodeOf(prefix)}_${mitigation.id}_${does}`, default_entity_id: `button.${entityOf(prefix)}_${mitigation.id}_${does}`, command_topic: `${prefix}/mitigation/${mitigation.id}/set`, payload_press: does, ...common(prefix),
+        name: `${title}: ${action.label}`,
+        unique_id: `${nodeOf(prefix)}_${mitigation.id}_${does}`,
+        default_entity_id: `button.${entityOf(prefix)}_${mitigation.id}_${does}`,
+        command_topic: `${prefix}/mitigation/${mitigation.id}/set`,
+        payload_press: does,
+        ...common(prefix),
       }),
     };
   });

@@ -74,10 +74,14 @@ export function createNotificationThrottle(around: NotificationThrottleDeps): No
       known.about = about;
       return;
     }
-    const entry = { ids: new Set([about.id]), about, stop: clock.after(anHour, () => {
-      folded.delete(subject);
-      around.announce({ event: "more", about: entry.about, requests: entry.ids.size });
-    }) };
+    const entry = {
+      ids: new Set([about.id]),
+      about,
+      stop: clock.after(anHour, () => {
+        folded.delete(subject);
+        around.announce({ event: "more", about: entry.about, requests: entry.ids.size });
+      }),
+    };
     folded.set(subject, entry);
   };
   const say = (event: "request" | "blocked", about: MitigationView): void => {

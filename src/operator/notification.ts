@@ -40,24 +40,39 @@ export function composeNotification(announcement: Announcement, language: Langua
   const words = notificationWords[language];
   const { event } = announcement;
   switch (event) {
-    case "test": return { event, key: "test", title: words.test, text: words.testText, actions: [{ does: "approve", label: words.approve }, { does: "deny", label: words.deny }], asks: false };
-    case "upstream_down": case "upstream_up": {
+    case "test":
+      return {
+        event,
+        key: "test",
+        title: words.test,
+        text: words.testText,
+        actions: [{ does: "approve", label: words.approve }, { does: "deny", label: words.deny }],
+        asks: false,
+      };
+    case "upstream_down":
+    case "upstream_up": {
       const fill = { provider: excerpt(announcement.about.name, longestName) };
       const isDown = event === "upstream_down";
       return {
-        event, key: `upstream-${announcement.about.name}`, actions: [], asks: false,
-        title: fillIn(isDown ? words.providerDown : words.providerUp, fill), text: isDown ? words.providerDownText : "",
+        event,
+        key: `upstream-${announcement.about.name}`,
+        actions: [],
+        asks: false,
+        title: fillIn(isDown ? words.providerDown : words.providerUp, fill),
+        text: isDown ? words.providerDownText : "",
       };
     }
     case "more": {
       const fill = { device: namesOf(announcement.about, words), requests: String(announcement.requests) };
       return { event, key: `more-${announcement.about.id}`, title: fillIn(words.more, fill), text: words.moreText, actions: [], asks: false };
     }
-    default: return { event, key: `mitigation-${announcement.about.id}`, ...aboutMitigation(announcement, words) };
+    default:
+      return { event, key: `mitigation-${announcement.about.id}`, ...aboutMitigation(announcement, words) };
   }
 }
 
-function aboutMitigation(announcement: Exclude<Announcement, { readonly about: UpstreamView } | { readonly event: "more" | "test" }>, words: NotificationWords): Pick<Notification, "title" | "text" | "actions" | "asks"> {
+function aboutMitigation(announcement: Exclude<Announcement, { readonly about: UpstreamView } | { readonly event: "more" | "test" }>,
+  words: NotificationWords): Pick<Notification, "title" | "text" | "actions" | "asks"> {
   const { about } = announcement;
   const fill = { device: namesOf(about, words), target: targetOf(about) };
   const answers: readonly NotificationAction[] = [{ does: "approve", label: words.approve }, { does: "deny", label: words.deny }];
@@ -83,7 +98,12 @@ function aboutMitigation(announcement: Exclude<Announcement, { readonly about: U
     case "ended": {
       const { outcome, dropped } = about;
       const ending = outcome === null || outcome === "overridden" || outcome === "rejected" || outcome === "unattributed" ? "withdrawn" : outcome;
-      return { title: fillIn(words.ended[ending], fill), text: dropped.packets > 0 ? fillIn(words.packets, { packets: String(dropped.packets) }) : "", actions: [], asks: false };
+      return {
+        title: fillIn(words.ended[ending], fill),
+        text: dropped.packets > 0 ? fillIn(words.packets, { packets: String(dropped.packets) }) : "",
+        actions: [],
+        asks: false,
+      };
     }
   }
 }
@@ -102,14 +122,17 @@ function quoteReport({ report, requested_at: requestedAt }: MitigationView, word
   if (!headline) return [];
   const { what, severity, startedAt, rate } = headline;
   const minutes = startedAt === null ? 0 : Math.floor((Date.parse(requestedAt) - Date.parse(startedAt)) / 60_000);
-  const parts = [what, severity && words.severity[severity], minutes > 0 && minutes < longestMinutes ? fillIn(words.forMinutes, { minutes: String(minutes) }) : null, rate && fillIn(words.rate, { rate })];
+  const parts = [what, severity && words.severity[severity],
+    minutes > 0 && minutes < longestMinutes ? fillIn(words.forMinutes, { minutes: String(minutes) }) : null, rate && fillIn(words.rate, { rate })];
   return [fillIn(words.reported, { attack: parts.filter((part) => part !== null).join(", ") })];
 }
 
 /** Why it is another device than the one whose address the packets carry. */
 function whyAnother({ devices }: MitigationView, words: NotificationWords): string[] {
   const [forged] = devices.flatMap(({ name, mac, instead_of: before }) => (before ? [{ device: name ?? mac, other: before.name ?? before.address }] : []));
-  return forged === undefined ? [] : [fillIn(words.forged, { device: excerpt(forged.device ?? words.someDevice, longestName), other: excerpt(forged.other, longestName) })];
+  return forged === undefined
+    ? []
+    : [fillIn(words.forged, { device: excerpt(forged.device ?? words.someDevice, longestName), other: excerpt(forged.other, longestName) })];
 }
 
 function targetOf({ target }: MitigationView): string {

@@ -27,7 +27,12 @@ export function createOwnerEvents(known: Iterable<Mitigation>): OwnerEvents {
     const { id } = mitigation;
     const events = told.get(id) ?? new Set();
     told.set(id, events);
-    if (told.size > mostRemembered) for (const oldest of told.keys()) { told.delete(oldest); break; }
+    if (told.size > mostRemembered) {
+      for (const oldest of told.keys()) {
+        told.delete(oldest);
+        break;
+      }
+    }
     const isAdded = (text: string): boolean => events.size !== events.add(text).size;
     const isSurer = event !== "ended" && isAdded(`${event} of ${mitigation.devices.map(({ certainty }) => certainty).join(" ")}`);
     return isAdded(`${event} ${event === "ended" ? "" : correctionOf(mitigation)}`) ? "news" : isSurer ? "surer" : undefined;
@@ -57,9 +62,12 @@ function correctionOf(mitigation: Mitigation): string {
 /** Nothing is called blocked that the packet filter has not taken: it may be broken. */
 function eventOf(mitigation: Mitigation): "request" | "blocked" | "ended" | undefined {
   switch (mitigation.state) {
-    case "ended": return "ended";
-    case "pending": return mitigation.devices.length > 0 ? "request" : undefined;
-    case "active": case "terminating":
+    case "ended":
+      return "ended";
+    case "pending":
+      return mitigation.devices.length > 0 ? "request" : undefined;
+    case "active":
+    case "terminating":
       if (mitigation.action === "observe") return mitigation.devices.length > 0 ? "request" : undefined;
       return mitigation.startedAt === null ? undefined : "blocked";
   }

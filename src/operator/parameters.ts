@@ -16,8 +16,12 @@ export interface Parameter<T> {
   readonly help: string;
 }
 
-export interface RequiredParameter<T> extends Parameter<T> { readonly required: true }
-export interface OptionalParameter<T> extends Parameter<T> { readonly required: false }
+export interface RequiredParameter<T> extends Parameter<T> {
+  readonly required: true;
+}
+export interface OptionalParameter<T> extends Parameter<T> {
+  readonly required: false;
+}
 
 /** A parameter that must be given. */
 export function required<T>(parameter: Omit<Parameter<T>, "required" | "help">, help: string): RequiredParameter<T> {

@@ -45,12 +45,24 @@ export function createApplyEvent({ clock, log, store, schedule, policy, events, 
   const perform: Record<Effect, (mitigation: Mitigation, event: MitigationEvent) => Promise<void> | void> = {
     enforce: () => rules().enforce(),
     // After the drop, and in nobody's way.
-    "cut-flows": (mitigation) => { cutFlows(mitigation); },
-    "notify-upstream": (mitigation) => { events.notifyUpstream(mitigation); },
-    "tell-owner": (mitigation, event) => { events.tellOwner(mitigation, event.is); },
-    remember: () => { events.remember(); },
-    "keep-no": (mitigation) => { store.keepNos(withNos(store.nos(), nosTo(mitigation, clock.now()), clock.now())); },
-    "lift-no": (mitigation) => { store.keepNos(withoutNosTo(store.nos(), mitigation)); },
+    "cut-flows": (mitigation) => {
+      cutFlows(mitigation);
+    },
+    "notify-upstream": (mitigation) => {
+      events.notifyUpstream(mitigation);
+    },
+    "tell-owner": (mitigation, event) => {
+      events.tellOwner(mitigation, event.is);
+    },
+    remember: () => {
+      events.remember();
+    },
+    "keep-no": (mitigation) => {
+      store.keepNos(withNos(store.nos(), nosTo(mitigation, clock.now()), clock.now()));
+    },
+    "lift-no": (mitigation) => {
+      store.keepNos(withoutNosTo(store.nos(), mitigation));
+    },
   };
 
   /** Of this one alone: its end does not wait for what others' counts lead to. */
@@ -76,12 +88,18 @@ export function createApplyEvent({ clock, log, store, schedule, policy, events, 
     if (!before || isStopped()) return undefined;
     const { mitigation, effects } = step(before, event, policy(), clock.now());
     store.put(mitigation);
-    if (mitigation.state !== before.state) log("info", `mitigation ${id}: ${before.state} -> ${mitigation.state}${mitigation.outcome ? ` (${mitigation.outcome})` : ""}`);
-    if (mitigation.state === "ended" && before.state !== "ended") noteConflicts(store, (each) => { events.notifyUpstream(each); });
+    if (mitigation.state !== before.state)
+      log("info", `mitigation ${id}: ${before.state} -> ${mitigation.state}${mitigation.outcome ? ` (${mitigation.outcome})` : ""}`);
+    if (mitigation.state === "ended" && before.state !== "ended")
+      noteConflicts(store, (each) => {
+        events.notifyUpstream(each);
+      });
     for (const effect of effects) if (!isStopped()) await perform[effect](mitigation, event);
     scheduleDeadline(id);
     if (event.is === "found" && mitigation.devices.some((device) => isLookedFor(mitigation, device, clock.now()))) {
-      schedule.once(`looked for ${id}`, lookedForAtFirst, () => (store.get(id)?.devices.some(({ certainty }) => certainty !== "exact") ? rules().enforce() : undefined));
+      schedule.once(`looked for ${id}`, lookedForAtFirst, () => (store.get(id)?.devices.some(({ certainty }) => certainty !== "exact")
+        ? rules().enforce()
+        : undefined));
     }
     return store.get(id);
   };

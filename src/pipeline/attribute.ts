@@ -56,10 +56,11 @@ export function createLookup(ports: LookupPorts, ownerNames: () => ReadonlyMap<M
   const book = createNameBook((mac) => directory.vendor?.(mac) ?? null);
   book.learn(named.flatMap(({ mac, name }) => (name === null ? [] : [[mac, name] as const])));
   /** Without them a device is known by its address only, which is better than not at all. */
-  const neighboursOrNone = (): ReturnType<HomeDirectory["neighbours"]> => directory.neighbours().catch((error: unknown) => {
-    log("warn", `cannot read the neighbour table: ${errorText(error)}`);
-    return [];
-  });
+  const neighboursOrNone = (): ReturnType<HomeDirectory["neighbours"]> =>
+    directory.neighbours().catch((error: unknown) => {
+      log("warn", `cannot read the neighbour table: ${errorText(error)}`);
+      return [];
+    });
   const homeNow = async (): Promise<KnownNow> => {
     const [borders, neighbours, names] = await Promise.all([network.addresses(), neighboursOrNone(), directory.names()]);
     book.learn(names);
@@ -72,7 +73,9 @@ export function createLookup(ports: LookupPorts, ownerNames: () => ReadonlyMap<M
     const vendorOf = directory.vendor?.bind(directory);
     const home = { ...known, now: clock.now(), ...(vendorOf ? { vendorOf } : {}) };
     const finding = withWitness(findDevices(asked, seen, home), witnessed, home);
-    const devices = await Promise.all(finding.devices.map(async (device) => ({ ...device, port: device.mac === null ? null : await directory.port(device.mac) })));
+    const devices = await Promise.all(
+      finding.devices.map(async (device) => ({ ...device, port: device.mac === null ? null : await directory.port(device.mac) })),
+    );
     return { ...finding, devices, why: [...finding.why, ...(depth === "explain" ? flows.remarks?.() ?? [] : [])] };
   };
   const shared = shareLookups(lookup, steady);

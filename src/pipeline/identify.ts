@@ -59,8 +59,10 @@ export function createIdentify({ clock, steady, log, filter, store, schedule, lo
     const devices = inheritedCertainty(finding.devices, replaced);
     const mitigation = store.get(id);
     if (!mitigation || mitigation.state === "ended" || mitigation.state === "terminating") return;
-    if (devices.length > 0 ? mitigation.devices.length === 0 || attempt === 0 : attempt === 0 && mitigation.state === "pending") await found(mitigation, devices, before.devices);
-    if (devices.length === 0) schedule.once(`watch ${id}`, watchAfter[Math.min(attempt, watchAfter.length - 1)] ?? milliseconds(60_000), () => identify(id, attempt + 1, false));
+    if (devices.length > 0 ? mitigation.devices.length === 0 || attempt === 0 : attempt === 0 && mitigation.state === "pending")
+      await found(mitigation, devices, before.devices);
+    if (devices.length === 0)
+      schedule.once(`watch ${id}`, watchAfter[Math.min(attempt, watchAfter.length - 1)] ?? milliseconds(60_000), () => identify(id, attempt + 1, false));
   };
 
   const found = async (mitigation: Mitigation, devices: readonly Device[], namedBefore: readonly Device[]): Promise<void> => {
@@ -70,7 +72,11 @@ export function createIdentify({ clock, steady, log, filter, store, schedule, lo
     // Another look has named them meanwhile; where the two differ, the packets decide.
     if (namedNow.length > 0 && namedNow !== namedBefore) return;
     remember(devices);
-    log("info", `mitigation ${id}: ${devices.length === 0 ? "no device found yet" : devices.map((device) => `${device.name ?? "unnamed device"} (${device.mac ?? device.addresses.join(", ")}), ${device.certainty}`).join("; ")}`);
+    log("info", `mitigation ${id}: ${
+      devices.length === 0
+        ? "no device found yet"
+        : devices.map((device) => `${device.name ?? "unnamed device"} (${device.mac ?? device.addresses.join(", ")}), ${device.certainty}`).join("; ")
+    }`);
     const [question] = questionAbout(devices, store.all());
     await apply(id, { is: "found", devices, decision, deadline: question?.deadline ?? null });
     const remembered = rememberedDecision(store.get(id) ?? mitigation, store.all(), clock.now());

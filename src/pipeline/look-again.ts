@@ -59,7 +59,8 @@ export function createLookAgain({ schedule, store, log, filter, lookup, decideAb
     const decision = await decideAbout(others, mitigation.request.target);
     const names = others.map((device) => `${device.name ?? "unnamed device"} (${device.mac ?? device.addresses.join(", ")})`).join("; ");
     if (!mayJoin(mitigation, decision)) {
-      log("info", `mitigation ${id}: ${names} takes part too, and is left alone: the owner's rules want a question or a milder measure, which needs a request of its own`);
+      log("info",
+        `mitigation ${id}: ${names} takes part too, and is left alone: the owner's rules want a question or a milder measure, which needs a request of its own`);
       return false;
     }
     log("info", `mitigation ${id}: ${names} takes part too, and is held from now on`);
@@ -71,9 +72,12 @@ export function createLookAgain({ schedule, store, log, filter, lookup, decideAb
   return (id) => {
     if (looking.has(id)) return;
     looking.add(id);
-    schedule.once(`look again ${id}`, milliseconds(0), () => look(id).finally(() => {
-      schedule.once(`look again ${id}`, pause, () => { looking.delete(id); });
-    }));
+    schedule.once(`look again ${id}`, milliseconds(0), () =>
+      look(id).finally(() => {
+        schedule.once(`look again ${id}`, pause, () => {
+          looking.delete(id);
+        });
+      }));
   };
 }
 

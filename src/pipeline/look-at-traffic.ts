@@ -69,7 +69,10 @@ export function createTrafficLook({ clock, steady, schedule, store, enforce, cou
         countedAt = steady.now();
         await count();
       }
-      book.keepOnly((id) => { const mitigation = store.get(id); return mitigation !== undefined && (mitigation.state !== "ended" || isLeftAlone(mitigation, clock.now())); });
+      book.keepOnly((id) => {
+        const mitigation = store.get(id);
+        return mitigation !== undefined && (mitigation.state !== "ended" || isLeftAlone(mitigation, clock.now()));
+      });
       return store.all().flatMap(({ id }) => book.read(id, clock.now()) ?? []);
     },
   };

@@ -70,13 +70,16 @@ interface RequestSteps {
 }
 
 /** From a request to its effect; each step is in a file of its own. */
-function takeRequests({ store, log, now, policy, saidOf, refusal, identify, apply, lookAgain, noteConflicts: noteAll, isStopped }: RequestSteps): MitigationService["request"] {
+function takeRequests(
+  { store, log, now, policy, saidOf, refusal, identify, apply, lookAgain, noteConflicts: noteAll, isStopped }: RequestSteps,
+): MitigationService["request"] {
   const latest = (mitigation: Mitigation): Mitigation => store.get(mitigation.id) ?? mitigation;
 
   const refresh = async ({ mitigation, lifetime, report }: Extract<AdmitResult, { is: "refresh" }>, { attackStatus }: ReadMitigation): Promise<Admission> => {
     const { id } = mitigation;
     // RFC 9132 §4.4.3: how the target fares, which nobody here can see.
-    if (attackStatus !== null) log("info", `mitigation ${id}: the upstream says that ${attackStatus === 1 ? "the target is still under attack" : "the attack is mitigated"}`);
+    if (attackStatus !== null)
+      log("info", `mitigation ${id}: the upstream says that ${attackStatus === 1 ? "the target is still under attack" : "the attack is mitigated"}`);
     await apply(id, { is: "refreshed", lifetime, report });
     // One that nobody was found for is on watch: it costs no lookup more.
     if (attackStatus === 1 && mitigation.devices.length > 0) lookAgain(id);
@@ -87,7 +90,8 @@ function takeRequests({ store, log, now, policy, saidOf, refusal, identify, appl
     const fresh = newMitigation(store.newId(), { ...read.asked, lifetime: read.lifetime ?? lifetime }, lifetime, policy(), now());
     store.put(fresh);
     // What needs no consent is dropped where it leaves the home from the first moment; who sends it is found out meanwhile.
-    if (policy().consent === "auto" && isSpecific(fresh.request) && !saidOf(fresh.request.target).any) await apply(fresh.id, { is: "found", devices: [], decision: decide([], policy()) });
+    if (policy().consent === "auto" && isSpecific(fresh.request) && !saidOf(fresh.request.target).any)
+      await apply(fresh.id, { is: "found", devices: [], decision: decide([], policy()) });
     await identify.asked(fresh.id, overrides);
     const inherited = inheritedDecision(latest(fresh), overrides);
     if (inherited) await apply(fresh.id, inherited);
@@ -106,12 +110,15 @@ function takeRequests({ store, log, now, policy, saidOf, refusal, identify, appl
     // From here to its place in the store nothing is awaited: two of the same mid must not both be new.
     const admitted = admitRequest(read.asked, read.lifetime, ifMatch, store.all(), policy(), now());
     switch (admitted.is) {
-      case "ignored": return admitted;
+      case "ignored":
+        return admitted;
       case "refused":
         refusal.turnedDown(read, admitted.refusal);
         return admitted;
-      case "refresh": return refresh(admitted, read);
-      case "new": return admit(admitted, read);
+      case "refresh":
+        return refresh(admitted, read);
+      case "new":
+        return admit(admitted, read);
     }
   };
 }
@@ -123,29 +130,70 @@ export function createPipeline(initial: PipelineSettings, memory: Store, ports: 
   let settings = initial;
   const policy = (): Policy => effectivePolicy(settings.policy, store, clock.now());
   const saidOf = (target: AttackTarget): SaidOfTarget => saidOfTarget(store.nos(), target, clock.now());
-  const failed = (error: unknown): void => { log("error", `internal: ${errorText(error)}`); };
+  const failed = (error: unknown): void => {
+    log("error", `internal: ${errorText(error)}`);
+  };
   const schedule = createSchedule(steady, failed);
   const common = { clock, steady, log, store, schedule, filter, policy, saidOf, ports, isStopped };
 
-  const { apply, scheduleDeadline } = createApplyEvent({ ...common, events, rules: () => rules, cutFlows: (mitigation) => { weighing.cutFlows(mitigation); } });
+  const { apply, scheduleDeadline } = createApplyEvent({
+    ...common,
+    events,
+    rules: () => rules,
+    cutFlows: (mitigation) => {
+      weighing.cutFlows(mitigation);
+    },
+  });
   const home = createLookup(ports, () => settings.ownerNames, store.devices());
   const decideAbout = createDecideAbout(common);
-  const weighing = createFlowWeighing({ ...common, flows: ports.flows, lookup: home, save: () => { events.remember(); } });
+  const weighing = createFlowWeighing({
+    ...common,
+    flows: ports.flows,
+    lookup: home,
+    save: () => {
+      events.remember();
+    },
+  });
   const identify = createIdentify({ ...common, lookup: home, weighing, decideAbout, apply });
-  const remember: Identify["remember"] = (devices) => { identify.remember(devices); };
+  const remember: Identify["remember"] = (devices) => {
+    identify.remember(devices);
+  };
   const senders = createSenderWatch({ ...common, directory: ports.directory, homeNow: home.homeNow, decideAbout, apply, remember });
   const traffic = createTrafficLook({ ...common, enforce: () => rules.enforce(), count: () => (rules.isHolding() ? rules.count() : Promise.resolve()) });
-  const rules = createRuleKeeper({ ...common, isWatched: traffic.isWatched }, hearKernel({ ...common, homeNow: home.homeNow, decideAbout, apply, identify, senders, traffic }));
+  const rules = createRuleKeeper({ ...common, isWatched: traffic.isWatched },
+    hearKernel({ ...common, homeNow: home.homeNow, decideAbout, apply, identify, senders, traffic }));
   const lookAgain = createLookAgain({ ...common, lookup: home.lookup, decideAbout, count: () => rules.count(), apply, joined: remember });
   const notes = createRefusalNotes(common);
   const refusal = createRequestRefusal({ ...common, lookup: home.lookup, decideAbout, notes, askedAgain: traffic.askedAgain });
   const { settingsChanged, ...adaptation } = createAdaptation({
-    ...common, rules, apply, scheduleDeadline, remember: () => { events.remember(); }, resumed: (mitigation) => { identify.resumed(mitigation); },
+    ...common,
+    rules,
+    apply,
+    scheduleDeadline,
+    remember: () => {
+      events.remember();
+    },
+    resumed: (mitigation) => {
+      identify.resumed(mitigation);
+    },
   });
 
   return {
-    ...adaptation, decideAbout,
-    request: takeRequests({ ...common, now: () => clock.now(), refusal, identify, apply, lookAgain, noteConflicts: () => { noteConflicts(store, (each) => { events.notifyUpstream(each); }); } }),
+    ...adaptation,
+    decideAbout,
+    request: takeRequests({
+      ...common,
+      now: () => clock.now(),
+      refusal,
+      identify,
+      apply,
+      lookAgain,
+      noteConflicts: () => {
+        noteConflicts(store, (each) => {
+          events.notifyUpstream(each);
+        });
+      },
+    }),
     async decideByOwner(id, event) {
       const after = await apply(id, event);
       // The owner must not hold it for done.
@@ -156,8 +204,11 @@ export function createPipeline(initial: PipelineSettings, memory: Store, ports: 
     traffic: () => traffic.look(),
     settings: () => settings,
     warnings: () => [...rules.warnings(), ...notes.warnings(), ...store.all().flatMap((each) => leakWarning(each) ?? [])],
-    mitigationsOf: (upstream, cuid) => store.all().filter((each) => each.request.upstream === upstream && each.request.cuid === cuid
-      && (each.endedAt === undefined || Math.abs(between(each.endedAt, clock.now())) < shownAfterEnd)),
+    mitigationsOf: (upstream, cuid) =>
+      store.all().filter((each) =>
+        each.request.upstream === upstream && each.request.cuid === cuid
+        && (each.endedAt === undefined || Math.abs(between(each.endedAt, clock.now())) < shownAfterEnd)
+      ),
     withdraw(upstream, cuid, mid) {
       const its = store.all().filter(({ request: each }) => each.upstream === upstream && each.cuid === cuid && each.mid === mid);
       const asked = its.find(isRequested) ?? its.findLast((each) => isLeftAlone(each, clock.now()));

@@ -37,10 +37,15 @@ export function createRefusalNotes({ steady, log }: { readonly steady: SteadyClo
       if (isLogged) log("warn", `upstream ${upstream} asks for more than it may: refused (${refusal.code}: ${why}), ${count} in the last hour`);
       notes.set(upstream, { count, why, at: now, loggedAt: isLogged ? now : before.loggedAt });
     },
-    warnings: () => [...notes.keys()].flatMap((upstream) => {
-      const note = known(upstream);
-      if (!note) return [];
-      return [`upstream ${upstream} asks for more than it may: ${note.count} ${note.count === 1 ? "request was" : "requests were"} refused, the last one because of "${note.why}"`];
-    }),
+    warnings: () =>
+      [...notes.keys()].flatMap((upstream) => {
+        const note = known(upstream);
+        if (!note) return [];
+        return [
+          `upstream ${upstream} asks for more than it may: ${note.count} ${
+            note.count === 1 ? "request was" : "requests were"
+          } refused, the last one because of "${note.why}"`,
+        ];
+      }),
   };
 }

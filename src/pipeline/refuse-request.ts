@@ -44,7 +44,8 @@ export function createRequestRefusal({ ports, store, policy, saidOf, lookup, dec
   };
 
   /** Rejected before, for a device that is not to be touched, or the owner wants some device left alone when it sends there ... */
-  const mayBeRejected = ({ asked }: ReadMitigation): boolean => saidOf(asked.target).any
+  const mayBeRejected = ({ asked }: ReadMitigation): boolean =>
+    saidOf(asked.target).any
     || store.all().some((each) => each.outcome === "rejected" && sameScope(each.request, asked));
   /** ... and it is this device: then nobody is asked, or told a second time. */
   const isRejected = async ({ asked }: ReadMitigation): Promise<boolean> => {
@@ -55,7 +56,9 @@ export function createRequestRefusal({ ports, store, policy, saidOf, lookup, dec
 
   /** What the owner let go on is asked for again: the page says so for as long. */
   const noteAskedAgain = ({ asked, lifetime }: ReadMitigation): void => {
-    const same = store.all().findLast((each) => each.state === "ended" && each.request.upstream === asked.upstream && isTurnedDown(each) && scopesOverlap(each.request, asked));
+    const same = store.all().findLast((each) =>
+      each.state === "ended" && each.request.upstream === asked.upstream && isTurnedDown(each) && scopesOverlap(each.request, asked)
+    );
     // Another device may send from the address of the one that is left alone.
     const going = store.all().findLast((each) => isLeftAlone(each, ports.clock.now()) && scopesOverlap(each.request, asked));
     if (going) askedAgain(going.id);

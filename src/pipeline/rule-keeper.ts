@@ -67,7 +67,11 @@ export function createRuleKeeper({ clock, steady, log, filter, schedule, store, 
   /** How long the last reading of the counters took. */
   let reading = milliseconds(0);
 
-  interface Needed { readonly rules: ReturnType<typeof rulesFor>; readonly reported: ReturnType<typeof reportedFor>; readonly any: boolean }
+  interface Needed {
+    readonly rules: ReturnType<typeof rulesFor>;
+    readonly reported: ReturnType<typeof reportedFor>;
+    readonly any: boolean;
+  }
   const needed = (): Needed => {
     const rules = rulesFor(store.all(), policy(), clock.now());
     const reported = reportedFor(store.all(), policy(), clock.now(), (target) => saidOfTarget(store.nos(), target, clock.now()).any, isWatched);
@@ -119,7 +123,9 @@ export function createRuleKeeper({ clock, steady, log, filter, schedule, store, 
   };
 
   const renew = async (): Promise<void> => {
-    await events.renewing().catch((error: unknown) => { log("warn", `could not refresh the addresses of blocked devices: ${errorText(error)}`); });
+    await events.renewing().catch((error: unknown) => {
+      log("warn", `could not refresh the addresses of blocked devices: ${errorText(error)}`);
+    });
     await enforce();
   };
 

@@ -48,7 +48,9 @@ export function shareLookups(lookup: Lookup, clock: SteadyClock): Lookup {
     const key = keyOf(asked, how);
     const same = underWay.get(key);
     if (same) return same;
-    const finding = inTurn(asked, how).finally(() => { underWay.delete(key); });
+    const finding = inTurn(asked, how).finally(() => {
+      underWay.delete(key);
+    });
     underWay.set(key, finding);
     return finding;
   };

@@ -7,7 +7,9 @@ export function shareRuns<T>(work: () => Promise<T>): () => Promise<T> {
   let following: Promise<T> | undefined;
   const begin = (): Promise<T> => {
     const run = work();
-    const over = (): void => { underWay = undefined; };
+    const over = (): void => {
+      underWay = undefined;
+    };
     underWay = run.then(over, over);
     return run;
   };

@@ -66,7 +66,8 @@ export function createTrafficBook(): TrafficBook {
       // The newest sample grows until it is long enough.
       const isGrowing = page.begun.at < page.latest.at;
       const closed = isGrowing ? page.samples.slice(0, -1) : page.samples;
-      page.samples = [...closed, { at, ...(isGrowing ? rateBetween(page.begun, counted) : { sent, passed }) }].filter((each) => between(each.at, at) < span).slice(-most.samples);
+      page.samples = [...closed, { at, ...(isGrowing ? rateBetween(page.begun, counted) : { sent, passed }) }].filter((each) => between(each.at, at) < span)
+        .slice(-most.samples);
       page.latest = counted;
       if (between(page.begun.at, at) >= apart) page.begun = counted;
     },
@@ -75,8 +76,12 @@ export function createTrafficBook(): TrafficBook {
       if (!page) return undefined;
       const { samples, lastSentAt, pausedAt } = page;
       return {
-        mitigation: id, samples: samples.filter(({ at }) => between(at, now) < span), now: between(page.latest.at, now) < quietAfter ? page.now : null,
-        isSending: lastSentAt !== null && between(lastSentAt, now) < quietAfter, lastSentAt, pausedAt,
+        mitigation: id,
+        samples: samples.filter(({ at }) => between(at, now) < span),
+        now: between(page.latest.at, now) < quietAfter ? page.now : null,
+        isSending: lastSentAt !== null && between(lastSentAt, now) < quietAfter,
+        lastSentAt,
+        pausedAt,
       };
     },
     keepOnly(isWanted) {

@@ -18,22 +18,43 @@ export interface UntilStopped {
  */
 export function untilStopped(store: Store, { filter, log }: { readonly filter: PacketFilter; readonly log: Log }, events: PipelineEvents): UntilStopped {
   let stopped = false;
-  const change = <Words extends readonly unknown[]>(work: (...words: Words) => void) => (...words: Words): void => { if (!stopped) work(...words); };
+  const change = <Words extends readonly unknown[]>(work: (...words: Words) => void) => (...words: Words): void => {
+    if (!stopped) work(...words);
+  };
   return {
     store: {
       ...store,
-      put: change((mitigation) => { store.put(mitigation); }),
-      rememberDevice: change((device) => { store.rememberDevice(device); }),
-      keepNos: change((nos) => { store.keepNos(nos); }),
+      put: change((mitigation) => {
+        store.put(mitigation);
+      }),
+      rememberDevice: change((device) => {
+        store.rememberDevice(device);
+      }),
+      keepNos: change((nos) => {
+        store.keepNos(nos);
+      }),
     },
-    filter: { ...filter, replaceRules: async (rules, reported) => { if (!stopped) await filter.replaceRules(rules, reported); } },
+    filter: {
+      ...filter,
+      replaceRules: async (rules, reported) => {
+        if (!stopped) await filter.replaceRules(rules, reported);
+      },
+    },
     events: {
-      notifyUpstream: change((mitigation) => { events.notifyUpstream(mitigation); }),
-      tellOwner: change((mitigation, event) => { events.tellOwner(mitigation, event); }),
-      remember: change(() => { events.remember(); }),
+      notifyUpstream: change((mitigation) => {
+        events.notifyUpstream(mitigation);
+      }),
+      tellOwner: change((mitigation, event) => {
+        events.tellOwner(mitigation, event);
+      }),
+      remember: change(() => {
+        events.remember();
+      }),
     },
     log: change(log),
     isStopped: () => stopped,
-    stop() { stopped = true; },
+    stop() {
+      stopped = true;
+    },
   };
 }

@@ -42,9 +42,15 @@ export function createSenderWatch({ clock, log, filter, directory, store, homeNo
     asked.set(before.id, packets);
     const isLeft = before.state === "ended";
     // Once that the device which is left alone was the sender, another may use its address now.
-    const { devices, cleared } = joinWitness(isLeft ? before.devices.map((device) => ({ ...device, certainty: "likely" })) : before.devices, witnessed, await homeNow());
+    const { devices, cleared } = joinWitness(isLeft ? before.devices.map((device) => ({ ...device, certainty: "likely" })) : before.devices, witnessed,
+      await homeNow());
     if (isLeft ? devices.every(({ mac }) => before.devices.some((device) => device.mac === mac)) : textOf(devices) === textOf(before.devices)) return undefined;
-    const known = await Promise.all(devices.map(async (device) => (device.port !== null || device.mac === null ? device : { ...device, port: await directory.port(device.mac).catch(() => null) })));
+    const known = await Promise.all(
+      devices.map(async (device) => (device.port !== null || device.mac === null ? device : {
+        ...device,
+        port: await directory.port(device.mac).catch(() => null),
+      })),
+    );
     return { is: "witnessed", devices: known, cleared, decision: await decideAbout(known, before.request.target) };
   };
 

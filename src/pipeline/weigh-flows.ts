@@ -39,7 +39,8 @@ export function createFlowWeighing({ log, store, flows, lookup, save }: FlowWeig
     const isQuarantined = (device: Device): boolean => actionOn(mitigation, device) === "quarantine";
     const quarantined = devices.filter(isQuarantined).flatMap(({ addresses }) => addresses);
     // Under an address that it has forged, those to the target.
-    const others = [...devices.filter((device) => !isQuarantined(device)).flatMap(({ addresses }) => addresses), ...devices.flatMap(({ insteadOf }) => insteadOf?.address ?? [])];
+    const others = [...devices.filter((device) => !isQuarantined(device)).flatMap(({ addresses }) => addresses),
+      ...devices.flatMap(({ insteadOf }) => insteadOf?.address ?? [])];
     const ended: readonly Flow[] = [
       ...quarantined.length > 0 ? await flows.cut(quarantined, []) : [],
       ...others.length > 0 ? await flows.cut(others, request.target.prefixes) : [],
@@ -48,14 +49,20 @@ export function createFlowWeighing({ log, store, flows, lookup, save }: FlowWeig
   };
   return {
     cutFlows(mitigation) {
-      cut(mitigation).catch((error: unknown) => { log("warn", `mitigation ${mitigation.id}: could not end its open flows: ${errorText(error)}`); });
+      cut(mitigation).catch((error: unknown) => {
+        log("warn", `mitigation ${mitigation.id}: could not end its open flows: ${errorText(error)}`);
+      });
     },
     weighLater(id) {
       const mitigation = store.get(id);
       if (!mitigation || mitigation.devices.length === 0 || isWeighed(mitigation)) return;
       lookup.lookup(mitigation.request, { depth: "counters", isOnWatch: true, upstream: mitigation.request.upstream })
-        .then(({ devices }) => { addEvidence(id, devices); })
-        .catch((error: unknown) => { log("debug", `mitigation ${id}: could not read the counters of its flows: ${errorText(error)}`); });
+        .then(({ devices }) => {
+          addEvidence(id, devices);
+        })
+        .catch((error: unknown) => {
+          log("debug", `mitigation ${id}: could not read the counters of its flows: ${errorText(error)}`);
+        });
     },
   };
 }

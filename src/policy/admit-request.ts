@@ -12,7 +12,12 @@ import { checkShare } from "./request-cost.ts";
 /** What becomes of a PUT, before anybody looks for a device. */
 export type AdmitResult =
   | { readonly is: "new"; readonly lifetime: Seconds; readonly overrides: readonly Mitigation[] }
-  | { readonly is: "refresh"; readonly mitigation: Mitigation; /** Null = as before. */ readonly lifetime: Seconds | null; readonly report: AttackReport | null }
+  | {
+    readonly is: "refresh";
+    readonly mitigation: Mitigation; /** Null = as before. */
+    readonly lifetime: Seconds | null;
+    readonly report: AttackReport | null;
+  }
   | { readonly is: "refused"; readonly refusal: Refusal }
   | { readonly is: "ignored" };
 
@@ -22,15 +27,24 @@ export type AdmitResult =
  * the same cuid are two clients, and neither can take the other's place (RFC 9132 §4.4.1.1 is about clients of one domain).
  */
 export function admitRequest(
-  asked: Omit<MitigationRequest, "lifetime">, lifetime: Seconds | null, ifMatch: boolean,
-  known: readonly Mitigation[], policy: Policy, now: WallInstant,
+  asked: Omit<MitigationRequest, "lifetime">,
+  lifetime: Seconds | null,
+  ifMatch: boolean,
+  known: readonly Mitigation[],
+  policy: Policy,
+  now: WallInstant,
 ): AdmitResult {
   const ofClient = known.filter((each) => each.request.upstream === asked.upstream && each.request.cuid === asked.cuid);
   const requested = ofClient.filter(isRequested);
   const withdrawn = ofClient.filter((each) => each.state === "terminating");
   const same = requested.find((each) => each.request.mid === asked.mid);
   const granted = lifetime === null ? null : grantLifetime(lifetime, policy);
-  const refresh = (mitigation: Mitigation): AdmitResult => ({ is: "refresh", mitigation, lifetime: granted, report: newReport(mitigation, asked, known, policy) });
+  const refresh = (mitigation: Mitigation): AdmitResult => ({
+    is: "refresh",
+    mitigation,
+    lifetime: granted,
+    report: newReport(mitigation, asked, known, policy),
+  });
   if (same) {
     return sameScope(same.request, asked)
       ? refresh(same)
@@ -55,7 +69,9 @@ export function admitRequest(
 }
 
 /** What is known of the attack now; null = as before, also where its upstream has no room for more. */
-function newReport({ id, request }: Mitigation, { report: said }: Pick<MitigationRequest, "report">, known: readonly Mitigation[], policy: Policy): AttackReport | null {
+function newReport({ id, request }: Mitigation, { report: said }: Pick<MitigationRequest, "report">, known: readonly Mitigation[], policy: Policy):
+  | AttackReport
+  | null {
   if (!said) return null;
   const report = updateReport(request.report, said);
   return checkShare({ ...request, report }, known.filter((each) => each.state !== "ended" && each.id !== id), policy) ? null : report;
@@ -75,7 +91,8 @@ type Scope = Pick<MitigationRequest, "target" | "source">;
  * of a home. "IPv6 addresses/prefixes are sufficient … without need for port numbers" (§5.3.1).
  */
 export function scopesOverlap(a: Scope, b: Scope): boolean {
-  const commonPort = a.source.ports.length === 0 || b.source.ports.length === 0 || a.source.ports.some((one) => b.source.ports.some((other) => rangesOverlap(one, other)));
+  const commonPort = a.source.ports.length === 0 || b.source.ports.length === 0
+    || a.source.ports.some((one) => b.source.ports.some((other) => rangesOverlap(one, other)));
   const commonSource = a.source.prefixes.some((one) => (one.family === 6 || commonPort) && b.source.prefixes.some((other) => prefixesOverlap(one, other)));
   return commonSource && a.target.prefixes.some((one) => b.target.prefixes.some((other) => prefixesOverlap(one, other)));
 }
@@ -89,7 +106,13 @@ function scopeText({ target, source }: Scope): string {
   const prefixes = (list: readonly IpPrefix[]): string[] => list.map(formatIpPrefix).sort();
   const ranges = (list: readonly NumberRange[]): string[] => list.map((range) => `${range.lower}-${range.upper}`).sort();
   return JSON.stringify([
-    prefixes(target.prefixes), ranges(target.ports), [...target.protocols].sort(), [...target.fqdns].sort(), [...target.uris].sort(),
-    prefixes(source.prefixes), ranges(source.ports), ranges(source.icmpTypes),
+    prefixes(target.prefixes),
+    ranges(target.ports),
+    [...target.protocols].sort(),
+    [...target.fqdns].sort(),
+    [...target.uris].sort(),
+    prefixes(source.prefixes),
+    ranges(source.ports),
+    ranges(source.icmpTypes),
   ]);
 }

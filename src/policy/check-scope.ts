@@ -13,7 +13,8 @@ import { otherWan, unknownWay, type CameOver } from "./other-wan.ts";
  */
 export function checkScope(asked: AttackFlows, home: HomeAddresses, policy: Policy, over: CameOver = unknownWay): Refusal | undefined {
   const ours = policy.allowInternalSources ? [...home.outside, ...home.inside] : home.outside;
-  if (!asked.source.prefixes.every((prefix) => ours.some((own) => prefixContains(own, prefix))) || otherWan(asked, home, over) !== undefined) return badRequest("source-prefix is not ours");
+  if (!asked.source.prefixes.every((prefix) => ours.some((own) => prefixContains(own, prefix))) || otherWan(asked, home, over) !== undefined)
+    return badRequest("source-prefix is not ours");
   return checkShared(asked.source, home.shared ?? []) ?? checkWidth(asked.target.prefixes, policy) ?? checkTargets(asked.target.prefixes, home, over);
 }
 
@@ -22,7 +23,8 @@ function checkShared({ prefixes, ports }: AttackSource, shared: readonly SharedA
   for (const { address, ports: own } of shared) {
     if (!prefixes.some((prefix) => prefixesOverlap(prefix, address))) continue;
     if (ports.length === 0) return badRequest("source-port-range is missing: other homes share this address");
-    if (!ports.some((range) => own.some((each) => rangesOverlap(range, each)))) return badRequest("source-port-range is not ours: other homes share this address");
+    if (!ports.some((range) => own.some((each) => rangesOverlap(range, each))))
+      return badRequest("source-port-range is not ours: other homes share this address");
   }
   return undefined;
 }
@@ -42,8 +44,9 @@ function checkWidth(targets: readonly IpPrefix[], { minTargetPrefix4, minTargetP
 /** Each address once; in IPv6, where a host has a /64 to itself, each /64. */
 function countAddresses(targets: readonly IpPrefix[]): number {
   const units = targets.map((prefix) => (prefix.family === 6 ? widenTo(64, prefix) : prefix));
-  const isCounted = (prefix: IpPrefix, at: number): boolean => !units.some((other, where) => (
-    where !== at && prefixContains(other, prefix) && (other.length < prefix.length || where < at)
-  ));
+  const isCounted = (prefix: IpPrefix, at: number): boolean =>
+    !units.some((other, where) => (
+      where !== at && prefixContains(other, prefix) && (other.length < prefix.length || where < at)
+    ));
   return units.filter(isCounted).reduce((sum, { family, length }) => sum + 2 ** ((family === 4 ? 32 : 64) - length), 0);
 }

@@ -26,7 +26,10 @@ const reservedOnly6 = read("::/96 64:ff9b:1::/48 100::/64 fe80::/10 fec0::/10 ff
 /** With the IPv6 forms of IPv4 prefixes: NAT64 (RFC 6052), IPv4-translated (RFC 7915), 6to4 (RFC 3056). IPv4-mapped ones are read as IPv4. */
 function inEveryForm(prefixes: readonly IpPrefix[]): readonly IpPrefix[] {
   return prefixes.flatMap((prefix) => (prefix.family === 6 ? [prefix] : [
-    prefix, embedded(prefix, 0x64_ff9bn << 96n, 96), embedded(prefix, 0xffff_0000n << 32n, 96), embedded(prefix, 0x2002n << 112n, 16),
+    prefix,
+    embedded(prefix, 0x64_ff9bn << 96n, 96),
+    embedded(prefix, 0xffff_0000n << 32n, 96),
+    embedded(prefix, 0x2002n << 112n, 16),
   ]));
 }
 

@@ -38,9 +38,11 @@ export function mayJoin({ action }: Pick<Mitigation, "action">, decision: Decisi
 export function isProtected(device: Device, policy: Policy): boolean {
   if (policyOf(device, policy)?.policy === "never") return true;
   const addresses = device.addresses.map(parseIpAddress).filter((address) => address !== undefined);
-  return policy.neverBlock.some((thing) => thing.is === "mac"
-    ? thing.mac === device.mac
-    : addresses.some((address) => prefixContains(thing.prefix, address)));
+  return policy.neverBlock.some((thing) =>
+    thing.is === "mac"
+      ? thing.mac === device.mac
+      : addresses.some((address) => prefixContains(thing.prefix, address))
+  );
 }
 
 function policyOf(device: Device, policy: Policy): DevicePolicy | undefined {

@@ -23,8 +23,12 @@ export function inheritedDecision(mitigation: Mitigation, replaced: readonly Mit
  * Devices as they were found for the new request.
  */
 export function inheritedCertainty(devices: readonly Device[], replaced: readonly Mitigation[]): readonly Device[] {
-  const isSeen = ({ mac, addresses }: Device): boolean => replaced.some((earlier) => earlier.devices.some((known) => (
-    known.mac === mac && known.certainty === "exact" && known.addresses.some((address) => addresses.includes(address)))));
+  const isSeen = ({ mac, addresses }: Device): boolean =>
+    replaced.some((earlier) =>
+      earlier.devices.some((known) => (
+        known.mac === mac && known.certainty === "exact" && known.addresses.some((address) => addresses.includes(address))
+      ))
+    );
   return devices.map((device) => (device.mac !== null && isSeen(device) ? { ...device, certainty: "exact" } : device));
 }
 

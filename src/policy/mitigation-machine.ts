@@ -13,9 +13,23 @@ const longestTerminating = seconds(300);
 /** A request that was admitted, before anything is known about it. */
 export function newMitigation(id: MitigationId, request: MitigationRequest, granted: Seconds, policy: Policy, now: WallInstant): Mitigation {
   return {
-    id, request, state: "pending", outcome: null, status: status.inProgress, action: policy.action, decidedBy: null,
-    requestedAt: now, expiresAt: expiresAt(now, granted), allowedUntil: null, startedAt: null, deadline: null,
-    terminatingPeriod: policy.terminatingPeriodSeconds, devices: [], dropped: { packets: 0, bytes: 0 }, lastDropAt: null, conflict: null,
+    id,
+    request,
+    state: "pending",
+    outcome: null,
+    status: status.inProgress,
+    action: policy.action,
+    decidedBy: null,
+    requestedAt: now,
+    expiresAt: expiresAt(now, granted),
+    allowedUntil: null,
+    startedAt: null,
+    deadline: null,
+    terminatingPeriod: policy.terminatingPeriodSeconds,
+    devices: [],
+    dropped: { packets: 0, bytes: 0 },
+    lastDropAt: null,
+    conflict: null,
   };
 }
 
@@ -23,20 +37,36 @@ export function newMitigation(id: MitigationId, request: MitigationRequest, gran
 export function step(mitigation: Mitigation, event: MitigationEvent, policy: Policy, now: WallInstant): Step {
   if (mitigation.state === "ended") return afterEnd(mitigation, event, policy, now);
   switch (event.is) {
-    case "found": return found(mitigation, event.devices, event.decision, event.deadline ?? null, policy, now);
-    case "approved": return mitigation.state === "pending" ? byOwner("lift-no", approved(mitigation, event.action, event.seconds, now)) : unchanged(mitigation);
-    case "denied": return mitigation.state === "pending" ? byOwner("keep-no", refusedByOwner({ ...mitigation, decidedBy: "owner" }, "denied", now)) : unchanged(mitigation);
-    case "released": return mitigation.state === "pending" ? unchanged(mitigation) : byOwner("keep-no", refusedByOwner({ ...mitigation, decidedBy: "owner" }, "released", now));
-    case "followed": return followed(mitigation, event.devices);
-    case "witnessed": return witnessed(mitigation, event, policy, now);
-    case "spared": return spared(mitigation, event.devices, now);
-    case "withdrawn": return withdrawn(mitigation, now);
-    case "overridden": return end(mitigation, "overridden", status.withdrawnByServer, now); // §4.4.1.3: automatically deleted
-    case "refreshed": return refreshed(event.report ? { ...mitigation, request: { ...mitigation.request, report: event.report } } : mitigation, event.lifetime, now);
-    case "still-attacked": return stillAttacked(mitigation, policy, now);
-    case "enforced": return enforced(mitigation, now);
-    case "counted": return proved(counted(mitigation, event.dropped, now), event.leaked, policy, now);
-    case "time": return timePassed(mitigation, policy, now);
+    case "found":
+      return found(mitigation, event.devices, event.decision, event.deadline ?? null, policy, now);
+    case "approved":
+      return mitigation.state === "pending" ? byOwner("lift-no", approved(mitigation, event.action, event.seconds, now)) : unchanged(mitigation);
+    case "denied":
+      return mitigation.state === "pending" ? byOwner("keep-no", refusedByOwner({ ...mitigation, decidedBy: "owner" }, "denied", now)) : unchanged(mitigation);
+    case "released":
+      return mitigation.state === "pending"
+        ? unchanged(mitigation)
+        : byOwner("keep-no", refusedByOwner({ ...mitigation, decidedBy: "owner" }, "released", now));
+    case "followed":
+      return followed(mitigation, event.devices);
+    case "witnessed":
+      return witnessed(mitigation, event, policy, now);
+    case "spared":
+      return spared(mitigation, event.devices, now);
+    case "withdrawn":
+      return withdrawn(mitigation, now);
+    case "overridden":
+      return end(mitigation, "overridden", status.withdrawnByServer, now); // §4.4.1.3: automatically deleted
+    case "refreshed":
+      return refreshed(event.report ? { ...mitigation, request: { ...mitigation.request, report: event.report } } : mitigation, event.lifetime, now);
+    case "still-attacked":
+      return stillAttacked(mitigation, policy, now);
+    case "enforced":
+      return enforced(mitigation, now);
+    case "counted":
+      return proved(counted(mitigation, event.dropped, now), event.leaked, policy, now);
+    case "time":
+      return timePassed(mitigation, policy, now);
   }
 }
 
@@ -64,7 +94,10 @@ function refreshed(mitigation: Mitigation, lifetime: Seconds | null, now: WallIn
   // §4.4.4: requested again before the period elapsed: the next period is twice as long.
   return {
     mitigation: {
-      ...renewed, state: "active", status: mitigation.startedAt === null ? status.inProgress : status.mitigated, deadline: null,
+      ...renewed,
+      state: "active",
+      status: mitigation.startedAt === null ? status.inProgress : status.mitigated,
+      deadline: null,
       terminatingPeriod: seconds(Math.min(longestTerminating, mitigation.terminatingPeriod * 2)),
     },
     effects: ["enforce", "notify-upstream", "remember"],

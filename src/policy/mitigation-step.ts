@@ -6,7 +6,12 @@ import type { Decision } from "./decide.ts";
 
 /** What can happen to a mitigation. */
 export type MitigationEvent =
-  | { readonly is: "found"; readonly devices: readonly Device[]; readonly decision: Decision; /** End of the question that it joins. */ readonly deadline?: WallInstant | null }
+  | {
+    readonly is: "found";
+    readonly devices: readonly Device[];
+    readonly decision: Decision; /** End of the question that it joins. */
+    readonly deadline?: WallInstant | null;
+  }
   | { readonly is: "approved"; readonly action: Action | null; /** Null = as long as the request lives. */ readonly seconds: Seconds | null }
   /** All of its devices, with their addresses of now. */
   | { readonly is: "followed"; readonly devices: readonly Device[] }

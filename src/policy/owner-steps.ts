@@ -10,7 +10,11 @@ import { askedUntil, canBlockAfterAll, canTakeBack, isLeftAlone } from "./refuse
 export function approved(mitigation: Mitigation, action: Action | null, seconds: Seconds | null, now: WallInstant): Step {
   return {
     mitigation: {
-      ...mitigation, state: "active", decidedBy: "owner", action: action ?? mitigation.action, deadline: null,
+      ...mitigation,
+      state: "active",
+      decidedBy: "owner",
+      action: action ?? mitigation.action,
+      deadline: null,
       allowedUntil: seconds === null ? null : later(now, inMilliseconds(seconds)),
     },
     effects: ["enforce", "cut-flows", "notify-upstream", "tell-owner", "remember"],
@@ -25,22 +29,37 @@ export function byOwner(word: Effect, { mitigation, effects }: Step): Step {
 /** What was denied, or not answered in time, can still be taken back or allowed, or turn out to be another device's, while the upstream asks for it. */
 export function afterEnd(mitigation: Mitigation, event: MitigationEvent, policy: Policy, now: WallInstant): Step {
   switch (event.is) {
-    case "witnessed": return sentByAnother(mitigation, event.decision, policy, now);
-    case "released": return takenBack(mitigation, now);
+    case "witnessed":
+      return sentByAnother(mitigation, event.decision, policy, now);
+    case "released":
+      return takenBack(mitigation, now);
     case "approved": {
       if (!canBlockAfterAll(mitigation, now)) return unchanged(mitigation);
       return byOwner("lift-no", approved(reopened(mitigation), event.action, event.seconds, now));
     }
     // Not asked for any more; what the owner said holds on.
-    case "withdrawn": return isLeftAlone(mitigation, now) ? { mitigation: { ...mitigation, expiresAt: now, ...(mitigation.askedAgainUntil === undefined ? {} : { askedAgainUntil: now }) }, effects: ["enforce", "remember"] } : unchanged(mitigation);
-    default: return unchanged(mitigation);
+    case "withdrawn":
+      return isLeftAlone(mitigation, now)
+        ? {
+          mitigation: { ...mitigation, expiresAt: now, ...(mitigation.askedAgainUntil === undefined ? {} : { askedAgainUntil: now }) },
+          effects: ["enforce", "remember"],
+        }
+        : unchanged(mitigation);
+    default:
+      return unchanged(mitigation);
   }
 }
 
 /** As it is asked for now, without what became of it. */
 function reopened(mitigation: Mitigation): Mitigation {
   const again: { -readonly [Field in keyof Mitigation]: Mitigation[Field] } = {
-    ...mitigation, outcome: null, status: status.inProgress, startedAt: null, dropped: { packets: 0, bytes: 0 }, lastDropAt: null, conflict: null,
+    ...mitigation,
+    outcome: null,
+    status: status.inProgress,
+    startedAt: null,
+    dropped: { packets: 0, bytes: 0 },
+    lastDropAt: null,
+    conflict: null,
     expiresAt: askedUntil(mitigation),
   };
   delete again.endedAt;
@@ -58,7 +77,11 @@ function sentByAnother(mitigation: Mitigation, decision: Decision, policy: Polic
   const senders = decision.devices.filter(({ mac }) => mac !== null && !mitigation.devices.some((device) => device.mac === mac));
   if (!isLeftAlone(mitigation, now) || senders.length === 0 || (decision.is !== "act" && decision.is !== "ask")) return unchanged(mitigation);
   const again: Mitigation = { ...reopened(mitigation), devices: senders, action: decision.action, allowedUntil: null };
-  if (decision.is === "act") return { mitigation: { ...again, state: "active", decidedBy: "policy", deadline: null }, effects: ["enforce", "cut-flows", "notify-upstream", "tell-owner", "remember"] };
+  if (decision.is === "act")
+    return {
+      mitigation: { ...again, state: "active", decidedBy: "policy", deadline: null },
+      effects: ["enforce", "cut-flows", "notify-upstream", "tell-owner", "remember"],
+    };
   return {
     mitigation: { ...again, state: "pending", decidedBy: null, deadline: later(now, inMilliseconds(policy.consentTimeoutSeconds)) },
     effects: ["enforce", "notify-upstream", "tell-owner", "remember"],

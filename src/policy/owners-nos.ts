@@ -17,10 +17,18 @@ export function nosTo(mitigation: Mitigation, now: WallInstant): OwnersNo[] {
   const { prefixes, ports, protocols } = mitigation.request.target;
   const merged = mergeRanges(ports);
   const target: Target = {
-    prefixes, ports: merged.length <= most.ports ? merged : [], protocols: protocols.length <= most.protocols ? protocols : [],
+    prefixes,
+    ports: merged.length <= most.ports ? merged : [],
+    protocols: protocols.length <= most.protocols ? protocols : [],
   };
   const devices = mitigation.devices.length > 0 ? mitigation.devices : [{ mac: null, addresses: [] }];
-  return devices.map(({ mac, addresses }) => ({ mac, addresses: addresses.slice(0, most.addresses), target, saidAt: now, until: noHoldsUntil(mitigation, now) }));
+  return devices.map(({ mac, addresses }) => ({
+    mac,
+    addresses: addresses.slice(0, most.addresses),
+    target,
+    saidAt: now,
+    until: noHoldsUntil(mitigation, now),
+  }));
 }
 
 /** With what the owner has just said. What is over goes, and what a longer or wider no says as well. */
@@ -35,7 +43,9 @@ export function withNos(known: readonly OwnersNo[], said: readonly OwnersNo[], n
 
 /** Without what the owner said about these devices and this target: they take it back, or allow it after all. */
 export function withoutNosTo(known: readonly OwnersNo[], { devices, request }: Mitigation): OwnersNo[] {
-  return known.filter((no) => !targetsOverlap(no.target, request.target) || !(devices.length === 0 ? isAboutAnybody(no) : devices.some((device) => isAbout(no, device))));
+  return known.filter((no) =>
+    !targetsOverlap(no.target, request.target) || !(devices.length === 0 ? isAboutAnybody(no) : devices.some((device) => isAbout(no, device)))
+  );
 }
 
 /** What the owner's nos say about a target. */
@@ -80,7 +90,8 @@ function isAboutAnybody({ mac, addresses }: OwnersNo): boolean {
 function targetsOverlap(a: Target, b: Target): boolean {
   const meet = <T>(some: readonly T[], others: readonly T[], overlap: (one: T, other: T) => boolean): boolean =>
     some.length === 0 || others.length === 0 || some.some((one) => others.some((other) => overlap(one, other)));
-  return meet(a.prefixes, b.prefixes, prefixesOverlap) && meet(a.ports, b.ports, rangesOverlap) && meet(a.protocols, b.protocols, (one, other) => one === other);
+  return meet(a.prefixes, b.prefixes, prefixesOverlap) && meet(a.ports, b.ports, rangesOverlap)
+    && meet(a.protocols, b.protocols, (one, other) => one === other);
 }
 
 function saysAsMuch(no: OwnersNo, other: OwnersNo): boolean {

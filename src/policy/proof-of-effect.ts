@@ -62,13 +62,16 @@ export function watchTraffic({ leak, status }: Mitigation, leaked: DropCount, no
  */
 export function escalatedAction(mitigation: Mitigation, policy: Policy): Action {
   if (mitigation.action !== "block" || mitigation.decidedBy === "owner") return mitigation.action;
-  const allowed = mitigation.devices.filter((device) => !isShared(device)).map(({ mac }) => policy.devices.find((device) => device.mac === mac)?.action ?? policy.action);
+  const allowed = mitigation.devices.filter((device) => !isShared(device)).map(({ mac }) =>
+    policy.devices.find((device) => device.mac === mac)?.action ?? policy.action
+  );
   return allowed.length === mitigation.devices.length && allowed.includes("quarantine") ? "quarantine" : mitigation.action;
 }
 
 /** For the owner, while it lasts. */
 export function leakWarning({ id, leak, state, status }: Mitigation): string | undefined {
   if (state !== "active" || !leak || leak.lastAt === null || !leak.isEscalated) return undefined;
-  if (leak.isExceeded) return `mitigation ${id}: reported traffic still leaves the home although it is blocked; the upstream was told that it exceeds what this router can stop (status ${status})`;
+  if (leak.isExceeded)
+    return `mitigation ${id}: reported traffic still leaves the home although it is blocked; the upstream was told that it exceeds what this router can stop (status ${status})`;
   return undefined;
 }

@@ -39,7 +39,8 @@ export function costOf({ target, source, cuid = "", report }: AttackFlows & Part
 }
 
 function bytesOfReport({ attacks }: AttackReport): number {
-  const bytesOfTalkers = (talkers: AttackReport["attacks"][number]["talkers"]): number => talkers.reduce((sum, { ports, icmpTypes }) => sum + 32 + 16 * (ports.length + icmpTypes.length), 0);
+  const bytesOfTalkers = (talkers: AttackReport["attacks"][number]["talkers"]): number =>
+    talkers.reduce((sum, { ports, icmpTypes }) => sum + 32 + 16 * (ports.length + icmpTypes.length), 0);
   return attacks.reduce((sum, { description, talkers }) => sum + 64 + bytesOf(description ?? "") + bytesOfTalkers(talkers), 0);
 }
 
@@ -47,14 +48,17 @@ function bytesOfReport({ attacks }: AttackReport): number {
 export function checkCost(asked: AttackFlows & Partial<Pick<MitigationRequest, "report">>): Refusal | undefined {
   const cost = costOf(asked);
   if (cost.entries > mostOfRequest.entries) return badRequest(`at most ${mostOfRequest.entries} prefixes, ranges and protocols in a request`);
-  if (cost.combinations > mostOfRequest.combinations) return badRequest(`at most ${mostOfRequest.combinations} combinations of prefixes, ranges and protocols in a request`);
+  if (cost.combinations > mostOfRequest.combinations)
+    return badRequest(`at most ${mostOfRequest.combinations} combinations of prefixes, ranges and protocols in a request`);
   if (cost.textBytes > mostOfRequest.textBytes) return badRequest(`at most ${mostOfRequest.textBytes} bytes of target-fqdn and target-uri in a request`);
   if (cost.reportBytes > mostOfRequest.reportBytes) return badRequest(`at most ${mostOfRequest.reportBytes} bytes of attack-detail in a request`);
   return undefined;
 }
 
 /** What each upstream may hold at a time: an equal part, whatever the others do. */
-export function shareOf(policy: Pick<Policy, "maxMitigations" | "upstreams">): { readonly mitigations: number; readonly entries: number; readonly textBytes: number; readonly reportBytes: number } {
+export function shareOf(
+  policy: Pick<Policy, "maxMitigations" | "upstreams">,
+): { readonly mitigations: number; readonly entries: number; readonly textBytes: number; readonly reportBytes: number } {
   const mitigations = Math.max(1, Math.floor(policy.maxMitigations / Math.max(1, policy.upstreams.length)));
   return {
     mitigations,
@@ -66,7 +70,9 @@ export function shareOf(policy: Pick<Policy, "maxMitigations" | "upstreams">): {
 }
 
 /** Whether its upstream has room for it beside `living`, which may be of any upstream and only count if they are of this one; 5.03 with the limit. */
-export function checkShare(asked: Omit<MitigationRequest, "lifetime">, living: readonly Mitigation[], policy: Pick<Policy, "maxMitigations" | "upstreams">): Refusal | undefined {
+export function checkShare(asked: Omit<MitigationRequest, "lifetime">, living: readonly Mitigation[], policy: Pick<Policy, "maxMitigations" | "upstreams">):
+  | Refusal
+  | undefined {
   const full = (diagnostic: string): Refusal => ({ code: "5.03", diagnostic, retryAfter: retryWhenFull });
   const own = living.filter(({ request }) => request.upstream === asked.upstream);
   const share = shareOf(policy);

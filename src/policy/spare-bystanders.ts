@@ -25,5 +25,8 @@ export function gentleAction(device: Device, action: Exclude<Action, "observe">,
 
 /** The owner's policy, and what nobody needs to configure: the router and its gateways are never cut off. */
 export function sparingInfrastructure(policy: Policy, { macs, prefixes }: Infrastructure): Policy {
-  return { ...policy, neverBlock: [...policy.neverBlock, ...macs.map((mac) => ({ is: "mac", mac }) as const), ...prefixes.map((prefix) => ({ is: "prefix", prefix }) as const)] };
+  return {
+    ...policy,
+    neverBlock: [...policy.neverBlock, ...macs.map((mac) => ({ is: "mac", mac }) as const), ...prefixes.map((prefix) => ({ is: "prefix", prefix }) as const)],
+  };
 }

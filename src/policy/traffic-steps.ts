@@ -33,11 +33,16 @@ export function proved({ mitigation, effects }: Step, leaked: DropCount | undefi
   if (!proof) return { mitigation, effects };
   const known = { ...mitigation, leak: proof.leak };
   switch (proof.verdict) {
-    case "none": return { mitigation: known, effects };
-    case "escalate": return { mitigation: { ...known, action: escalatedAction(mitigation, policy) }, effects: [...effects, "enforce", "cut-flows", "remember"] };
-    case "again": return { mitigation: known, effects: [...effects, "enforce", "cut-flows"] };
-    case "exceeded": return { mitigation: { ...known, status: status.exceeded }, effects: ["notify-upstream", "tell-owner"] };
-    case "tight": return { mitigation: { ...known, status: status.mitigated }, effects: ["notify-upstream", "tell-owner"] };
+    case "none":
+      return { mitigation: known, effects };
+    case "escalate":
+      return { mitigation: { ...known, action: escalatedAction(mitigation, policy) }, effects: [...effects, "enforce", "cut-flows", "remember"] };
+    case "again":
+      return { mitigation: known, effects: [...effects, "enforce", "cut-flows"] };
+    case "exceeded":
+      return { mitigation: { ...known, status: status.exceeded }, effects: ["notify-upstream", "tell-owner"] };
+    case "tight":
+      return { mitigation: { ...known, status: status.mitigated }, effects: ["notify-upstream", "tell-owner"] };
   }
 }
 
@@ -56,7 +61,10 @@ export function stillAttacked(mitigation: Mitigation, policy: Policy, now: WallI
 /** When the attack counts as stopped (status 3) unless packets are dropped before; null if that is not the question. */
 export function quietAt(mitigation: Mitigation, policy: Policy): WallInstant | null {
   if (mitigation.state !== "active" || mitigation.status === status.stopped) return null;
-  if (mitigation.action === "observe") return mitigation.leak ? later(mitigation.leak.lastAt ?? mitigation.leak.since, inMilliseconds(policy.attackStoppedAfterSeconds)) : null;
+  if (mitigation.action === "observe")
+    return mitigation.leak
+      ? later(mitigation.leak.lastAt ?? mitigation.leak.since, inMilliseconds(policy.attackStoppedAfterSeconds))
+      : null;
   if (mitigation.startedAt === null || mitigation.status === status.exceeded) return null;
   return later(mitigation.lastDropAt ?? mitigation.startedAt, inMilliseconds(policy.attackStoppedAfterSeconds));
 }

@@ -37,6 +37,7 @@ function codeOf(error: Error): string {
 function describeThrown(thrown: unknown): string {
   if (typeof thrown === "string" && thrown.trim() !== "") return thrown;
   if (typeof thrown === "number" || typeof thrown === "bigint" || typeof thrown === "boolean") return String(thrown);
-  if (typeof thrown === "object" && thrown !== null && "message" in thrown && typeof thrown.message === "string" && thrown.message.trim() !== "") return thrown.message;
+  if (typeof thrown === "object" && thrown !== null && "message" in thrown && typeof thrown.message === "string" && thrown.message.trim() !== "")
+    return thrown.message;
   return "an error without a text";
 }

@@ -24,7 +24,8 @@ export async function benchAnswer(): Promise<void> {
   const quick = await measure({ counted: false });
   const { before, all } = await measure({ counted: true });
   const [ours, floor] = [spreadOf(quick.answered), spreadOf(quick.floor)];
-  printTable(`PUT to 2.01 while the device floods, ms, ${String(rounds)} requests; the floor is a heartbeat, answered by the same daemon`, ["", "median", "worst", "to the floor"], [
+  printTable(`PUT to 2.01 while the device floods, ms, ${String(rounds)} requests; the floor is a heartbeat, answered by the same daemon`, ["", "median",
+    "worst", "to the floor"], [
     ["request", ours.median, ours.worst, (ours.median / floor.median).toFixed(1)],
     ["heartbeat", floor.median, floor.worst, "1"],
   ]);
@@ -32,7 +33,8 @@ export async function benchAnswer(): Promise<void> {
     const { median, worst } = spreadOf(runs.map(({ length }) => length));
     return [String(median), String(worst)];
   };
-  printTable("Processes that each request started", ["", "median", "most"], [["until its answer", ...counts(before)], [`within ${String(settled / 1000)} s`, ...counts(all)]]);
+  printTable("Processes that each request started", ["", "median", "most"], [["until its answer", ...counts(before)], [`within ${String(settled / 1000)} s`,
+    ...counts(all)]]);
   printTable("Those of the last request", [""], (all.at(-1) ?? []).map((line) => [line.slice(0, 120)]));
 }
 
@@ -41,7 +43,11 @@ async function measure({ counted }: { readonly counted: boolean }): Promise<Meas
   try {
     const log = `${lab.files.folder}/started`;
     const path = counted ? writeShims(lab, log) : undefined;
-    const peer = await startPeer(lab.isp, { library: "openssl", listen: `${labAddresses.isp.v4}:4647`, arguments: ["--psk", `${labPsk.identity}:${labPsk.key}`] });
+    const peer = await startPeer(lab.isp, {
+      library: "openssl",
+      listen: `${labAddresses.isp.v4}:4647`,
+      arguments: ["--psk", `${labPsk.identity}:${labPsk.key}`],
+    });
     const daemon = startDaemon(lab, { globals: { terminating_period: "0", log_level: "warn", request_rate: "100" }, ...(path === undefined ? {} : { path }) });
     await peer.until("a session", ({ event, is }) => event === "session" && is === "up");
     const attack = await startAttack(lab);

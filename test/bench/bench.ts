@@ -10,7 +10,15 @@ import { benchMemory } from "./memory.ts";
 import { benchStart } from "./start.ts";
 import { benchStorm } from "./storm.ts";
 
-const parts: Readonly<Record<string, () => Promise<void> | void>> = { answer: benchAnswer, cut: benchCut, memory: benchMemory, start: benchStart, lookup: benchLookup, enforcement: benchEnforcement, storm: benchStorm };
+const parts: Readonly<Record<string, () => Promise<void> | void>> = {
+  answer: benchAnswer,
+  cut: benchCut,
+  memory: benchMemory,
+  start: benchStart,
+  lookup: benchLookup,
+  enforcement: benchEnforcement,
+  storm: benchStorm,
+};
 /** Ten minutes and more. */
 const longParts: Readonly<Record<string, () => Promise<void> | void>> = { loss: benchLoss };
 

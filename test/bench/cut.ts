@@ -26,13 +26,18 @@ export async function benchCut(): Promise<void> {
   }
   printTable(
     `Request to silence: ms from the PUT leaving the upstream to the last attack packet at the target, ${String(rounds)} rounds,\n`
-    + "beside a shell script that already knows the device and adds the same drop with nft",
-    ["conntrack entries", "median", "worst", "by hand: median", "worst", "ratio"], rows,
+      + "beside a shell script that already knows the device and adds the same drop with nft",
+    ["conntrack entries", "median", "worst", "by hand: median", "worst", "ratio"],
+    rows,
   );
 }
 
 async function measureDaemon(lab: Lab): Promise<number[]> {
-  const peer = await startPeer(lab.isp, { library: "openssl", listen: `${labAddresses.isp.v4}:4647`, arguments: ["--psk", `${labPsk.identity}:${labPsk.key}`] });
+  const peer = await startPeer(lab.isp, {
+    library: "openssl",
+    listen: `${labAddresses.isp.v4}:4647`,
+    arguments: ["--psk", `${labPsk.identity}:${labPsk.key}`],
+  });
   const daemon = startDaemon(lab, { globals: { terminating_period: "0", log_level: "warn", request_rate: "100" } });
   await peer.until("a session", ({ event, is }) => event === "session" && is === "up");
   const measured: number[] = [];
@@ -41,8 +46,12 @@ async function measureDaemon(lab: Lab): Promise<number[]> {
       const mid = round;
       const sourcePorts = seen.sources[0]?.ports.ranges.map(([lower, upper]) => ({ "lower-port": lower, "upper-port": upper })) ?? [];
       const scope = {
-        "target-prefix": [`${labAddresses.target.v4}/32`], "target-protocol": [17], "target-port-range": [{ "lower-port": 443 }],
-        "source-prefix": [`${labAddresses.wan.v4}/32`], "source-port-range": sourcePorts, lifetime: 600,
+        "target-prefix": [`${labAddresses.target.v4}/32`],
+        "target-protocol": [17],
+        "target-port-range": [{ "lower-port": 443 }],
+        "source-prefix": [`${labAddresses.wan.v4}/32`],
+        "source-port-range": sourcePorts,
+        lifetime: 600,
       };
       const from = peer.events.length;
       await peer.ask({ do: "put", mid, scope });

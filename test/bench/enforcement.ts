@@ -63,8 +63,9 @@ async function benchDecisions(lab: Lab, ways: readonly Way[]): Promise<void> {
   }
   printTable(
     "One decision among so many blocks, ms: until nft has answered, and until the last packet of a running flood (NaN: later than 200 ms).\n"
-    + "banIP's way cuts what was never answered, as here; flows that were answered go on",
-    ["blocks held", "applied: median", "worst", "ended: median", "silence: median", "worst"], rows,
+      + "banIP's way cuts what was never answered, as here; flows that were answered go on",
+    ["blocks held", "applied: median", "worst", "ended: median", "silence: median", "worst"],
+    rows,
   );
 }
 
@@ -80,7 +81,12 @@ async function benchPrograms(lab: Lab): Promise<void> {
   const command = ["ip", "netns", "exec", lab.router.name, "nft"] as const;
   const live = interactiveNft({ command });
   const ways = { spawned: openNftables(spawnNft({ command })), live: openNftables(live) };
-  const add = (at: number): Statement => ({ do: "add elements", table, set: "some", elements: [{ key: [{ ip: `10.${at >> 16 & 255}.${at >> 8 & 255}.${at & 255}` }], timeout: 600 }] });
+  const add = (at: number): Statement => ({
+    do: "add elements",
+    table,
+    set: "some",
+    elements: [{ key: [{ ip: `10.${at >> 16 & 255}.${at >> 8 & 255}.${at & 255}` }], timeout: 600 }],
+  });
   await ways.live.runTransaction([{ do: "add table", table }, { do: "add set", table, name: "some", key: ["ipv4_addr"], flags: ["timeout"] }]);
   const took = { spawned: [] as number[], live: [] as number[] };
   for (let at = 0; at < transactions; at += 1) {
@@ -112,7 +118,8 @@ async function cutFlood(lab: Lab, way: Way): Promise<number> {
 }
 
 async function benchPackets(lab: Lab, ways: readonly Way[]): Promise<void> {
-  const cases = [{ name: "no blocks", fill: () => Promise.resolve() }, ...packetSizes.flatMap((size) => ways.map((way) => ({ name: `${size.toLocaleString("en")}: ${way.name}`, fill: () => way.fill(lab, size) })))];
+  const cases = [{ name: "no blocks", fill: () => Promise.resolve() },
+    ...packetSizes.flatMap((size) => ways.map((way) => ({ name: `${size.toLocaleString("en")}: ${way.name}`, fill: () => way.fill(lab, size) })))];
   const best = new Map<string, number>();
   // In turns, so that a busy moment of the machine meets all of them; the best round is the least disturbed one.
   for (let round = 0; round < packetRounds; round += 1) {
@@ -126,8 +133,9 @@ async function benchPackets(lab: Lab, ways: readonly Way[]): Promise<void> {
   const none = best.get("no blocks") ?? NaN;
   printTable(
     "A forwarded packet of a device that is not blocked, ns of processor time from its sender to the target (the sender's part included); best of eight rounds.\n"
-    + "`on its port`: of a device on the same bridge port as those that are held",
-    ["blocks held", "ns", "to none"], [...best].map(([name, cost]) => [name, cost, (cost / none).toFixed(2)]),
+      + "`on its port`: of a device on the same bridge port as those that are held",
+    ["blocks held", "ns", "to none"],
+    [...best].map(([name, cost]) => [name, cost, (cost / none).toFixed(2)]),
   );
 }
 
@@ -153,7 +161,13 @@ function blockOf(mitigation: number, mac: string, to: string, action: Enforcemen
   // Those of a quarantine are looked up too: what is sent to them is dropped.
   const addresses = action === "quarantine" ? [`172.16.${mitigation >> 8}.${mitigation & 255}`, `2001:db8:1::${mitigation.toString(16)}`] : [];
   return {
-    mitigation, action, mac, addresses, icmpTypes: [], packetsPerSecond: 10, timeout: seconds(600),
+    mitigation,
+    action,
+    mac,
+    addresses,
+    icmpTypes: [],
+    packetsPerSecond: 10,
+    timeout: seconds(600),
     target: { prefixes: [prefix], ports: [], protocols: [], fqdns: [], uris: [] },
   };
 }
@@ -169,16 +183,23 @@ function ourWay(action: "block" | "quarantine", by: "live" | "spawned" = "live",
     async fill(lab, size) {
       const command = ["ip", "netns", "exec", lab.router.name, "nft"] as const;
       filter = openPacketFilter(openNftables(programOf({ command, timeout: 60_000 })), {
-        command, bridgePorts: () => Promise.resolve(new Map(port === undefined ? [] : held.map(({ mac }) => [mac ?? "", port]))),
+        command,
+        bridgePorts: () => Promise.resolve(new Map(port === undefined ? [] : held.map(({ mac }) => [mac ?? "", port]))),
       });
       unwatch();
       unwatch = filter.watch(() => undefined); // no ear for `clear`, which the daemon would answer
       held = others(size, action);
       await filter.replaceRules(held);
     },
-    decide: async () => { await filter?.replaceRules([...held, blockOf(1, camera.mac, target.v4, action)]); },
-    undo: async () => { await filter?.replaceRules(held); },
-    end: () => { unwatch(); },
+    decide: async () => {
+      await filter?.replaceRules([...held, blockOf(1, camera.mac, target.v4, action)]);
+    },
+    undo: async () => {
+      await filter?.replaceRules(held);
+    },
+    end: () => {
+      unwatch();
+    },
   };
 }
 
@@ -187,7 +208,10 @@ const forward = "add table inet beside; add chain inet beside forward { type fil
 /** What a script would do: a rule for each block. */
 const ruleForEach: Way = {
   name: "a rule for each",
-  fill: (lab, size) => nft(lab, forward + others(size, "block").map(({ mac, target: { prefixes } }) => `add rule inet beside forward ether saddr ${mac ?? ""} ip daddr ${textOf(prefixes[0]?.bits)} counter drop\n`).join("")),
+  fill: (lab, size) =>
+    nft(lab, forward + others(size, "block").map(({ mac, target: { prefixes } }) =>
+      `add rule inet beside forward ether saddr ${mac ?? ""} ip daddr ${textOf(prefixes[0]?.bits)} counter drop\n`
+    ).join("")),
   decide: (lab) => nft(lab, `add chain inet beside last; add rule inet beside forward ether saddr ${camera.mac} ip daddr ${target.v4} counter drop\n`),
   async undo(lab) {
     const listing = (await lab.router.run("nft", ["-a", "list", "chain", "inet", "beside", "forward"], { timeoutMs: 60_000 })).stdout;
@@ -199,9 +223,10 @@ const ruleForEach: Way = {
 /** banIP: a table of its own, flows under way first, then interval sets of addresses: a block is for everybody in the home. */
 const banipWay: Way = {
   name: "banIP's way",
-  fill: (lab, size) => nft(lab, `${forward}add set inet beside blocklist { type ipv4_addr; flags interval; auto-merge; }\n`
-    + "add rule inet beside forward ct state established,related accept; add rule inet beside forward ip daddr @blocklist counter drop\n"
-    + `add element inet beside blocklist { ${others(size, "block").map(({ target: { prefixes } }) => textOf(prefixes[0]?.bits)).join(", ")} }\n`),
+  fill: (lab, size) =>
+    nft(lab, `${forward}add set inet beside blocklist { type ipv4_addr; flags interval; auto-merge; }\n`
+      + "add rule inet beside forward ct state established,related accept; add rule inet beside forward ip daddr @blocklist counter drop\n"
+      + `add element inet beside blocklist { ${others(size, "block").map(({ target: { prefixes } }) => textOf(prefixes[0]?.bits)).join(", ")} }\n`),
   decide: (lab) => nft(lab, `add element inet beside blocklist { ${target.v4} }\n`),
   undo: (lab) => nft(lab, `delete element inet beside blocklist { ${target.v4} }\n`),
 };

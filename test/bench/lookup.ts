@@ -31,7 +31,7 @@ export async function benchLookup(): Promise<void> {
   const [first] = rows;
   printTable(
     "Which device used these 101 outside ports? Median milliseconds. Journal: in our own process. Table: `conntrack -L`, filtered, parsed.\n"
-    + "Kernel: reading the set of senders that nft recorded, once a request is watched. Beside: a shell, and C on netlink with a kernel filter",
+      + "Kernel: reading the set of senders that nft recorded, once a request is watched. Beside: a shell, and C on netlink with a kernel filter",
     ["flows", "journal", "worst", "to 1k", "kernel", "to 1k", "table", "-L | grep", "C floor", "named"],
     rows.map((row) => [...row.slice(0, 3), ratio(row[1], first?.[1]), row[3] ?? "", ratio(row[3], first?.[3]), ...row.slice(4)]),
   );
@@ -55,10 +55,15 @@ async function inOneTable(size: number, hasFloor: boolean): Promise<(string | nu
     const journal = await timesOf(400, () => scene?.journal.search(asked));
 
     const { camera: { mac } } = labAddresses;
-    await lab.router.run("nft", ["-f", "-"], { input: `table inet bench { set seen { type ether_addr . ipv4_addr; flags dynamic, timeout; counter; elements = { ${mac} . ${camera.v4} counter packets 5 bytes 500 timeout 1h } } }` });
+    await lab.router.run("nft", ["-f", "-"], {
+      input:
+        `table inet bench { set seen { type ether_addr . ipv4_addr; flags dynamic, timeout; counter; elements = { ${mac} . ${camera.v4} counter packets 5 bytes 500 timeout 1h } } }`,
+    });
     const kernel = await timesOf(9, () => lab.router.run("nft", ["-j", "list", "set", "inet", "bench", "seen"]));
     const rounds = size > 100_000 ? 3 : 7;
-    const table = await timesOf(rounds, async () => { found = await scene?.byTable(words) ?? found; });
+    const table = await timesOf(rounds, async () => {
+      found = await scene?.byTable(words) ?? found;
+    });
     const numbers = ports.split(" ").flatMap((range) => {
       const [lower = 0, upper = lower] = range.split("-").map(Number);
       return Array.from({ length: upper - lower + 1 }, (_, at) => lower + at);
@@ -93,11 +98,13 @@ async function timesOf(rounds: number, work: () => unknown): Promise<{ median: n
 /** New flows at a steady pace, a SYN each, and then as fast as the kernel makes them. */
 async function benchJournal(): Promise<void> {
   replay();
-  const rows = [await pour("20,000 new flows/s for 3 s", 20_000, 3), await pour("5,000 new flows/s for 10 s", 5_000, 10), await pour("a burst of 50,000", 500_000, 0.1)];
+  const rows = [await pour("20,000 new flows/s for 3 s", 20_000, 3), await pour("5,000 new flows/s for 10 s", 5_000, 10),
+    await pour("a burst of 50,000", 500_000, 0.1)];
   const { bytesHeld } = createNatJournal();
   printTable(
     `The journal of 65,536 flows takes ${(bytesHeld / 2 ** 20).toFixed(2)} MiB, ${(bytesHeld / 65_536).toFixed(1)} bytes a flow. What it does under a flood`,
-    ["", "flows", "heard at once", "ENOBUFS", "pauses", "us/event here", "us/event conntrack", "holds all again after"], rows,
+    ["", "flows", "heard at once", "ENOBUFS", "pauses", "us/event here", "us/event conntrack", "holds all again after"],
+    rows,
   );
 }
 
@@ -105,11 +112,18 @@ async function benchJournal(): Promise<void> {
 function replay(): void {
   const journal = createNatJournal();
   const line = emptyFlowLine();
-  const split = lineSplitter((bytes, start, end) => { if (readFlowLine(bytes, start, end, line)) journal.record(line, wallInstant(0)); });
-  const text = (at: number, event: string): string => `[1795301997.${String(at).padStart(6, "0")}]\t${event} udp      17 30 src=192.168.1.${at % 250} dst=198.51.100.${at >> 8 & 255} sport=${1024 + at % 60_000} dport=443`
+  const split = lineSplitter((bytes, start, end) => {
+    if (readFlowLine(bytes, start, end, line)) journal.record(line, wallInstant(0));
+  });
+  const text = (at: number, event: string): string =>
+    `[1795301997.${String(at).padStart(6, "0")}]\t${event} udp      17 30 src=192.168.1.${at % 250} dst=198.51.100.${at >> 8 & 255} sport=${
+      1024 + at % 60_000
+    } dport=443`
     + ` [UNREPLIED] src=198.51.100.${at >> 8 & 255} dst=203.0.113.7 sport=443 dport=${1024 + at % 60_000} id=${at * 7919 % 4_000_000_000}\n`;
-  const pieces = Array.from({ length: 400 }, (_, piece) => Buffer.from(Array.from({ length: 500 }, (__, at) =>
-    text(piece * 500 + at, "    [NEW]") + text(Math.max(0, piece * 500 + at - 5_000), "[DESTROY]")).join("")));
+  const pieces = Array.from({ length: 400 }, (_, piece) =>
+    Buffer.from(
+      Array.from({ length: 500 }, (__, at) => text(piece * 500 + at, "    [NEW]") + text(Math.max(0, piece * 500 + at - 5_000), "[DESTROY]")).join(""),
+    ));
   const before = process.cpuUsage();
   for (const piece of pieces) split(piece);
   const { user, system } = process.cpuUsage(before);
@@ -121,7 +135,9 @@ function replay(): void {
 async function pour(what: string, rate: number, seconds: number): Promise<(string | number)[]> {
   const lab = await createLab({ portShift: false });
   // Without an answer, so that flows live on; SYNs need no socket each.
-  const silent = await lab.target.run("nft", ["-f", "-"], { input: "table inet silent {\n chain input {\n type filter hook input priority 0;\n meta l4proto tcp drop\n }\n}\n" });
+  const silent = await lab.target.run("nft", ["-f", "-"], {
+    input: "table inet silent {\n chain input {\n type filter hook input priority 0;\n meta l4proto tcp drop\n }\n}\n",
+  });
   if (silent.code !== 0) throw new Error(silent.stderr);
   raiseConntrackMax(lab.name, 131_072);
   const scene = await watchRouter(lab, { journal: { settings: conntrackSettings } });
@@ -131,7 +147,8 @@ async function pour(what: string, rate: number, seconds: number): Promise<(strin
     const cpuBefore = cpuOf(tool);
     const countBefore = await conntrackCount(lab.router);
     const began = performance.now();
-    const { packets } = await startTraffic(lab.camera, "flood", { to: target.v4, port, protocol: "tcp-syn", sourcePorts: "1024-65000", rate, seconds }).finish();
+    const { packets } = await startTraffic(lab.camera, "flood", { to: target.v4, port, protocol: "tcp-syn", sourcePorts: "1024-65000", rate, seconds })
+      .finish();
     const took = (performance.now() - began) / 1000;
     await delay(500);
     const flows = await conntrackCount(lab.router) - countBefore;
@@ -139,9 +156,13 @@ async function pour(what: string, rate: number, seconds: number): Promise<(strin
     const heard = after.lines - before.lines;
     const cpu = cpuOf(tool) - cpuBefore;
     while (!scene.journal.vouches() && performance.now() - began < 60_000) await delay(100);
-    const repaired = after.losses === before.losses ? "at once" : scene.journal.vouches() ? `${((performance.now() - began) / 1000).toFixed(0)} s` : "not in 60 s";
-    return [`${what} (${Math.round(packets / took).toLocaleString("en")}/s)`, flows.toLocaleString("en"), heard.toLocaleString("en"), String(after.losses - before.losses), String(after.pauses - before.pauses),
-      (after.busy - before.busy) * 1000 / heard, cpu * 1000 / heard, repaired];
+    const repaired = after.losses === before.losses
+      ? "at once"
+      : scene.journal.vouches()
+      ? `${((performance.now() - began) / 1000).toFixed(0)} s`
+      : "not in 60 s";
+    return [`${what} (${Math.round(packets / took).toLocaleString("en")}/s)`, flows.toLocaleString("en"), heard.toLocaleString("en"),
+      String(after.losses - before.losses), String(after.pauses - before.pauses), (after.busy - before.busy) * 1000 / heard, cpu * 1000 / heard, repaired];
   } finally {
     scene.stop();
     await lab.destroy();

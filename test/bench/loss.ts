@@ -15,9 +15,12 @@ export async function benchTransport(transport: LossOptions["transport"]): Promi
   const rows: (string | number)[][] = [];
   for (const loss of losses) rows.push(await row({ transport, loss, sessions, rounds, patienceMs, answerSeconds: 50, beside: sessions }));
   printTable(
-    `Under loss, ${transport === "udp" ? "DTLS over UDP" : "TLS over TCP"} with PSK: ${String(sessions)} sessions dialled at once, up within 60 s (seconds: median, worst);\n`
-    + `${String(rounds)} Non-confirmable PUTs on each, repeated every 3 s until they are answered; beside \`openssl s_client\` with the same peer`,
-    ["loss each way", "sessions", "median", "worst", "answered", "median", "worst", "executed twice", "s_client", "median", "worst"], rows,
+    `Under loss, ${transport === "udp" ? "DTLS over UDP" : "TLS over TCP"} with PSK: ${
+      String(sessions)
+    } sessions dialled at once, up within 60 s (seconds: median, worst);\n`
+      + `${String(rounds)} Non-confirmable PUTs on each, repeated every 3 s until they are answered; beside \`openssl s_client\` with the same peer`,
+    ["loss each way", "sessions", "median", "worst", "answered", "median", "worst", "executed twice", "s_client", "median", "worst"],
+    rows,
   );
 }
 
@@ -28,8 +31,13 @@ async function row(options: LossOptions): Promise<(string | number)[]> {
     return [median / 1000, worst / 1000];
   };
   return [
-    `${String(options.loss)} %`, `${String(result.sessions.length)}/${String(options.sessions)}`, ...spread(result.sessions),
-    `${String(result.answers.length)}/${String(result.asked)}`, ...spread(result.answers), String(result.duplicates),
-    `${String(result.beside.length)}/${String(options.beside)}`, ...spread(result.beside),
+    `${String(options.loss)} %`,
+    `${String(result.sessions.length)}/${String(options.sessions)}`,
+    ...spread(result.sessions),
+    `${String(result.answers.length)}/${String(result.asked)}`,
+    ...spread(result.answers),
+    String(result.duplicates),
+    `${String(result.beside.length)}/${String(options.beside)}`,
+    ...spread(result.beside),
   ];
 }

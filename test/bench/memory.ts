@@ -29,7 +29,11 @@ export async function benchMemory(): Promise<void> {
   let children: readonly Child[] = [];
   const lab = await createLab();
   try {
-    const peer = await startPeer(lab.isp, { library: "openssl", listen: `${labAddresses.isp.v4}:4647`, arguments: ["--psk", `${labPsk.identity}:${labPsk.key}`] });
+    const peer = await startPeer(lab.isp, {
+      library: "openssl",
+      listen: `${labAddresses.isp.v4}:4647`,
+      arguments: ["--psk", `${labPsk.identity}:${labPsk.key}`],
+    });
     let sessions = 0;
     for (let round = 0; round < rounds; round += 1) {
       bare.push(await bareMegabytes());
@@ -68,12 +72,16 @@ async function bareMegabytes(): Promise<number> {
   return megabytes;
 }
 
-interface Child { readonly command: string; readonly megabytes: number }
+interface Child {
+  readonly command: string;
+  readonly megabytes: number;
+}
 
 function childrenOf(pid: number): Child[] {
   const pids = readFileSync(`/proc/${String(pid)}/task/${String(pid)}/children`, "utf8").split(" ").filter((child) => child.trim() !== "");
   return pids.map((child) => ({
-    command: readFileSync(`/proc/${child}/cmdline`, "utf8").split("\0").slice(0, 2).join(" "), megabytes: residentMegabytes(Number(child)),
+    command: readFileSync(`/proc/${child}/cmdline`, "utf8").split("\0").slice(0, 2).join(" "),
+    megabytes: residentMegabytes(Number(child)),
   }));
 }
 

@@ -10,7 +10,9 @@ import { routerFlags } from "./router-flags.ts";
 const rounds = 25;
 const port = 4647;
 /** Says when a datagram came, by the clock that all processes of this machine share. */
-const listener = `require("node:dgram").createSocket("udp4", () => console.log(String(process.hrtime.bigint()))).bind(${String(port)}, () => console.log("ready"))`;
+const listener = `require("node:dgram").createSocket("udp4", () => console.log(String(process.hrtime.bigint()))).bind(${
+  String(port)
+}, () => console.log("ready"))`;
 const bareDial = `for (const m of ["tls", "dgram", "net"]) require("node:" + m);
   const s = require("node:dgram").createSocket("udp4"); s.connect(${String(port)}, "${labAddresses.isp.v4}", () => s.send("x")); setInterval(() => {}, 1e6)`;
 
@@ -20,7 +22,10 @@ export async function benchStart(): Promise<void> {
   try {
     const provider = lab.isp.spawn(process.execPath, ["-e", listener], { stdio: ["ignore", "pipe", "inherit"] });
     const arrivals = watchLines<string>();
-    if (provider.stdout) createInterface({ input: provider.stdout }).on("line", (line) => { arrivals.add(line); });
+    if (provider.stdout)
+      createInterface({ input: provider.stdout }).on("line", (line) => {
+        arrivals.add(line);
+      });
     await arrivals.until("the listener", (line) => line === "ready");
     const config = writeLabConfig(lab, { globals: { log_level: "warn" } });
 
@@ -45,10 +50,11 @@ export async function benchStart(): Promise<void> {
       }
     }
     const [bare = []] = times.values();
-    printTable(`From exec to the first datagram of the dial, ms, ${String(rounds)} starts each, one after the other`, ["", "median", "worst", "ratio"], [...times].map(([name, values]) => {
-      const { median, worst } = spreadOf(values);
-      return [name, median, worst, spreadOf(values.map((value, round) => value / (bare[round] ?? NaN))).median];
-    }));
+    printTable(`From exec to the first datagram of the dial, ms, ${String(rounds)} starts each, one after the other`, ["", "median", "worst", "ratio"],
+      [...times].map(([name, values]) => {
+        const { median, worst } = spreadOf(values);
+        return [name, median, worst, spreadOf(values.map((value, round) => value / (bare[round] ?? NaN))).median];
+      }));
   } finally {
     await lab.destroy();
   }

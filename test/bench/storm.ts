@@ -65,7 +65,9 @@ export function benchStorm(): Promise<void> {
   ];
   const results = cases.map(([what, options]) => ({ what, options, ...simulateStorm(options) }));
   printTable(
-    `Reconnect storm, simulated: ${routers.toLocaleString("en")} routers lose their sessions at once; attempts, and seconds after the ISP is there again until routers are back`,
+    `Reconnect storm, simulated: ${
+      routers.toLocaleString("en")
+    } routers lose their sessions at once; attempts, and seconds after the ISP is there again until routers are back`,
     ["the ISP", "most in a second", "most later", "half back", "99 % back", "all back", "attempts a router"],
     results.map(({ what, options, attempts, back }) => {
       const after = (share: number): string => ((back[Math.ceil(back.length * share) - 1] ?? NaN) - options.outage / 1000).toFixed(0);

@@ -8,10 +8,15 @@ import { startRouter, type Router } from "./start-router.ts";
 
 describe("the page, in bad weather (a scripted daemon)", { skip: browserMissing(), timeout: suiteLimit }, () => {
   let browser: Browser;
-  before(async () => { browser = await startBrowser(); });
-  after(async () => { await browser.close(); });
+  before(async () => {
+    browser = await startBrowser();
+  });
+  after(async () => {
+    await browser.close();
+  });
 
-  const play = async (view: string, home: ScriptedHome, act: (page: Page, router: Router, standing: { isRunning: boolean }) => Promise<void>): Promise<void> => {
+  const play = async (view: string, home: ScriptedHome,
+    act: (page: Page, router: Router, standing: { isRunning: boolean }) => Promise<void>): Promise<void> => {
     const standing = { isRunning: false };
     const router = await startRouter({ backend: home, withoutEvents: true, isRunning: () => standing.isRunning });
     const { page, context, faults } = await openTab(browser, { viewport: phone });
@@ -29,7 +34,18 @@ describe("the page, in bad weather (a scripted daemon)", { skip: browserMissing(
     const home = scriptedHome();
     const { mac } = kitchenCamera;
     home.mitigations = [question(1, { devices: [{ ...kitchenCamera, name: null, port: 'Wi-Fi "home"' }] })];
-    home.devices = [{ mac: mac ?? "", name: null, vendor: "Espressif Inc.", addresses: [], port: 'Wi-Fi "home"', policy: "ask", policy_from: "default", requests: 1, last_request_at: ago(1), stopped_by: [] }];
+    home.devices = [{
+      mac: mac ?? "",
+      name: null,
+      vendor: "Espressif Inc.",
+      addresses: [],
+      port: 'Wi-Fi "home"',
+      policy: "ask",
+      policy_from: "default",
+      requests: 1,
+      last_request_at: ago(1),
+      stopped_by: [],
+    }];
     return play("overview", home, async (page, router) => {
       await page.getByRole("heading", { name: "A device by Espressif Inc. on Wi-Fi “home” is attacking a stranger" }).waitFor();
       await page.goto(router.url("devices"));
@@ -39,9 +55,14 @@ describe("the page, in bad weather (a scripted daemon)", { skip: browserMissing(
 
   it("shows 500 questions twenty at a time, and stays quick", () => {
     const home = scriptedHome();
-    home.mitigations = Array.from({ length: 500 }, (_, at) => question(at + 1, {
-      devices: [{ ...kitchenCamera, name: `Lamp ${at + 1}`, mac: `00:1d:c0:00:${(at >> 8).toString(16).padStart(2, "0")}:${(at & 255).toString(16).padStart(2, "0")}` }],
-    }));
+    home.mitigations = Array.from({ length: 500 }, (_, at) =>
+      question(at + 1, {
+        devices: [{
+          ...kitchenCamera,
+          name: `Lamp ${at + 1}`,
+          mac: `00:1d:c0:00:${(at >> 8).toString(16).padStart(2, "0")}:${(at & 255).toString(16).padStart(2, "0")}`,
+        }],
+      }));
     return play("approvals", home, async (page) => {
       await page.getByText("Lamp 1 is attacking a stranger").waitFor();
       assert.equal(await page.locator(".dch-card").count(), 20);
@@ -60,13 +81,43 @@ describe("the page, in bad weather (a scripted daemon)", { skip: browserMissing(
     const home = scriptedHome();
     home.warnings = [evil];
     home.upstreams = [{ name: evil, state: "backing-off", transport: null, peer: null, since: null, last_error: evil, sessions: 0 }];
-    home.mitigations = [1, 2].map((id) => question(id, {
-      state: id === 1 ? "pending" : "active", upstream: evil, cuid: evil,
-      target: { prefixes: [evil], ports: [], protocols: [], fqdns: [evil], uris: [evil] }, source: { prefixes: [evil], ports: [], icmp_types: [] },
-      devices: [{ ...kitchenCamera, name: `${evil}\u202e`, addresses: [evil], port: evil, mac: "00:1d:c0:4f:7a:24" }],
-    }));
-    home.devices = [{ mac: evil, name: evil, vendor: evil, addresses: [evil], port: evil, policy: "ask", policy_from: "owner", requests: 1, last_request_at: ago(1), stopped_by: [] }];
-    home.history = [{ at: ago(1), event: "approved", by: "owner", who: evil, via: "cli", mitigation: 1, upstream: evil, outcome: null, action: "block", devices: [{ mac: null, name: evil }], target: [evil], dropped: null, reason: evil }];
+    home.mitigations = [1, 2].map((id) =>
+      question(id, {
+        state: id === 1 ? "pending" : "active",
+        upstream: evil,
+        cuid: evil,
+        target: { prefixes: [evil], ports: [], protocols: [], fqdns: [evil], uris: [evil] },
+        source: { prefixes: [evil], ports: [], icmp_types: [] },
+        devices: [{ ...kitchenCamera, name: `${evil}\u202e`, addresses: [evil], port: evil, mac: "00:1d:c0:4f:7a:24" }],
+      })
+    );
+    home.devices = [{
+      mac: evil,
+      name: evil,
+      vendor: evil,
+      addresses: [evil],
+      port: evil,
+      policy: "ask",
+      policy_from: "owner",
+      requests: 1,
+      last_request_at: ago(1),
+      stopped_by: [],
+    }];
+    home.history = [{
+      at: ago(1),
+      event: "approved",
+      by: "owner",
+      who: evil,
+      via: "cli",
+      mitigation: 1,
+      upstream: evil,
+      outcome: null,
+      action: "block",
+      devices: [{ mac: null, name: evil }],
+      target: [evil],
+      dropped: null,
+      reason: evil,
+    }];
     return play("overview", home, async (page, router) => {
       for (const view of ["overview", "approvals", "devices", "history"]) {
         await page.goto(router.url(view));
@@ -81,7 +132,15 @@ describe("the page, in bad weather (a scripted daemon)", { skip: browserMissing(
 
   it("says what a lost session means, what is wrong with clocks, and that no provider is set up", () => {
     const home = scriptedHome();
-    home.upstreams = [{ name: "isp", state: "backing-off", transport: null, peer: null, since: "1970-01-01T00:10:00.000Z", last_error: "connection refused", sessions: 2 }];
+    home.upstreams = [{
+      name: "isp",
+      state: "backing-off",
+      transport: null,
+      peer: null,
+      since: "1970-01-01T00:10:00.000Z",
+      last_error: "connection refused",
+      sessions: 2,
+    }];
     return play("overview", home, async (page, router) => {
       await page.getByText("Your provider “isp” cannot warn you right now").waitFor();
       await page.getByText("What is blocked stays blocked.", { exact: false }).waitFor();
@@ -115,7 +174,15 @@ describe("the page, in bad weather (a scripted daemon)", { skip: browserMissing(
   it("tells devices apart that it is not sure of, and does not offer to block what it does not know", () => {
     const home = scriptedHome();
     home.mitigations = [
-      question(1, { devices: [{ ...kitchenCamera, certainty: "ambiguous" }, { ...kitchenCamera, mac: "02:1d:c0:4f:7a:99", name: null, port: "phy0-ap0", certainty: "ambiguous" }] }),
+      question(1, {
+        devices: [{ ...kitchenCamera, certainty: "ambiguous" }, {
+          ...kitchenCamera,
+          mac: "02:1d:c0:4f:7a:99",
+          name: null,
+          port: "phy0-ap0",
+          certainty: "ambiguous",
+        }],
+      }),
       question(2, { devices: [] }),
     ];
     home.traffic = { 1: [[60, 99, 99]] };

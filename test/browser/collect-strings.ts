@@ -4,7 +4,11 @@ import { fileURLToPath } from "node:url";
 
 export const app = fileURLToPath(new URL("../../openwrt/luci-app-dots-callhome/", import.meta.url));
 
-export interface Translatable { readonly id: string; readonly plural: string | null; readonly places: readonly string[] }
+export interface Translatable {
+  readonly id: string;
+  readonly plural: string | null;
+  readonly places: readonly string[];
+}
 
 /** What LuCI's i18n-scan would find: `_('…')` and `N_(n, '…', '…')` in scripts, titles of the menu, descriptions of the ACL. */
 export function collectStrings(): readonly Translatable[] {

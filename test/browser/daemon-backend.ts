@@ -14,6 +14,8 @@ export function daemonBackend(controlSocket: string, ubusSocket: string): Backen
       return reply.error.code === "unreachable" ? undefined : { status: 2, data: reply };
     },
     subscribe: (notified) => ubus.subscribe("dots-callhome", notified),
-    close: () => { ubus.close(); },
+    close: () => {
+      ubus.close();
+    },
   };
 }

@@ -25,7 +25,8 @@ async function onFreshRouter(browser: Browser, act: (at: { scene: Scene; page: P
       mkdirSync(program);
       writeFileSync(`${program}/dots-callhome`, `#!/bin/sh\nexec ${process.execPath} ${daemonProgram} "$@" --config ${configFile}\n`);
       chmodSync(`${program}/dots-callhome`, 0o755);
-      writeFileSync(configFile, `config globals 'globals'\n\toption state_dir '${folder}/state'\n\toption control_socket '${folder}/control.sock'\n\toption ubus_socket '${socket.path}'\n\tlist lan_device 'br-lan'\n\tlist wan_device 'wan'\n\tlist lease_file '${leases}'\n`);
+      writeFileSync(configFile,
+        `config globals 'globals'\n\toption state_dir '${folder}/state'\n\toption control_socket '${folder}/control.sock'\n\toption ubus_socket '${socket.path}'\n\tlist lan_device 'br-lan'\n\tlist wan_device 'wan'\n\tlist lease_file '${leases}'\n`);
       const backend = daemonBackend(`${folder}/control.sock`, socket.path);
       let isStarted = false;
       // What procd does at its reload trigger.
@@ -36,7 +37,9 @@ async function onFreshRouter(browser: Browser, act: (at: { scene: Scene; page: P
       const router = await startRouter({ backend, configFile, applied, program });
       const { page, context, faults } = await openTab(browser, { viewport: phone });
       const heard: string[] = [];
-      page.on("response", (response) => { response.text().then((text) => heard.push(text), () => undefined); });
+      page.on("response", (response) => {
+        response.text().then((text) => heard.push(text), () => undefined);
+      });
       try {
         await page.goto(router.url("overview"));
         await act({ scene, page, configFile, heard });
@@ -55,8 +58,12 @@ async function onFreshRouter(browser: Browser, act: (at: { scene: Scene; page: P
 
 describe("the first ten minutes, on a phone and without a shell", { skip: browserMissing(), timeout: suiteLimit }, () => {
   let browser: Browser;
-  before(async () => { browser = await startBrowser(); });
-  after(async () => { await browser.close(); });
+  before(async () => {
+    browser = await startBrowser();
+  });
+  after(async () => {
+    await browser.close();
+  });
 
   it("lead from an empty configuration to the first blocked attack", () =>
     onFreshRouter(browser, async ({ scene, page, configFile, heard }) => {
@@ -105,7 +112,11 @@ describe("the first ten minutes, on a phone and without a shell", { skip: browse
     await onFreshRouter(browser, async ({ page, configFile }) => {
       await page.getByLabel("Address", { exact: true }).fill(labAddresses.isp.v4);
       await page.getByLabel("With certificates").check();
-      const file = (name: string, text: string): { name: string; mimeType: string; buffer: Buffer } => ({ name, mimeType: "application/x-pem-file", buffer: Buffer.from(text) });
+      const file = (name: string, text: string): { name: string; mimeType: string; buffer: Buffer } => ({
+        name,
+        mimeType: "application/x-pem-file",
+        buffer: Buffer.from(text),
+      });
       await page.getByLabel("Your provider’s authority").setInputFiles(file("ca.pem", "not PEM"));
       await page.getByLabel("The router’s certificate").setInputFiles(file("router.pem", "not PEM"));
       await page.getByLabel("The router’s private key").setInputFiles(file("router.key", "not PEM"));

@@ -19,35 +19,61 @@ const { camera } = labAddresses;
 const seen = (page: Page, text: string | RegExp): Locator => page.getByText(text).and(page.locator(":not([role=status])")).first();
 const hostileName = `<img src=x onerror=alert(1)>"'&`;
 
-interface Stage { readonly scene: Scene; readonly page: Page; readonly router: Router; ask(mid: number, other?: AttackOptions): Promise<void>; repeat(mid: number): Promise<string>; stopAttacks(): Promise<void>; goTo(view: string): Promise<void> }
+interface Stage {
+  readonly scene: Scene;
+  readonly page: Page;
+  readonly router: Router;
+  ask(mid: number, other?: AttackOptions): Promise<void>;
+  repeat(mid: number): Promise<string>;
+  stopAttacks(): Promise<void>;
+  goTo(view: string): Promise<void>;
+}
 
 describe("the page, on the real daemon", { skip: browserMissing(), timeout: suiteLimit }, () => {
   let browser: Browser;
-  before(async () => { browser = await startBrowser(); });
-  after(async () => { await browser.close(); });
+  before(async () => {
+    browser = await startBrowser();
+  });
+  after(async () => {
+    await browser.close();
+  });
 
   /** A home under attack, its page in a browser, and what its provider asks. */
-  const play = async (options: SceneOptions & { readonly withoutEvents?: boolean; readonly viewport?: typeof phone }, act: (stage: Stage) => Promise<void>): Promise<void> => {
+  const play = async (options: SceneOptions & { readonly withoutEvents?: boolean; readonly viewport?: typeof phone },
+    act: (stage: Stage) => Promise<void>): Promise<void> => {
     const socket = socketPath();
     const ubusd = await startUbusd(socket.path);
     try {
       await playScene({ ...options, globals: { consent: "ask", ubus_socket: socket.path, ...options.globals } }, async (scene) => {
         const { daemon } = scene;
         const backend = daemonBackend(`${scene.lab.files.folder}/control.sock`, socket.path);
-        const router = await startRouter({ backend, configFile: daemon.configFile, applied: () => { daemon.signal("SIGHUP"); }, ...(options.withoutEvents ? { withoutEvents: true } : {}) });
+        const router = await startRouter({
+          backend,
+          configFile: daemon.configFile,
+          applied: () => {
+            daemon.signal("SIGHUP");
+          },
+          ...(options.withoutEvents ? { withoutEvents: true } : {}),
+        });
         const { page, context, faults } = await openTab(browser, options.viewport ? { viewport: options.viewport } : {});
         const attacks: Attack[] = [];
         try {
           await act({
-            scene, page, router,
+            scene,
+            page,
+            router,
             async ask(mid, other = {}) {
               const attack = await startAttack(scene.lab, { rate: 300, ...other });
               attacks.push(attack);
               assert.equal((await scene.put(mid, await attack.reported())).code, "2.01");
             },
             repeat: async (mid) => String((await scene.put(mid, await (attacks.at(-1) ?? assert.fail("no attack")).reported())).code),
-            async stopAttacks() { await Promise.all(attacks.splice(0).map((attack) => attack.end())); },
-            async goTo(view) { await page.goto(router.url(view)); },
+            async stopAttacks() {
+              await Promise.all(attacks.splice(0).map((attack) => attack.end()));
+            },
+            async goTo(view) {
+              await page.goto(router.url(view));
+            },
           });
           // LuCI itself reports invalid settings as an error of the script.
           assert.deepEqual(faults.filter((fault) => !fault.includes("contains an invalid input value")), []);
@@ -71,7 +97,9 @@ describe("the page, on the real daemon", { skip: browserMissing(), timeout: suit
   it("hears of a question at once, blocks it by a click, shows what is stopped, and undoes it", () =>
     play({}, async ({ scene, page, router, ask, repeat, goTo }) => {
       // Until the question is there nothing is polled: it can come by notification only.
-      await page.addInitScript("const every = window.setInterval; window.isPolling = false; window.setInterval = (work, ms) => every(() => { if (window.isPolling) work(); }, ms);");
+      await page.addInitScript(
+        "const every = window.setInterval; window.isPolling = false; window.setInterval = (work, ms) => every(() => { if (window.isPolling) work(); }, ms);",
+      );
       await goTo("overview");
       await seen(page, "All quiet. No device in your home is known to attack anybody.").waitFor();
       await until("the page has subscribed", () => router.requests.includes("subscribe"));

@@ -25,13 +25,55 @@ blocked.traffic = { 17: [[150, 1_240, 1_240], [80, 1_210, 0]] };
 blocked.mitigations = [question(17, { state: "active", status: 2, dropped: { packets: 74_511, bytes: 40_000_000 } })];
 const quiet = scriptedHome();
 const down = scriptedHome();
-down.upstreams = [{ name: "isp", state: "backing-off", transport: null, peer: null, since: ago(600), last_error: "connect ECONNREFUSED 203.0.113.1:4647", sessions: 3 }];
+down.upstreams = [{
+  name: "isp",
+  state: "backing-off",
+  transport: null,
+  peer: null,
+  since: ago(600),
+  last_error: "connect ECONNREFUSED 203.0.113.1:4647",
+  sessions: 3,
+}];
 const lived = scriptedHome();
 lived.devices = [
-  { mac: "00:1d:c0:4f:7a:23", name: "Kitchen camera", vendor: null, addresses: ["192.168.1.23"], port: "lan1", policy: "ask", policy_from: "default", requests: 3, last_request_at: ago(7200), stopped_by: [17] },
-  { mac: "b8:27:eb:12:34:56", name: "Doorbell", vendor: "Raspberry Pi Foundation", addresses: ["192.168.1.31"], port: 'Wi-Fi "home"', policy: "never", policy_from: "owner", requests: 1, last_request_at: ago(90_000), stopped_by: [] },
+  {
+    mac: "00:1d:c0:4f:7a:23",
+    name: "Kitchen camera",
+    vendor: null,
+    addresses: ["192.168.1.23"],
+    port: "lan1",
+    policy: "ask",
+    policy_from: "default",
+    requests: 3,
+    last_request_at: ago(7200),
+    stopped_by: [17],
+  },
+  {
+    mac: "b8:27:eb:12:34:56",
+    name: "Doorbell",
+    vendor: "Raspberry Pi Foundation",
+    addresses: ["192.168.1.31"],
+    port: 'Wi-Fi "home"',
+    policy: "never",
+    policy_from: "owner",
+    requests: 1,
+    last_request_at: ago(90_000),
+    stopped_by: [],
+  },
 ];
-const entry = { by: "owner", who: "root", via: "ubus", mitigation: 16, upstream: "isp", outcome: null, action: "block", devices: [{ mac: kitchenCamera.mac, name: "Kitchen camera" }], target: ["198.51.100.9/32"], dropped: null, reason: "" } as const;
+const entry = {
+  by: "owner",
+  who: "root",
+  via: "ubus",
+  mitigation: 16,
+  upstream: "isp",
+  outcome: null,
+  action: "block",
+  devices: [{ mac: kitchenCamera.mac, name: "Kitchen camera" }],
+  target: ["198.51.100.9/32"],
+  dropped: null,
+  reason: "",
+} as const;
 lived.history = [
   { ...entry, at: ago(300), event: "ended", by: "upstream", who: null, via: null, outcome: "withdrawn", dropped: { packets: 74_511, bytes: 40_000_000 } },
   { ...entry, at: ago(3_000), event: "approved" },
@@ -40,10 +82,22 @@ lived.history = [
 
 const config = mkdtempSync(join(tmpdir(), "dch-pictures-"));
 const configFile = join(config, "dots-callhome");
-writeFileSync(configFile, "config globals 'globals'\n\toption enabled '1'\n\toption consent 'ask'\n\nconfig upstream 'isp'\n\toption enabled '1'\n\toption host 'dots.isp.example'\n\toption psk_identity 'cpe-0001'\n\toption psk_file '/etc/dots-callhome/isp.psk'\n");
+writeFileSync(configFile,
+  "config globals 'globals'\n\toption enabled '1'\n\toption consent 'ask'\n\nconfig upstream 'isp'\n\toption enabled '1'\n\toption host 'dots.isp.example'\n\toption psk_identity 'cpe-0001'\n\toption psk_file '/etc/dots-callhome/isp.psk'\n");
 
-interface Picture { readonly name: string; readonly view: string; readonly router: RouterOptions; readonly phone?: true; readonly dark?: true; readonly locale?: string; readonly act?: (page: Page) => Promise<void>; readonly height?: number }
-const openMore = async (page: Page): Promise<void> => { await page.locator("summary").first().click(); };
+interface Picture {
+  readonly name: string;
+  readonly view: string;
+  readonly router: RouterOptions;
+  readonly phone?: true;
+  readonly dark?: true;
+  readonly locale?: string;
+  readonly act?: (page: Page) => Promise<void>;
+  readonly height?: number;
+}
+const openMore = async (page: Page): Promise<void> => {
+  await page.locator("summary").first().click();
+};
 const pictures: readonly Picture[] = [
   { name: "overview-quiet", view: "overview", router: { backend: quiet } },
   { name: "overview-question", view: "overview", router: { backend: asking } },
@@ -58,7 +112,13 @@ const pictures: readonly Picture[] = [
   { name: "history", view: "history", router: { backend: lived } },
   { name: "first-run", view: "overview", router: { backend: { ...quiet, call: () => Promise.resolve(undefined) }, isFresh: true }, height: 640 },
   { name: "settings", view: "settings", router: { backend: quiet, configFile } },
-  ...(["de", "es", "zh_Hans", "ja"] as const).map((language): Picture => ({ name: `phone-question-${language}`, view: "approvals", router: { backend: asking, language }, phone: true, locale: language.replace("_", "-") })),
+  ...(["de", "es", "zh_Hans", "ja"] as const).map((language): Picture => ({
+    name: `phone-question-${language}`,
+    view: "approvals",
+    router: { backend: asking, language },
+    phone: true,
+    locale: language.replace("_", "-"),
+  })),
 ];
 
 const only = process.argv.slice(2);
@@ -69,7 +129,11 @@ try {
       if (at % 2 !== lane || (only.length > 0 && !only.includes(picture.name))) continue;
       const router = await startRouter(picture.router);
       const size = picture.phone ? phone : { ...desktop, width: 900, height: 560 };
-      const { page, context, faults } = await openTab(browser, { viewport: { ...size, height: picture.height ?? size.height }, dark: picture.dark === true, locale: picture.locale ?? "en-GB" });
+      const { page, context, faults } = await openTab(browser, {
+        viewport: { ...size, height: picture.height ?? size.height },
+        dark: picture.dark === true,
+        locale: picture.locale ?? "en-GB",
+      });
       await page.goto(router.url(picture.view));
       await page.locator(".dch-card:visible, .dch-line:visible, .dch-list > li, .cbi-map input").first().waitFor();
       await picture.act?.(page);

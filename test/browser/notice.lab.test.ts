@@ -23,13 +23,18 @@ describe("the notice page in a browser", { skip: missing === undefined ? false :
 
   for (const language of languages) {
     it(`is read in ${language}, on a small phone, without a scroll bar to the side`, async () => {
-      const { page, context, faults } = await openTab(browser, { viewport: { width: 320, height: 568 }, locale: language.replace("_", "-"), dark: language === "ja" });
+      const { page, context, faults } = await openTab(browser, {
+        viewport: { width: 320, height: 568 },
+        locale: language.replace("_", "-"),
+        dark: language === "ja",
+      });
       const complaints: string[] = [];
       page.on("console", (message) => complaints.push(message.text())); // a style that the policy forbids is told here
       const response = await page.goto(`${notice.url}generate_204`);
       assert.equal(response?.status(), 200);
       assert.equal(await page.locator("h1").textContent(), noticeWords[language].heading);
-      for (const text of [noticeWords[language].why, ...noticeWords[language].steps, noticeWords[language].trust]) assert.ok(await page.getByText(text, { exact: true }).isVisible(), text);
+      for (const text of [noticeWords[language].why, ...noticeWords[language].steps, noticeWords[language].trust])
+        assert.ok(await page.getByText(text, { exact: true }).isVisible(), text);
       assert.ok(await page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"));
       assert.deepEqual([faults, complaints], [[], []]);
       await context.close();

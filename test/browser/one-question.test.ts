@@ -12,11 +12,17 @@ import { pageModules } from "./page-modules.ts";
 test("what the page shows as one question is one to the daemon", () => {
   const { things } = pageModules();
   const twoAddresses: Device = { ...unknownDevice, addresses: ["192.168.1.99", "192.168.1.100"] };
-  const devices = fc.shuffledSubarray<Device>([camera, { ...laptop, addresses: [] }, unknownDevice, twoAddresses, { ...twoAddresses, addresses: [...twoAddresses.addresses].reverse() }], { maxLength: 3 });
+  const devices = fc.shuffledSubarray<Device>([camera, { ...laptop, addresses: [] }, unknownDevice, twoAddresses, {
+    ...twoAddresses,
+    addresses: [...twoAddresses.addresses].reverse(),
+  }], { maxLength: 3 });
   const mitigations = fc.array(fc.record({ of: fc.constantFrom(pending, pending, active), devices }), { maxLength: 6 })
     .map((all) => all.map((each, at): Mitigation => ({ ...each.of, id: at + 1, devices: each.devices })));
   fc.assert(fc.property(mitigations, (all) => {
-    const shown = things["thingsOf"]?.(all.map((each) => describeMitigation(each)), "2026-11-21T12:40:00.000Z") as readonly { readonly kind: string; readonly group: readonly MitigationView[] }[];
+    const shown = things["thingsOf"]?.(all.map((each) => describeMitigation(each)), "2026-11-21T12:40:00.000Z") as readonly {
+      readonly kind: string;
+      readonly group: readonly MitigationView[];
+    }[];
     const asked = shown.filter(({ kind }) => kind === "asks").map(({ group }) => group.map(({ id }) => id));
     const open = all.filter(({ state }) => state === "pending");
     const questions = open.map((each) => (each.devices.length === 0 ? [each] : questionAbout(each.devices, all)).map(({ id }) => id));

@@ -12,7 +12,8 @@ export function browserMissing(): string | undefined {
 export function startBrowser(): Promise<Browser> {
   return chromium.launch({
     executablePath: program,
-    args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+    args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update",
+      "--disable-sync"],
   });
 }
 
@@ -26,15 +27,25 @@ export interface Tab {
   readonly faults: readonly string[];
 }
 
-export async function openTab(browser: Browser, options: { readonly viewport?: { width: number; height: number }; readonly dark?: boolean; readonly locale?: string } = {}): Promise<Tab> {
+export async function openTab(browser: Browser,
+  options: { readonly viewport?: { width: number; height: number }; readonly dark?: boolean; readonly locale?: string } = {}): Promise<Tab> {
   const context = await browser.newContext({
-    viewport: options.viewport ?? desktop, colorScheme: options.dark ? "dark" : "light", locale: options.locale ?? "en-GB", timezoneId: "Europe/Berlin", reducedMotion: "reduce",
+    viewport: options.viewport ?? desktop,
+    colorScheme: options.dark ? "dark" : "light",
+    locale: options.locale ?? "en-GB",
+    timezoneId: "Europe/Berlin",
+    reducedMotion: "reduce",
   });
   const page = await context.newPage();
   page.setDefaultTimeout(patience);
   const faults: string[] = [];
   page.on("pageerror", (error) => faults.push(error.message));
-  page.on("request", (request) => { if (!/^(http:\/\/127\.0\.0\.1|data:)/.test(request.url())) faults.push(`asks ${request.url()}`); });
-  page.on("dialog", (dialog) => { faults.push(`dialog: ${dialog.message()}`); void dialog.dismiss(); });
+  page.on("request", (request) => {
+    if (!/^(http:\/\/127\.0\.0\.1|data:)/.test(request.url())) faults.push(`asks ${request.url()}`);
+  });
+  page.on("dialog", (dialog) => {
+    faults.push(`dialog: ${dialog.message()}`);
+    void dialog.dismiss();
+  });
   return { page, context, faults };
 }

@@ -8,7 +8,10 @@ export async function startNotice(isCutOff = true): Promise<{ readonly url: stri
   const port = await freePort();
   const mac = "02:00:00:00:0a:01";
   const page = openNoticePage({
-    visitors: { seenAs: () => mac, identify: (address) => Promise.resolve({ address, macs: isCutOff ? [mac] : [] }) }, language: () => "en", log: () => undefined, port,
+    visitors: { seenAs: () => mac, identify: (address) => Promise.resolve({ address, macs: isCutOff ? [mac] : [] }) },
+    language: () => "en",
+    log: () => undefined,
+    port,
   });
   page.show([{ mac, addresses: [], timeout: seconds(600) }]);
   await until("it listens", () => ask(port).then(() => true, () => false));

@@ -47,14 +47,31 @@ const app = fileURLToPath(new URL("../../openwrt/luci-app-dots-callhome/", impor
 /** A checkout of LuCI: its own runtime and theme instead of the stand-in's. */
 const luci = process.env["LUCI"];
 const sessionId = "0123456789abcdef0123456789abcdef";
-const types: Readonly<Record<string, string>> = { ".js": "text/javascript; charset=utf-8", ".css": "text/css", ".svg": "image/svg+xml", ".png": "image/png", ".json": "application/json" };
+const types: Readonly<Record<string, string>> = {
+  ".js": "text/javascript; charset=utf-8",
+  ".css": "text/css",
+  ".svg": "image/svg+xml",
+  ".png": "image/png",
+  ".json": "application/json",
+};
 
 /** What uci says where a test has no file: a provider is entered. */
-const entered = { globals: { ".name": "globals", ".type": "globals", ".anonymous": false }, isp: { ".name": "isp", ".type": "upstream", ".anonymous": false, host: "dots.isp.example" } };
+const entered = {
+  globals: { ".name": "globals", ".type": "globals", ".anonymous": false },
+  isp: { ".name": "isp", ".type": "upstream", ".anonymous": false, host: "dots.isp.example" },
+};
 
-interface Acl { readonly ubus?: Readonly<Record<string, readonly string[]>>; readonly uci?: readonly string[] }
-const acl = (JSON.parse(readFileSync(join(app, "root/usr/share/rpcd/acl.d/luci-app-dots-callhome.json"), "utf8")) as Record<string, { read: Acl; write: Acl }>)["luci-app-dots-callhome"];
-const menu = JSON.parse(readFileSync(join(app, "root/usr/share/luci/menu.d/luci-app-dots-callhome.json"), "utf8")) as Record<string, { title: string; action: { type: string; path?: string } }>;
+interface Acl {
+  readonly ubus?: Readonly<Record<string, readonly string[]>>;
+  readonly uci?: readonly string[];
+}
+const acl = (JSON.parse(readFileSync(join(app, "root/usr/share/rpcd/acl.d/luci-app-dots-callhome.json"), "utf8")) as Record<string, { read: Acl; write: Acl }>)[
+  "luci-app-dots-callhome"
+];
+const menu = JSON.parse(readFileSync(join(app, "root/usr/share/luci/menu.d/luci-app-dots-callhome.json"), "utf8")) as Record<
+  string,
+  { title: string; action: { type: string; path?: string } }
+>;
 
 export async function startRouter(options: RouterOptions): Promise<Router> {
   let session: "write" | "read" | "ended" = "write";
@@ -80,7 +97,10 @@ export async function startRouter(options: RouterOptions): Promise<Router> {
     if (object === "session") return reply(0, { access: session === "write" || params["scope"] !== "uci" || params["function"] !== "write" });
     if (object === "luci") return reply(0, { result: true });
     if (object === "service") return reply(0, options.isRunning?.() === true ? { "dots-callhome": { instances: { instance1: { running: true } } } } : {});
-    if (object === "dots-callhome-setup") return options.program === undefined ? refuse(-32000, "Object not found") : reply(0, await runPlugin(options.program, method, params));
+    if (object === "dots-callhome-setup")
+      return options.program === undefined
+        ? refuse(-32000, "Object not found")
+        : reply(0, await runPlugin(options.program, method, params));
     if (object === "file") return reply(0, { entries: [] });
     if (object === "uci") {
       if (method === "apply") {
@@ -100,7 +120,8 @@ export async function startRouter(options: RouterOptions): Promise<Router> {
     for await (const chunk of request) chunks.push(chunk as Buffer);
     const body = JSON.parse(Buffer.concat(chunks).toString()) as unknown;
     type Message = { id: unknown; method: string; params: [string, string, string, Record<string, unknown>] };
-    const one = async (message: Message): Promise<object> => message.method === "list" ? { jsonrpc: "2.0", id: message.id, result: [] } : call(message.id, message.params);
+    const one = async (message: Message): Promise<object> =>
+      message.method === "list" ? { jsonrpc: "2.0", id: message.id, result: [] } : call(message.id, message.params);
     const answer = Array.isArray(body) ? await Promise.all((body as Message[]).map(one)) : await one(body as Message);
     response.writeHead(200, { "Content-Type": "application/json" }).end(JSON.stringify(answer));
   };
@@ -124,18 +145,25 @@ export async function startRouter(options: RouterOptions): Promise<Router> {
         options.applied?.();
       }
       response.writeHead(200, { "Content-Type": "application/json" }).end("{}");
-    } else response.writeHead(200, { "Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": "default-src 'self' 'unsafe-inline' 'unsafe-eval'" }).end(page(path, options, session === "read"));
+    } else response.writeHead(200, {
+        "Content-Type": "text/html; charset=utf-8",
+        "Content-Security-Policy": "default-src 'self' 'unsafe-inline' 'unsafe-eval'",
+      }).end(page(path, options, session === "read"));
   };
 
   const server = createServer((request, response) => {
-    serve(request, response).catch((error: unknown) => { response.writeHead(500).end(String(error)); });
+    serve(request, response).catch((error: unknown) => {
+      response.writeHead(500).end(String(error));
+    });
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;
   return {
     url: (view) => `http://127.0.0.1:${port}/cgi-bin/luci/admin/services/dots-callhome/${view}`,
     requests,
-    setSession: (next) => { session = next; },
+    setSession: (next) => {
+      session = next;
+    },
     async stop() {
       unsubscribe();
       server.closeAllConnections();
@@ -146,7 +174,10 @@ export async function startRouter(options: RouterOptions): Promise<Router> {
 
 /** As rpcd: the app's own plugin, with the parameters on its standard input. */
 async function runPlugin(program: string, method: string, params: object): Promise<object> {
-  const plugin = spawn("sh", [join(app, "root/usr/libexec/rpcd/dots-callhome-setup"), "call", method], { env: { PATH: `${program}:${process.env["PATH"] ?? ""}` }, stdio: ["pipe", "pipe", "inherit"] });
+  const plugin = spawn("sh", [join(app, "root/usr/libexec/rpcd/dots-callhome-setup"), "call", method], {
+    env: { PATH: `${program}:${process.env["PATH"] ?? ""}` },
+    stdio: ["pipe", "pipe", "inherit"],
+  });
   plugin.stdin.end(JSON.stringify(params));
   const chunks: Buffer[] = [];
   for await (const chunk of plugin.stdout) chunks.push(chunk as Buffer);
@@ -169,11 +200,26 @@ function page(path: string, { language, theme }: RouterOptions, readonly: boolea
   const translations = Object.fromEntries([...texts].map(([id, forms]) => [id, id.includes("\u0002") ? forms : forms[0]]));
   const titleOf = (title: string): string => String(translations[title] ?? title);
   const tabs = Object.entries(menu).filter(([, { action }]) => action.type === "view")
-    .map(([to, { title, action }]) => `<li class="${action.path?.endsWith(view) ? "active" : ""}"><a href="/cgi-bin/luci/${to}">${titleOf(title)}</a></li>`).join("");
+    .map(([to, { title, action }]) => `<li class="${action.path?.endsWith(view) ? "active" : ""}"><a href="/cgi-bin/luci/${to}">${titleOf(title)}</a></li>`)
+    .join("");
   const env = {
-    media: "/luci-static/bootstrap", resource: "/luci-static/resources", scriptname: "/cgi-bin/luci", pathinfo: path, documentroot: "/www",
-    requestpath: path.split("/").slice(3), dispatchpath: path.split("/").slice(3), pollinterval: 5, ubuspath: "/ubus/", sessionid: sessionId, token: "token",
-    nodespec: { satisfied: true, readonly, title: "dots-callhome" }, apply_rollback: 90, apply_holdoff: 1, apply_timeout: 5, apply_display: 0.5, base_url: "/luci-static/resources",
+    media: "/luci-static/bootstrap",
+    resource: "/luci-static/resources",
+    scriptname: "/cgi-bin/luci",
+    pathinfo: path,
+    documentroot: "/www",
+    requestpath: path.split("/").slice(3),
+    dispatchpath: path.split("/").slice(3),
+    pollinterval: 5,
+    ubuspath: "/ubus/",
+    sessionid: sessionId,
+    token: "token",
+    nodespec: { satisfied: true, readonly, title: "dots-callhome" },
+    apply_rollback: 90,
+    apply_holdoff: 1,
+    apply_timeout: 5,
+    apply_display: 0.5,
+    base_url: "/luci-static/resources",
   };
   return `<!DOCTYPE html><html lang="${language?.replace("_", "-") ?? "en"}"><head><meta charset="utf-8"><title>OpenWrt</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -184,5 +230,7 @@ ${luci === undefined ? "" : '<script src="/luci-static/resources/cbi.js"></scrip
 <body><header><a class="brand" href="#">OpenWrt</a><span id="indicators" class="pull-right"></span></header>
 <div id="maincontent" class="container"><ul class="tabs">${tabs}</ul>
 <div id="view"><div class="spinning">…</div></div></div>
-<script>L=new LuCI(${JSON.stringify(env)});${luci === undefined ? `L.require("view.dots-callhome.${view}");` : `L.require("ui").then(ui=>ui.instantiateView("dots-callhome/${view}"));`}</script></body></html>`;
+<script>L=new LuCI(${JSON.stringify(env)});${
+    luci === undefined ? `L.require("view.dots-callhome.${view}");` : `L.require("ui").then(ui=>ui.instantiateView("dots-callhome/${view}"));`
+  }</script></body></html>`;
 }

@@ -2,7 +2,12 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { parseUci } from "../../src/config/uci-syntax.ts";
 
 type Value = string | string[];
-interface Section { name: string; type: string; anonymous: boolean; values: Map<string, Value> }
+interface Section {
+  name: string;
+  type: string;
+  anonymous: boolean;
+  values: Map<string, Value>;
+}
 
 /** rpcd's `uci` object, on one file: changes are staged until they are applied. A stand-in, small on purpose. */
 export function openUciFile(file: string): {
@@ -24,7 +29,11 @@ export function openUciFile(file: string): {
   };
   let staged = read();
   const view = (section: Section, at: number): object => ({
-    ".anonymous": section.anonymous, ".type": section.type, ".name": section.name, ".index": at, ...Object.fromEntries(section.values),
+    ".anonymous": section.anonymous,
+    ".type": section.type,
+    ".name": section.name,
+    ".index": at,
+    ...Object.fromEntries(section.values),
   });
   return {
     call(method, { config, section: wanted, type, name, values, options }) {
@@ -33,10 +42,13 @@ export function openUciFile(file: string): {
       if (config !== "dots-callhome") return method === "get" ? { status: 0, data: { values: {} } } : { status: 4 };
       const section = staged.find((each) => each.name === wanted);
       switch (method) {
-        case "get": return { status: 0, data: { values: Object.fromEntries(staged.map((each, at) => [each.name, view(each, at)])) } };
+        case "get":
+          return { status: 0, data: { values: Object.fromEntries(staged.map((each, at) => [each.name, view(each, at)])) } };
         case "add": {
           const made: Section = {
-            name: typeof name === "string" ? name : `cfg0${(++anonymous).toString(16).padStart(5, "0")}`, type: String(type), anonymous: typeof name !== "string",
+            name: typeof name === "string" ? name : `cfg0${(++anonymous).toString(16).padStart(5, "0")}`,
+            type: String(type),
+            anonymous: typeof name !== "string",
             values: new Map(Object.entries((values ?? {}) as Record<string, Value>)),
           };
           staged.push(made);
@@ -48,18 +60,23 @@ export function openUciFile(file: string): {
           return { status: 0 };
         case "delete":
           if (!section) return { status: 4 };
-          if (Array.isArray(options)) for (const option of options) section.values.delete(String(option));
+          if (Array.isArray(options)) { for (const option of options) section.values.delete(String(option)); }
           else staged = staged.filter((each) => each !== section);
           return { status: 0 };
-        default: return { status: 3 };
+        default:
+          return { status: 3 };
       }
     },
     apply() {
       const quote = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
-      writeFileSync(file, staged.map((section) => [
-        `config ${section.type}${section.anonymous ? "" : ` ${quote(section.name)}`}`,
-        ...[...section.values].flatMap(([option, value]) => Array.isArray(value) ? value.map((each) => `\tlist ${option} ${quote(each)}`) : [`\toption ${option} ${quote(value)}`]),
-      ].join("\n")).join("\n\n") + "\n");
+      writeFileSync(file, staged.map((section) =>
+        [
+          `config ${section.type}${section.anonymous ? "" : ` ${quote(section.name)}`}`,
+          ...[...section.values].flatMap(([option, value]) =>
+            Array.isArray(value) ? value.map((each) => `\tlist ${option} ${quote(each)}`) : [`\toption ${option} ${quote(value)}`]
+          ),
+        ].join("\n")
+      ).join("\n\n") + "\n");
     },
   };
 }

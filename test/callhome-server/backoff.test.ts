@@ -24,13 +24,18 @@ const table: readonly [what: string, history: Parameters<typeof dialDelay>[0], l
   ["", { failures: 50, hadSession: true }, 300, 360],
 ];
 for (const [what, history, least, most] of table) {
-  test(`${JSON.stringify(history)}: ${least} to ${most} s ${what && `(${what})`}`, () => { assert.deepEqual(seconds(history), [least, most]); });
+  test(`${JSON.stringify(history)}: ${least} to ${most} s ${what && `(${what})`}`, () => {
+    assert.deepEqual(seconds(history), [least, most]);
+  });
 }
 
 test("never more often than every 60 s once an attempt that reached for the peer has failed, whatever came before", () => {
-  fc.assert(fc.property(fc.integer({ min: 1, max: 1000 }), fc.boolean(), fc.boolean(), fc.nat(20), fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }), (failures, hadSession, atOnce, unsettled, random) => {
-    assert.ok(dialDelay({ failures, hadSession, atOnce, unsettled }, random) >= 60_000);
-  }));
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 1000 }), fc.boolean(), fc.boolean(), fc.nat(20), fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
+      (failures, hadSession, atOnce, unsettled, random) => {
+        assert.ok(dialDelay({ failures, hadSession, atOnce, unsettled }, random) >= 60_000);
+      }),
+  );
 });
 
 test("dials that have a reason of their own: three at once, then one a minute on the average", () => {

@@ -8,22 +8,42 @@ import type { CoapRequest, CoapResponse } from "../../src/callhome-server/coap/r
 import { fakeClock, type FakeClock } from "../fake-clock.ts";
 
 const request = (more: Partial<CoapRequest>): CoapRequest => ({
-  code: method.put, token: Uint8Array.of(1), path: ["a"], query: [], observe: undefined, contentFormat: 271, accept: undefined, ifMatch: undefined,
-  block1: undefined, block2: undefined, payload: new Uint8Array(0), ...more,
+  code: method.put,
+  token: Uint8Array.of(1),
+  path: ["a"],
+  query: [],
+  observe: undefined,
+  contentFormat: 271,
+  accept: undefined,
+  ifMatch: undefined,
+  block1: undefined,
+  block2: undefined,
+  payload: new Uint8Array(0),
+  ...more,
 });
 const block = (number: number, more: boolean, size = 64): Block => ({ number, more, size });
 const filled = (length: number, from = 0): Uint8Array => Uint8Array.from({ length }, (_, at) => (from + at) & 0xff);
 
-function underTest(largest = 1_024): { blockwise: Blockwise; clock: FakeClock; served: CoapRequest[]; readonly answer: (request: CoapRequest, response?: CoapResponse) => Promise<CoapResponse | undefined> } {
+function underTest(
+  largest = 1_024,
+): {
+  blockwise: Blockwise;
+  clock: FakeClock;
+  served: CoapRequest[];
+  readonly answer: (request: CoapRequest, response?: CoapResponse) => Promise<CoapResponse | undefined>;
+} {
   const clock = fakeClock();
   const served: CoapRequest[] = [];
   const blockwise = createBlockwise(clock.steady, () => largest);
   return {
-    blockwise, clock, served,
-    answer: (asked, response = { code: "2.04" }) => blockwise.answer(asked, (whole) => {
-      served.push(whole);
-      return Promise.resolve(response);
-    }),
+    blockwise,
+    clock,
+    served,
+    answer: (asked, response = { code: "2.04" }) =>
+      blockwise.answer(asked, (whole) => {
+        served.push(whole);
+        return Promise.resolve(response);
+      }),
   };
 }
 

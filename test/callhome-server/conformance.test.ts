@@ -20,7 +20,11 @@ test("every file and every test that it names exists", () => {
   const there = (path: string): boolean => existsSync(new URL(path, root));
   for (const [quote = "", , , file = "–", shown = "–"] of rows) {
     if (file !== "–") assert.ok(there(file.startsWith("packages/") ? file : `src/${file.replace(/^chs\//, "callhome-server/")}`), `${quote}: ${file}`);
-    if (shown !== "–") assert.ok([".test.ts", ".kernel.test.ts", ".lab.test.ts"].some((ending) => there(shown.startsWith("packages/") ? `${shown}${ending}` : `test/${shown}${ending}`)), `${quote}: ${shown}`);
+    if (shown !== "–")
+      assert.ok(
+        [".test.ts", ".kernel.test.ts", ".lab.test.ts"].some((ending) => there(shown.startsWith("packages/") ? `${shown}${ending}` : `test/${shown}${ending}`)),
+        `${quote}: ${shown}`,
+      );
   }
 });
 

@@ -17,12 +17,26 @@ const seed = Number(process.env["FUZZ_SEED"] ?? 20_261_121);
 
 const mine = ".well-known/dots/mitigate/cuid=dz6pHjaADkaFTbjr0JGBpw";
 const corpus: readonly Uint8Array[] = [
-  request("0.03", `${mine}/mid=56`, { payload: mitigation({ ...leastScope, 7: [{ 8: 80, 9: 90 }], 10: [6, 17], 11: ["a.example"], 32769: [{ 8: 1 }], 32770: [{ 32771: 8 }], 45: true }) }),
+  request("0.03", `${mine}/mid=56`, {
+    payload: mitigation({ ...leastScope, 7: [{ 8: 80, 9: 90 }], 10: [6, 17], 11: ["a.example"], 32769: [{ 8: 1 }], 32770: [{ 32771: 8 }], 45: true }),
+  }),
   request("0.03", `${mine}/mid=56`, { payload: mitigation({ ...leastScope, 29: 1 }), ifMatch: true, type: "CON" }),
-  request("0.03", `${mine}/mid=56`, { payload: mitigation({
-    ...leastScope, 29: 1, 205: [{ 134: 8, 209: 900 }],
-    207: [{ 202: 32_473, 164: 77, 165: "DNS amplification", 166: 4, 167: 1_795_896_840, 169: { 143: 7 }, 170: { 184: [{ 185: "203.0.113.7/32", 171: false, 187: [{ 8: 53, 9: 54 }], 188: [{ 32771: 8 }] }] } }],
-  }) }),
+  request("0.03", `${mine}/mid=56`, {
+    payload: mitigation({
+      ...leastScope,
+      29: 1,
+      205: [{ 134: 8, 209: 900 }],
+      207: [{
+        202: 32_473,
+        164: 77,
+        165: "DNS amplification",
+        166: 4,
+        167: 1_795_896_840,
+        169: { 143: 7 },
+        170: { 184: [{ 185: "203.0.113.7/32", 171: false, 187: [{ 8: 53, 9: 54 }], 188: [{ 32771: 8 }] }] },
+      }],
+    }),
+  }),
   request("0.01", mine, { observe: 0, query: ["c=n"] }),
   request("0.01", `${mine}/mid=56`, { observe: 0, options: [{ number: 23, value: bytes("02") }] }),
   request("0.04", `${mine}/mid=56`),
@@ -30,7 +44,10 @@ const corpus: readonly Uint8Array[] = [
   request("0.01", configPath, { observe: 0, type: "CON" }),
   request("0.03", ".well-known/dots/hb", { payload: cbor({ 49: { 51: false } }) }),
   request("0.03", ".well-known/dots/redirect", { payload: cbor({ 46: { 32773: "alt.example", 32774: ["2001:db8::1"], 32775: 600 } }) }),
-  bytes("40001234"), bytes("70000102"), bytes("60000102"), bytes("5444009901020304"),
+  bytes("40001234"),
+  bytes("70000102"),
+  bytes("60000102"),
+  bytes("5444009901020304"),
   ...vector("go-dots-wire.jsonl").trimEnd().split("\n").flatMap((line) => {
     const { payload } = JSON.parse(line) as { payload?: string };
     return payload === undefined ? [] : [request("0.03", `${mine}/mid=1`, { payload: bytes(payload) })];
@@ -58,8 +75,11 @@ async function storm(under: SessionUnderTest, mutate: Mutator, count: number): P
 function fuzzedSession(mutate: Mutator): SessionUnderTest {
   const under = sessionUnderTest({ requestRate: 10_000 });
   const admissions: readonly Admission[] = [
-    { is: "created", mitigation: pending }, { is: "refreshed", mitigation: dropping }, { is: "ignored" },
-    { is: "refused", refusal: { code: "4.09", conflict: { cause: 1, mid: 3 } } }, { is: "refused", refusal: { code: "5.03", diagnostic: "full", retryAfter: 60 } },
+    { is: "created", mitigation: pending },
+    { is: "refreshed", mitigation: dropping },
+    { is: "ignored" },
+    { is: "refused", refusal: { code: "4.09", conflict: { cause: 1, mid: 3 } } },
+    { is: "refused", refusal: { code: "5.03", diagnostic: "full", retryAfter: 60 } },
   ];
   under.service.request = async () => {
     if (mutate.below(4) === 0) await settle();
@@ -72,7 +92,9 @@ function fuzzedSession(mutate: Mutator): SessionUnderTest {
 
 test(`${runs} mutated messages (FUZZ_SEED=${seed}): no throw, no rejection, bounded memory, and it still answers`, async () => {
   const rejections: unknown[] = [];
-  const note = (reason: unknown): void => { rejections.push(reason); };
+  const note = (reason: unknown): void => {
+    rejections.push(reason);
+  };
   process.on("unhandledRejection", note);
   try {
     const mutate = mutator(seed);

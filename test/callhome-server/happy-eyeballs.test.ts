@@ -6,7 +6,9 @@ import { fakeClock, settle, steadyStart, type FakeClock } from "../fake-clock.ts
 import { between, later, milliseconds, steadyInstant } from "../../src/model/time.ts";
 
 const addresses = [
-  { address: "203.0.113.1", family: 4 }, { address: "2001:db8::1", family: 6 }, { address: "203.0.113.2", family: 4 },
+  { address: "203.0.113.1", family: 4 },
+  { address: "2001:db8::1", family: 6 },
+  { address: "203.0.113.2", family: 4 },
 ] as const;
 const port = 4647;
 const text = ({ address, transport }: Candidate): string => `${transport} ${address}`;
@@ -25,14 +27,16 @@ test("not more than three addresses of a family: a name with hundreds is no floo
 
 test("what worked within the last 10 minutes comes first, then the usual order; no longer, and not if it is gone", () => {
   const last: LastWinner = { candidate: { address: "203.0.113.1", family: 4, port, transport: "tcp" }, at: steadyStart };
-  const ordered = (after: number, from: readonly { address: string; family: 4 | 6 }[] = addresses): string[] => orderCandidates(waysTo(from, ["udp", "tcp"], port), last, later(steadyStart, milliseconds(after))).map(text);
+  const ordered = (after: number, from: readonly { address: string; family: 4 | 6 }[] = addresses): string[] =>
+    orderCandidates(waysTo(from, ["udp", "tcp"], port), last, later(steadyStart, milliseconds(after))).map(text);
   const preferred = ["tcp 203.0.113.1", ...inOrder.filter((each) => each !== "tcp 203.0.113.1")];
   assert.deepEqual(ordered(0), preferred);
   assert.deepEqual(ordered(599_999), preferred);
   assert.deepEqual(ordered(600_000), inOrder);
   assert.deepEqual(ordered(-5_000), inOrder, "a clock that was set back");
   assert.deepEqual(ordered(0, addresses.slice(1)), inOrder.filter((each) => !each.endsWith("203.0.113.1")));
-  assert.deepEqual(orderCandidates(waysTo(addresses, ["udp"], port), last, steadyStart).map(text), inOrder.slice(0, 3), "a transport that is not configured any more");
+  assert.deepEqual(orderCandidates(waysTo(addresses, ["udp"], port), last, steadyStart).map(text), inOrder.slice(0, 3),
+    "a transport that is not configured any more");
 });
 
 interface Dialled {
@@ -60,21 +64,39 @@ function race(count: number, delay: number = attemptDelay.idle, abort = new Abor
   const dialled: Dialled[] = [];
   const discarded: string[] = [];
   const outcome = raceCandidates<string>({
-    candidates: orderCandidates(waysTo(addresses, ["udp", "tcp"], port), undefined, steadyStart).slice(0, count), delay: milliseconds(delay), clock: clock.steady, signal: abort.signal,
-    discard: (result) => { discarded.push(result); },
-    dial: (candidate, signal) => new Promise((resolve, reject) => {
-      dialled.push({
-        candidate, signal, at: between(steadyStart, clock.steady.now()),
-        succeed: () => { resolve(text(candidate)); return settle(); },
-        fail: (why) => { reject(new Error(why)); return settle(); },
-      });
-    }),
+    candidates: orderCandidates(waysTo(addresses, ["udp", "tcp"], port), undefined, steadyStart).slice(0, count),
+    delay: milliseconds(delay),
+    clock: clock.steady,
+    signal: abort.signal,
+    discard: (result) => {
+      discarded.push(result);
+    },
+    dial: (candidate, signal) =>
+      new Promise((resolve, reject) => {
+        dialled.push({
+          candidate,
+          signal,
+          at: between(steadyStart, clock.steady.now()),
+          succeed: () => {
+            resolve(text(candidate));
+            return settle();
+          },
+          fail: (why) => {
+            reject(new Error(why));
+            return settle();
+          },
+        });
+      }),
   }).then(({ result, winner }) => {
     assert.equal(result, text(winner));
     return result;
   }, (error: unknown) => `failed: ${error instanceof Error ? error.message : String(error)}`);
   return {
-    clock, dialled, discarded, abort, outcome,
+    clock,
+    dialled,
+    discarded,
+    abort,
+    outcome,
     dials: () => dialled.map(({ candidate, at }) => `${at} ${text(candidate)}`),
     attempt(at) {
       const found = dialled[at];
@@ -159,16 +181,22 @@ test("called off: before and in the middle; nobody to dial", async () => {
 test("what failed within ten minutes is tried last, and then in its old place again", () => {
   const addresses = [{ address: "2001:db8::1", family: 6 as const }, { address: "203.0.113.1", family: 4 as const }];
   const failed = new Map([["udp 2001:db8::1 4647", steadyInstant(1_000)]]);
-  const order = (now: number): string[] => orderCandidates(waysTo(addresses, ["udp", "tcp"], port), undefined, steadyInstant(now), failed).map(({ transport, family }) => `${transport}${family}`);
+  const order = (now: number): string[] =>
+    orderCandidates(waysTo(addresses, ["udp", "tcp"], port), undefined, steadyInstant(now), failed).map(({ transport, family }) => `${transport}${family}`);
   assert.deepEqual(order(2_000), ["udp4", "tcp6", "tcp4", "udp6"]);
   assert.deepEqual(order(601_000), ["udp6", "udp4", "tcp6", "tcp4"]);
 });
 
 test("all that were dialled sent nothing: that is what is said; one that did is enough", async () => {
-  const verdict = (second: Error): Promise<unknown> => raceCandidates<string>({
-    candidates: orderCandidates(waysTo(addresses, ["udp", "tcp"], port), undefined, steadyStart).slice(0, 2), delay: milliseconds(250), clock: fakeClock().steady, signal: new AbortController().signal,
-    dial: ({ family }) => Promise.reject(family === 6 ? new NothingSent("no route") : second), discard: () => undefined,
-  }).catch((error: unknown) => error);
+  const verdict = (second: Error): Promise<unknown> =>
+    raceCandidates<string>({
+      candidates: orderCandidates(waysTo(addresses, ["udp", "tcp"], port), undefined, steadyStart).slice(0, 2),
+      delay: milliseconds(250),
+      clock: fakeClock().steady,
+      signal: new AbortController().signal,
+      dial: ({ family }) => Promise.reject(family === 6 ? new NothingSent("no route") : second),
+      discard: () => undefined,
+    }).catch((error: unknown) => error);
   assert.ok(await verdict(new NothingSent("no address")) instanceof NothingSent);
   assert.equal(await verdict(new Error("no answer")) instanceof NothingSent, false);
 });

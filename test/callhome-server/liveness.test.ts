@@ -9,34 +9,47 @@ const short = paceOf({ heartbeatInterval: 15, missingHbAllowed: 3 }, seconds(240
 const off = paceOf({ heartbeatInterval: 0, missingHbAllowed: 15 }, seconds(240));
 const at = (seconds: number): SteadyInstant => later(steadyStart, milliseconds(seconds * 1000));
 const liveness = (heard: number, peerHeartbeat: number, next: number, grace = 0, spoken = 0): Liveness => ({
-  heardAt: at(heard), peerHeartbeatAt: at(peerHeartbeat), heartbeatAt: at(next), spokenAt: at(spoken), graceUntil: at(grace),
+  heardAt: at(heard),
+  peerHeartbeatAt: at(peerHeartbeat),
+  heartbeatAt: at(next),
+  spokenAt: at(spoken),
+  graceUntil: at(grace),
 });
 const tick: LivenessEvent = { is: "tick" };
 
 const table: readonly [what: string, before: Liveness, event: LivenessEvent, now: number, pace: typeof standard, after: Liveness, effect: object][] = [
   ["a new session sends a heartbeat at once", startLiveness(steadyStart), tick, 0, standard, liveness(0, 0, 15), { is: "heartbeat", peerHbStatus: true }],
-  ["and another 15 s later, whatever the interval, so that NATs take the flow for one that lasts", { ...liveness(0, 0, 0), spokenAt: null }, tick, 0, paceOf({ heartbeatInterval: 240, missingHbAllowed: 3 }, seconds(240)), liveness(0, 0, 15), { is: "heartbeat", peerHbStatus: true }],
+  ["and another 15 s later, whatever the interval, so that NATs take the flow for one that lasts", { ...liveness(0, 0, 0), spokenAt: null }, tick, 0,
+    paceOf({ heartbeatInterval: 240, missingHbAllowed: 3 }, seconds(240)), liveness(0, 0, 15), { is: "heartbeat", peerHbStatus: true }],
   ["not before it is due", liveness(0, 0, 30), tick, 29.999, standard, liveness(0, 0, 30), { is: "none" }],
   ["when it is due", liveness(0, 0, 30), tick, 30, standard, liveness(0, 0, 60, 0, 30), { is: "heartbeat", peerHbStatus: true }],
   ["peer-hb-status is true for two intervals", liveness(60, 0, 60), tick, 60, standard, liveness(60, 0, 90, 0, 60), { is: "heartbeat", peerHbStatus: true }],
   ["and false from then on", liveness(60, 0, 60), tick, 60.001, standard, liveness(60, 0, 90.001, 0, 60.001), { is: "heartbeat", peerHbStatus: false }],
   ["any traffic is a sign of life, but no heartbeat", liveness(0, 0, 30), { is: "heard" }, 20, standard, liveness(20, 0, 30), { is: "none" }],
   ["a heartbeat of the peer is both", liveness(0, 0, 30), { is: "peer-heartbeat", hearsUs: true }, 20, standard, liveness(20, 20, 30), { is: "none" }],
-  ["a peer that does not hear us gets one 15 s after the last", liveness(0, 0, 30), { is: "peer-heartbeat", hearsUs: false }, 10, standard, liveness(10, 10, 15), { is: "none" }],
+  ["a peer that does not hear us gets one 15 s after the last", liveness(0, 0, 30), { is: "peer-heartbeat", hearsUs: false }, 10, standard,
+    liveness(10, 10, 15), { is: "none" }],
   ["or at once, if that is over", liveness(0, 0, 30), { is: "peer-heartbeat", hearsUs: false }, 20, standard, liveness(20, 20, 20), { is: "none" }],
   ["never later than it would have been", liveness(0, 0, 15), { is: "peer-heartbeat", hearsUs: false }, 14, short, liveness(14, 14, 15), { is: "none" }],
   ["alive a moment before 15 intervals of silence", liveness(0, 0, 450), tick, 449.999, standard, liveness(0, 0, 450), { is: "none" }],
   ["dead after them", liveness(0, 0, 450), tick, 450, standard, liveness(0, 0, 450), { is: "disconnected" }],
-  ["kept though no heartbeat came, as long as anything came (RFC 9066 §5.2.1)", liveness(440, 0, 450), tick, 450, standard, liveness(440, 0, 480, 0, 450), { is: "heartbeat", peerHbStatus: false }],
+  ["kept though no heartbeat came, as long as anything came (RFC 9066 §5.2.1)", liveness(440, 0, 450), tick, 450, standard, liveness(440, 0, 480, 0, 450), {
+    is: "heartbeat",
+    peerHbStatus: false,
+  }],
   ["off: a ping every 90 s instead", liveness(0, 0, 90), tick, 90, off, liveness(0, 0, 180, 0, 90), { is: "ping" }],
   ["off: dead after 450 s of silence all the same", liveness(0, 0, 450), tick, 450, off, liveness(0, 0, 450), { is: "disconnected" }],
-  ["off: a peer that does not hear us gets no heartbeat", liveness(0, 0, 9), { is: "peer-heartbeat", hearsUs: false }, 5, off, liveness(5, 5, 9), { is: "none" }],
+  ["off: a peer that does not hear us gets no heartbeat", liveness(0, 0, 9), { is: "peer-heartbeat", hearsUs: false }, 5, off, liveness(5, 5, 9), {
+    is: "none",
+  }],
   ["other parameters", liveness(0, 0, 60), tick, 45, short, liveness(0, 0, 60), { is: "disconnected" }],
   ["not while former parameters allow its silence", liveness(0, 0, 60, 50), tick, 49, short, liveness(0, 0, 60, 50), { is: "none" }],
   ["and then", liveness(0, 0, 60, 50), tick, 50, short, liveness(0, 0, 60, 50), { is: "disconnected" }],
 ];
 for (const [what, before, event, now, pace, after, effect] of table) {
-  test(what, () => { assert.deepEqual(stepLiveness(before, event, pace, at(now)), { liveness: after, effect }); });
+  test(what, () => {
+    assert.deepEqual(stepLiveness(before, event, pace, at(now)), { liveness: after, effect });
+  });
 }
 
 test("the next tick: our heartbeat or ping, or the peer's death", () => {
@@ -46,7 +59,9 @@ test("the next tick: our heartbeat or ping, or the peer's death", () => {
   assert.equal(nextTick(liveness(0, 0, 90), off), at(90));
 });
 
-test("where NATs forget sooner, the ping comes sooner", () => { assert.equal(paceOf({ heartbeatInterval: 0, missingHbAllowed: 3 }, seconds(30)).interval, 30_000); });
+test("where NATs forget sooner, the ping comes sooner", () => {
+  assert.equal(paceOf({ heartbeatInterval: 0, missingHbAllowed: 3 }, seconds(30)).interval, 30_000);
+});
 
 test("equal parameters change nothing, so that a dead peer is noticed in time (RFC 9066 §5.2.1)", () => {
   const silent = liveness(0, 0, 450);

@@ -22,14 +22,22 @@ export function mutator(seed: number): Mutator {
   const change = (bytes: Uint8Array, corpus: readonly Uint8Array[]): Uint8Array => {
     const at = below(bytes.length + 1);
     switch (below(8)) {
-      case 0: return bytes.map((byte, index) => (index === at ? byte ^ (1 << below(8)) : byte));
-      case 1: return bytes.map((byte, index) => (index === at ? telling[below(telling.length)] ?? 0 : byte));
-      case 2: return bytes.slice(0, at);
-      case 3: return joined(bytes.subarray(0, at), bytes.subarray(Math.min(bytes.length, at + 1 + below(4))));
-      case 4: return joined(bytes.subarray(0, at), Uint8Array.from({ length: 1 + below(4) }, () => below(256)), bytes.subarray(at));
-      case 5: return joined(bytes.subarray(0, at), bytes.subarray(below(at + 1), at), bytes.subarray(at)); // a piece twice
-      case 6: return joined(bytes.subarray(0, at), pick(corpus).subarray(4 + below(8))); // spliced with another
-      default: return bytes.map((byte, index) => (index === 2 || index === 3 ? below(256) : byte)); // another message ID
+      case 0:
+        return bytes.map((byte, index) => (index === at ? byte ^ (1 << below(8)) : byte));
+      case 1:
+        return bytes.map((byte, index) => (index === at ? telling[below(telling.length)] ?? 0 : byte));
+      case 2:
+        return bytes.slice(0, at);
+      case 3:
+        return joined(bytes.subarray(0, at), bytes.subarray(Math.min(bytes.length, at + 1 + below(4))));
+      case 4:
+        return joined(bytes.subarray(0, at), Uint8Array.from({ length: 1 + below(4) }, () => below(256)), bytes.subarray(at));
+      case 5:
+        return joined(bytes.subarray(0, at), bytes.subarray(below(at + 1), at), bytes.subarray(at)); // a piece twice
+      case 6:
+        return joined(bytes.subarray(0, at), pick(corpus).subarray(4 + below(8))); // spliced with another
+      default:
+        return bytes.map((byte, index) => (index === 2 || index === 3 ? below(256) : byte)); // another message ID
     }
   };
 

@@ -3,7 +3,8 @@ import { test } from "node:test";
 import { createRateLimit } from "../../src/callhome-server/rate-limit.ts";
 import { steadyInstant, type SteadyInstant } from "../../src/model/time.ts";
 
-const passing = (mayPass: (now: SteadyInstant) => boolean, now: number, times = 100): number => Array.from({ length: times }, () => mayPass(steadyInstant(now))).filter(Boolean).length;
+const passing = (mayPass: (now: SteadyInstant) => boolean, now: number, times = 100): number =>
+  Array.from({ length: times }, () => mayPass(steadyInstant(now))).filter(Boolean).length;
 
 test("a burst of one second's worth, then what the time allows", () => {
   const mayPass = createRateLimit(20);

@@ -16,7 +16,14 @@ describe("a channel's ear", () => {
     const ear = createChannelEar();
     for (let at = 1; at <= 20; at++) ear.message(Uint8Array.of(at));
     ear.closed("gone");
-    ear.passTo({ message: (bytes) => { heard.push(bytes.join()); }, closed: (reason) => { heard.push(reason); } });
+    ear.passTo({
+      message: (bytes) => {
+        heard.push(bytes.join());
+      },
+      closed: (reason) => {
+        heard.push(reason);
+      },
+    });
     ear.message(Uint8Array.of(99));
     assert.deepEqual(heard, [...Array.from({ length: 16 }, (_, at) => `${at + 1}`), "gone", "99"]);
   });
@@ -26,7 +33,9 @@ describe("network changes", () => {
   it("that come together are one, a second after the first; none after a stop", async () => {
     const clock = fakeClock();
     let settled = 0;
-    const network = followNetworkChanges(clock.steady, () => { settled++; });
+    const network = followNetworkChanges(clock.steady, () => {
+      settled++;
+    });
     for (let at = 0; at < 3; at++) {
       network.changed();
       await clock.advance(300);
@@ -48,8 +57,17 @@ describe("a session's plans", () => {
     const happened: string[] = [];
     let isMitigating = true;
     const cancel = planSession({
-      clock: clock.steady, transport: "tcp", until: later(steadyStart, milliseconds(3 * day + 1000)), isMitigating: () => isMitigating, returnHome: () => { happened.push("home"); },
-      probeUdp: (signal) => { happened.push(`probe ${String(signal.aborted)}`); return Promise.reject(new Error("no UDP")); },
+      clock: clock.steady,
+      transport: "tcp",
+      until: later(steadyStart, milliseconds(3 * day + 1000)),
+      isMitigating: () => isMitigating,
+      returnHome: () => {
+        happened.push("home");
+      },
+      probeUdp: (signal) => {
+        happened.push(`probe ${String(signal.aborted)}`);
+        return Promise.reject(new Error("no UDP"));
+      },
     });
     await clock.advance(day);
     assert.deepEqual(happened, []);
@@ -66,7 +84,17 @@ describe("a session's plans", () => {
   it("a probe that is under way when the session ends is called off", async () => {
     const clock = fakeClock();
     let probing: AbortSignal | undefined;
-    const cancel = planSession({ clock: clock.steady, transport: "tcp", until: null, isMitigating: () => false, returnHome: () => undefined, probeUdp: (signal) => { probing = signal; return new Promise(() => undefined); } });
+    const cancel = planSession({
+      clock: clock.steady,
+      transport: "tcp",
+      until: null,
+      isMitigating: () => false,
+      returnHome: () => undefined,
+      probeUdp: (signal) => {
+        probing = signal;
+        return new Promise(() => undefined);
+      },
+    });
     await clock.advance(day);
     cancel();
     await settle();

@@ -28,7 +28,9 @@ export interface SessionUnderTest {
   readonly beat: (hearsUs?: boolean) => Promise<void>;
 }
 
-export function sessionUnderTest(options: { readonly mitigating?: boolean; readonly requestRate?: number; readonly refuseRedirect?: string } = {}): SessionUnderTest {
+export function sessionUnderTest(
+  options: { readonly mitigating?: boolean; readonly requestRate?: number; readonly refuseRedirect?: string } = {},
+): SessionUnderTest {
   const clock = fakeClock();
   const began = clock.now();
   let out: { readonly at: WallInstant; readonly message: CoapDatagram }[] = [];
@@ -41,23 +43,47 @@ export function sessionUnderTest(options: { readonly mitigating?: boolean; reado
   const isHeartbeat = (message: CoapDatagram): boolean => message.code === method.put;
   const isPing = (message: CoapDatagram): boolean => message.type === "CON" && message.code === "0.00";
   const under: SessionUnderTest = {
-    clock, over: [], failures: [], redirected: [], mitigations: [], service: {},
+    clock,
+    over: [],
+    failures: [],
+    redirected: [],
+    mitigations: [],
+    service: {},
     session: openSession(
-      { upstream: "isp", requestRate: options.requestRate ?? 20, mostObservers: () => 258, mitigating: options.mitigating ?? false, transport: "udp", longestHeartbeat: () => seconds(240) },
       {
-        clock: clock.steady, wallTime: () => clock.now(),
-        randomBytes: (count) => { random += 1; return Uint8Array.from({ length: count }, (_, at) => (random >> (8 * at)) & 0xff); },
-        transmit: (datagram) => { out.push({ at: clock.now(), message: decoded(datagram) }); },
+        upstream: "isp",
+        requestRate: options.requestRate ?? 20,
+        mostObservers: () => 258,
+        mitigating: options.mitigating ?? false,
+        transport: "udp",
+        longestHeartbeat: () => seconds(240),
+      },
+      {
+        clock: clock.steady,
+        wallTime: () => clock.now(),
+        randomBytes: (count) => {
+          random += 1;
+          return Uint8Array.from({ length: count }, (_, at) => (random >> (8 * at)) & 0xff);
+        },
+        transmit: (datagram) => {
+          out.push({ at: clock.now(), message: decoded(datagram) });
+        },
         trace: () => undefined,
-        failed: (error) => { under.failures.push(error); },
+        failed: (error) => {
+          under.failures.push(error);
+        },
       },
       {
         request: (...asked) => under.service.request?.(...asked) ?? Promise.resolve({ is: "created", mitigation: pending }),
-        withdraw: (...asked) => { under.service.withdraw?.(...asked); },
+        withdraw: (...asked) => {
+          under.service.withdraw?.(...asked);
+        },
         mitigationsOf: () => under.mitigations,
       },
       {
-        disconnected: (why, gap) => { under.over.push(gap === undefined ? why : `${why}, after ${gap} s of idleness`); },
+        disconnected: (why, gap) => {
+          under.over.push(gap === undefined ? why : `${why}, after ${gap} s of idleness`);
+        },
         redirect: (to) => {
           under.redirected.push(to);
           return options.refuseRedirect;
@@ -67,7 +93,8 @@ export function sessionUnderTest(options: { readonly mitigating?: boolean; reado
     sent: () => take(() => true).map(({ message }) => message),
     pings: () => take(isPing).map(({ at }) => between(began, at) / 1000),
     answers: () => take((message) => !isHeartbeat(message)).map(({ message }) => message),
-    heartbeats: () => take(isHeartbeat).map(({ at, message }) => `${between(began, at) / 1000} ${String((plain(message.payload) as { 49: { 51: boolean } })[49][51])}`),
+    heartbeats: () =>
+      take(isHeartbeat).map(({ at, message }) => `${between(began, at) / 1000} ${String((plain(message.payload) as { 49: { 51: boolean } })[49][51])}`),
     async say(code, path, words) {
       under.session.receive(request(code, path, words));
       await settle();
@@ -84,4 +111,3 @@ export function configBody(mitigating: { interval: number; missing: number }, id
   const set = ({ interval, missing }: typeof idle): object => ({ 33: { 36: interval }, 37: { 36: missing } });
   return cbor({ 30: { 32: set(mitigating), 44: set(idle) } });
 }
-

@@ -49,7 +49,10 @@ test("silence for missing-hb-allowed intervals ends it", async () => {
   assert.match(over.join(), /^no sign of life from the peer/);
 });
 
-for (const [what, datagram] of [["a malformed datagram", "5f"], ["an unsolicited response", "50450001"], ["CoAP ping", "40000001"], ["a reset", "70000001"]] as const) {
+for (
+  const [what, datagram] of [["a malformed datagram", "5f"], ["an unsolicited response", "50450001"], ["CoAP ping", "40000001"], ["a reset",
+    "70000001"]] as const
+) {
   test(`any traffic keeps it, without a single heartbeat (RFC 9066 §5.2.1): ${what}`, async () => {
     const { clock, over, session } = sessionUnderTest();
     for (let time = 0; time < 10; time++) {
@@ -160,7 +163,12 @@ test("the negotiated transmission parameters drive the repetition of our own CON
   await under.say("0.03", `${configPath}/sid=1`, { payload: bytes("a1181ea1182ca31826a118240218" + "27a1182bc482211903e8" + "1828a1182bc48221186e") });
   under.sent();
   let answer: () => void = () => undefined;
-  under.service.request = () => new Promise((resolve) => { answer = () => { resolve({ is: "created", mitigation: pending }); }; });
+  under.service.request = () =>
+    new Promise((resolve) => {
+      answer = () => {
+        resolve({ is: "created", mitigation: pending });
+      };
+    });
   await under.say("0.03", `${mine}/mid=56`, { ...put, type: "CON", id: 7 });
   await under.clock.advance(1_000);
   answer();
@@ -176,10 +184,11 @@ test("observers are told of a change, and with each heartbeat while mitigating",
   const target = sessionUnderTest({ mitigating: true });
   target.mitigations = [pending];
   await target.say("0.01", `${mine}/mid=56`, { observe: 0 });
-  const of = (list: ReturnType<typeof target.answers>): unknown[] => list.map((message) => {
-    const [scope] = (plain(message.payload) as { 1: { 2: { 16: number }[] } })[1][2];
-    return [message.type, message.code, optionOf(message, optionNumber.observe), scope?.[16]];
-  });
+  const of = (list: ReturnType<typeof target.answers>): unknown[] =>
+    list.map((message) => {
+      const [scope] = (plain(message.payload) as { 1: { 2: { 16: number }[] } })[1][2];
+      return [message.type, message.code, optionOf(message, optionNumber.observe), scope?.[16]];
+    });
   assert.deepEqual(of(target.answers()), [["NON", "2.05", 1, 1]]);
   target.mitigations = [dropping];
   target.session.mitigationChanged(dropping);
@@ -188,13 +197,15 @@ test("observers are told of a change, and with each heartbeat while mitigating",
   await target.clock.advance(1_000);
   await target.beat();
   await target.clock.advance(30_000);
-  assert.deepEqual(of(target.answers().filter(({ code }) => code === "2.05")), [["NON", "2.05", 3, 2], ["NON", "2.05", 4, 2]], "with the heartbeats at 0 s, in the gap, and 30 s");
+  assert.deepEqual(of(target.answers().filter(({ code }) => code === "2.05")), [["NON", "2.05", 3, 2], ["NON", "2.05", 4, 2]],
+    "with the heartbeats at 0 s, in the gap, and 30 s");
 });
 
 test("a change of one mitigation is told to its own observers and to those of the list, not to its siblings'", async () => {
   const target = sessionUnderTest();
   target.mitigations = [pending, { ...dropping, request: requested({ mid: 57 }) }];
-  for (const [token, path] of [["01", `${mine}/mid=56`], ["02", `${mine}/mid=57`], ["03", mine]] as const) await target.say("0.01", path, { observe: 0, token });
+  for (const [token, path] of [["01", `${mine}/mid=56`], ["02", `${mine}/mid=57`], ["03", mine]] as const)
+    await target.say("0.01", path, { observe: 0, token });
   target.answers();
   target.session.mitigationChanged({ ...dropping, request: requested({ mid: 57 }) });
   await target.clock.advance(20_000);
@@ -263,7 +274,9 @@ test("above the request rate: 5.03 with Max-Age and a text, and nothing is asked
     return Promise.resolve({ is: "created", mitigation: pending });
   };
   for (let time = 0; time < 12; time++) await under.say("0.03", `.well-known/dots/mitigate/cuid=c${time}/mid=1`, put);
-  const codes = under.answers().map((message) => `${message.code} ${optionOf(message, optionNumber.maxAge) ?? "-"} ${message.code === "5.03" ? text(message.payload) : ""}`);
+  const codes = under.answers().map((message) =>
+    `${message.code} ${optionOf(message, optionNumber.maxAge) ?? "-"} ${message.code === "5.03" ? text(message.payload) : ""}`
+  );
   assert.deepEqual([codes.filter((code) => code.startsWith("2.01")).length, asked], [5, 5]);
   assert.deepEqual(new Set(codes.slice(5)), new Set(["5.03 2 too many requests"]));
   await under.clock.advance(1_000);

@@ -22,9 +22,11 @@ interface UnderTest {
 
 const nothing = new Uint8Array(0);
 const text = (content: CoapContent | undefined): string => new TextDecoder().decode(content?.payload);
-const message = (code: CoapContent["code"], more: Partial<CoapContent> = {}): Uint8Array => writeStreamMessage({ code, token: nothing, options: [], payload: nothing, ...more });
+const message = (code: CoapContent["code"], more: Partial<CoapContent> = {}): Uint8Array =>
+  writeStreamMessage({ code, token: nothing, options: [], payload: nothing, ...more });
 const csm = (...options: readonly CoapOption[]): Uint8Array => message(signal.csm, { options });
-const getConfig = (token: number): Uint8Array => message(method.get, { token: Uint8Array.of(token), options: [".well-known", "dots", "config"].map((part) => textOption(11, part)) });
+const getConfig = (token: number): Uint8Array =>
+  message(method.get, { token: Uint8Array.of(token), options: [".well-known", "dots", "config"].map((part) => textOption(11, part)) });
 
 function underTest(answer: (request: CoapRequest) => Promise<CoapResponse | undefined> = () => Promise.resolve({ code: "2.05" })): UnderTest {
   const clock = fakeClock();
@@ -34,20 +36,32 @@ function underTest(answer: (request: CoapRequest) => Promise<CoapResponse | unde
   let heard = 0;
   let random = 0;
   const endpoint = createStreamEndpoint({
-    clock: clock.steady, randomBytes: (count) => new Uint8Array(count).fill(++random),
+    clock: clock.steady,
+    randomBytes: (count) => new Uint8Array(count).fill(++random),
     transmit: (bytes) => {
       const read = readStreamMessage(bytes, 100_000);
       assert.ok(read && "content" in read && read.length === bytes.length);
       out.push(read.content);
     },
   }, {
-    request(request) { requests.push(request); return answer(request); },
+    request(request) {
+      requests.push(request);
+      return answer(request);
+    },
     forgotten: () => undefined,
-    heard: () => { heard += 1; },
-    ended: (why) => { endings.push(why); },
+    heard: () => {
+      heard += 1;
+    },
+    ended: (why) => {
+      endings.push(why);
+    },
   });
   return {
-    endpoint, clock, requests, endings, heard: () => heard,
+    endpoint,
+    clock,
+    requests,
+    endings,
+    heard: () => heard,
     sent() {
       const taken = out;
       out = [];
@@ -153,7 +167,11 @@ test("our request: its answer by the token, a timeout without, not more than 16 
   await it.receive(csm());
   it.sent();
   const answers: unknown[] = [];
-  const ask = (): void => { it.endpoint.request({ code: method.put, path: [".well-known", "dots", "hb"], body: nothing, timeout: milliseconds(30_000) }, (answer) => { answers.push(answer); }); };
+  const ask = (): void => {
+    it.endpoint.request({ code: method.put, path: [".well-known", "dots", "hb"], body: nothing, timeout: milliseconds(30_000) }, (answer) => {
+      answers.push(answer);
+    });
+  };
   ask();
   const [asked] = it.sent();
   assert.equal(asked?.code, "0.03");
@@ -170,9 +188,15 @@ test("our request: its answer by the token, a timeout without, not more than 16 
 
 test("a request with an unknown critical option: 4.02; one that cannot be answered now is answered when it can be", async () => {
   let resolve: (response: CoapResponse) => void = () => undefined;
-  const it = underTest(() => new Promise((done) => { resolve = done; }));
+  const it = underTest(() =>
+    new Promise((done) => {
+      resolve = done;
+    })
+  );
   await it.receive(csm(), message(method.get, { token: Uint8Array.of(1), options: [{ number: 65_001, value: nothing }] }), getConfig(2));
-  it.sent().forEach(({ code }, at) => { if (at === 1) assert.equal(code, "4.02"); });
+  it.sent().forEach(({ code }, at) => {
+    if (at === 1) assert.equal(code, "4.02");
+  });
   resolve({ code: "2.05" });
   await settle();
   assert.deepEqual(it.sent().map(({ code, token }) => [code, ...token]), [["2.05", 2]]);

@@ -12,7 +12,14 @@ const empty: CoapContent = { code: "7.01", token: new Uint8Array(0), options: []
 
 /** RFC 8323 §3.2: length nibble and its extensions; every border. */
 const lengths: readonly (readonly [payload: number, head: string])[] = [
-  [0, "0044"], [11, "c044"], [12, "d00044"], [267, "d0ff44"], [268, "e0000044"], [65_803, "e0ffff44"], [65_804, "f00000000044"], [66_000, "f0000000c444"],
+  [0, "0044"],
+  [11, "c044"],
+  [12, "d00044"],
+  [267, "d0ff44"],
+  [268, "e0000044"],
+  [65_803, "e0ffff44"],
+  [65_804, "f00000000044"],
+  [66_000, "f0000000c444"],
 ];
 for (const [length, head] of lengths) {
   test(`a payload of ${length} bytes begins with ${head}, and is read back`, () => {
@@ -34,7 +41,12 @@ test("the messages of RFC 8323: an empty CSM, a ping with a token, a GET (figure
 
 test("what is cut off anywhere waits for more; what follows is left alone", () => {
   for (const payload of [0, 3, 20, 300]) {
-    const whole = writeStreamMessage({ code: "0.03", token: bytes("0102030405060708"), options: [textOption(11, ".well-known"), textOption(11, "dots")], payload: new Uint8Array(payload).fill(7) });
+    const whole = writeStreamMessage({
+      code: "0.03",
+      token: bytes("0102030405060708"),
+      options: [textOption(11, ".well-known"), textOption(11, "dots")],
+      payload: new Uint8Array(payload).fill(7),
+    });
     for (let cut = 0; cut < whole.length; cut++) assert.equal(readStreamMessage(whole.subarray(0, cut), largest), undefined, `${cut} of ${whole.length}`);
     const followed = readStreamMessage(Uint8Array.from([...whole, 0x00, 0xe2]), largest);
     assert.ok(followed && "content" in followed);

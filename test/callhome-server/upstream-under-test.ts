@@ -30,7 +30,11 @@ export interface UpstreamUnderTest {
   readonly last: () => Attempt;
 }
 
-const service: MitigationService = { request: () => Promise.resolve({ is: "created", mitigation: pending }), withdraw: () => undefined, mitigationsOf: () => [] };
+const service: MitigationService = {
+  request: () => Promise.resolve({ is: "created", mitigation: pending }),
+  withdraw: () => undefined,
+  mitigationsOf: () => [],
+};
 
 /** `random` is always a half. */
 export function upstreamUnderTest(): UpstreamUnderTest {
@@ -41,34 +45,57 @@ export function upstreamUnderTest(): UpstreamUnderTest {
   const upstream = startUpstream(
     { name: "isp", host: "dots.isp.example", requestRate: 20, mostMitigations: () => 256 },
     {
-      clock: clock.steady, wallTime: () => clock.now(), random: () => 0.5, randomBytes: (count) => new Uint8Array(count).fill(7),
-      log: (level, message) => { log.push(`${level} ${message}`); },
-      dial: (to, events, how) => new Promise((resolve, reject) => {
-        let closed = false;
-        const sent: string[] = [];
-        const attempt: Attempt = {
-          problem: undefined, to, how, events, sent, isClosed: () => closed,
-          connect(transport = "udp") {
-            resolve({
-              transport, peer: `${to.host}:4647`,
-              send: (message) => { sent.push(transport === "udp" ? decoded(message).code : "stream"); },
-              close: () => { closed = true; },
-              pathProblem: () => Promise.resolve(attempt.problem),
-            });
-            return settle();
-          },
-          fail(why = "no answer", error = new Error(why)) {
-            reject(error);
-            return settle();
-          },
-        };
-        attempts.push(attempt);
-      }),
+      clock: clock.steady,
+      wallTime: () => clock.now(),
+      random: () => 0.5,
+      randomBytes: (count) => new Uint8Array(count).fill(7),
+      log: (level, message) => {
+        log.push(`${level} ${message}`);
+      },
+      dial: (to, events, how) =>
+        new Promise((resolve, reject) => {
+          let closed = false;
+          const sent: string[] = [];
+          const attempt: Attempt = {
+            problem: undefined,
+            to,
+            how,
+            events,
+            sent,
+            isClosed: () => closed,
+            connect(transport = "udp") {
+              resolve({
+                transport,
+                peer: `${to.host}:4647`,
+                send: (message) => {
+                  sent.push(transport === "udp" ? decoded(message).code : "stream");
+                },
+                close: () => {
+                  closed = true;
+                },
+                pathProblem: () => Promise.resolve(attempt.problem),
+              });
+              return settle();
+            },
+            fail(why = "no answer", error = new Error(why)) {
+              reject(error);
+              return settle();
+            },
+          };
+          attempts.push(attempt);
+        }),
     },
-    service, ({ state }) => { states.push(state); },
+    service,
+    ({ state }) => {
+      states.push(state);
+    },
   );
   return {
-    upstream, clock, attempts, states, log,
+    upstream,
+    clock,
+    attempts,
+    states,
+    log,
     last() {
       const attempt = attempts.at(-1);
       if (!attempt) throw new Error("nothing was dialled");

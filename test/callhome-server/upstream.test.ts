@@ -32,7 +32,15 @@ test("dialled at once; connected; a heartbeat goes out", async () => {
   assert.deepEqual(last().to, { host: "dots.isp.example", addresses: [] });
   await clock.advance(0);
   assert.deepEqual([last().sent, states], [["0.03"], ["connecting", "connected"]]);
-  assert.deepEqual(upstream.status(), { state: "connected", transport: "udp", peer: "dots.isp.example:4647", local: null, since: clock.now(), lastError: null, sessions: 1 });
+  assert.deepEqual(upstream.status(), {
+    state: "connected",
+    transport: "udp",
+    peer: "dots.isp.example:4647",
+    local: null,
+    since: clock.now(),
+    lastError: null,
+    sessions: 1,
+  });
 });
 
 test("attempts that fail are told, and made again: soon while nothing was sent, else not more often than every 60 s (RFC 9132 §4.7)", async () => {

@@ -22,7 +22,9 @@ for (const file of ["valid", "invalid"]) {
       under.session.receive(bytes(request));
       await settle();
       const [first] = under.answers();
-      const shown = first && [`${first.type} ${first.code}`, first.payload.length === 0 ? "" : /^[45]/.test(first.code) && first.code !== "4.09" ? JSON.stringify(text(first.payload)) : hex(first.payload)];
+      const shown = first
+        && [`${first.type} ${first.code}`,
+          first.payload.length === 0 ? "" : /^[45]/.test(first.code) && first.code !== "4.09" ? JSON.stringify(text(first.payload)) : hex(first.payload)];
       assert.equal(shown ? shown.filter((part) => part !== "").join(" ") : null, answer);
     });
   }

@@ -60,10 +60,23 @@ let lastId = 0x1000;
 
 /** A request as an upstream sends it, NON and with an ID of its own unless the words say otherwise. */
 export function request(code: CoapCode, path: string, words: Words = {}): Uint8Array {
-  const { type = "NON", token = "0102030405060708", options = [], query = [], observe, ifMatch = false, format = words.payload ? 271 : undefined, payload = nothing } = words;
+  const {
+    type = "NON",
+    token = "0102030405060708",
+    options = [],
+    query = [],
+    observe,
+    ifMatch = false,
+    format = words.payload ? 271 : undefined,
+    payload = nothing,
+  } = words;
   lastId = (lastId + 1) & 0xffff;
   return encodeDatagram({
-    type, messageId: words.id ?? lastId, code, token: bytes(token), payload,
+    type,
+    messageId: words.id ?? lastId,
+    code,
+    token: bytes(token),
+    payload,
     options: [
       ...(ifMatch ? [{ number: optionNumber.ifMatch, value: nothing }] : []),
       ...(observe === undefined ? [] : [uintOption(optionNumber.observe, observe)]),

@@ -22,7 +22,10 @@ describe("the command line", () => {
     ["--version", { is: "version" }],
     ["-V", { is: "version" }],
   ];
-  for (const [line, expected] of accepted) it(line, () => { assert.deepEqual(parse(line), expected); });
+  for (const [line, expected] of accepted)
+    it(line, () => {
+      assert.deepEqual(parse(line), expected);
+    });
 
   const calls: [string, string, object][] = [
     ["status", "status", {}],
@@ -39,8 +42,13 @@ describe("the command line", () => {
     ["devices", "devices", {}],
     ["policy aa:bb:cc:dd:ee:ff auto", "policy", { mac: "aa:bb:cc:dd:ee:ff", policy: "auto" }],
     ["history --limit 3", "history", { limit: 3 }],
-    ["lookup --source 203.0.113.7 --target 198.51.100.9 --source 2001:db8::/64 --source-port 40000-40100 --target-port 443 --protocol 6 --protocol udp", "lookup", {
-      source: ["203.0.113.7", "2001:db8::/64"], source_port: ["40000-40100"], target: ["198.51.100.9"], target_port: ["443"], protocol: ["6", "udp"],
+    ["lookup --source 203.0.113.7 --target 198.51.100.9 --source 2001:db8::/64 --source-port 40000-40100 --target-port 443 --protocol 6 --protocol udp",
+      "lookup", {
+      source: ["203.0.113.7", "2001:db8::/64"],
+      source_port: ["40000-40100"],
+      target: ["198.51.100.9"],
+      target_port: ["443"],
+      protocol: ["6", "udp"],
     }],
     ["reconnect", "reconnect", {}],
     ["reconnect isp", "reconnect", { upstream: "isp" }],
@@ -78,8 +86,11 @@ describe("the command line", () => {
     ["policy aa:bb:cc:dd:ee:ff", "POLICY is missing, expected: dots-callhome policy MAC POLICY", "policy"],
     ["policy kitchen ask", "MAC 'kitchen': expected a MAC address such as aa:bb:cc:dd:ee:ff", "policy"],
     ["history --limit 0", "--limit '0': expected a whole number from 1 to 1000", "history"],
-    ["lookup --source 203.0.113.7", "--target is missing, expected: dots-callhome lookup --source PREFIX… [--source-port A-B…] --target PREFIX… [--target-port A-B…] [--protocol N…]", "lookup"],
-    ["lookup --source home --target 198.51.100.9", "--source 'home': expected an address or prefix such as 203.0.113.7 or 2001:db8::/56, or a list of at most 64", "lookup"],
+    ["lookup --source 203.0.113.7",
+      "--target is missing, expected: dots-callhome lookup --source PREFIX… [--source-port A-B…] --target PREFIX… [--target-port A-B…] [--protocol N…]",
+      "lookup"],
+    ["lookup --source home --target 198.51.100.9",
+      "--source 'home': expected an address or prefix such as 203.0.113.7 or 2001:db8::/56, or a list of at most 64", "lookup"],
     ["help aprove", "there is no command 'aprove', did you mean 'approve'?", ""],
   ];
   for (const [line, message, about] of refused) {
@@ -119,7 +130,8 @@ Example: dots-callhome approve 17 --action limit --for 1h`);
   });
 
   it("answers any arguments, and repeats none of them raw", () => {
-    const words = fc.oneof(fc.string({ unit: "binary" }), fc.constantFrom(...Object.keys(commands), "--json", "--for", "--source=x", "--", "17", "-", "--help", "--state"));
+    const words = fc.oneof(fc.string({ unit: "binary" }),
+      fc.constantFrom(...Object.keys(commands), "--json", "--for", "--source=x", "--", "17", "-", "--help", "--state"));
     fc.assert(fc.property(fc.array(words, { maxLength: 6 }), (argv) => {
       const command = parseArguments(argv);
       if (command.is === "usage-error") assert.doesNotMatch(command.message.replaceAll("\n", ""), /\p{Cc}|[\u202a-\u202e]/u);

@@ -32,27 +32,66 @@ function print(line: string, result: object): string {
 const camera = sampleMitigation.devices[0] as Device;
 const pending = sampleMitigation;
 const active: Mitigation = {
-  ...sampleMitigation, id: 16, state: "active", status: 2, dropped: { packets: 74511, bytes: 9_000_000 }, expiresAt: null,
-  request: { ...sampleMitigation.request, target: { prefixes: sampleMitigation.request.target.prefixes, ports: [], protocols: [17, 1, 132, 200], fqdns: [], uris: [] } },
+  ...sampleMitigation,
+  id: 16,
+  state: "active",
+  status: 2,
+  dropped: { packets: 74511, bytes: 9_000_000 },
+  expiresAt: null,
+  request: {
+    ...sampleMitigation.request,
+    target: { prefixes: sampleMitigation.request.target.prefixes, ports: [], protocols: [17, 1, 132, 200], fqdns: [], uris: [] },
+  },
   devices: [{ ...camera, name: "カメラ", certainty: "likely" }, camera],
 };
 const ended: Mitigation = { ...sampleMitigation, id: 3, state: "ended", outcome: "denied", devices: [], requestedAt: wallInstant(requestedAt - 86_400_000) };
 const mitigations = [pending, active, ended].map(describeMitigation);
 
-const upstream: ShownUpstream = { name: "isp", state: "connected", transport: "udp", peer: "192.0.2.1:4647", since: wallInstant(requestedAt), lastError: null, sessions: 1 };
+const upstream: ShownUpstream = {
+  name: "isp",
+  state: "connected",
+  transport: "udp",
+  peer: "192.0.2.1:4647",
+  since: wallInstant(requestedAt),
+  lastError: null,
+  sessions: 1,
+};
 const known: KnownDevice = {
-  mac: "aa:bb:cc:dd:ee:ff", name: "Kitchen camera", vendor: "Espressif Inc.", addresses: ["192.168.1.23"], port: "lan1", policy: "ask", policyFrom: "default",
-  requests: 3, lastRequestAt: wallInstant(requestedAt), stoppedBy: [16],
+  mac: "aa:bb:cc:dd:ee:ff",
+  name: "Kitchen camera",
+  vendor: "Espressif Inc.",
+  addresses: ["192.168.1.23"],
+  port: "lan1",
+  policy: "ask",
+  policyFrom: "default",
+  requests: 3,
+  lastRequestAt: wallInstant(requestedAt),
+  stoppedBy: [16],
 };
 const entry: HistoryEntry = {
-  at: wallInstant(requestedAt), event: "ended", by: "time", who: null, via: null, mitigation: 3, upstream: "isp", outcome: "denied", action: "block",
-  devices: [{ mac: "aa:bb:cc:dd:ee:ff", name: "Kitchen camera" }], target: ["198.51.100.9/32"], dropped: { packets: 1200, bytes: 2 }, reason: "nobody answered within 15 min",
+  at: wallInstant(requestedAt),
+  event: "ended",
+  by: "time",
+  who: null,
+  via: null,
+  mitigation: 3,
+  upstream: "isp",
+  outcome: "denied",
+  action: "block",
+  devices: [{ mac: "aa:bb:cc:dd:ee:ff", name: "Kitchen camera" }],
+  target: ["198.51.100.9/32"],
+  dropped: { packets: 1200, bytes: 2 },
+  reason: "nobody answered within 15 min",
 };
 
 describe("what the commands print", () => {
   it("status", () => {
     const status = describeStatus({
-      version: "0.1.0", startedAt: wallInstant(now - 183_600_000), now: wallInstant(now), mitigations: [pending, active], warnings: ["conntrack is missing"],
+      version: "0.1.0",
+      startedAt: wallInstant(now - 183_600_000),
+      now: wallInstant(now),
+      mitigations: [pending, active],
+      warnings: ["conntrack is missing"],
       upstreams: [upstream, { name: "backup", state: "backing-off", transport: null, peer: null, since: null, lastError: "no route to host", sessions: 0 }],
     });
     assert.equal(print("status", status), `
@@ -71,8 +110,16 @@ Warnings:
   });
 
   it("status of several providers: which speaks for which WAN", () => {
-    const status = describeStatus({ version: "0.1.0", startedAt: wallInstant(now), now: wallInstant(now), mitigations: [], warnings: [], upstreams: [{ ...upstream, wan: "wan" }, { ...upstream, name: "b", wan: "wan2" }] });
-    assert.match(print("status", status), /isp +connected over UDP to 192\.0\.2\.1:4647 by wan, since 2 min\nb +connected over UDP to 192\.0\.2\.1:4647 by wan2, since/);
+    const status = describeStatus({
+      version: "0.1.0",
+      startedAt: wallInstant(now),
+      now: wallInstant(now),
+      mitigations: [],
+      warnings: [],
+      upstreams: [{ ...upstream, wan: "wan" }, { ...upstream, name: "b", wan: "wan2" }],
+    });
+    assert.match(print("status", status),
+      /isp +connected over UDP to 192\.0\.2\.1:4647 by wan, since 2 min\nb +connected over UDP to 192\.0\.2\.1:4647 by wan2, since/);
   });
 
   it("status of a fresh installation", () => {
@@ -100,8 +147,10 @@ If it is no attack:  dots-callhome deny 17
   });
 
   it("says what goes on though the provider still asks, and how to stop it after all", () => {
-    const line = (why: "denied" | "unanswered" | "protected"): string | undefined => print("list", { mitigations: [{ ...describeMitigation(ended), left_alone: { why, until: null } }] }).split("\n").find((each) => each.startsWith("3: "));
-    assert.equal(line("denied"), "3: isp still asks, but you said that it is no attack. To block it after all: dots-callhome release 3, then dots-callhome approve 3");
+    const line = (why: "denied" | "unanswered" | "protected"): string | undefined =>
+      print("list", { mitigations: [{ ...describeMitigation(ended), left_alone: { why, until: null } }] }).split("\n").find((each) => each.startsWith("3: "));
+    assert.equal(line("denied"),
+      "3: isp still asks, but you said that it is no attack. To block it after all: dots-callhome release 3, then dots-callhome approve 3");
     assert.equal(line("unanswered"), "3: isp still asks, but nobody answered in time. To block it after all: dots-callhome approve 3");
     assert.equal(line("protected"), "3: isp still asks, but never_block protects it.");
   });
@@ -113,7 +162,8 @@ If it is no attack:  dots-callhome deny 17
   });
 
   it("approve, while no device is known, says that it is waited for", () => {
-    assert.match(print("approve 17", describeMitigation({ ...pending, state: "active", action: "quarantine", decidedBy: "owner", devices: [] })), /^\n?Approved, and waiting for the device to be found -> 198\.51\.100\.9/);
+    assert.match(print("approve 17", describeMitigation({ ...pending, state: "active", action: "quarantine", decidedBy: "owner", devices: [] })),
+      /^\n?Approved, and waiting for the device to be found -> 198\.51\.100\.9/);
   });
 
   it("says why it is another device than was named, and that a quarantine waits for its packets", () => {
@@ -125,11 +175,23 @@ If it is no attack:  dots-callhome deny 17
   });
 
   it("quotes what the provider knows of the attack", () => {
-    const list = (request: Partial<Mitigation["request"]>): string => print("list", { mitigations: [describeMitigation({ ...pending, request: { ...pending.request, ...request } })] });
-    const attack = { vendorId: 1, attackId: 2, description: "DNS amplification", severity: "high", startedAt: wallInstant(requestedAt - 360_000), endedAt: null, talkers: [] } as const;
-    assert.match(list({ report: { attacks: [attack], bitsPerSecond: 1.2e9, packetsPerSecond: null } }), /^17: The internet provider reports: DNS amplification, severe, began 8 min ago, 1\.2 Gbit\/s at the target\.$/m);
-    assert.match(list({ report: { attacks: [{ ...attack, description: null, startedAt: null }], bitsPerSecond: null, packetsPerSecond: null } }), /^17: The internet provider reports: an attack, severe\.$/m);
-    assert.match(list({ report: { attacks: [{ ...attack, description: "a\u001b[2J" }], bitsPerSecond: null, packetsPerSecond: null } }), /reports: a\\u001b\[2J, severe/);
+    const list = (request: Partial<Mitigation["request"]>): string =>
+      print("list", { mitigations: [describeMitigation({ ...pending, request: { ...pending.request, ...request } })] });
+    const attack = {
+      vendorId: 1,
+      attackId: 2,
+      description: "DNS amplification",
+      severity: "high",
+      startedAt: wallInstant(requestedAt - 360_000),
+      endedAt: null,
+      talkers: [],
+    } as const;
+    assert.match(list({ report: { attacks: [attack], bitsPerSecond: 1.2e9, packetsPerSecond: null } }),
+      /^17: The internet provider reports: DNS amplification, severe, began 8 min ago, 1\.2 Gbit\/s at the target\.$/m);
+    assert.match(list({ report: { attacks: [{ ...attack, description: null, startedAt: null }], bitsPerSecond: null, packetsPerSecond: null } }),
+      /^17: The internet provider reports: an attack, severe\.$/m);
+    assert.match(list({ report: { attacks: [{ ...attack, description: "a\u001b[2J" }], bitsPerSecond: null, packetsPerSecond: null } }),
+      /reports: a\\u001b\[2J, severe/);
     assert.doesNotMatch(list({}), /reports/);
   });
 
@@ -162,7 +224,18 @@ The device may send there again.
   });
 
   it("devices and policy", () => {
-    const stranger: KnownDevice = { ...known, mac: "02:00:00:00:00:01", name: null, vendor: null, addresses: [], port: null, policy: "never", policyFrom: "owner", lastRequestAt: null, stoppedBy: [] };
+    const stranger: KnownDevice = {
+      ...known,
+      mac: "02:00:00:00:00:01",
+      name: null,
+      vendor: null,
+      addresses: [],
+      port: null,
+      policy: "never",
+      policyFrom: "owner",
+      lastRequestAt: null,
+      stoppedBy: [],
+    };
     assert.equal(print("devices", { devices: [known, stranger].map(describeDevice) }), `
 DEVICE             MAC                VENDOR          ADDRESSES     PORT  POLICY         REQUESTS  LAST       STOPPED BY
 Kitchen camera     aa:bb:cc:dd:ee:ff  Espressif Inc.  192.168.1.23  lan1  ask (default)  3         2 min ago  16
@@ -186,7 +259,11 @@ WHEN       ID  WHAT    BY    DEVICE          TARGET        PACKETS STOPPED  WHY
   it("lookup", () => {
     const line = "lookup --source 203.0.113.7 --target 198.51.100.9";
     assert.equal(print(line, describeLookup({
-      devices: [camera], routerItself: false, witnesses: [], would: ["ask you, then block Kitchen camera -> 198.51.100.9"], why: ["101 flows of conntrack have the reported address behind the NAT"],
+      devices: [camera],
+      routerItself: false,
+      witnesses: [],
+      would: ["ask you, then block Kitchen camera -> 198.51.100.9"],
+      why: ["101 flows of conntrack have the reported address behind the NAT"],
     })), `
 Kitchen camera (sure): aa:bb:cc:dd:ee:ff, 192.168.1.23, on lan1
   101 flows, 90,211 packets, 51 MB, last seen 2 min ago
@@ -197,8 +274,10 @@ What would happen:
 Why:
   - 101 flows of conntrack have the reported address behind the NAT
 `);
-    assert.equal(render(call(line), describeLookup({ devices: [], routerItself: true, witnesses: [], would: [], why: [] }), wallInstant(now)), "This is the router's own traffic, there is no device behind it.");
-    assert.equal(render(call(line), describeLookup({ devices: [], routerItself: false, witnesses: [], would: [], why: [] }), wallInstant(now)), "No device was found.");
+    assert.equal(render(call(line), describeLookup({ devices: [], routerItself: true, witnesses: [], would: [], why: [] }), wallInstant(now)),
+      "This is the router's own traffic, there is no device behind it.");
+    assert.equal(render(call(line), describeLookup({ devices: [], routerItself: false, witnesses: [], would: [], why: [] }), wallInstant(now)),
+      "No device was found.");
   });
 
   it("reconnect", () => {
@@ -208,9 +287,12 @@ Why:
 
   it("JSON: arrays for lists, objects for the rest", () => {
     const lists: [string, object, unknown][] = [
-      ["list --json", { mitigations }, mitigations], ["pending --json", { mitigations }, mitigations],
-      ["devices --json", { devices: [known] }, [known]], ["history --json", { history: [] }, []],
-      ["status --json", { version: "1" }, { version: "1" }], ["approve 17 --json", mitigations[0] ?? {}, mitigations[0]],
+      ["list --json", { mitigations }, mitigations],
+      ["pending --json", { mitigations }, mitigations],
+      ["devices --json", { devices: [known] }, [known]],
+      ["history --json", { history: [] }, []],
+      ["status --json", { version: "1" }, { version: "1" }],
+      ["approve 17 --json", mitigations[0] ?? {}, mitigations[0]],
       ["lookup --source 203.0.113.7 --target 198.51.100.9 --json", { devices: [] }, { devices: [] }],
     ];
     for (const [line, result, expected] of lists) assert.deepEqual(JSON.parse(render(call(line), result, wallInstant(now))), expected);
@@ -221,15 +303,26 @@ Why:
     fc.assert(fc.property(hostile, fc.boolean(), (text, json) => {
       const device: Device = { ...camera, name: text, mac: text, addresses: [text], port: text };
       const mitigation = describeMitigation({
-        ...sampleMitigation, devices: [device],
+        ...sampleMitigation,
+        devices: [device],
         request: { ...sampleMitigation.request, upstream: text, cuid: text, target: { prefixes: [], ports: [], protocols: [], fqdns: [text], uris: [text] } },
       });
       const results: [string, object, number][] = [
-        ["list", { mitigations: [mitigation] }, 5], ["approve 1", mitigation, 2], ["deny 1", mitigation, 2],
+        ["list", { mitigations: [mitigation] }, 5],
+        ["approve 1", mitigation, 2],
+        ["deny 1", mitigation, 2],
         ["devices", { devices: [describeDevice({ ...known, ...device, mac: text })] }, 2],
         ["history", { history: [describeHistory({ ...entry, devices: [device], target: [text], reason: text })] }, 2],
-        ["lookup --source 203.0.113.7 --target 198.51.100.9", describeLookup({ devices: [device], routerItself: false, witnesses: [], would: [text], why: [text] }), 8],
-        ["status", describeStatus({ version: text, startedAt: wallInstant(0), now: wallInstant(now), mitigations: [], warnings: [text], upstreams: [{ ...upstream, name: text, peer: text, lastError: text }] }), 10],
+        ["lookup --source 203.0.113.7 --target 198.51.100.9",
+          describeLookup({ devices: [device], routerItself: false, witnesses: [], would: [text], why: [text] }), 8],
+        ["status", describeStatus({
+          version: text,
+          startedAt: wallInstant(0),
+          now: wallInstant(now),
+          mitigations: [],
+          warnings: [text],
+          upstreams: [{ ...upstream, name: text, peer: text, lastError: text }],
+        }), 10],
       ];
       for (const [line, result, lines] of results) {
         const printed = render({ ...call(line), json }, result, wallInstant(now));
@@ -242,12 +335,14 @@ Why:
 
 describe("words and figures", () => {
   it("durations", () => {
-    assert.deepEqual([0, 59.9, 60, 3599, 3600, 7500, 86_400, 183_600, -5].map((each) => formatDuration(seconds(each))), ["0 s", "59 s", "1 min", "59 min", "1 h", "2 h 5 min", "1 day", "2 days 3 h", "0 s"]);
+    assert.deepEqual([0, 59.9, 60, 3599, 3600, 7500, 86_400, 183_600, -5].map((each) => formatDuration(seconds(each))), ["0 s", "59 s", "1 min", "59 min",
+      "1 h", "2 h 5 min", "1 day", "2 days 3 h", "0 s"]);
     assert.equal(formatUntil("2026-11-21T20:20:00.000Z", wallInstant(now)), "now");
   });
   it("counts and bytes", () => {
     assert.deepEqual([0, 999, 1000, 74511, 1234567].map(formatCount), ["0", "999", "1,000", "74,511", "1,234,567"]);
-    assert.deepEqual([0, 999, 1000, 9940, 9950, 51234567, 999_600, 2e18].map(formatBytes), ["0 B", "999 B", "1.0 kB", "9.9 kB", "10 kB", "51 MB", "1.0 MB", "2000 PB"]);
+    assert.deepEqual([0, 999, 1000, 9940, 9950, 51234567, 999_600, 2e18].map(formatBytes), ["0 B", "999 B", "1.0 kB", "9.9 kB", "10 kB", "51 MB", "1.0 MB",
+      "2000 PB"]);
   });
   it("columns of wide and combining characters", () => {
     assert.deepEqual(["abc", "カメラ", "e\u0301", "📷", "한국어", ""].map(displayWidth), [3, 6, 1, 2, 6, 0]);

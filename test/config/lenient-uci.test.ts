@@ -7,7 +7,9 @@ const host = (name: string, mac: string): string => `config host\n\toption name 
 const named = (text: string): unknown => readDhcpConfig(readLenientUci(text).sections).hosts.map(({ mac, name }) => [mac, name]);
 
 test("one apostrophe too many costs the line that it stands in", () => {
-  const text = `config dnsmasq\n\toption leasefile '/tmp/x'\n\n${host("nas", "02:00:00:00:00:01")}${host("Tom's laptop", "02:00:00:00:00:02")}${host("tv", "02:00:00:00:00:03")}`;
+  const text = `config dnsmasq\n\toption leasefile '/tmp/x'\n\n${host("nas", "02:00:00:00:00:01")}${host("Tom's laptop", "02:00:00:00:00:02")}${
+    host("tv", "02:00:00:00:00:03")
+  }`;
   assert.deepEqual(named(text), [["02:00:00:00:00:01", "nas"], ["02:00:00:00:00:02", null], ["02:00:00:00:00:03", "tv"]]);
   assert.deepEqual(readDhcpConfig(readLenientUci(text).sections).leaseFiles, ["/tmp/x"]);
   assert.equal(readLenientUci(text).problem, "line 9 cannot be read");

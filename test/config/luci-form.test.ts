@@ -8,21 +8,43 @@ import { deviceOptions, globalsOptions, notifyOptions, upstreamOptions, type Lis
 /** LuCI's form of the settings and the option table of the daemon are one thing, said twice: here they are compared. */
 type Option = ScalarOption<unknown> | ListOption<unknown>;
 const tables: Readonly<Record<string, Readonly<Record<string, Option>>>> = {
-  globals: globalsOptions, upstream: upstreamOptions, device: deviceOptions, notify: notifyOptions,
+  globals: globalsOptions,
+  upstream: upstreamOptions,
+  device: deviceOptions,
+  notify: notifyOptions,
 };
 
 /** What the form says of one option. */
-interface Field { widget: string; default?: unknown; placeholder?: string; datatype?: string; seconds?: readonly number[]; option?: string; words: string[]; value: (word: string) => void; depends: () => void }
+interface Field {
+  widget: string;
+  default?: unknown;
+  placeholder?: string;
+  datatype?: string;
+  seconds?: readonly number[];
+  option?: string;
+  words: string[];
+  value: (word: string) => void;
+  depends: () => void;
+}
 
 /** Runs the view with a `form` that writes down what is asked of it. Fields by section type and option name. */
 function readForm(): Map<string, Map<string, Field>> {
   const sections = new Map<string, Map<string, Field>>();
-  const widgets = ["Map", "NamedSection", "TypedSection", "GridSection", "TableSection", "Value", "TextValue", "ListValue", "RichListValue", "Flag", "DynamicList", "MultiValue", "DummyValue", "Button", "FileUpload"];
+  const widgets = ["Map", "NamedSection", "TypedSection", "GridSection", "TableSection", "Value", "TextValue", "ListValue", "RichListValue", "Flag",
+    "DynamicList", "MultiValue", "DummyValue", "Button", "FileUpload"];
   const form: Record<string, unknown> = Object.fromEntries(widgets.map((widget) => [widget, {}]));
   const addField = (fields: Map<string, Field>, widget: unknown, name: string): Field => {
     const known = Object.entries(form).find(([, each]) => each === widget)?.[0] ?? "own widget";
     const words: string[] = [];
-    const field: Field = { widget: known, option: name, words, value: (word) => { words.push(word); }, depends: () => undefined };
+    const field: Field = {
+      widget: known,
+      option: name,
+      words,
+      value: (word) => {
+        words.push(word);
+      },
+      depends: () => undefined,
+    };
     fields.set(name, field);
     return field;
   };
@@ -43,7 +65,14 @@ function readForm(): Map<string, Map<string, Field>> {
   const { load, baseclass } = pageModules();
   const N_ = (n: number, one: string, many: string): string => (n === 1 ? one : many);
   const context = createContext({
-    form, view: { extend: (it: object) => it }, _: (text: string) => text, N_, uci: {}, settings: { name: "dots-callhome" }, document: {}, units: load("units", { baseclass, N_ }),
+    form,
+    view: { extend: (it: object) => it },
+    _: (text: string) => text,
+    N_,
+    uci: {},
+    settings: { name: "dots-callhome" },
+    document: {},
+    units: load("units", { baseclass, N_ }),
   });
   runInContext("String.prototype.format = function (...values) { let at = 0; return this.replace(/%[sd]/g, () => String(values[at++])); };", context);
   const view = runInContext(`(() => {${readFileSync(file, "utf8")}})()`, context) as { render: () => unknown };

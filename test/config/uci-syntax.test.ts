@@ -6,8 +6,9 @@ import { parseUci, uciLimits, type UciFile } from "../../src/config/uci-syntax.t
 /** `type name: option=value` for each entry, with line numbers, to compare files at a glance. */
 function outline(file: UciFile): string[] {
   if ("errors" in file) return file.errors.map(({ line, message }) => `!${line} ${message}`);
-  return file.sections.flatMap(({ type, name, line, entries }) =>
-    [`${line} ${type}${name === null ? "" : ` ${name}`}`, ...entries.map((entry) => `${entry.line} ${entry.kind} ${entry.name}=${entry.value}`)]);
+  return file.sections.flatMap((
+    { type, name, line, entries },
+  ) => [`${line} ${type}${name === null ? "" : ` ${name}`}`, ...entries.map((entry) => `${entry.line} ${entry.kind} ${entry.name}=${entry.value}`)]);
 }
 
 describe("UCI syntax", () => {
@@ -19,7 +20,8 @@ describe("UCI syntax", () => {
     ["an empty name is none", "config device ''", ["1 device"]],
     ["short commands", "package x\nc a b\no c d\nl e f", ["2 a b", "3 option c=d", "4 list e=f"]],
     ["comments", "# one\nconfig a b # two\n  # three\noption c 'd#e' #four\noption f g#five", ["2 a b", "4 option c=d#e", "5 option f=g"]],
-    ["quotes", `config a\noption c "it's \\"so\\" \\\\"\noption d 'a "b" \\n'\noption e a\\ b\\'c`, ["1 a", `2 option c=it's "so" \\`, `3 option d=a "b" \\n`, "4 option e=a b'c"]],
+    ["quotes", `config a\noption c "it's \\"so\\" \\\\"\noption d 'a "b" \\n'\noption e a\\ b\\'c`, ["1 a", `2 option c=it's "so" \\`, `3 option d=a "b" \\n`,
+      "4 option e=a b'c"]],
     ["how uci export quotes a quote", `config a\noption c 'it'\\''s'`, ["1 a", "2 option c=it's"]],
     ["pieces of one word", `config a\noption c x"y z"'w'v`, ["1 a", "2 option c=xy zwv"]],
     ["a continued line", "config a \\\nb\noption \\\n  c 'd'\noption e f\\\ng", ["1 a b", "3 option c=d", "5 option e=fg"]],
@@ -46,7 +48,9 @@ describe("UCI syntax", () => {
     ["two errors", "config\nconfig a\noption", ["!1 too few words, expected config TYPE 'NAME'", "!3 too few words, expected option NAME 'VALUE'"]],
   ];
   for (const [name, text, expected] of files) {
-    it(name, () => { assert.deepEqual(outline(parseUci(text)), expected); });
+    it(name, () => {
+      assert.deepEqual(outline(parseUci(text)), expected);
+    });
   }
 
   it("bounds the size, the lines and the errors of a file", () => {
@@ -60,12 +64,18 @@ describe("UCI syntax", () => {
     const single = (value: string): string => `'${value.replaceAll("'", "'\\''")}'`;
     const double = (value: string): string => `"${value.replace(/["\\]/g, "\\$&")}"`;
     // A backslash before CR LF joins lines, as before LF: what ends in CR needs quotes.
-    const bare = (value: string): string => (value === "" || value.includes("\n") || value.endsWith("\r") ? single(value) : Array.from(value).map((character) => `\\${character}`).join(""));
+    const bare = (
+      value: string,
+    ): string => (value === "" || value.includes("\n") || value.endsWith("\r")
+      ? single(value)
+      : Array.from(value).map((character) => `\\${character}`).join(""));
     const value = fc.string({ unit: "binary" }).filter((text) => !text.includes("\0"));
     const entry = fc.record({
       kind: fc.constantFrom("option" as const, "list" as const),
-      name: fc.stringMatching(/^[A-Za-z0-9_]{1,8}$/), value,
-      quote: fc.constantFrom(single, double, bare), comment: fc.constantFrom("", " # it's a comment \\", ";", "  "),
+      name: fc.stringMatching(/^[A-Za-z0-9_]{1,8}$/),
+      value,
+      quote: fc.constantFrom(single, double, bare),
+      comment: fc.constantFrom("", " # it's a comment \\", ";", "  "),
     });
     fc.assert(fc.property(fc.array(entry), (entries) => {
       const text = `config a 'b'\n${entries.map(({ kind, name, value, quote, comment }) => `\t${kind} ${name} ${quote(value)}${comment}\n`).join("")}`;

@@ -10,7 +10,9 @@ import { promisify } from "node:util";
 
 const bundle = fileURLToPath(new URL("../../dist/dots-callhome.js", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "dch-check-"));
-after(() => { rmSync(folder, { recursive: true }); });
+after(() => {
+  rmSync(folder, { recursive: true });
+});
 
 test("a device that is not there is a warning, whichever option names it; one that is there is none", async () => {
   mkdirSync(join(folder, "dots-callhome"), { mode: 0o700 });
@@ -30,5 +32,6 @@ config upstream 'isp'
 `, { mode: 0o600 });
   const { stdout, stderr } = await promisify(execFile)(process.execPath, [bundle, "check", "--config", config]);
   assert.equal(stdout, `${config}: fine, 1 upstream\n`);
-  assert.deepEqual(stderr.trim().split("\n"), ["wan_device 'nowhere0'", "lan_device 'nowhere1'", "bind_device 'nowhere2'"].map((what) => `warning: ${config}: ${what} does not exist on this router`));
+  assert.deepEqual(stderr.trim().split("\n"),
+    ["wan_device 'nowhere0'", "lan_device 'nowhere1'", "bind_device 'nowhere2'"].map((what) => `warning: ${config}: ${what} does not exist on this router`));
 });

@@ -44,18 +44,27 @@ export function fakeRouter(): FakeRouter {
       await inTime("read counters");
       return new Map();
     },
-    watch: () => () => { note("unwatch rules"); },
+    watch: () => () => {
+      note("unwatch rules");
+    },
     readWitness: () => Promise.resolve([]),
     warnings: () => [],
   };
   const router: Router = {
-    clock, steadyClock: clock.steady, random: () => 0.5, randomBytes: (count) => new Uint8Array(count), vendorOf: () => null, addressesOf: () => [],
+    clock,
+    steadyClock: clock.steady,
+    random: () => 0.5,
+    randomBytes: (count) => new Uint8Array(count),
+    vendorOf: () => null,
+    addressesOf: () => [],
     solicitNeighbour: () => undefined,
     dhcpOffers: { read: () => Promise.resolve([]), follow: () => () => undefined },
     conntrack: { read: () => undefined, write: () => false, widenSockets: () => () => undefined },
     onClockJump(listener) {
       jumped = listener;
-      return () => { note("hear no more of the clock"); };
+      return () => {
+        note("hear no more of the clock");
+      };
     },
     run(tool) {
       if (!happened.includes("run tools")) note("run tools");
@@ -66,13 +75,14 @@ export function fakeRouter(): FakeRouter {
     openStateFile: (folder, name) => fakeFile(`${folder}/${name}`, note),
     openDial({ host }) {
       note(`upstream ${host}`);
-      return (_to, _events, { signal }) => new Promise((_resolve, reject) => {
-        note(`dial ${host}`);
-        signal.addEventListener("abort", () => {
-          note(`hang up ${host}`);
-          reject(new Error("stopped"));
+      return (_to, _events, { signal }) =>
+        new Promise((_resolve, reject) => {
+          note(`dial ${host}`);
+          signal.addEventListener("abort", () => {
+            note(`hang up ${host}`);
+            reject(new Error("stopped"));
+          });
         });
-      });
     },
     async openControlSocket(path, answerer) {
       await inTime(`listen at ${path}`);
@@ -84,21 +94,42 @@ export function fakeRouter(): FakeRouter {
       const absent = (): never => assert.fail("it is not connected");
       return {
         ubus: { isConnected: false, lookup: absent, invoke: absent, publish: absent, subscribe: absent, listen: absent, sendEvent: absent, close: absent },
-        tell: ({ event }) => { note(`tell ubus ${event}`); }, warnings: () => [], close: () => { note(`close ubus ${path}`); },
+        tell: ({ event }) => {
+          note(`tell ubus ${event}`);
+        },
+        warnings: () => [],
+        close: () => {
+          note(`close ubus ${path}`);
+        },
       };
     },
     openNotifiers(configs) {
       const names = configs.map(({ name }) => name).join(" ");
       note(`notifiers ${names}`);
       return {
-        announce: ({ event }) => { note(`announce ${event}`); }, test: (name) => (names.split(" ").includes(name) ? Promise.resolve(null) : undefined), sync: () => undefined, retryNow: () => { note("notifiers try again"); }, warnings: () => [],
+        announce: ({ event }) => {
+          note(`announce ${event}`);
+        },
+        test: (name) => (names.split(" ").includes(name) ? Promise.resolve(null) : undefined),
+        sync: () => undefined,
+        retryNow: () => {
+          note("notifiers try again");
+        },
+        warnings: () => [],
         isFor: (others) => JSON.stringify(others) === JSON.stringify(configs),
         close: () => inTime(`close notifiers ${names}`),
       };
     },
   };
   return {
-    router, clock, happened, held, failing, jump: (by) => { jumped(milliseconds(by)); },
+    router,
+    clock,
+    happened,
+    held,
+    failing,
+    jump: (by) => {
+      jumped(milliseconds(by));
+    },
     ask: async (method, params = {}) => (answer ?? assert.fail("nobody listens"))(null, method, params),
   };
 }
@@ -111,7 +142,9 @@ function fakeFile(path: string, note: (what: string) => void): StateFile {
       note(`read ${path}`);
       return text;
     },
-    write(next) { text = next; },
+    write(next) {
+      text = next;
+    },
     setAside: () => `${path}.bad`,
   };
 }

@@ -7,19 +7,27 @@ function applications(): { readonly begun: string[]; end(error?: Error): Promise
   const begun: string[] = [];
   const ends: ((error?: Error) => void)[] = [];
   let atOnce = 0;
-  const set = lastInTurn<string>((value) => new Promise((resolve, reject) => {
-    assert.equal(++atOnce, 1, "one at a time");
-    begun.push(value);
-    ends.push((error) => {
-      atOnce--;
-      if (error) reject(error);
-      else resolve();
-    });
-  }));
-  return { begun, set, async end(error) {
-    ends.shift()?.(error);
-    await new Promise((resolve) => { setImmediate(resolve); });
-  } };
+  const set = lastInTurn<string>((value) =>
+    new Promise((resolve, reject) => {
+      assert.equal(++atOnce, 1, "one at a time");
+      begun.push(value);
+      ends.push((error) => {
+        atOnce--;
+        if (error) reject(error);
+        else resolve();
+      });
+    })
+  );
+  return {
+    begun,
+    set,
+    async end(error) {
+      ends.shift()?.(error);
+      await new Promise((resolve) => {
+        setImmediate(resolve);
+      });
+    },
+  };
 }
 
 test("twenty at once: the first and the last are applied, one after the other", async () => {

@@ -7,31 +7,70 @@ import { fakeClock, type FakeClock } from "../fake-clock.ts";
 import { prefixes } from "../nat-lookup/asking.ts";
 
 const config: UpstreamConfig = {
-  name: "isp", host: null, port: 4647, transport: "udp", serverName: null, bindDevice: null, discover: true, auth: { is: "psk", identity: "cpe", pskFile: "/x" },
+  name: "isp",
+  host: null,
+  port: 4647,
+  transport: "udp",
+  serverName: null,
+  bindDevice: null,
+  discover: true,
+  auth: { is: "psk", identity: "cpe", pskFile: "/x" },
 };
 const says = (address: string): readonly OfferOn[] => [{ device: "wan", name: null, addresses: [address] }];
 
-interface Under { readonly discovery: Discovery; readonly clock: FakeClock; readonly moved: string[]; readonly log: string[]; offers: readonly OfferOn[]; write(next: readonly OfferOn[]): void; wans: readonly string[] }
+interface Under {
+  readonly discovery: Discovery;
+  readonly clock: FakeClock;
+  readonly moved: string[];
+  readonly log: string[];
+  offers: readonly OfferOn[];
+  write(next: readonly OfferOn[]): void;
+  wans: readonly string[];
+}
 
 function under(): Under {
   const clock = fakeClock();
   let written: () => void = () => undefined;
   const it: Under = {
-    clock, moved: [], log: [], offers: says("203.0.113.1"), wans: ["wan"],
-    write(next) { it.offers = next; written(); },
+    clock,
+    moved: [],
+    log: [],
+    offers: says("203.0.113.1"),
+    wans: ["wan"],
+    write(next) {
+      it.offers = next;
+      written();
+    },
     discovery: openDiscovery({
       router: {
-        steadyClock: clock.steady, random: () => 0,
-        dhcpOffers: { read: () => Promise.resolve(it.offers), follow(changed) { written = changed; return () => { written = () => undefined; }; } },
+        steadyClock: clock.steady,
+        random: () => 0,
+        dhcpOffers: {
+          read: () => Promise.resolve(it.offers),
+          follow(changed) {
+            written = changed;
+            return () => {
+              written = () => undefined;
+            };
+          },
+        },
       },
-      log: (level, line) => { it.log.push(`${level}: ${line}`); },
-      wanDevices: () => Promise.resolve(it.wans), inside: () => Promise.resolve(prefixes("192.168.1.0/24")), changed: (name) => { it.moved.push(name); },
+      log: (level, line) => {
+        it.log.push(`${level}: ${line}`);
+      },
+      wanDevices: () => Promise.resolve(it.wans),
+      inside: () => Promise.resolve(prefixes("192.168.1.0/24")),
+      changed: (name) => {
+        it.moved.push(name);
+      },
     }),
   };
   return it;
 }
 const dial = async ({ discovery }: Under): Promise<string[]> =>
-  (await discovery.finderFor(config)(new AbortController().signal)).map(({ address, serverName, device }) => `${address} ${serverName}${device === undefined ? "" : ` by ${device}`}`);
+  (await discovery.finderFor(config)(new AbortController().signal)).map(({ address, serverName, device }) =>
+    `${address} ${serverName}${device === undefined ? "" : ` by ${device}`}`
+  );
 
 test("a lease that says the same, or that is lost and got again, is no news; one that says something else is, once", async () => {
   const it = under();

@@ -45,14 +45,22 @@ config notify 'home'
 configure("first");
 const daemon = spawn(process.execPath, [bundle, "run", "--config", configFile], { stdio: ["ignore", "ignore", "pipe"] });
 let said = "";
-daemon.stderr.on("data", (text: Buffer) => { said += text.toString(); });
-const ended = new Promise<number | null>((resolve) => { daemon.once("exit", (code) => { resolve(code); }); });
+daemon.stderr.on("data", (text: Buffer) => {
+  said += text.toString();
+});
+const ended = new Promise<number | null>((resolve) => {
+  daemon.once("exit", (code) => {
+    resolve(code);
+  });
+});
 try {
   await until("it is connected", () => said.includes("notify home: connected"));
   for (let at = 1; at <= reloads; at++) {
     configure(`reload${at}`);
     daemon.kill("SIGHUP");
-    await new Promise((resolve) => { setTimeout(resolve, 200); });
+    await new Promise((resolve) => {
+      setTimeout(resolve, 200);
+    });
   }
   const last = (): number => said.split("configuration reloaded").length - 1;
   // The last topic prefix is in the last connection's CONNECT.
@@ -60,7 +68,9 @@ try {
   await until("one connection is left", () => broker.open() === 1).catch(() => undefined);
   const connections = broker.open();
   daemon.kill("SIGTERM");
-  const code = await Promise.race([ended, new Promise((resolve) => { setTimeout(resolve, patience, "it goes on"); })]);
+  const code = await Promise.race([ended, new Promise((resolve) => {
+    setTimeout(resolve, patience, "it goes on");
+  })]);
   await until("no connection is left", () => broker.open() === 0).catch(() => undefined);
   process.stdout.write(JSON.stringify({ reloaded: last() > 1, connections, code, left: broker.open() }));
 } finally {

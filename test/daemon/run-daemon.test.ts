@@ -17,7 +17,14 @@ function play(prepare: (router: FakeRouter) => void = () => undefined, first: Lo
   const fake = fakeRouter();
   prepare(fake);
   const log: string[] = [];
-  const daemon = runDaemon({ version: "1.2.3", first, router: fake.router, log: (level, message) => { log.push(`${level}: ${message}`); } });
+  const daemon = runDaemon({
+    version: "1.2.3",
+    first,
+    router: fake.router,
+    log: (level, message) => {
+      log.push(`${level}: ${message}`);
+    },
+  });
   return { ...fake, daemon, log, news: () => fake.happened.splice(0) };
 }
 
@@ -34,8 +41,8 @@ const stopped = ["hang up one", "unwatch rules", "close ubus /ubus", "close noti
 describe("runDaemon", () => {
   it("dials as soon as it is the only one, and starts tools when the first datagram has left", async () => {
     const { before, log, daemon, news } = await start();
-    assert.deepEqual(before, ["listen at /control", "read /state/state.json", "read /state/owner.json", "read /state/ids.json", "upstream one", "dial one", "read counters", "run tools",
-      "ubus /ubus", "notifiers phone", "read counters", "replace rules"]);
+    assert.deepEqual(before, ["listen at /control", "read /state/state.json", "read /state/owner.json", "read /state/ids.json", "upstream one", "dial one",
+      "read counters", "run tools", "ubus /ubus", "notifiers phone", "read counters", "replace rules"]);
     assert.ok(log.includes("info: dots-callhome 1.2.3 runs with 1 upstream, consent 'ask'"), log.join("\n"));
     await daemon.stop();
     assert.deepEqual(news(), ["hear no more of the clock", ...stopped]);
@@ -97,7 +104,8 @@ describe("runDaemon", () => {
     failing.add("upstream two");
     await assert.rejects(daemon.reload(configured({ host: "two", notify: "tablet", globals: "option ubus_socket '/other'" })), /no: upstream two/);
     const happened = news();
-    assert.deepEqual(happened.filter((what) => what.includes("notifiers")), ["close notifiers phone", "notifiers tablet", "close notifiers tablet", "notifiers phone"]);
+    assert.deepEqual(happened.filter((what) => what.includes("notifiers")), ["close notifiers phone", "notifiers tablet", "close notifiers tablet",
+      "notifiers phone"]);
     assert.deepEqual(happened.filter((what) => /upstream|dial|hang/.test(what)), ["hang up one", "upstream two", "upstream one"]);
     assert.match(JSON.stringify(await ask("status")), /"warnings":\["told by one"/);
     failing.clear();

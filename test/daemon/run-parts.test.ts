@@ -28,7 +28,16 @@ function play({ failing = [], held = [] }: { failing?: readonly string[]; held?:
       yield { reload: (next) => now(`${name} takes ${next}`), stop: () => now(`stop ${name}`) };
     }
   }
-  const running = runParts({ first: "1", opening: opening(), log: (level, message) => { played.log.push(`${level}: ${message}`); }, reloaded: (next) => { played.happened.push(`all have ${next}`); } });
+  const running = runParts({
+    first: "1",
+    opening: opening(),
+    log: (level, message) => {
+      played.log.push(`${level}: ${message}`);
+    },
+    reloaded: (next) => {
+      played.happened.push(`all have ${next}`);
+    },
+  });
   return { ...played, running };
 }
 

@@ -22,7 +22,10 @@ const arbitraryRange = (highest: number): fc.Arbitrary<NumberRange> => (
 
 const arbitraryDevice = fc.oneof(
   fc.record({ mac: fc.constantFrom("02:00:00:00:00:17", "02:00:00:00:00:99", "ff:ff:ff:ff:ff:ff"), addresses: fc.constant([]) }),
-  fc.record({ mac: fc.constantFrom(null, "aa:bb:cc:dd:ee:ff"), addresses: fc.array(arbitraryPrefix({ min: 128 }).map(formatIpAddress), { minLength: 1, maxLength: 3 }) }),
+  fc.record({
+    mac: fc.constantFrom(null, "aa:bb:cc:dd:ee:ff"),
+    addresses: fc.array(arbitraryPrefix({ min: 128 }).map(formatIpAddress), { minLength: 1, maxLength: 3 }),
+  }),
 );
 
 /** Any rule that the type and the contract allow, of few devices, targets and mitigations, so that rules meet. */

@@ -13,7 +13,8 @@ let net: ThrowawayNetwork;
 let filter: PacketFilter;
 before(async () => {
   net = await makeNetwork("egress");
-  await net.run("router", "nft", "add table ip nat; add chain ip nat post { type nat hook postrouting priority srcnat; }; add rule ip nat post oifname wan masquerade");
+  await net.run("router", "nft",
+    "add table ip nat; add chain ip nat post { type nat hook postrouting priority srcnat; }; add rule ip nat post oifname wan masquerade");
 });
 after(() => net.remove());
 afterEach(() => filter.replaceRules([]));

@@ -19,7 +19,8 @@ const openFilter = (): ReturnType<typeof openPacketFilter> => openPacketFilter(o
 test("nft is missing: the caller hears so, every time, and nothing else breaks", async () => {
   const filter = openPacketFilter(openNftables(spawnNft({ command: ["/nowhere/nft"] })), { command: ["/nowhere/nft"] });
   const stop = filter.watch(() => undefined);
-  for (let turn = 0; turn < 2; turn += 1) await assert.rejects(filter.replaceRules([rule()]), (error) => error instanceof NftError && error.failure === "not-installed");
+  for (let turn = 0; turn < 2; turn += 1)
+    await assert.rejects(filter.replaceRules([rule()]), (error) => error instanceof NftError && error.failure === "not-installed");
   await assert.rejects(filter.readCounters(), NftError);
   stop();
 });
@@ -31,7 +32,8 @@ test("a transaction that is refused half way leaves what was", async () => {
   const nftables = openNftables(spawnNft({ command }));
   const refusing = openPacketFilter({
     ...nftables,
-    runTransaction: (statements) => nftables.runTransaction([...statements, { do: "delete set", table: { family: "inet", name: "dots_callhome" }, name: "not_there" }]),
+    runTransaction: (statements) =>
+      nftables.runTransaction([...statements, { do: "delete set", table: { family: "inet", name: "dots_callhome" }, name: "not_there" }]),
   }, { command });
   await assert.rejects(refusing.replaceRules([rule({ mitigation: 18 })]), NftError);
   assert.equal(nft("-s", "list", "ruleset"), before);
@@ -39,7 +41,8 @@ test("a transaction that is refused half way leaves what was", async () => {
 
 test("nft that ends before it answers, its transaction done or not: afterwards all holds, once", async () => {
   const nftables = openNftables(spawnNft({ command }));
-  const rules = [rule({ timeout: seconds(600) }), rule({ mitigation: 18, timeout: seconds(600), target: target(["198.51.100.0/24"]) }), rule({ mitigation: 19, mac: "02:00:00:00:00:19", timeout: seconds(600) })];
+  const rules = [rule({ timeout: seconds(600) }), rule({ mitigation: 18, timeout: seconds(600), target: target(["198.51.100.0/24"]) }),
+    rule({ mitigation: 19, mac: "02:00:00:00:00:19", timeout: seconds(600) })];
   await openFilter().replaceRules(rules);
   const whole = nft("-s", "list", "ruleset");
   for (const isDone of [true, false]) {
@@ -77,7 +80,9 @@ test("a table that an earlier run, or another version, has left is taken over", 
 });
 
 test("chains of the wrong kind under our names are replaced", async () => {
-  nft("add table inet dots_callhome; add chain inet dots_callhome forward { type filter hook input priority 7; policy drop; }; add set inet dots_callhome host4_by_mac { type ipv4_addr; }");
+  nft(
+    "add table inet dots_callhome; add chain inet dots_callhome forward { type filter hook input priority 7; policy drop; }; add set inet dots_callhome host4_by_mac { type ipv4_addr; }",
+  );
   const filter = openFilter();
   await filter.replaceRules([rule()]);
   assert.match(nft("list", "chain", "inet", "dots_callhome", "forward"), /hook forward priority filter - 5; policy accept/);

@@ -69,7 +69,8 @@ test("protocols and single ports: only those", async () => {
 });
 
 test("ranges of ports, prefixes, and ICMP types", async () => {
-  await filter.replaceRules([rule({ target: { ...udp(1000, 2000), prefixes: target(["198.51.100.0/28", "2001:db8:9::/64"]).prefixes } }), rule({ mitigation: 18, icmpTypes: [port(8), port(128)], target: target([otherTarget4, target6]) })]);
+  await filter.replaceRules([rule({ target: { ...udp(1000, 2000), prefixes: target(["198.51.100.0/28", "2001:db8:9::/64"]).prefixes } }),
+    rule({ mitigation: 18, icmpTypes: [port(8), port(128)], target: target([otherTarget4, target6]) })]);
   for (const address of [target4, otherTarget4, target6]) {
     assert.equal(await net.send("camera", address, 1999, 10), 0);
     assert.equal(await net.send("camera", address, 2001, 10), 10);
@@ -132,7 +133,8 @@ for (const [kind, blocked] of [["hash map", { target: target([target4]) }], ["de
     const already = await net.arrived();
     const flood = spawn(program, [...before, process.execPath, "-e", senderScript, target4, "53", "1e9"], { stdio: ["ignore", "pipe", "inherit"] });
     try {
-      for (let turn = 0; turn < 80; turn++) await filter.replaceRules([rule(blocked), rule({ mitigation: 18 + turn % 3, mac: "02:00:00:00:00:55", ...blocked })]);
+      for (let turn = 0; turn < 80; turn++)
+        await filter.replaceRules([rule(blocked), rule({ mitigation: 18 + turn % 3, mac: "02:00:00:00:00:55", ...blocked })]);
       assert.ok((await packets(17) ?? 0) > 2000, "there was a flood");
     } finally {
       const ended = new Promise((resolve) => flood.once("close", resolve));
@@ -155,7 +157,10 @@ for (const [kind, blocked] of [["hash map", { target: target([target4]) }], ["de
 
   test(`a lost or damaged table is made again, counters included (${kind})`, async () => {
     await filter.replaceRules([rule(blocked), rule({ mitigation: 18, ...blocked, mac: "02:00:00:00:00:55" })]);
-    for (const damage of ["flush ruleset", "flush table inet dots_callhome", "delete table inet dots_callhome; add table inet dots_callhome; add map inet dots_callhome host4_by_mac { type ipv4_addr : verdict; }; add set inet dots_callhome m17_by_mac { type mark; }"]) {
+    for (
+      const damage of ["flush ruleset", "flush table inet dots_callhome",
+        "delete table inet dots_callhome; add table inet dots_callhome; add map inet dots_callhome host4_by_mac { type ipv4_addr : verdict; }; add set inet dots_callhome m17_by_mac { type mark; }"]
+    ) {
       await net.send("camera", target4, 53, 10);
       const counted = await packets(17);
       await net.run("router", "nft", damage);
@@ -169,7 +174,8 @@ for (const [kind, blocked] of [["hash map", { target: target([target4]) }], ["de
 test("after a restart, whatever somebody has added to the table is removed", async () => {
   await filter.replaceRules([rule()]);
   await net.reaches("camera", target4);
-  await net.run("router", "nft", "add chain inet dots_callhome my-chain { type filter hook forward priority 0; policy drop; }; add map inet dots_callhome x { type ipv4_addr : ipv4_addr; }");
+  await net.run("router", "nft",
+    "add chain inet dots_callhome my-chain { type filter hook forward priority 0; policy drop; }; add map inet dots_callhome x { type ipv4_addr : ipv4_addr; }");
   filter = openFilter();
   await filter.replaceRules([rule()]);
   assert.equal(await net.reaches("camera", target4), false);
@@ -187,7 +193,8 @@ test("without rules there is no table, and no counters", async () => {
 });
 
 test("other tables are left alone", async () => {
-  await net.run("router", "nft", "add table inet fw4; add chain inet fw4 forward { type filter hook forward priority 0; policy accept; }; add rule inet fw4 forward counter accept");
+  await net.run("router", "nft",
+    "add table inet fw4; add chain inet fw4 forward { type filter hook forward priority 0; policy accept; }; add rule inet fw4 forward counter accept");
   await filter.replaceRules([rule()]);
   assert.equal(await net.reaches("camera", target4), false);
   await filter.replaceRules([]);
@@ -195,7 +202,8 @@ test("other tables are left alone", async () => {
 });
 
 test("concurrent calls take effect in order", async () => {
-  const calls = Array.from({ length: 12 }, (_, turn) => filter.replaceRules(turn % 3 === 2 ? [] : [rule({ mitigation: 20 + turn, ...(turn % 2 ? { target: target(["198.51.100.0/24"]) } : {}) })]));
+  const calls = Array.from({ length: 12 },
+    (_, turn) => filter.replaceRules(turn % 3 === 2 ? [] : [rule({ mitigation: 20 + turn, ...(turn % 2 ? { target: target(["198.51.100.0/24"]) } : {}) })]));
   calls.push(filter.replaceRules([rule({ mitigation: 40 })]));
   await Promise.all(calls);
   assert.deepEqual([...(await filter.readCounters()).keys()], [40]);

@@ -10,7 +10,9 @@ import { seconds } from "../../src/model/time.ts";
 
 const namespace = `dch-${String(process.pid)}-enf-guard`;
 const command = ["ip", "netns", "exec", namespace, "nft"] as const;
-const nft = (text: string): void => { execFileSync("ip", ["netns", "exec", namespace, "nft", text]); };
+const nft = (text: string): void => {
+  execFileSync("ip", ["netns", "exec", namespace, "nft", text]);
+};
 const programs = { spawned: spawnNft({ command }), "long-lived": interactiveNft({ command }) };
 before(() => execFileSync("ip", ["netns", "add", namespace]));
 after(() => {
@@ -23,7 +25,7 @@ const [soonTold, settled] = [600, 4_000];
 
 /** Waits until nothing more is told of what has been. */
 async function settledAt(told: () => number): Promise<number> {
-  for (let before = told(); ; before = told()) {
+  for (let before = told();; before = told()) {
     await delay(settled);
     if (told() === before) return before;
   }
@@ -33,9 +35,12 @@ for (const [name, program] of Object.entries(programs)) {
   test(`nft ${name}: our own decisions and ends disturb nobody, somebody else's change does`, async (t) => {
     const filter = openPacketFilter(openNftables(program), { command });
     let disturbances = 0;
-    t.after(filter.watch(() => { disturbances += 1; }));
+    t.after(filter.watch(() => {
+      disturbances += 1;
+    }));
     const lasting = rule({ timeout: seconds(600) });
-    const others = Array.from({ length: 10 }, (_, at) => rule({ mitigation: at + 100, timeout: seconds(600), ...(at % 2 === 0 ? {} : { mac: `02:00:00:00:01:0${String(at)}` }) }));
+    const others = Array.from({ length: 10 }, (_, at) =>
+      rule({ mitigation: at + 100, timeout: seconds(600), ...(at % 2 === 0 ? {} : { mac: `02:00:00:00:01:0${String(at)}` }) }));
     await filter.replaceRules([lasting]);
     // Until it listens.
     await until("it listens", () => {
@@ -57,7 +62,9 @@ for (const [name, program] of Object.entries(programs)) {
 test("200 requests and ends, seconds apart from the last or in a row, and no stranger: no alarm", async (t) => {
   const filter = openPacketFilter(openNftables(programs.spawned), { command });
   let disturbances = 0;
-  t.after(filter.watch(() => { disturbances += 1; }));
+  t.after(filter.watch(() => {
+    disturbances += 1;
+  }));
   const lasting = rule({ timeout: seconds(600) });
   await filter.replaceRules([lasting]);
   await until("the monitor listens", () => {

@@ -17,16 +17,19 @@ import { seconds } from "../../src/model/time.ts";
 const rawFrames = fileURLToPath(new URL("../../build/lab/raw-frames", import.meta.url));
 let net: ThrowawayNetwork;
 let filter: PacketFilter;
-before(async () => { net = await makeNetwork("ingress"); });
+before(async () => {
+  net = await makeNetwork("ingress");
+});
 after(() => net.remove());
 afterEach(() => hold([]));
 
 const quarantined = rule({ action: "quarantine", addresses: ["192.168.1.23", "2001:db8:1::23"] });
 const nftables = (): Nftables => openNftables(spawnNft({ command: [...net.enter("router"), "nft"] }));
-const ports = (): ReturnType<typeof readBridgePorts> => readBridgePorts((tool, args, options) => {
-  const [program, ...before] = net.enter("router");
-  return runCommand(program, [...before, tool, ...args], options);
-});
+const ports = (): ReturnType<typeof readBridgePorts> =>
+  readBridgePorts((tool, args, options) => {
+    const [program, ...before] = net.enter("router");
+    return runCommand(program, [...before, tool, ...args], options);
+  });
 const openFilter = (kernel = nftables()): PacketFilter => openPacketFilter(kernel, { wanDevices: () => Promise.resolve(["wan"]), bridgePorts: ports });
 /** Dropped by mitigation 17: at the port, and behind it. */
 const dropped = async (): Promise<{ atPort: number; behind: number; told: number }> => {
@@ -39,7 +42,9 @@ const hold = async (...what: Parameters<PacketFilter["replaceRules"]>): Promise<
   await filter.readCounters(); // its turn comes when the ports are done too
 };
 /** The bridge learns where the devices are. */
-const meet = async (): Promise<void> => { for (const place of ["camera", "laptop"] as const) assert.ok(await net.reaches(place, "192.168.1.1")); };
+const meet = async (): Promise<void> => {
+  for (const place of ["camera", "laptop"] as const) assert.ok(await net.reaches(place, "192.168.1.1"));
+};
 
 test("a blocked device's flood ends at its port, over IPv4 and IPv6; what is counted there is told", async () => {
   filter = openFilter();
@@ -121,17 +126,24 @@ test("a quarantined device's packets end at its port, but for what it may still 
   assert.equal(await net.reaches("camera", "192.168.1.99"), false);
 
   // What reaches the router is counted before our own chains see it.
-  await net.run("router", "nft", "add table inet seen; add chain inet seen in { type filter hook prerouting priority -250; }; add set inet seen ports { type inet_proto . inet_service; flags dynamic; size 64; }; add set inet seen types { type icmpv6_type; flags dynamic; size 64; }; add rule inet seen in ether saddr " + camera + " meta l4proto { 6, 17 } update @seenports { meta l4proto . th dport }".replace("seenports", "ports") + "; add rule inet seen in ether saddr " + camera + " icmpv6 type >= 0 update @types { icmpv6 type }");
+  await net.run("router", "nft",
+    "add table inet seen; add chain inet seen in { type filter hook prerouting priority -250; }; add set inet seen ports { type inet_proto . inet_service; flags dynamic; size 64; }; add set inet seen types { type icmpv6_type; flags dynamic; size 64; }; add rule inet seen in ether saddr "
+      + camera + " meta l4proto { 6, 17 } update @seenports { meta l4proto . th dport }".replace("seenports", "ports") + "; add rule inet seen in ether saddr "
+      + camera + " icmpv6 type >= 0 update @types { icmpv6 type }");
   try {
     for (const one of [53, 67, 547, 123, 1900]) await net.send("camera", "192.168.1.1", one, 1);
-    for (const one of [53, 80, noticePort, 22, 443]) await net.run("camera", process.execPath, "-e", `const s = require("node:net").connect(${one}, "192.168.1.1").on("error", () => {}); setTimeout(() => s.destroy(), 100)`);
+    for (const one of [53, 80, noticePort, 22, 443])
+      await net.run("camera", process.execPath, "-e",
+        `const s = require("node:net").connect(${one}, "192.168.1.1").on("error", () => {}); setTimeout(() => s.destroy(), 100)`);
     const seen = await nftables().listSet({ family: "inet", name: "seen" }, "set", "ports");
     const name = (protocol: string | undefined): string => (protocol === "6" || protocol === "tcp" ? "tcp" : "udp");
-    assert.deepEqual(seen.map(({ key: [protocol, one] }) => `${name(protocol)} ${one ?? ""}`).sort(), ["tcp 53", "tcp 80", `tcp ${noticePort}`, "udp 53", "udp 547", "udp 67"].sort());
+    assert.deepEqual(seen.map(({ key: [protocol, one] }) => `${name(protocol)} ${one ?? ""}`).sort(),
+      ["tcp 53", "tcp 80", `tcp ${noticePort}`, "udp 53", "udp 547", "udp 67"].sort());
     await net.run("camera", "ip", "neigh", "flush", "dev", "eth0");
     await net.reaches("camera", "2001:db8:1::1");
     await net.reaches("camera", "192.168.1.1");
-    for (const family of ["-4", "-6"]) assert.match(await net.run("camera", "ip", family, "neigh"), /^(192.168.1.1|2001:db8:1::1) .*lladdr/m, "ARP, neighbour discovery");
+    for (const family of ["-4", "-6"])
+      assert.match(await net.run("camera", "ip", family, "neigh"), /^(192.168.1.1|2001:db8:1::1) .*lladdr/m, "ARP, neighbour discovery");
     const types = (await nftables().listSet({ family: "inet", name: "seen" }, "set", "types")).map(({ key: [type] }) => type);
     assert.ok(!types.includes("echo-request") && !types.includes("128"), types.join());
   } finally {
@@ -140,9 +152,10 @@ test("a quarantined device's packets end at its port, but for what it may still 
 });
 
 /** A UDP datagram of the camera to 198.51.100.9 or 2001:db8:9::9, port 443, behind these EtherTypes and tags. */
-const datagram = (before: string, family: 4 | 6): string => (family === 4
-  ? `${before}08004500001d0000400040110000c0a80117c6336409`
-  : `${before}86dd600000000009114020010db800010000000000000000002320010db8000900000000000000000009`) + "9c4001bb0009000078";
+const datagram = (before: string, family: 4 | 6): string =>
+  (family === 4
+    ? `${before}08004500001d0000400040110000c0a80117c6336409`
+    : `${before}86dd600000000009114020010db800010000000000000000002320010db8000900000000000000000009`) + "9c4001bb0009000078";
 const sendFrames = async (...frames: readonly string[]): Promise<void> => {
   const [program, ...before] = net.enter("camera");
   const header = `${(await net.run("router", "cat", "/sys/class/net/br-lan/address")).trim()}${camera}`.replaceAll(":", "");
@@ -167,7 +180,8 @@ test("the handshakes of a Wi-Fi pass, and everything that is not IP is left to t
   filter = openFilter();
   await meet();
   await hold([quarantined]);
-  await net.run("router", "nft", "add table netdev seen; add chain netdev seen in { type filter hook ingress device lan1 priority 0; }; add counter netdev seen eapol; add rule netdev seen in meta protocol 0x888e counter name eapol");
+  await net.run("router", "nft",
+    "add table netdev seen; add chain netdev seen in { type filter hook ingress device lan1 priority 0; }; add counter netdev seen eapol; add rule netdev seen in meta protocol 0x888e counter name eapol");
   try {
     await sendFrames("888e0203005f02", "888e0203005f02", datagram("", 4));
     assert.equal((await nftables().listCounters({ family: "netdev", name: "seen" })).get("eapol")?.packets, 2);
@@ -178,7 +192,9 @@ test("the handshakes of a Wi-Fi pass, and everything that is not IP is left to t
 
 test("a device that nobody has seen on a port, and one whose port vanishes and comes back", async () => {
   filter = openFilter();
-  await net.run("router", "bridge", "fdb", "flush", "dev", "lan1").catch(() => net.run("router", "bridge", "fdb", "del", camera, "dev", "lan1", "master").catch(() => ""));
+  await net.run("router", "bridge", "fdb", "flush", "dev", "lan1").catch(() =>
+    net.run("router", "bridge", "fdb", "del", camera, "dev", "lan1", "master").catch(() => "")
+  );
   await hold([rule({ mac: "02:00:00:00:00:77" })]);
   assert.equal(await listed(), "", "no port, no table");
   await meet();
@@ -206,7 +222,9 @@ const refusing = (isRefused: (base: BaseChain) => boolean): Nftables => {
     ...real,
     runTransaction(statements) {
       const refused = statements.find((statement: Statement) => "base" in statement && isRefused(statement.base));
-      return refused ? Promise.reject(new NftError("not-found", "nft refused: Error: Could not process rule: No such file or directory", "", refused)) : real.runTransaction(statements);
+      return refused
+        ? Promise.reject(new NftError("not-found", "nft refused: Error: Could not process rule: No such file or directory", "", refused))
+        : real.runTransaction(statements);
     },
   };
 };

@@ -9,15 +9,18 @@ import { rule } from "./sample-rules.ts";
 import { seconds } from "../../src/model/time.ts";
 
 test("what is remembered is what would be worked out, whatever changes of a rule", () => {
-  fc.assert(fc.property(arbitraryRule, arbitraryRule, fc.subarray(["mitigation", "action", "mac", "addresses", "icmpTypes", "packetsPerSecond", "timeout", "target"]), (one, other, taken) => {
-    const changed = { ...one, ...Object.fromEntries(Object.entries(other).filter(([key]) => taken.includes(key))) };
-    // A device without a MAC address needs another.
-    if (changed.mac === null && changed.addresses.length === 0) return;
-    for (const each of [one, changed, one, { ...changed }]) {
-      assert.deepEqual(claimsOnce(each), claimsOf(each));
-      for (const claim of claimsOnce(each)) assert.deepEqual(exactKeysOnce(claim), exactKeysOf(claim));
-    }
-  }));
+  fc.assert(
+    fc.property(arbitraryRule, arbitraryRule, fc.subarray(["mitigation", "action", "mac", "addresses", "icmpTypes", "packetsPerSecond", "timeout", "target"]),
+      (one, other, taken) => {
+        const changed = { ...one, ...Object.fromEntries(Object.entries(other).filter(([key]) => taken.includes(key))) };
+        // A device without a MAC address needs another.
+        if (changed.mac === null && changed.addresses.length === 0) return;
+        for (const each of [one, changed, one, { ...changed }]) {
+          assert.deepEqual(claimsOnce(each), claimsOf(each));
+          for (const claim of claimsOnce(each)) assert.deepEqual(exactKeysOnce(claim), exactKeysOf(claim));
+        }
+      }),
+  );
 });
 
 test("a rule that is as it was is not worked out again; it is for a shorter timeout", () => {

@@ -34,7 +34,10 @@ test("nothing where nothing is needed: no port known, nothing reported, nothing 
   const nowhere = { wan: [], ports: new Map() };
   for (const held of [rules, []]) assert.deepEqual(buildNetdevRuleset(held, nothingReported, nowhere), []);
   assert.deepEqual(buildNetdevRuleset([], traffic, { wan: [], ports }), []);
-  assert.deepEqual(buildNetdevRuleset([rule({ mac: null }), rule({ timeout: seconds(0) }), rule({ target: target(["0.0.0.0/0"]) })], nothingReported, { wan: ["wan"], ports }), []);
+  assert.deepEqual(
+    buildNetdevRuleset([rule({ mac: null }), rule({ timeout: seconds(0) }), rule({ target: target(["0.0.0.0/0"]) })], nothingReported, { wan: ["wan"], ports }),
+    [],
+  );
 });
 
 test("a refused hook goes, with all that only it needs", () => {

@@ -33,7 +33,11 @@ async function serve(place: "router" | "target", port: number, page: string): Pr
   const [program, ...before] = net.enter(place);
   const script = `require("node:http").createServer((_, answer) => answer.end(${JSON.stringify(page)})).listen(${port}, "::", () => console.log("ready"))`;
   const child = spawn(program, [...before, process.execPath, "-e", script], { stdio: ["ignore", "pipe", "inherit"] });
-  const ended = new Promise<void>((resolve) => child.once("close", () => { resolve(); }));
+  const ended = new Promise<void>((resolve) =>
+    child.once("close", () => {
+      resolve();
+    })
+  );
   servers.push(() => {
     child.kill("SIGKILL");
     return ended;

@@ -44,7 +44,9 @@ export function playRules(statements: readonly Statement[], chain: string, sent:
       if ("verdict" in step) return step.verdict;
       if ("match" in step) {
         const fields = [step.match].flat();
-        const found = "set" in step ? elementFor(step.set, fields) !== undefined : fields.every((field) => step.values.some((value) => fits(packet[field], value)));
+        const found = "set" in step
+          ? elementFor(step.set, fields) !== undefined
+          : fields.every((field) => step.values.some((value) => fits(packet[field], value)));
         if (found === (step.not === true)) return undefined;
       } else if ("vmap" in step) {
         const value = elementFor(step.vmap, step.key, step.mask)?.value;

@@ -13,7 +13,9 @@ import { makeNetwork, type ThrowawayNetwork } from "./throwaway-network.ts";
 
 let net: ThrowawayNetwork;
 let filter: PacketFilter;
-before(async () => { net = await makeNetwork("quarantine"); });
+before(async () => {
+  net = await makeNetwork("quarantine");
+});
 after(() => net.remove());
 afterEach(() => filter.replaceRules([]));
 
@@ -40,7 +42,10 @@ const answers = async (port: number, protocol: "udp" | "tcp", withinMs = patienc
 
 test("a quarantined device reaches nothing and is reached by nothing, on its own bridge too", async () => {
   filter = openFilter();
-  const ways = [["camera", "192.168.1.99"], ["camera", "2001:db8:1::99"], ["camera", "192.168.1.1"], ["camera", "198.51.100.9"], ["camera", "2001:db8:9::9"], ["laptop", "192.168.1.23"], ["laptop", "2001:db8:1::23"], ["target", "192.168.1.23"], ["router", "192.168.1.23"]] as const;
+  const ways = [["camera", "192.168.1.99"], ["camera", "2001:db8:1::99"], ["camera", "192.168.1.1"], ["camera", "198.51.100.9"], ["camera", "2001:db8:9::9"], [
+    "laptop",
+    "192.168.1.23",
+  ], ["laptop", "2001:db8:1::23"], ["target", "192.168.1.23"], ["router", "192.168.1.23"]] as const;
   const all = async (): Promise<string[]> => {
     const reached: string[] = [];
     for (const [from, to] of ways) if (await net.reaches(from, to)) reached.push(`${from} ${to}`);
@@ -53,7 +58,8 @@ test("a quarantined device reaches nothing and is reached by nothing, on its own
   assert.ok(packets >= 7, `${packets}`);
   await filter.replaceRules([quarantined]);
   assert.ok(((await filter.readCounters()).get(17)?.packets ?? 0) >= packets, "renewed, it counts on");
-  for (const [from, to] of [["laptop", "192.168.1.1"], ["laptop", "198.51.100.9"], ["laptop", "2001:db8:9::9"]] as const) assert.equal(await net.reaches(from, to), true);
+  for (const [from, to] of [["laptop", "192.168.1.1"], ["laptop", "198.51.100.9"], ["laptop", "2001:db8:9::9"]] as const)
+    assert.equal(await net.reaches(from, to), true);
   await filter.replaceRules([]);
   assert.equal((await all()).length, ways.length);
   assert.doesNotMatch(await net.run("router", "nft", "list", "tables"), /dots_callhome/);
@@ -71,7 +77,8 @@ test("DHCP, DNS and the notice page stay, nothing else of the router", async () 
   filter = openFilter();
   await filter.replaceRules([quarantined]);
   assert.deepEqual(
-    await Promise.all([answers(53, "udp"), answers(67, "udp"), answers(53, "tcp"), answers(noticePort, "tcp"), answers(443, "tcp", 4_000), answers(1900, "udp", 4_000)]),
+    await Promise.all([answers(53, "udp"), answers(67, "udp"), answers(53, "tcp"), answers(noticePort, "tcp"), answers(443, "tcp", 4_000),
+      answers(1900, "udp", 4_000)]),
     [true, true, true, true, false, false],
   );
   // A neighbour solicitation is answered: the router's address resolves.

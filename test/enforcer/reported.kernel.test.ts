@@ -24,9 +24,12 @@ before(async () => {
   net = await makeNetwork("wan");
   // As a home router: every port is shifted; a port-forward to the camera; IPv6 without NAT.
   await net.run("router", "nft", [
-    "add table ip nat", "add chain ip nat post { type nat hook postrouting priority srcnat; }",
-    "add rule ip nat post oifname wan meta l4proto { tcp, udp } masquerade to :20000-30000", "add rule ip nat post oifname wan masquerade",
-    "add chain ip nat pre { type nat hook prerouting priority dstnat; }", "add rule ip nat pre iifname wan udp dport 25000 dnat to 192.168.1.23:7000",
+    "add table ip nat",
+    "add chain ip nat post { type nat hook postrouting priority srcnat; }",
+    "add rule ip nat post oifname wan meta l4proto { tcp, udp } masquerade to :20000-30000",
+    "add rule ip nat post oifname wan masquerade",
+    "add chain ip nat pre { type nat hook prerouting priority dstnat; }",
+    "add rule ip nat pre iifname wan udp dport 25000 dnat to 192.168.1.23:7000",
   ].join("; "));
 });
 after(() => net.remove());
@@ -58,7 +61,10 @@ test("while the owner has not answered it is recorded and counted, and all of it
 });
 
 test("ports, protocols and targets that were not reported pass", async () => {
-  await watch([{ source: source(["198.51.100.1"], { ports: [port(31000, 32000)] }) }, { mitigation: 18, target: target([target4], { ports: [port(80)], protocols: [17] }) }, { mitigation: 19, target: target(["198.51.100.10"]) }]);
+  await watch([{ source: source(["198.51.100.1"], { ports: [port(31000, 32000)] }) }, {
+    mitigation: 18,
+    target: target([target4], { ports: [port(80)], protocols: [17] }),
+  }, { mitigation: 19, target: target(["198.51.100.10"]) }]);
   assert.equal(await net.send("camera", target4, 443, 5), 5);
   assert.equal(await net.send("camera", target4, 80, 5), 0);
   assert.deepEqual(await counts(18), { dropped: 5, left: 0 });
@@ -67,7 +73,11 @@ test("ports, protocols and targets that were not reported pass", async () => {
 
 test("IPv6 without NAT, prefixes, and an ICMPv6 type", async () => {
   const sources = source(["2001:db8:1::/64"], { ports: [] });
-  await watch([{ source: sources, target: target(["2001:db8:9::/48"], { protocols: [17] }) }, { mitigation: 18, source: { ...sources, icmpTypes: [port(128)] }, target: target(["2001:db8:9::9"]) }]);
+  await watch([{ source: sources, target: target(["2001:db8:9::/48"], { protocols: [17] }) }, {
+    mitigation: 18,
+    source: { ...sources, icmpTypes: [port(128)] },
+    target: target(["2001:db8:9::9"]),
+  }]);
   assert.equal(await net.send("camera", "2001:db8:9::9", 443, 10), 0);
   assert.equal(await net.reaches("camera", "2001:db8:9::9"), false);
   assert.deepEqual(await senders(17), [`${camera} 2001:db8:1::23 10`]);
@@ -98,7 +108,11 @@ test("a spoofed source address does not hide the sender", async () => {
 });
 
 test("what a held device sends from its address is dropped under another MAC address and from another port too, and recorded; others pass", async () => {
-  await watch([{ source: source(["198.51.100.1"], { ports: [port(9)] }), target: target([target4], { ports: [port(443)], protocols: [17] }), addresses: ["192.168.1.23", "2001:db8:1::23"] }]);
+  await watch([{
+    source: source(["198.51.100.1"], { ports: [port(9)] }),
+    target: target([target4], { ports: [port(443)], protocols: [17] }),
+    addresses: ["192.168.1.23", "2001:db8:1::23"],
+  }]);
   assert.equal(await net.send("laptop", target4, 443, 5), 5);
   assert.equal(await net.send("camera", target4, 443, 20), 0);
   assert.equal(await net.send("camera", target4, 80, 5), 5, "another port is another matter");
@@ -108,7 +122,8 @@ test("what a held device sends from its address is dropped under another MAC add
 
 test("a device that answers through a port-forward is recorded by its own address", async () => {
   await watch([{ source: source(["198.51.100.1"], { ports: [port(25000)] }), target: target([target4], { protocols: [17] }) }]);
-  const answering = `const s = require("node:dgram").createSocket("udp4").on("message", (m, from) => s.send("y", from.port, from.address, () => process.exit())); s.bind(7000, () => console.log("ready")); setTimeout(() => process.exit(1), ${patience})`;
+  const answering =
+    `const s = require("node:dgram").createSocket("udp4").on("message", (m, from) => s.send("y", from.port, from.address, () => process.exit())); s.bind(7000, () => console.log("ready")); setTimeout(() => process.exit(1), ${patience})`;
   const [program, ...before] = net.enter("camera");
   const server = spawn(program, [...before, process.execPath, "-e", answering], { stdio: ["ignore", "pipe", "inherit"] });
   const answered = once(server, "close");
@@ -126,7 +141,10 @@ test("the router's own traffic is never touched", async () => {
 });
 
 test("never_block and devices to be asked about are spared, and counted as leaving", async () => {
-  await watch([{}, { mitigation: 18, sparesUnasked: false, target: target([target4], { ports: [port(80)] }) }], { unaskedMacs: [camera], prefixes: target(["192.168.1.99"]).prefixes });
+  await watch([{}, { mitigation: 18, sparesUnasked: false, target: target([target4], { ports: [port(80)] }) }], {
+    unaskedMacs: [camera],
+    prefixes: target(["192.168.1.99"]).prefixes,
+  });
   assert.equal(await net.send("camera", target4, 443, 5), 5);
   assert.equal(await net.send("camera", target4, 80, 5), 0, "of this mitigation the owner has been asked");
   assert.equal(await net.send("laptop", target4, 80, 5), 5);
@@ -148,7 +166,8 @@ test("several mitigations of one packet all count it; a limit lets its rate thro
 test("records and counts survive renewals; the kernel forgets by itself", async () => {
   await watch([{}]);
   await net.send("camera", target4, 443, 5);
-  for (const timeout of [120, 120, 1]) await filter.replaceRules([rule({ mitigation: 99 })], { flows: [reported({ source: wan, timeout: seconds(timeout) })], spared: nobodySpared });
+  for (const timeout of [120, 120, 1])
+    await filter.replaceRules([rule({ mitigation: 99 })], { flows: [reported({ source: wan, timeout: seconds(timeout) })], spared: nobodySpared });
   assert.deepEqual(await counts(), { dropped: 5, left: 0 });
   assert.deepEqual(await senders(), [`${camera} 192.168.1.23 5`]);
   await until("it passes again", async () => await net.send("laptop", target4, 443, 5) === 5);

@@ -25,7 +25,8 @@ test("another block of the same kind is one counter and one element", () => {
   const other = rule({ mitigation: 18, mac: "02:00:00:00:00:18", timeout: seconds(60) });
   assert.equal(added(wanted([lasting]), wanted([lasting, other])), [
     "add counter inet dots_callhome m18",
-    'add element inet dots_callhome host4_by_mac { 02:00:00:00:00:18 . 198.51.100.9 timeout 60s : "m18" }', "",
+    'add element inet dots_callhome host4_by_mac { 02:00:00:00:00:18 . 198.51.100.9 timeout 60s : "m18" }',
+    "",
   ].join("\n"));
 });
 
@@ -59,15 +60,20 @@ test("an end takes what has ended, and nothing else", () => {
     // Added first: it may have run out a moment ago.
     'add element inet dots_callhome host4_by_mac { 02:00:00:00:00:18 . 198.51.100.9 timeout 600s : "m18" }',
     "delete element inet dots_callhome host4_by_mac { 02:00:00:00:00:18 . 198.51.100.9 }",
-    "delete counter inet dots_callhome m18", "",
+    "delete counter inet dots_callhome m18",
+    "",
   ].join("\n"));
 });
 
 test("a longer lifetime, and a shorter one, take the element", () => {
-  const element = (seconds: number): string => `add element inet dots_callhome host4_by_mac { 02:00:00:00:00:17 . 198.51.100.9 timeout ${String(seconds)}s : "m17" }`;
+  const element = (seconds: number): string =>
+    `add element inet dots_callhome host4_by_mac { 02:00:00:00:00:17 . 198.51.100.9 timeout ${String(seconds)}s : "m17" }`;
   for (const [before, after] of [[60, 90], [60, 30]] as const) {
     assert.equal(changed(wanted([rule({ timeout: seconds(before) })]), wanted([rule({ timeout: seconds(after) })])), [
-      element(before), "delete element inet dots_callhome host4_by_mac { 02:00:00:00:00:17 . 198.51.100.9 }", element(after), "",
+      element(before),
+      "delete element inet dots_callhome host4_by_mac { 02:00:00:00:00:17 . 198.51.100.9 }",
+      element(after),
+      "",
     ].join("\n"));
   }
 });
@@ -89,13 +95,17 @@ test("one more among many that name the same targets adds its own rules, and one
   assert.match(more, /^insert rule inet dots_callhome reported17_4 jump ask20_4$/m);
   const fewer = changed(wanted([], flows), wanted([], flows.slice(0, 2))) ?? "";
   assert.deepEqual(fewer.match(/^(flush|delete chain).*$/gm), [
-    "flush chain inet dots_callhome ask19_4", "flush chain inet dots_callhome hit19_4", "flush chain inet dots_callhome reported17_4",
-    "delete chain inet dots_callhome ask19_4", "delete chain inet dots_callhome hit19_4",
+    "flush chain inet dots_callhome ask19_4",
+    "flush chain inet dots_callhome hit19_4",
+    "flush chain inet dots_callhome reported17_4",
+    "delete chain inet dots_callhome ask19_4",
+    "delete chain inet dots_callhome hit19_4",
   ]);
 });
 
 test("another that overlaps on a device counts first and drops last; the rules of the others stay", () => {
-  const overlapping = (mitigation: number): EnforcementRule => rule({ mitigation, timeout: seconds(600), target: target([`198.51.100.0/${String(mitigation)}`]) });
+  const overlapping = (mitigation: number): EnforcementRule =>
+    rule({ mitigation, timeout: seconds(600), target: target([`198.51.100.0/${String(mitigation)}`]) });
   const text = changed(wanted([overlapping(24), overlapping(25)]), wanted([overlapping(24), overlapping(25), overlapping(26)])) ?? "";
   const match = "inet dots_callhome device_020000000017 ether saddr @m26_by_mac ip daddr 198.51.100.0/26";
   assert.deepEqual(text.split("\n").slice(-3), [`insert rule ${match} counter name "m26"`, `add rule ${match} drop`, ""]);
@@ -124,5 +134,6 @@ test("a renewal, and elements that the kernel may have merged, take the whole", 
     buildRuleset([], undefined, undefined, { flows: [reported({ timeout: seconds(600) })], spared: { ...nobodySpared, prefixes: target(prefixes).prefixes } })
   );
   assert.equal(changed(sparing(["192.168.1.0/25", "192.168.2.0/24"]), sparing(["192.168.2.0/24"])), undefined);
-  assert.match(changed(sparing(["192.168.2.0/24"]), sparing(["192.168.2.0/24", "192.168.1.0/25"])) ?? "", /^add element inet dots_callhome spared_by_address4 \{ 192\.168\.1\.0\/25 timeout/);
+  assert.match(changed(sparing(["192.168.2.0/24"]), sparing(["192.168.2.0/24", "192.168.1.0/25"])) ?? "",
+    /^add element inet dots_callhome spared_by_address4 \{ 192\.168\.1\.0\/25 timeout/);
 });

@@ -7,7 +7,14 @@ import type { EnforcementRule, ReportedFlows } from "../../src/model/enforcement
 import { renderTransaction } from "nftables-js";
 import { port, reported, rule, source, target } from "./sample-rules.ts";
 
-interface Size { readonly mitigations?: number; readonly targets?: number; readonly ports?: number; readonly sourcePorts?: number; readonly devices?: number; /** Of mitigations that name the same targets. */ readonly together?: number }
+interface Size {
+  readonly mitigations?: number;
+  readonly targets?: number;
+  readonly ports?: number;
+  readonly sourcePorts?: number;
+  readonly devices?: number; /** Of mitigations that name the same targets. */
+  readonly together?: number;
+}
 
 /** Characters of all that nft is given for mitigations of that size, both tables. */
 function textOf({ mitigations = 1, targets = 1, ports = 1, sourcePorts = 1, devices = 1, together = 1 }: Size): number {
@@ -17,9 +24,19 @@ function textOf({ mitigations = 1, targets = 1, ports = 1, sourcePorts = 1, devi
   const flows: ReportedFlows[] = [];
   for (let at = 0; at < mitigations; at += 1) {
     const net = Math.floor(at / together);
-    const asked = target(Array.from({ length: targets }, (_, host) => `${10 + (net >> 8)}.${net & 255}.0.${host}`), { ports: ranges(ports, 1000), protocols: [17] });
+    const asked = target(Array.from({ length: targets }, (_, host) => `${10 + (net >> 8)}.${net & 255}.0.${host}`), {
+      ports: ranges(ports, 1000),
+      protocols: [17],
+    });
     rules.push(...macs.map((mac) => rule({ mitigation: at, mac, target: asked })));
-    flows.push(reported({ mitigation: at, target: asked, source: source(["203.0.113.7"], { ports: ranges(sourcePorts, 20_000) }), addresses: macs.map((_, host) => `192.168.1.${host}`) }));
+    flows.push(
+      reported({
+        mitigation: at,
+        target: asked,
+        source: source(["203.0.113.7"], { ports: ranges(sourcePorts, 20_000) }),
+        addresses: macs.map((_, host) => `192.168.1.${host}`),
+      }),
+    );
   }
   const traffic = { flows, spared: nobodySpared };
   const cards = { wan: ["wan0", "wan1"], ports: new Map(macs.map((mac, at) => [mac, `lan${at % 4}`])) };

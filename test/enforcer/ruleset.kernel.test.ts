@@ -19,7 +19,10 @@ test("whatever the rules, nft takes what is rendered, after any others", async (
   await fc.assert(fc.asyncProperty(someRules, someRules, async (earlier, rules) => {
     await nft.run(["flush", "ruleset"]);
     await nft.run(["-c", "-f", "-"], renderRuleset(rules));
-    for (const transaction of [buildRuleset(earlier), buildRuleset(rules, heldAfter(earlier)), buildRuleset(earlier, heldAfter(rules)), buildRuleset(earlier, heldAfter(earlier))]) {
+    for (
+      const transaction of [buildRuleset(earlier), buildRuleset(rules, heldAfter(earlier)), buildRuleset(earlier, heldAfter(rules)),
+        buildRuleset(earlier, heldAfter(earlier))]
+    ) {
       await openNftables(nft).runTransaction(transaction);
     }
     const names = await openNftables(nft).listNames({ family: "inet", name: "dots_callhome" });

@@ -12,7 +12,8 @@ import { rangeHolds, type NumberRange } from "../../src/model/number-range.ts";
 import { playRules, type Packet } from "./play-rules.ts";
 import { port, reported, rule, source, target } from "./sample-rules.ts";
 
-const macs = ["02:00:00:00:00:01", "02:00:00:00:00:02", "02:00:00:00:00:03", "02:00:00:00:00:04", "02:00:00:00:00:05", "02:00:00:00:00:06", "02:00:00:00:00:07"];
+const macs = ["02:00:00:00:00:01", "02:00:00:00:00:02", "02:00:00:00:00:03", "02:00:00:00:00:04", "02:00:00:00:00:05", "02:00:00:00:00:06",
+  "02:00:00:00:00:07"];
 const hosts = Array.from({ length: 8 }, (_, at) => `198.51.100.${at}`);
 const targets = [...hosts, "198.51.100.0/30", "198.51.100.4/30", "198.51.100.0/29", "198.51.100.2/31", "2001:db8:9::1", "2001:db8:9::2", "2001:db8:9::/64"];
 const sources = ["203.0.113.7", "203.0.113.8", "2001:db8:1::/64"];
@@ -24,10 +25,23 @@ const lists = (most = 7) => ({
   protocols: fc.subarray([1, 6, 17, 47, 50, 58, 99], { maxLength: most }),
 });
 const packet = fc.record({
-  mac: fc.constantFrom(...macs), path: fc.oneof(
-    fc.record({ to: fc.constantFrom(...hosts, "198.51.100.8"), from: fc.constantFrom("203.0.113.7", "203.0.113.9"), inside: fc.constantFrom("192.168.1.1", "192.168.1.2", "192.168.1.99") }),
-    fc.record({ to: fc.constantFrom("2001:db8:9::1", "2001:db8:9::3"), from: fc.constantFrom("2001:db8:1::9", "2001:db8:2::9"), inside: fc.constantFrom("2001:db8:1::1", "2001:db8:1::99") }),
-  ), protocol: fc.constantFrom(1, 6, 17, 47, 58, 99), toPort: fc.nat(13), fromPort: fc.nat(13), type: fc.constantFrom(0, 8),
+  mac: fc.constantFrom(...macs),
+  path: fc.oneof(
+    fc.record({
+      to: fc.constantFrom(...hosts, "198.51.100.8"),
+      from: fc.constantFrom("203.0.113.7", "203.0.113.9"),
+      inside: fc.constantFrom("192.168.1.1", "192.168.1.2", "192.168.1.99"),
+    }),
+    fc.record({
+      to: fc.constantFrom("2001:db8:9::1", "2001:db8:9::3"),
+      from: fc.constantFrom("2001:db8:1::9", "2001:db8:2::9"),
+      inside: fc.constantFrom("2001:db8:1::1", "2001:db8:1::99"),
+    }),
+  ),
+  protocol: fc.constantFrom(1, 6, 17, 47, 58, 99),
+  toPort: fc.nat(13),
+  fromPort: fc.nat(13),
+  type: fc.constantFrom(0, 8),
   direction: fc.constantFrom("original", "reply"),
 }).map(({ path, ...rest }) => ({ ...path, ...rest }));
 type Sent = typeof packet extends fc.Arbitrary<infer T> ? T : never;
@@ -35,21 +49,31 @@ type Sent = typeof packet extends fc.Arbitrary<infer T> ? T : never;
 function fieldsOf(sent: Sent): Packet {
   const ip = sent.to.includes(":") ? "ip6" : "ip";
   const fields: Record<string, string | number> = {
-    "ether saddr": sent.mac, [`${ip} daddr`]: sent.to, [`${ip} saddr`]: sent.from, "meta nfproto": ip === "ip" ? "ipv4" : "ipv6", "meta l4proto": sent.protocol, "meta iiftype": "ether",
-    "meta protocol": ip, "ct direction": sent.direction, [`ct ${sent.direction} ${ip} saddr`]: sent.inside,
+    "ether saddr": sent.mac,
+    [`${ip} daddr`]: sent.to,
+    [`${ip} saddr`]: sent.from,
+    "meta nfproto": ip === "ip" ? "ipv4" : "ipv6",
+    "meta l4proto": sent.protocol,
+    "meta iiftype": "ether",
+    "meta protocol": ip,
+    "ct direction": sent.direction,
+    [`ct ${sent.direction} ${ip} saddr`]: sent.inside,
     ...(portProtocols.includes(sent.protocol) ? { "th dport": sent.toPort, "th sport": sent.fromPort } : {}),
-    ...(sent.protocol === 1 ? { "icmp type": sent.type } : {}), ...(sent.protocol === 58 ? { "icmpv6 type": sent.type } : {}),
+    ...(sent.protocol === 1 ? { "icmp type": sent.type } : {}),
+    ...(sent.protocol === 58 ? { "icmpv6 type": sent.type } : {}),
   };
   return fields;
 }
 
 const inRanges = (ranges: readonly NumberRange[], value: number): boolean => ranges.length === 0 || ranges.some((range) => rangeHolds(range, value));
-const within = (prefixes: readonly string[], address: string): boolean => target(prefixes).prefixes.some((prefix) => {
-  const parsed = parseIpAddress(address);
-  return parsed !== undefined && prefixContains(prefix, parsed);
-});
+const within = (prefixes: readonly string[], address: string): boolean =>
+  target(prefixes).prefixes.some((prefix) => {
+    const parsed = parseIpAddress(address);
+    return parsed !== undefined && prefixContains(prefix, parsed);
+  });
 /** Target and service, in the words of RFC 9132 §4.4.1 and RFC 9066 §5.3.1, without the rules' own reading of them. */
-function isAskedFor({ target: { ports, protocols }, source: { ports: from, icmpTypes } }: AttackFlows, sent: Sent, { ignoringSourcePorts = false } = {}): boolean {
+function isAskedFor({ target: { ports, protocols }, source: { ports: from, icmpTypes } }: AttackFlows, sent: Sent,
+  { ignoringSourcePorts = false } = {}): boolean {
   const ranges = ignoringSourcePorts ? [] : from;
   const isPorted = ports.length > 0 || from.length > 0;
   const icmp = sent.to.includes(":") ? 58 : 1;
@@ -64,7 +88,10 @@ function isAskedFor({ target: { ports, protocols }, source: { ports: from, icmpT
 
 test("whatever is held for devices: each packet is dropped, and counted for each mitigation, exactly as the rules say", () => {
   const mitigation = fc.record({
-    devices: fc.subarray(macs, { minLength: 1 }), lists: fc.record(lists()), types: fc.subarray([0, 8], { maxLength: 1 }), action: fc.constantFrom("block" as const, "block" as const, "limit" as const),
+    devices: fc.subarray(macs, { minLength: 1 }),
+    lists: fc.record(lists()),
+    types: fc.subarray([0, 8], { maxLength: 1 }),
+    action: fc.constantFrom("block" as const, "block" as const, "limit" as const),
   });
   fc.assert(fc.property(fc.array(mitigation, { maxLength: 5 }), fc.array(packet, { minLength: 1, maxLength: 12 }), (mitigations, packets) => {
     const rules = mitigations.flatMap(({ devices, lists: { prefixes, ports, protocols }, types, action }, at): EnforcementRule[] => {
@@ -93,14 +120,25 @@ test("whatever is held for devices: each packet is dropped, and counted for each
 
 test("whatever was reported: each packet is recorded, dropped, and counted for each mitigation, exactly as the reports say", () => {
   const report = fc.record({
-    action: fc.constantFrom("drop" as const, "drop" as const, "watch" as const, "limit" as const), to: fc.record(lists()), from: fc.subarray(sources, { minLength: 1 }),
-    fromPorts: fc.array(fc.nat(12).map((at) => port(at)), { maxLength: 8 }), types: fc.subarray([0, 8], { maxLength: 1 }),
-    senders: fc.oneof(fc.constant(null), fc.subarray(macs, { minLength: 1 })), own: fc.subarray(addresses),
+    action: fc.constantFrom("drop" as const, "drop" as const, "watch" as const, "limit" as const),
+    to: fc.record(lists()),
+    from: fc.subarray(sources, { minLength: 1 }),
+    fromPorts: fc.array(fc.nat(12).map((at) => port(at)), { maxLength: 8 }),
+    types: fc.subarray([0, 8], { maxLength: 1 }),
+    senders: fc.oneof(fc.constant(null), fc.subarray(macs, { minLength: 1 })),
+    own: fc.subarray(addresses),
   });
   fc.assert(fc.property(fc.array(report, { maxLength: 5 }), fc.array(packet, { minLength: 1, maxLength: 12 }), (reports, packets) => {
-    const flows = reports.map(({ action, to, from, fromPorts, types, senders, own }, at): ReportedFlows => reported({
-      mitigation: at + 1, action, senders, addresses: own, target: target(to.prefixes, { ports: to.ports, protocols: to.protocols }), source: source(from, { ports: fromPorts, icmpTypes: types.map((type) => port(type)) }),
-    }));
+    const flows = reports.map(({ action, to, from, fromPorts, types, senders, own }, at): ReportedFlows =>
+      reported({
+        mitigation: at + 1,
+        action,
+        senders,
+        addresses: own,
+        target: target(to.prefixes, { ports: to.ports, protocols: to.protocols }),
+        source: source(from, { ports: fromPorts, icmpTypes: types.map((type) => port(type)) }),
+      })
+    );
     const statements = buildRuleset([], undefined, undefined, { flows, spared: nobodySpared });
     const atCard = buildNetdevRuleset([], { flows, spared: nobodySpared }, { wan: ["wan"], ports: new Map() });
     for (const sent of packets) {
@@ -111,7 +149,8 @@ test("whatever was reported: each packet is recorded, dropped, and counted for e
         const isReported = isTarget && within(asked.from, sent.from) && (each.senders?.includes(sent.mac) ?? true) && isAskedFor(each, sent);
         // A report whose sources are all of the other family says nothing of this one.
         const isOfFamily = asked?.from.some((prefix) => prefix.includes(":") === (family === 6)) === true;
-        const isHeld = isTarget && isOfFamily && each.action !== "watch" && each.addresses.includes(sent.inside) && isAskedFor(each, sent, { ignoringSourcePorts: true });
+        const isHeld = isTarget && isOfFamily && each.action !== "watch" && each.addresses.includes(sent.inside)
+          && isAskedFor(each, sent, { ignoringSourcePorts: true });
         return { ...each, isReported, isMatched: isReported || isHeld };
       }).sort((a, b) => b.mitigation - a.mitigation);
       const matched = told.filter(({ isMatched }) => isMatched);
@@ -120,11 +159,16 @@ test("whatever was reported: each packet is recorded, dropped, and counted for e
       const fate = playRules(statements, "wan", fieldsOf(sent));
       assert.deepEqual(fate.recorded, matched.map(({ mitigation }) => `seen${mitigation}_${family}`).sort(), JSON.stringify(sent));
       assert.equal(fate.isDropped, dropping.length > 0 || limiting !== undefined);
-      const counted = new Set(dropping.length > 0 ? dropping.map(({ mitigation }) => `m${mitigation}`)
-        : limiting ? [`m${limiting.mitigation}`] : told.filter(({ isReported }) => isReported).map(({ mitigation }) => `e${mitigation}`));
+      const counted = new Set(dropping.length > 0
+        ? dropping.map(({ mitigation }) => `m${mitigation}`)
+        : limiting
+        ? [`m${limiting.mitigation}`]
+        : told.filter(({ isReported }) => isReported).map(({ mitigation }) => `e${mitigation}`));
       assert.deepEqual([...new Set(fate.counted)], [...counted].sort(), JSON.stringify(sent));
       const left = playRules(atCard, "egress0", fieldsOf(sent));
-      assert.deepEqual(left.counted, told.filter(({ isReported, action, senders }) => isReported && action === "drop" && senders === null).map(({ mitigation }) => `e${mitigation}`).sort());
+      assert.deepEqual(left.counted, told.filter(({ isReported, action, senders }) =>
+        isReported && action === "drop" && senders === null
+      ).map(({ mitigation }) => `e${mitigation}`).sort());
     }
   }), { numRuns: 300 });
 });

@@ -17,8 +17,15 @@ export function target(prefixes: readonly string[], more: Partial<AttackTarget> 
 /** The camera, blocked for mitigation 17 from one host, but for what is said otherwise. */
 export function rule(changes: Partial<EnforcementRule> = {}): EnforcementRule {
   return {
-    mitigation: 17, action: "block", mac: camera, addresses: ["192.168.1.23"], target: target(["198.51.100.9"]),
-    icmpTypes: [], packetsPerSecond: 10, timeout: seconds(120), ...changes,
+    mitigation: 17,
+    action: "block",
+    mac: camera,
+    addresses: ["192.168.1.23"],
+    target: target(["198.51.100.9"]),
+    icmpTypes: [],
+    packetsPerSecond: 10,
+    timeout: seconds(120),
+    ...changes,
   };
 }
 
@@ -29,8 +36,16 @@ export function source(prefixes: readonly string[], more: Partial<AttackSource> 
 /** What an upstream reported for mitigation 17, to be dropped, but for what is said otherwise. */
 export function reported(changes: Partial<ReportedFlows> = {}): ReportedFlows {
   return {
-    mitigation: 17, action: "drop", target: target(["198.51.100.9"]), source: source(["203.0.113.7"]), packetsPerSecond: 10,
-    sparesUnasked: true, senders: null, addresses: [], timeout: seconds(120), ...changes,
+    mitigation: 17,
+    action: "drop",
+    target: target(["198.51.100.9"]),
+    source: source(["203.0.113.7"]),
+    packetsPerSecond: 10,
+    sparesUnasked: true,
+    senders: null,
+    addresses: [],
+    timeout: seconds(120),
+    ...changes,
   };
 }
 

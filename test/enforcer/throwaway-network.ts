@@ -45,7 +45,9 @@ export async function makeNetwork(tag: string): Promise<ThrowawayNetwork> {
     throw error;
   }
   return {
-    enter, run, arrived,
+    enter,
+    run,
+    arrived,
     reaches: (place, to, ...options) => run(place, "ping", "-n", "-c", "1", "-W", "0.6", ...options, to).then(() => true, () => false),
     send: async (place, to, port, count) => {
       const before = await arrived();
@@ -59,7 +61,8 @@ export async function makeNetwork(tag: string): Promise<ThrowawayNetwork> {
     for (const place of places) {
       await execute("ip", ["netns", "add", name(place)]);
       // No time is spent on detecting duplicate addresses.
-      await run(place, "sysctl", "-qw", "net.ipv6.conf.all.accept_dad=0", "net.ipv6.conf.default.accept_dad=0", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1");
+      await run(place, "sysctl", "-qw", "net.ipv6.conf.all.accept_dad=0", "net.ipv6.conf.default.accept_dad=0", "net.ipv4.ip_forward=1",
+        "net.ipv6.conf.all.forwarding=1");
       await ip(place, "link set lo up");
     }
     // A MAC address of its own, as netifd gives it: else it takes one of its ports', and another when a port goes.
@@ -89,7 +92,10 @@ export async function makeNetwork(tag: string): Promise<ThrowawayNetwork> {
     }
     await ip("target", "route add default via 198.51.100.1");
     await ip("target", "-6 route add default via 2001:db8:9::1");
-    for (const command of ["add table inet seen", "add chain inet seen in { type filter hook input priority 0; }", "add counter inet seen arrived", "add rule inet seen in meta l4proto udp counter name arrived"]) {
+    for (
+      const command of ["add table inet seen", "add chain inet seen in { type filter hook input priority 0; }", "add counter inet seen arrived",
+        "add rule inet seen in meta l4proto udp counter name arrived"]
+    ) {
       await run("target", "nft", command);
     }
   }

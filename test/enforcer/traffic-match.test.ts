@@ -19,14 +19,20 @@ const services: readonly [what: string, protocols: number[], ports: [number, num
   ["types alone: ICMP", [], [], [[8, 8]], [{ protocols: [1], icmpTypes: [[8, 8]] }]],
   ["ports say nothing of GRE", [6, 47], [[80, 90], [85, 95]], [], [{ protocols: [6], ports: [[80, 95]] }, { protocols: [47] }]],
   ["types say nothing of TCP", [1, 6], [], [[0, 0], [8, 8]], [{ protocols: [1], icmpTypes: [[0, 0], [8, 8]] }, { protocols: [6] }]],
-  ["ports and types without protocols", [], [[53, 53]], [[8, 8]], [{ protocols: [6, 17, 33, 132, 136], ports: [[53, 53]] }, { protocols: [1], icmpTypes: [[8, 8]] }]],
+  ["ports and types without protocols", [], [[53, 53]], [[8, 8]], [{ protocols: [6, 17, 33, 132, 136], ports: [[53, 53]] }, {
+    protocols: [1],
+    icmpTypes: [[8, 8]],
+  }]],
 ];
 for (const [what, protocols, ports, types, expected] of services) {
   test(`services: ${what}`, () => {
     const range = ([lower, upper]: [number, number]): object => ({ lower, upper });
     const got = servicesOf({ protocols, ports: ports.map(([a, b]) => port(a, b)) }, types.map(([a, b]) => port(a, b)), 4);
     assert.deepEqual(got, expected.map((one) => ({
-      protocols: [], ports: [], icmpTypes: [], ...Object.fromEntries(Object.entries(one).map(([key, list]) => [key, key === "protocols" ? list : (list as [number, number][]).map(range)])),
+      protocols: [],
+      ports: [],
+      icmpTypes: [],
+      ...Object.fromEntries(Object.entries(one).map(([key, list]) => [key, key === "protocols" ? list : (list as [number, number][]).map(range)])),
     })));
   });
 }
@@ -50,7 +56,10 @@ const invalid: readonly [what: string, changes: Partial<EnforcementRule>][] = [
   ["an ICMP type beyond 255", { icmpTypes: [port(0, 256)] }],
   ["a rate of nothing", { action: "limit", packetsPerSecond: 0 }],
 ];
-for (const [what, changes] of invalid) test(`refused: ${what}`, () => { assert.throws(() => claimsOf(rule(changes)), InvalidRule); });
+for (const [what, changes] of invalid)
+  test(`refused: ${what}`, () => {
+    assert.throws(() => claimsOf(rule(changes)), InvalidRule);
+  });
 
 test("a rule whose time is up claims nothing; a part of a second counts as one", () => {
   assert.deepEqual(claimsOf(rule({ timeout: seconds(0) })), []);
@@ -73,16 +82,21 @@ test("overlap: found for exactly the claims that share a packet with another mit
     icmpTypes: fc.array(fc.constantFrom(port(1), port(2)), { maxLength: 1 }),
   });
   const packets = target(hosts).prefixes.flatMap((to) => [1, 6, 17, 47].flatMap((protocol) => [1, 2, 3, 4].map((number) => ({ to, protocol, number }))));
-  const holds = (claim: Claim, packet: (typeof packets)[number]): boolean => claim.prefixes.some((prefix) => prefixContains(prefix, packet.to))
-    && claim.services.some(({ protocols, ports, icmpTypes }) => (protocols.length === 0 || protocols.includes(packet.protocol))
-      && [ports, icmpTypes].every((ranges) => ranges.length === 0 || ranges.some((range) => rangeHolds(range, packet.number))));
+  const holds = (claim: Claim, packet: (typeof packets)[number]): boolean =>
+    claim.prefixes.some((prefix) => prefixContains(prefix, packet.to))
+    && claim.services.some(({ protocols, ports, icmpTypes }) =>
+      (protocols.length === 0 || protocols.includes(packet.protocol))
+      && [ports, icmpTypes].every((ranges) => ranges.length === 0 || ranges.some((range) => rangeHolds(range, packet.number)))
+    );
   fc.assert(fc.property(fc.array(small, { maxLength: 6 }), (all) => {
     const claims = all.flatMap(({ mitigation, prefixes, protocols, ports, icmpTypes }) => (
       claimsOf(rule({ mitigation, icmpTypes, target: target(prefixes, { protocols, ports }) }))
     ));
-    const expected = claims.filter((claim) => claims.some((other) => (
-      other.mitigation !== claim.mitigation && packets.some((packet) => holds(claim, packet) && holds(other, packet))
-    )));
+    const expected = claims.filter((claim) =>
+      claims.some((other) => (
+        other.mitigation !== claim.mitigation && packets.some((packet) => holds(claim, packet) && holds(other, packet))
+      ))
+    );
     assert.deepEqual(claims.filter((claim) => findOverlapping(claims).has(claim)), expected);
   }), { numRuns: 500 });
 });

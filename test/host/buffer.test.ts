@@ -3,8 +3,14 @@ import { test } from "node:test";
 
 test("texts become bytes and come back, in each encoding", () => {
   const cases: [string, BufferEncoding, number[]][] = [
-    ["", "utf8", []], ["aé€😀\0", "utf8", [0x61, 0xc3, 0xa9, 0xe2, 0x82, 0xac, 0xf0, 0x9f, 0x98, 0x80, 0]], ["aé\0ÿ", "latin1", [0x61, 0xe9, 0, 0xff]],
-    ["00ff7a", "hex", [0, 255, 0x7a]], ["AP96", "base64", [0, 255, 0x7a]], ["+/8=", "base64", [0xfb, 0xff]], ["-_8", "base64url", [0xfb, 0xff]], ["YQ==", "base64", [0x61]],
+    ["", "utf8", []],
+    ["aé€😀\0", "utf8", [0x61, 0xc3, 0xa9, 0xe2, 0x82, 0xac, 0xf0, 0x9f, 0x98, 0x80, 0]],
+    ["aé\0ÿ", "latin1", [0x61, 0xe9, 0, 0xff]],
+    ["00ff7a", "hex", [0, 255, 0x7a]],
+    ["AP96", "base64", [0, 255, 0x7a]],
+    ["+/8=", "base64", [0xfb, 0xff]],
+    ["-_8", "base64url", [0xfb, 0xff]],
+    ["YQ==", "base64", [0x61]],
   ];
   for (const [text, encoding, bytes] of cases) {
     assert.deepEqual([...Buffer.from(text, encoding)], bytes, `${text} ${encoding}`);
@@ -17,8 +23,16 @@ test("texts become bytes and come back, in each encoding", () => {
 
 test("what is no UTF-8 is replaced, or refused", () => {
   const cases: [number[], string][] = [
-    [[0x80], "\ufffd"], [[0xc3], "\ufffd"], [[0xc0, 0x80], "\ufffd\ufffd"], [[0xe2, 0x82], "\ufffd"], [[0xe2, 0x82, 0x41], "\ufffdA"], [[0xed, 0xa0, 0x80], "\ufffd\ufffd\ufffd"],
-    [[0xf0, 0x80, 0x80, 0x80], "\ufffd\ufffd\ufffd\ufffd"], [[0xf4, 0x90, 0x80, 0x80], "\ufffd\ufffd\ufffd\ufffd"], [[0xff, 0x41], "\ufffdA"], [[0xf0, 0x9f, 0x98, 0x41], "\ufffdA"],
+    [[0x80], "\ufffd"],
+    [[0xc3], "\ufffd"],
+    [[0xc0, 0x80], "\ufffd\ufffd"],
+    [[0xe2, 0x82], "\ufffd"],
+    [[0xe2, 0x82, 0x41], "\ufffdA"],
+    [[0xed, 0xa0, 0x80], "\ufffd\ufffd\ufffd"],
+    [[0xf0, 0x80, 0x80, 0x80], "\ufffd\ufffd\ufffd\ufffd"],
+    [[0xf4, 0x90, 0x80, 0x80], "\ufffd\ufffd\ufffd\ufffd"],
+    [[0xff, 0x41], "\ufffdA"],
+    [[0xf0, 0x9f, 0x98, 0x41], "\ufffdA"],
   ];
   for (const [bytes, text] of cases) {
     assert.equal(Buffer.from(bytes).toString(), text);

@@ -1,12 +1,35 @@
 import assert from "node:assert/strict";
-import { chmodSync, closeSync, constants, existsSync, fstatSync, fsyncSync, lstatSync, mkdirSync, openSync, readdirSync, readFileSync, readSync, realpathSync, renameSync, rmSync, statSync, unlinkSync, watch, writeFileSync, writeSync } from "node:fs";
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  existsSync,
+  fstatSync,
+  fsyncSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  unlinkSync,
+  watch,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { open, readFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { after, test } from "node:test";
 
 const folder = `/tmp/host-files-${process.pid}`;
 mkdirSync(join(folder, "a/b"), { recursive: true, mode: 0o700 });
-after(() => { rmSync(folder, { recursive: true, force: true }); });
+after(() => {
+  rmSync(folder, { recursive: true, force: true });
+});
 
 test("a file is written, read, renamed and removed", () => {
   const path = join(folder, "a/one");
@@ -55,11 +78,22 @@ test("names need not be UTF-8", () => {
 });
 
 test("what fails says why, in Node's words", () => {
-  assert.throws(() => readFileSync("/nowhere/at/all"), { code: "ENOENT", syscall: "open", path: "/nowhere/at/all", message: "ENOENT: no such file or directory, open '/nowhere/at/all'" });
+  assert.throws(() => readFileSync("/nowhere/at/all"), {
+    code: "ENOENT",
+    syscall: "open",
+    path: "/nowhere/at/all",
+    message: "ENOENT: no such file or directory, open '/nowhere/at/all'",
+  });
   assert.throws(() => readdirSync("/etc/passwd"), { code: "ENOTDIR" });
-  assert.throws(() => { renameSync("/nowhere", "/tmp/x"); }, { code: "ENOENT" });
-  assert.throws(() => { mkdirSync(folder); }, { code: "EEXIST" });
-  assert.throws(() => { writeFileSync("/proc/self/nothing", ""); });
+  assert.throws(() => {
+    renameSync("/nowhere", "/tmp/x");
+  }, { code: "ENOENT" });
+  assert.throws(() => {
+    mkdirSync(folder);
+  }, { code: "EEXIST" });
+  assert.throws(() => {
+    writeFileSync("/proc/self/nothing", "");
+  });
   assert.throws(() => openSync("a\0b", "r"), TypeError);
   assert.equal(lstatSync("/nowhere", { throwIfNoEntry: false }), undefined);
   assert.equal(realpathSync("/proc/self/cwd"), process.cwd());
@@ -68,7 +102,10 @@ test("what fails says why, in Node's words", () => {
 
 test("a folder says that something in it has changed", async () => {
   const told = new Promise<void>((resolve, reject) => {
-    const watcher = watch(join(folder, "a"), { persistent: false }, () => { watcher.close(); resolve(); });
+    const watcher = watch(join(folder, "a"), { persistent: false }, () => {
+      watcher.close();
+      resolve();
+    });
     watcher.on("error", reject);
   });
   writeFileSync(join(folder, "a/news"), "read me");
@@ -83,7 +120,10 @@ test("a folder says that something in it has changed", async () => {
 });
 
 test("paths are put together and taken apart", () => {
-  for (const [parts, whole] of [[["a", "../b", "c/"], "b/c/"], [["/", "x"], "/x"], [["/a//b", "..", "c"], "/a/c"], [[".", ""], "."], [["..", "a"], "../a"]] as const) assert.equal(join(...parts), whole);
+  for (
+    const [parts, whole] of [[["a", "../b", "c/"], "b/c/"], [["/", "x"], "/x"], [["/a//b", "..", "c"], "/a/c"], [[".", ""], "."], [["..", "a"],
+      "../a"]] as const
+  ) assert.equal(join(...parts), whole);
   for (const [path, folderOf, name] of [["/a/b", "/a", "b"], ["/a", "/", "a"], ["a", ".", "a"], ["/a/b/", "/a", "b"], ["/", "/", ""]] as const) {
     assert.equal(dirname(path), folderOf, path);
     assert.equal(basename(path), name, path);

@@ -14,7 +14,9 @@ const listen = async (server: Server, where: string | { port: number; host: stri
 };
 const readAll = async (socket: Socket): Promise<string> => {
   const chunks: Buffer[] = [];
-  socket.on("data", (chunk) => { chunks.push(chunk); });
+  socket.on("data", (chunk) => {
+    chunks.push(chunk);
+  });
   await once(socket, "end");
   return Buffer.concat(chunks).toString();
 };
@@ -23,7 +25,9 @@ for (const where of ["/tmp/host-socket-test.sock", { port: 0, host: "127.0.0.1" 
   test(`a stream carries bytes both ways until both have said goodbye: ${JSON.stringify(where)}`, async () => {
     if (typeof where === "string") rmSync(where, { force: true });
     const server = createServer({ allowHalfOpen: true }, (client) => {
-      readAll(client).then((text) => { client.end(text.toUpperCase()); }, () => undefined);
+      readAll(client).then((text) => {
+        client.end(text.toUpperCase());
+      }, () => undefined);
     });
     const port = await listen(server, where);
     const socket = typeof where === "string" ? connect(where) : connect({ host: where.host, port, noDelay: true });
@@ -50,7 +54,9 @@ test("sixteen megabytes wait for a reader that pauses, and nothing is lost", asy
     length += chunk.length;
     for (const byte of chunk.subarray(0, 10)) sum += byte;
     socket.pause();
-    setTimeout(() => { socket.resume(); }, 0);
+    setTimeout(() => {
+      socket.resume();
+    }, 0);
   });
   await once(socket, "end");
   assert.equal(length, size);
@@ -64,7 +70,10 @@ test("whoever is not there, or goes, is told of", async () => {
   assert.deepEqual([error.code, error.syscall, error.message], ["ECONNREFUSED", "connect", "connect ECONNREFUSED 127.0.0.1:9"]);
   const [missing] = await once(connect("/nowhere.sock"), "connect").catch((failure: unknown) => [failure]) as [NodeJS.ErrnoException];
   assert.equal(missing.code, "ENOENT");
-  const server = createServer((client) => { client.on("error", () => undefined); client.destroy(); });
+  const server = createServer((client) => {
+    client.on("error", () => undefined);
+    client.destroy();
+  });
   const port = await listen(server, { port: 0, host: "127.0.0.1" });
   const socket = connect(port, "127.0.0.1");
   socket.on("error", () => undefined).resume();
@@ -84,7 +93,9 @@ test("datagrams arrive whole, and a connected socket hears of nobody", async () 
   await once(one, "listening");
   const { port, address } = one.address();
   assert.equal(address, "127.0.0.1");
-  await new Promise<void>((resolve) => { other.connect(port, "127.0.0.1", resolve); });
+  await new Promise<void>((resolve) => {
+    other.connect(port, "127.0.0.1", resolve);
+  });
   const heard = once(one, "message");
   other.send(Uint8Array.of(1, 2, 3), () => undefined);
   assert.deepEqual([...(await heard)[0] as Buffer], [1, 2, 3]);
@@ -94,14 +105,25 @@ test("datagrams arrive whole, and a connected socket hears of nobody", async () 
   one.close();
   // ICMP's word is heard where the kernel is next spoken to: by the one who sends, or the one who listens.
   const refused = await new Promise<NodeJS.ErrnoException>((resolve) => {
-    const send = (): void => { other.send(Uint8Array.of(4), (error) => { if (error) hear(error); }); };
+    const send = (): void => {
+      other.send(Uint8Array.of(4), (error) => {
+        if (error) hear(error);
+      });
+    };
     const timer = setInterval(send, 5);
-    const hear = (error: NodeJS.ErrnoException): void => { clearInterval(timer); resolve(error); };
+    const hear = (error: NodeJS.ErrnoException): void => {
+      clearInterval(timer);
+      resolve(error);
+    };
     other.on("error", hear);
   });
   assert.equal(refused.code, "ECONNREFUSED");
-  await new Promise<void>((resolve) => { other.close(resolve); });
-  assert.throws(() => { other.send(Uint8Array.of(6)); }, { code: "ERR_SOCKET_DGRAM_NOT_RUNNING" });
+  await new Promise<void>((resolve) => {
+    other.close(resolve);
+  });
+  assert.throws(() => {
+    other.send(Uint8Array.of(6));
+  }, { code: "ERR_SOCKET_DGRAM_NOT_RUNNING" });
   const unbound = createSocket("udp4");
   const failed = once(unbound, "error");
   unbound.bind({ address: "203.0.113.99", exclusive: true });

@@ -3,18 +3,33 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { lookup } from "node:dns/promises";
 import { test } from "node:test";
 
-interface Finished { readonly code: number | null; readonly signal: string | null; readonly out: string; readonly complaints: string }
+interface Finished {
+  readonly code: number | null;
+  readonly signal: string | null;
+  readonly out: string;
+  readonly complaints: string;
+}
 
-const finish = (child: ChildProcess): Promise<Finished> => new Promise((resolve, reject) => {
-  let out = "", complaints = "";
-  child.stdout?.setEncoding("utf8").on("data", (text: string) => { out += text; });
-  child.stderr?.setEncoding("utf8").on("data", (text: string) => { complaints += text; });
-  child.on("error", reject);
-  child.on("close", (code, signal) => { resolve({ code, signal, out, complaints }); });
-});
+const finish = (child: ChildProcess): Promise<Finished> =>
+  new Promise((resolve, reject) => {
+    let out = "", complaints = "";
+    child.stdout?.setEncoding("utf8").on("data", (text: string) => {
+      out += text;
+    });
+    child.stderr?.setEncoding("utf8").on("data", (text: string) => {
+      complaints += text;
+    });
+    child.on("error", reject);
+    child.on("close", (code, signal) => {
+      resolve({ code, signal, out, complaints });
+    });
+  });
 
 test("a program gets its arguments, its environment and its input, and says how it ended", async () => {
-  const child = spawn("sh", ["-c", 'cat; echo "$0 $GREETING" >&2; exit 3', "it's"], { env: { PATH: "/usr/bin:/bin", GREETING: "h\u00e9" }, stdio: ["pipe", "pipe", "pipe"] });
+  const child = spawn("sh", ["-c", 'cat; echo "$0 $GREETING" >&2; exit 3', "it's"], {
+    env: { PATH: "/usr/bin:/bin", GREETING: "h\u00e9" },
+    stdio: ["pipe", "pipe", "pipe"],
+  });
   child.stdin.write("one ");
   child.stdin.end("two €");
   assert.deepEqual(await finish(child), { code: 3, signal: null, out: "one two €", complaints: "it's h\u00e9\n" });
@@ -27,7 +42,9 @@ test("a long output comes whole, also where nobody is quick to read it", async (
 
 test("a few words that nobody reads keep nobody waiting", async () => {
   const child = spawn("echo", ["a few words"]);
-  await new Promise((resolve) => { child.on("close", resolve); });
+  await new Promise((resolve) => {
+    child.on("close", resolve);
+  });
   assert.equal(child.exitCode, 0);
 });
 

@@ -13,7 +13,11 @@ const { target, wan, camera } = labAddresses;
 const missing = labMissing();
 
 const scope = (more: object): object => ({
-  "source-prefix": [`${wan.v4}/32`], "target-prefix": [`${target.v4}/32`], "target-protocol": [17], lifetime: 120, ...more,
+  "source-prefix": [`${wan.v4}/32`],
+  "target-prefix": [`${target.v4}/32`],
+  "target-protocol": [17],
+  lifetime: 120,
+  ...more,
 });
 
 describe("who it was, by the daemon", { timeout: suiteLimit, skip: missing.length > 0 && `needs ${missing.join(", ")}` }, () => {
@@ -23,7 +27,8 @@ describe("who it was, by the daemon", { timeout: suiteLimit, skip: missing.lengt
       const { ports } = await send(lab, lab.camera, { port: 4470, sourcePorts: "40000-40009" });
       await lab.router.run("conntrack", ["-D", "-s", camera.v4]);
       const [lower, upper] = [Math.min(...ports.split(/[ -]/).map(Number)), Math.max(...ports.split(/[ -]/).map(Number))];
-      const words = ["--source", `${wan.v4}/32`, "--source-port", `${lower}-${upper}`, "--target", `${target.v4}/32`, "--target-port", "4470", "--protocol", "17"];
+      const words = ["--source", `${wan.v4}/32`, "--source-port", `${lower}-${upper}`, "--target", `${target.v4}/32`, "--target-port", "4470", "--protocol",
+        "17"];
       const found = await daemon.json("lookup", ...words) as LookupView;
       assert.deepEqual([found.devices.map(({ mac, certainty }) => [mac, certainty]), found.witnesses], [[[camera.mac, "likely"]], ["journal"]]);
       assert.ok(found.devices[0]?.evidence.first_seen && found.devices[0].evidence.last_seen);
@@ -55,7 +60,10 @@ describe("who it was, by the daemon", { timeout: suiteLimit, skip: missing.lengt
       assert.match((await daemon.cli("list")).stdout, /1: The internet provider reports: UDP flood, severe, began 1\d min ago, 1\.2 Gbit\/s at the target\./);
       // §9.1: an update says more; the request is the same.
       assert.equal((await scene.put(1, { ...flows, "attack-status": 1, "#207": [{ ...attack, "#165": "Mirai" }] }, { "if-match": "" })).code, "2.04");
-      assert.deepEqual((await daemon.json("list") as MitigationView[]).map(({ report }) => [report?.attacks[0]?.description, report?.bits_per_second]), [["Mirai", 1.2e9]]);
+      assert.deepEqual((await daemon.json("list") as MitigationView[]).map(({ report }) => [report?.attacks[0]?.description, report?.bits_per_second]), [[
+        "Mirai",
+        1.2e9,
+      ]]);
       assert.match(String((await scene.put(2, { ...flows, "#207": [{ "#202": 1 }] })).diagnostic), /attack-id is missing/);
     }));
 
@@ -71,16 +79,19 @@ describe("who it was, by the daemon", { timeout: suiteLimit, skip: missing.lengt
   it("names who sends from an address that is not its own", () =>
     playScene({}, async (scene) => {
       const { lab, daemon } = scene;
-      const spoof = (): Promise<unknown> => lab.camera.run(rawPackets, ["--protocol", "udp", "--to", target.v4, "--from", "10.9.9.9", "--sport", "5003", "--port", "4472", "--count", "10"]);
+      const spoof = (): Promise<unknown> =>
+        lab.camera.run(rawPackets, ["--protocol", "udp", "--to", target.v4, "--from", "10.9.9.9", "--sport", "5003", "--port", "4472", "--count", "10"]);
       assert.equal((await scene.put(1, scope({ "target-port-range": [{ "lower-port": 4472 }] }))).code, "2.01");
       await spoof();
-      await until("the camera is named by its MAC address", async () => (await daemon.json("list") as MitigationView[])[0]?.devices.some(({ mac }) => mac === camera.mac) === true);
+      await until("the camera is named by its MAC address",
+        async () => (await daemon.json("list") as MitigationView[])[0]?.devices.some(({ mac }) => mac === camera.mac) === true);
     }));
 
   it("goes on without the journal, and says so in `status`, until it is back", () =>
     playScene({}, async (scene) => {
       const { lab, daemon } = scene;
-      const journals = async (): Promise<string[]> => (await lab.router.run("pgrep", ["-P", String(daemon.pid), "-f", "conntrack -E"])).stdout.trim().split("\n").filter((pid) => pid !== "");
+      const journals = async (): Promise<string[]> =>
+        (await lab.router.run("pgrep", ["-P", String(daemon.pid), "-f", "conntrack -E"])).stdout.trim().split("\n").filter((pid) => pid !== "");
       await until("the journal runs", async () => (await journals()).length === 1);
       // It comes back by itself, later each time: it is ended until a look at the status meets a time without it.
       await until("it is missed", async () => {
@@ -88,7 +99,8 @@ describe("who it was, by the daemon", { timeout: suiteLimit, skip: missing.lengt
         return (await daemon.json("status") as StatusView).warnings.some((warning) => warning.includes("the flow journal is down"));
       });
       const { ports } = await send(lab, lab.camera, { port: 4473, sourcePorts: "40000-40001" });
-      const found = await daemon.json("lookup", "--source", `${wan.v4}/32`, "--source-port", ports.split(" ")[0] ?? "", "--target", `${target.v4}/32`) as LookupView;
+      const found = await daemon.json("lookup", "--source", `${wan.v4}/32`, "--source-port", ports.split(" ")[0] ?? "", "--target",
+        `${target.v4}/32`) as LookupView;
       assert.deepEqual(found.devices.map(({ mac }) => mac), [camera.mac]);
       await until("it is back", async () => (await daemon.json("status") as StatusView).warnings.length === 0);
       daemon.signal("SIGTERM");

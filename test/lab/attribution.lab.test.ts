@@ -31,7 +31,10 @@ describe("who it was, on a real kernel", { timeout: suiteLimit, skip: missing.le
     assert.deepEqual([device?.mac, device?.name, device?.certainty, others.length], [camera.mac, camera.name, "likely", 0]);
     const { flows = 0, packets = 0, bytes = 0, firstSeen = null, lastSeen = null } = device?.evidence ?? {};
     assert.ok(flows === 10 && packets >= 20 && bytes > 2000, JSON.stringify(device));
-    assert.ok(firstSeen !== null && lastSeen !== null && sinceEpoch(firstSeen) >= before - 200 && lastSeen >= firstSeen && sinceEpoch(lastSeen) <= Date.now() + 200, JSON.stringify(device));
+    assert.ok(
+      firstSeen !== null && lastSeen !== null && sinceEpoch(firstSeen) >= before - 200 && lastSeen >= firstSeen && sinceEpoch(lastSeen) <= Date.now() + 200,
+      JSON.stringify(device),
+    );
     assert.match(why.join("\n"), /journal: 10 flows, all ended since,/);
   });
 
@@ -66,7 +69,11 @@ describe("who it was, on a real kernel", { timeout: suiteLimit, skip: missing.le
     const four = await send(lab, lab.camera, { port: 4452, sourcePorts: "40000-40003" });
     const six = await send(lab, lab.camera, { port: 4453, to: target.v6, sourcePorts: "40010-40011" });
     const words = {
-      from: `${wan.v4} ${camera.v6}`, fromPorts: `${four.ports} ${six.ports}`, to: `198.51.100.8/29 ${target.v6} 192.0.2.0/24`, toPorts: "4452-4453 9999", protocols: [6, 17],
+      from: `${wan.v4} ${camera.v6}`,
+      fromPorts: `${four.ports} ${six.ports}`,
+      to: `198.51.100.8/29 ${target.v6} 192.0.2.0/24`,
+      toPorts: "4452-4453 9999",
+      protocols: [6, 17],
     };
     await scene.bothSay(words, "Kitchen-camera likely");
     const { devices: [device] } = await scene.byJournal(words);
@@ -147,7 +154,8 @@ describe("who it was, on a real kernel", { timeout: suiteLimit, skip: missing.le
     assert.deepEqual([one.address, two.address], [wan.v4, "192.0.2.7"]);
     await scene.bothSay({ from: "192.0.2.7", toPorts: "4464" }, "Annas-laptop likely");
     await scene.bothSay({ from: wan.v4, toPorts: "4464" }, "Kitchen-camera likely");
-    await scene.bothSay({ from: `192.0.2.7 ${wan.v4}`, fromPorts: `${one.ports} ${two.ports}`, toPorts: "4464" }, "Kitchen-camera likely", "Annas-laptop likely");
+    await scene.bothSay({ from: `192.0.2.7 ${wan.v4}`, fromPorts: `${one.ports} ${two.ports}`, toPorts: "4464" }, "Kitchen-camera likely",
+      "Annas-laptop likely");
 
     // The kernel forgets masqueraded flows with the address that they left from.
     await ip(lab.router, `addr del ${wan.v4}/24 dev wan`, "addr add 203.0.113.99/24 dev wan", "route replace default via 203.0.113.1");

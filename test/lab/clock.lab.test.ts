@@ -12,7 +12,8 @@ const year = 365 * 86_400_000;
 const lifetime = 600;
 
 /** What the daemon takes for the time of day is that, put forward by as much as a file says; the file is read at the start and at each SIGUSR2. */
-const preload = (file: string): string => `import { readFileSync } from "node:fs";
+const preload = (file: string): string =>
+  `import { readFileSync } from "node:fs";
 const now = Date.now.bind(Date);
 let ahead = 0;
 const read = () => { ahead = Number(readFileSync(${JSON.stringify(file)}, "utf8")); };
@@ -43,7 +44,9 @@ describe("the router's clock is put by years", { timeout: suiteLimit }, () => {
       const [clock, code] = [`${files.folder}/clock`, `${files.folder}/clock.mjs`];
       writeFileSync(code, preload(clock));
       writeFileSync(clock, "0");
-      const start = (): void => { scene.startDaemon({ node: ["--import", code] }); };
+      const start = (): void => {
+        scene.startDaemon({ node: ["--import", code] });
+      };
       start();
       await scene.daemon.logged(/: session with/);
       const attack = await startAttack(scene.lab, { rate: 300 });

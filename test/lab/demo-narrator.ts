@@ -53,7 +53,8 @@ export function openNarrator(out: NodeJS.WriteStream, began: number): Narrator {
       print("");
       for (const line of wrap(command, columns - 2, "    ")) print(`  ${line}`);
       for (const line of output.trimEnd().replaceAll("\t", "  ").split("\n"))
-        for (const part of wrap(line, columns - 2, `${/^[ -]*/.exec(line)?.[0].replaceAll("-", " ") ?? ""}  `)) print(paint("dim", part === "" ? "" : `  ${part}`));
+        for (const part of wrap(line, columns - 2, `${/^[ -]*/.exec(line)?.[0].replaceAll("-", " ") ?? ""}  `))
+          print(paint("dim", part === "" ? "" : `  ${part}`));
       print("");
     },
     rate(attack, laptop) {
@@ -83,21 +84,35 @@ const toRouter = "ISP -> router";
 const toIsp = "router -> ISP";
 const words: Readonly<Record<string, string>> = { "2.01": "Created", "2.02": "Deleted", "2.04": "Changed", "2.05": "Content", "4.09": "Conflict" };
 const statusWords: Readonly<Record<number, string>> = {
-  1: "mitigation is being set up", 2: "the attack is being dropped", 3: "the attack has stopped",
-  5: "withdrawn, active for a moment longer", 6: "ended", 7: "ended by the router",
+  1: "mitigation is being set up",
+  2: "the attack is being dropped",
+  3: "the attack has stopped",
+  5: "withdrawn, active for a moment longer",
+  6: "ended",
+  7: "ended by the router",
 };
 
 /** Who said it, and what, short; undefined for what is no message. */
 function describeMessage(event: PeerEvent): [string, string] | undefined {
   const path = (event.path ?? "").replace("/.well-known/dots/", "").replace(/cuid=[^/]*\//, "");
   switch (event.event) {
-    case "session": return [event.is === "up" ? toIsp : toRouter, event.is === "up" ? `DTLS session from ${event.remote ?? ""}: the router has dialled, as ${event.identity ?? ""}` : `session ${event.is ?? ""}: ${event.reason ?? ""}`];
-    case "sent": return [toRouter, `${event.method ?? ""} ${path}${event.method === "GET" ? " (observe)" : ""}${event.method === "DELETE" ? ": thank you, that is all" : ""}`];
-    case "request": return [toIsp, `${event.method ?? ""} ${path} (heartbeat), answered ${event.answered ?? "by nothing"}`];
-    case "answer": return [toIsp, describeAnswer(event)];
-    case "notification": return [toIsp, `notification ${describeAnswer(event)}`];
-    case "failed": return [toIsp, `no answer: ${event.reason ?? ""}`];
-    default: return undefined;
+    case "session":
+      return [event.is === "up" ? toIsp : toRouter, event.is === "up"
+        ? `DTLS session from ${event.remote ?? ""}: the router has dialled, as ${event.identity ?? ""}`
+        : `session ${event.is ?? ""}: ${event.reason ?? ""}`];
+    case "sent":
+      return [toRouter,
+        `${event.method ?? ""} ${path}${event.method === "GET" ? " (observe)" : ""}${event.method === "DELETE" ? ": thank you, that is all" : ""}`];
+    case "request":
+      return [toIsp, `${event.method ?? ""} ${path} (heartbeat), answered ${event.answered ?? "by nothing"}`];
+    case "answer":
+      return [toIsp, describeAnswer(event)];
+    case "notification":
+      return [toIsp, `notification ${describeAnswer(event)}`];
+    case "failed":
+      return [toIsp, `no answer: ${event.reason ?? ""}`];
+    default:
+      return undefined;
   }
 }
 

@@ -11,7 +11,9 @@ const { camera, target, wan } = labAddresses;
 const began = Date.now();
 const tell = openNarrator(process.stdout, began);
 const verdicts: { readonly good: boolean; readonly text: string }[] = [];
-const judge = (good: boolean, text: string): void => { verdicts.push({ good, text }); };
+const judge = (good: boolean, text: string): void => {
+  verdicts.push({ good, text });
+};
 /** The laptop shares its machine with all of the rest here. */
 const longestPause = 1_000; // milliseconds
 
@@ -63,9 +65,11 @@ async function play(scene: Scene): Promise<void> {
     `The laptop noticed nothing: ${count(bytes / 1000)} kB to the same target, longest pause ${longestGapMs.toFixed(0)} ms`);
   const { events } = scene.peer;
   const heartbeats = events.filter(({ event, path, answered }) => event === "request" && path === "/.well-known/dots/hb" && answered === "2.04").length;
-  judge(heartbeats > 0 && events.filter(({ event }) => event === "session").length === 1, "One session, dialled by the router, alive throughout; heartbeats in both directions");
+  judge(heartbeats > 0 && events.filter(({ event }) => event === "session").length === 1,
+    "One session, dialled by the router, alive throughout; heartbeats in both directions");
   const found = findPrivate(events);
-  judge(found.length === 0, found.length === 0 ? "Nothing of the home was told to the ISP: no LAN address, no MAC, no name" : `Told to the ISP: ${found.join("; ")}`);
+  judge(found.length === 0,
+    found.length === 0 ? "Nothing of the home was told to the ISP: no LAN address, no MAC, no name" : `Told to the ISP: ${found.join("; ")}`);
   stopTelling();
 }
 
@@ -85,11 +89,17 @@ async function stopsIt(scene: Scene, attack: Attack): Promise<void> {
   tell.chapter("3. The ISP sees where it comes from, as far as an ISP can see, and calls for help");
   const reported = await attack.reported({ "target-port-range": undefined }) as Reported;
   const ports = reported["source-port-range"];
-  tell.say("ISP", `sees UDP from ${wan.v4}, ${ports.length} ports (${ports.slice(0, 4).map((range) => range["lower-port"]).join(", ")}, …), to ${target.v4}. It cannot see which device: the router has replaced address and ports (NAT).`);
+  tell.say("ISP",
+    `sees UDP from ${wan.v4}, ${ports.length} ports (${
+      ports.slice(0, 4).map((range) => range["lower-port"]).join(", ")
+    }, …), to ${target.v4}. It cannot see which device: the router has replaced address and ports (NAT).`);
   tell.say("router", "would know. Its owner can ask, too:");
   const sourcePorts = ports.flatMap((range) => ["--source-port", `${range["lower-port"]}`]);
   const why = await scene.daemon.cli("lookup", "--source", wan.v4, ...sourcePorts, "--target", target.v4, "--protocol", "udp");
-  tell.show(`# dots-callhome lookup --source ${wan.v4} --source-port ${ports[0]?.["lower-port"] ?? 0} (… all ${ports.length}) --target ${target.v4} --protocol udp`, why.stdout);
+  tell.show(
+    `# dots-callhome lookup --source ${wan.v4} --source-port ${ports[0]?.["lower-port"] ?? 0} (… all ${ports.length}) --target ${target.v4} --protocol udp`,
+    why.stdout,
+  );
   const { accepted } = await scene.putAndObserve(1, reported);
   const mitigated = await scene.notified(1, ({ status }) => status === 2);
   await attack.stops(300);
@@ -102,7 +112,11 @@ async function stopsIt(scene: Scene, attack: Attack): Promise<void> {
   const [mitigation] = await scene.daemon.json("list") as Mitigation[];
   const device = mitigation?.devices[0];
   tell.say("router", device
-    ? `found ${device.name ?? "?"} (${device.mac}) on ${device.port}, first by its address, then for sure: the packets bear its MAC address. ${device.evidence.flows} flows, ${count(device.evidence.packets)} packets to the target in the connection table. It is blocked towards this target, and may go on with everything else.`
+    ? `found ${
+      device.name ?? "?"
+    } (${device.mac}) on ${device.port}, first by its address, then for sure: the packets bear its MAC address. ${device.evidence.flows} flows, ${
+      count(device.evidence.packets)
+    } packets to the target in the connection table. It is blocked towards this target, and may go on with everything else.`
     : "found no device");
   tell.say("kernel", "holds this; each element ends by itself, even if the daemon dies:");
   tell.show("# nft list table inet dots_callhome", shortened(await scene.ruleset()));
@@ -113,7 +127,8 @@ async function stopsIt(scene: Scene, attack: Attack): Promise<void> {
   const last = attack.sink.reports.findLast((report) => report.event === "interval" && report.packets > 0)?.last_t ?? 0;
   const sent = scene.peer.events.find(({ n, event }) => event === "sent" && n === accepted.n)?.t ?? 0;
   const after = attack.since(from);
-  judge(accepted.code === "2.01" && device?.mac === camera.mac && device.certainty === "exact", "The camera was found behind the NAT by what the ISP reported, and beyond doubt by its own packets");
+  judge(accepted.code === "2.01" && device?.mac === camera.mac && device.certainty === "exact",
+    "The camera was found behind the NAT by what the ISP reported, and beyond doubt by its own packets");
   judge(after === 0, `The attack stopped: ${count(after)} packets in two seconds; the last one ${(last - sent).toFixed(0)} ms after the request was sent`);
   const observed = statuses(scene, 1);
   judge(observed.indexOf(1) >= 0 && observed.indexOf(1) < observed.indexOf(2) && (mitigated["pkts-dropped"] ?? 0) > 0,
@@ -130,7 +145,8 @@ async function flowsAgain(scene: Scene, attack: Attack): Promise<void> {
   const held = attack.since(stopped);
   await scene.notified(1, ({ status }) => status === 6);
   await attack.arrives();
-  tell.say("router", "has let go: the traffic flows again. That is right: the router stops nothing on its own account, and nobody asks for it any more. In this lab the camera is still hijacked.");
+  tell.say("router",
+    "has let go: the traffic flows again. That is right: the router stops nothing on its own account, and nobody asks for it any more. In this lab the camera is still hijacked.");
   const from = Date.now();
   await pass(1_500);
   const again = attack.since(from) / 1.4;
@@ -154,8 +170,12 @@ async function overIpv6(scene: Scene, meter: Meter): Promise<void> {
   await attack.stops(1_500);
   const [mitigation] = await scene.daemon.json("list") as Mitigation[];
   const [device] = mitigation?.devices ?? [];
-  tell.say("router", `found ${device?.name ?? "nobody"} (${device?.mac ?? "?"}), ${device?.certainty === "exact" ? "for sure, by the MAC address on its packets" : "by its neighbour table"}`);
-  judge(device?.mac === camera.mac && attack.since(from) === 0, `Over IPv6, too: the same camera found, ${count(attack.since(from))} packets in a second and a half`);
+  tell.say("router",
+    `found ${device?.name ?? "nobody"} (${device?.mac ?? "?"}), ${
+      device?.certainty === "exact" ? "for sure, by the MAC address on its packets" : "by its neighbour table"
+    }`);
+  judge(device?.mac === camera.mac && attack.since(from) === 0,
+    `Over IPv6, too: the same camera found, ${count(attack.since(from))} packets in a second and a half`);
   await attack.end();
 }
 
@@ -193,7 +213,9 @@ function statuses({ peer }: Scene, mid: number): number[] {
 
 function tellMessages({ peer }: Scene): () => void {
   let told = 0;
-  const tellNew = (): void => { for (; told < peer.events.length; told++) tell.message(peer.events[told] ?? { event: "", t: 0 }); };
+  const tellNew = (): void => {
+    for (; told < peer.events.length; told++) tell.message(peer.events[told] ?? { event: "", t: 0 });
+  };
   const timer = setInterval(tellNew, 20);
   tell.catchUp = tellNew;
   tellNew();
@@ -226,7 +248,9 @@ function startMeter({ client }: Transfer): Meter {
       attack = next;
       seen = 0;
     },
-    stop: () => { clearInterval(timer); },
+    stop: () => {
+      clearInterval(timer);
+    },
   };
 }
 

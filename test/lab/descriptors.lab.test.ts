@@ -22,12 +22,19 @@ const longest = 2_000;
 const withoutEvents = `#!/bin/sh\nPATH=/usr/sbin:/usr/bin:/sbin:/bin\ncase "$*" in *-E*) exit 1 ;; esac\nexec conntrack "$@"\n`;
 
 describe("an upstream that refreshes 40 requests for which there is no device", { timeout: suiteLimit }, () => {
-  it("costs neither descriptors nor the next request its answer", (t) => playScene({}, (scene) => refreshAll(scene, (text) => { t.diagnostic(text); })));
+  it("costs neither descriptors nor the next request its answer", (t) =>
+    playScene({}, (scene) =>
+      refreshAll(scene, (text) => {
+        t.diagnostic(text);
+      })));
   it("nor where every lookup has to read the connection table", (t) => {
     const folder = mkdtempSync(join(tmpdir(), "dch-shim-"));
     writeFileSync(join(folder, "conntrack"), withoutEvents);
     chmodSync(join(folder, "conntrack"), 0o755);
-    return playScene({ path: folder }, (scene) => refreshAll(scene, (text) => { t.diagnostic(text); }));
+    return playScene({ path: folder }, (scene) =>
+      refreshAll(scene, (text) => {
+        t.diagnostic(text);
+      }));
   });
 });
 
@@ -35,13 +42,19 @@ async function refreshAll(scene: Scene, tell: (text: string) => void): Promise<v
   const { lab, peer, daemon } = scene;
   assert.equal((await lab.router.run("prlimit", ["--pid", String(daemon.pid), `--nofile=${allowed}:${allowed}`])).code, 0);
   const scopeOf = (mid: number): object => ({
-    "source-prefix": [`${labAddresses.wan.v4}/32`], "source-port-range": [{ "lower-port": 1000 + mid }], "target-prefix": [`198.51.100.${100 + mid}/32`], "target-protocol": [17], lifetime: 3600,
+    "source-prefix": [`${labAddresses.wan.v4}/32`],
+    "source-port-range": [{ "lower-port": 1000 + mid }],
+    "target-prefix": [`198.51.100.${100 + mid}/32`],
+    "target-protocol": [17],
+    lifetime: 3600,
   });
   const before = Date.now();
   assert.equal((await scene.put(99, scopeOf(99))).code, "2.01");
   const floor = Date.now() - before;
   let most = 0;
-  const measure = (): void => { most = Math.max(most, readdirSync(`/proc/${daemon.pid}/fd`).length); };
+  const measure = (): void => {
+    most = Math.max(most, readdirSync(`/proc/${daemon.pid}/fd`).length);
+  };
   const began = Date.now();
   const from = peer.events.length;
   for (let sent = 0; Date.now() - began < seconds * 1000; sent += 1) {
@@ -55,7 +68,9 @@ async function refreshAll(scene: Scene, tell: (text: string) => void): Promise<v
   // Still under way: the owner asks, and a real attack is reported.
   const attack = await startAttack(lab);
   const scope = await attack.reported();
-  const refreshing = setInterval(() => { peer.send({ do: "put", mid: 1, scope: scopeOf(1) }); }, 100);
+  const refreshing = setInterval(() => {
+    peer.send({ do: "put", mid: 1, scope: scopeOf(1) });
+  }, 100);
   const asked = Date.now();
   let answered: number;
   try {

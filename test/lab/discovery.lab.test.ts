@@ -18,7 +18,8 @@ const missing = labMissing();
 const srv = [`--srv-host=_dots-call-home._udp.isp.example,b.isp.example,6000,0,0`, `--host-record=b.isp.example,${isp.v4},${isp.v6}`];
 const zone = [
   `--naptr-record=${ispName},100,10,,DOTS-CALL-HOME:signal.udp,,signal.isp.example`,
-  "--naptr-record=signal.isp.example,100,10,s,DOTS-CALL-HOME:signal.udp,,_dots-call-home._udp.isp.example", ...srv,
+  "--naptr-record=signal.isp.example,100,10,s,DOTS-CALL-HOME:signal.udp,,_dots-call-home._udp.isp.example",
+  ...srv,
 ];
 const ip4 = (address: string): string => Buffer.from(address.split(".").map(Number)).toString("hex");
 
@@ -42,13 +43,17 @@ async function toBeFound(play: (found: Found) => Promise<void>): Promise<void> {
     const peers: Peer[] = [];
     try {
       await play({
-        scene, dhcp, certificates,
+        scene,
+        dhcp,
+        certificates,
         async peer(listen) {
           const peer = await startPeer(lab.isp, { library: "openssl", listen, arguments: [...certificates.peer, "--cuid", cuid] });
           peers.push(peer);
           return peer;
         },
-        daemon(upstream = {}, globals = {}) { scene.startDaemon({ globals, env: { DOTS_CALLHOME_DHCP: dhcp.folder }, upstream: { host: "", discover: "1", ...known, ...upstream } }); },
+        daemon(upstream = {}, globals = {}) {
+          scene.startDaemon({ globals, env: { DOTS_CALLHOME_DHCP: dhcp.folder }, upstream: { host: "", discover: "1", ...known, ...upstream } });
+        },
         lastError: async () => (await scene.daemon.json("status") as StatusView).upstreams[0]?.last_error ?? null,
       });
     } finally {
@@ -81,7 +86,10 @@ describe("a provider that nobody has typed in (RFC 8973)", { timeout: suiteLimit
   it("is found by DHCPv6, and at the port that SRV says without NAPTR", () =>
     toBeFound(async ({ scene, dhcp, peer, daemon }) => {
       await peer(`[${isp.v6}]:6001`);
-      await dhcp.serve({ offer: { 141: encodeName(ispName) }, zone: [`--srv-host=_dots-call-home._udp.${ispName},b.isp.example,6001,0,0`, `--host-record=b.isp.example,${isp.v6}`] });
+      await dhcp.serve({
+        offer: { 141: encodeName(ispName) },
+        zone: [`--srv-host=_dots-call-home._udp.${ispName},b.isp.example,6001,0,0`, `--host-record=b.isp.example,${isp.v6}`],
+      });
       await dhcp.lease(6);
       daemon();
       await scene.daemon.logged(/session with \[2001:db8:ff::1\]:6001 over udp/);
@@ -133,7 +141,8 @@ describe("a provider that nobody has typed in (RFC 8973)", { timeout: suiteLimit
       await dhcp.fallSilent();
       daemon();
       await scene.daemon.logged(/no session with the provider's DOTS client: the name dots\.isp\.example does not resolve/);
-      const others = Array.from({ length: 400 }, (_, at) => `--naptr-record=${ispName},${200 + at},1,a,DOTS-CALL-HOME:signal.tcp,,a-rather-long-name-of-host-${at}.isp.example`);
+      const others = Array.from({ length: 400 },
+        (_, at) => `--naptr-record=${ispName},${200 + at},1,a,DOTS-CALL-HOME:signal.tcp,,a-rather-long-name-of-host-${at}.isp.example`);
       await dhcp.serve({ offer: { 147: encodeName(ispName) }, zone: [...others, ...zone] });
       assert.equal((await scene.daemon.cli("reconnect", "isp")).code, 0);
       await scene.daemon.logged(/session with 203\.0\.113\.1:6000 over udp/);

@@ -17,11 +17,13 @@ const longest = 1_000;
 
 const floods: Readonly<Record<string, readonly Buffer[]>> = {
   junk: Array.from({ length: 64 }, (_, at) => random(1 + at * 19)),
-  "application data that nobody encrypted": Array.from({ length: 64 }, (_, at) => record({ type: 23, epoch: 1, sequence: (1 << 24) + at, body: random(64 + at) })),
+  "application data that nobody encrypted": Array.from({ length: 64 },
+    (_, at) => record({ type: 23, epoch: 1, sequence: (1 << 24) + at, body: random(64 + at) })),
   "handshake records": [
     ...Array.from({ length: 32 }, (_, at) => handshake(at % 21, random(64), { sequence: at })),
     ...Array.from({ length: 16 }, (_, at) => record({ type: 22, epoch: 1, sequence: (1 << 24) + at, body: random(60) })),
-    record({ type: 20, body: Buffer.from([1]) }), record({ type: 21, body: Buffer.from([2, 40]) }),
+    record({ type: 20, body: Buffer.from([1]) }),
+    record({ type: 21, body: Buffer.from([2, 40]) }),
   ],
 };
 
@@ -54,7 +56,11 @@ describe(`${perSecond} datagrams a second at the session's socket`, { timeout: s
           const arrived = await delivered(scene) - deliveredBefore;
           if (from === undefined) assert.ok(arrived > perSecond, `only ${arrived} datagrams came to the socket`);
           const share = (processorTime(daemon.pid) - before) / (performance.now() - start);
-          t.diagnostic(`${from === undefined ? "from the upstream's address" : "from a stranger's"}: ${Math.round(share * 100)} % of a core, both answered within ${answered} ms`);
+          t.diagnostic(
+            `${from === undefined ? "from the upstream's address" : "from a stranger's"}: ${
+              Math.round(share * 100)
+            } % of a core, both answered within ${answered} ms`,
+          );
           assert.ok(share < most, `${Math.round(share * 100)} % of a core`);
           assert.ok(answered < Math.max(longest, 10 * floor), `answered after ${answered} ms, without a flood after ${floor} ms`);
         }
@@ -69,6 +75,8 @@ describe(`${perSecond} datagrams a second at the session's socket`, { timeout: s
 
 /** Datagrams that the router's sockets were given, or that came while one was full. */
 async function delivered({ lab }: Scene): Promise<number> {
-  const [names = [], values = []] = (await lab.router.run("cat", ["/proc/net/snmp"])).stdout.split("\n").filter((line) => line.startsWith("Udp: ")).map((line) => line.split(" "));
+  const [names = [], values = []] = (await lab.router.run("cat", ["/proc/net/snmp"])).stdout.split("\n").filter((line) => line.startsWith("Udp: ")).map((
+    line,
+  ) => line.split(" "));
   return ["InDatagrams", "RcvbufErrors"].reduce((sum, name) => sum + Number(values[names.indexOf(name)]), 0);
 }

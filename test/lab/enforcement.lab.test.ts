@@ -15,8 +15,12 @@ const settled = 4_000;
 
 /** What an upstream may still hold against us though nothing flows: every port that masquerading may have used. */
 const quietReport = {
-  "source-prefix": [`${wan.v4}/32`], "source-port-range": [{ "lower-port": 1024, "upper-port": 65535 }],
-  "target-prefix": [`${target.v4}/32`], "target-port-range": [{ "lower-port": 443 }], "target-protocol": [17], lifetime: 60,
+  "source-prefix": [`${wan.v4}/32`],
+  "source-port-range": [{ "lower-port": 1024, "upper-port": 65535 }],
+  "target-prefix": [`${target.v4}/32`],
+  "target-port-range": [{ "lower-port": 443 }],
+  "target-protocol": [17],
+  lifetime: 60,
 };
 
 async function mitigationOf(scene: Scene): Promise<MitigationView> {
@@ -25,10 +29,11 @@ async function mitigationOf(scene: Scene): Promise<MitigationView> {
   return mitigation;
 }
 
-const named = (scene: Scene): Promise<MitigationView> => eventually("the device is named", async () => {
-  const mitigation = await mitigationOf(scene);
-  return mitigation.devices.length > 0 ? mitigation : undefined;
-});
+const named = (scene: Scene): Promise<MitigationView> =>
+  eventually("the device is named", async () => {
+    const mitigation = await mitigationOf(scene);
+    return mitigation.devices.length > 0 ? mitigation : undefined;
+  });
 
 describe("it holds", { timeout: suiteLimit }, () => {
   const disturbances: readonly (readonly [string, string])[] = [
@@ -134,7 +139,8 @@ describe("a device that changes its MAC address", { timeout: suiteLimit }, () =>
       const before = Date.now();
       const changed = await scene.lab.camera.run("ip", ["link", "set", "eth0", "address", "02:de:ad:be:ef:01"]);
       assert.equal(changed.code, 0, changed.stderr);
-      await eventually("the new MAC address is recorded", async () => (/02:de:ad:be:ef:01 \. 192\.168\.1\.\d+ /.test(await scene.ruleset()) ? true : undefined));
+      await eventually("the new MAC address is recorded",
+        async () => (/02:de:ad:be:ef:01 \. 192\.168\.1\.\d+ /.test(await scene.ruleset()) ? true : undefined));
       const { dropped } = await mitigationOf(scene);
       await eventually("drops are counted on", async () => ((await mitigationOf(scene)).dropped.packets > dropped.packets + 500 ? true : undefined));
       assert.equal(attack.since(before), 0, "not a packet left");
@@ -185,7 +191,8 @@ describe("proof of effect", { timeout: suiteLimit }, () => {
       const { warnings } = await scene.daemon.json("status") as { warnings: string[] };
       assert.match(warnings.join("\n"), /mitigation 1: reported traffic still leaves the home/);
       await other.end();
-      await eventually("the warning goes", async () => ((await scene.daemon.json("status") as { warnings: string[] }).warnings.length === 0 ? true : undefined), 2 * patience);
+      await eventually("the warning goes", async () => ((await scene.daemon.json("status") as { warnings: string[] }).warnings.length === 0 ? true : undefined),
+        2 * patience);
       await until("mitigated again", async () => (await mitigationOf(scene)).status === 2);
       await attack.end();
     }));
@@ -200,7 +207,8 @@ describe("quarantine", { timeout: suiteLimit }, () => {
     playScene({ globals: { action: "quarantine", terminating_period: "0" } }, async (scene) => {
       const { camera: device, laptop, router } = scene.lab;
       const reaches = async (from: typeof device, to: string): Promise<boolean> => (await from.run("ping", ["-n", "-c", "1", "-W", "1", to])).code === 0;
-      const ways = [[device, labAddresses.laptop.v4], [device, labAddresses.laptop.v6], [laptop, camera.v4], [laptop, camera.v6], [device, labAddresses.lan.v4], [router, camera.v4]] as const;
+      const ways = [[device, labAddresses.laptop.v4], [device, labAddresses.laptop.v6], [laptop, camera.v4], [laptop, camera.v6], [device, labAddresses.lan.v4],
+        [router, camera.v4]] as const;
       const open = async (): Promise<number> => (await Promise.all(ways.map(([from, to]) => reaches(from, to)))).filter((reached) => reached).length;
       await until("everybody reaches everybody", async () => await open() === ways.length);
       const attack = await startAttack(scene.lab);
@@ -210,7 +218,8 @@ describe("quarantine", { timeout: suiteLimit }, () => {
       assert.equal(action, "quarantine");
       assert.equal(await open(), 0);
       await until("others are not touched", () => reaches(laptop, labAddresses.lan.v4));
-      await eventually("what is dropped on the bridge is counted too", async () => ((await mitigationOf(scene)).dropped.packets > dropped.packets ? true : undefined));
+      await eventually("what is dropped on the bridge is counted too",
+        async () => ((await mitigationOf(scene)).dropped.packets > dropped.packets ? true : undefined));
       assert.equal((await scene.delete(1)).code, "2.02");
       await attack.arrives();
       await until("everybody reaches everybody again", async () => await open() === ways.length);

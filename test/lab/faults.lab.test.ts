@@ -115,13 +115,15 @@ describe("a daemon that cannot run", { timeout: suiteLimit, concurrency: 4 }, ()
 
   it("ends with 2: no such configuration, or words that it does not know", () =>
     playScene({ without: ["peer", "daemon"] }, async ({ lab }) => {
-      for (const [words, message] of [
-        [["run", "--config", "/nowhere/dots-callhome"], /\/nowhere\/dots-callhome/],
-        [["rnu"], /rnu/],
-        [["approve"], /ID/],
-        [["approve", "seven"], /seven|number/],
-        [["list", "--state", "gone"], /gone|pending/],
-      ] as const) {
+      for (
+        const [words, message] of [
+          [["run", "--config", "/nowhere/dots-callhome"], /\/nowhere\/dots-callhome/],
+          [["rnu"], /rnu/],
+          [["approve"], /ID/],
+          [["approve", "seven"], /seven|number/],
+          [["list", "--state", "gone"], /gone|pending/],
+        ] as const
+      ) {
         const { code, stderr } = await lab.router.run("env", [...runtimes[chosenRuntime], ...words]);
         assert.equal(code, 2, `${words.join(" ")}: ${stderr}`);
         assert.match(stderr, message);

@@ -31,7 +31,7 @@ function entry(at: number): string {
   const protocol = tcp ? "-p tcp --dport 443 --state ESTABLISHED" : "-p udp --dport 53";
   const publicPort = 1024 + (at % 30_000);
   return (
-    `-I ${protocol} -s ${source} --sport ${32_768 + (at % 28_000)} -d ${target} ` +
-    `--src-nat ${labAddresses.wan.v4}:${publicPort} -u SEEN_REPLY,ASSURED -t 3600\n`
+    `-I ${protocol} -s ${source} --sport ${32_768 + (at % 28_000)} -d ${target} `
+    + `--src-nat ${labAddresses.wan.v4}:${publicPort} -u SEEN_REPLY,ASSURED -t 3600\n`
   );
 }

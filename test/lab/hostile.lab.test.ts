@@ -66,7 +66,8 @@ for (const library of ["openssl", "gnutls"] as const)
         for (const from of [undefined, ...strangers]) await inject(scene, port, forgeries, from === undefined ? {} : { from });
         await inject(scene, port, Array.from({ length: 20 }, () => Buffer.alloc(0)), { icmp: true });
         // A thousand more, for what only a lucky one does.
-        await inject(scene, port, Array.from({ length: 1000 }, () => record({ type: 20 + (random(1)[0] ?? 0) % 4, epoch: (random(1)[0] ?? 0) % 3, body: random((random(1)[0] ?? 0) + 1) })));
+        await inject(scene, port, Array.from({ length: 1000 }, () =>
+          record({ type: 20 + (random(1)[0] ?? 0) % 4, epoch: (random(1)[0] ?? 0) % 3, body: random((random(1)[0] ?? 0) + 1) })));
 
         assert.equal(scopeOf(await scene.get(1)).status, 2);
         assert.equal((await peer.ask({ do: "heartbeat", "peer-hb-status": true })).code, "2.04");

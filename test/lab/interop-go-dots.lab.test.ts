@@ -7,9 +7,12 @@ import { scopeOf, startPeer, type Peer } from "./start-peer.ts";
 
 /** Bodies as go-dots' client sent them (shared/vectors/go-dots-wire.jsonl). */
 const captured = {
-  callHome: "a101a10281a706826a312e312e322e312f333273323030323a6462383a363430313a3a2f3132380781a208191f9009191f910a83010611198000826d31302e3130302e302e312f33326d31302e3130302e302e322f333219800182a1081901bba2081901bc091901bd19800282a21980030119800402a219800303198004040e1832",
-  efficacy: "a101a10281a7068274323030313a6462383a363430313a3a312f31323874323030313a6462383a363430313a3a322f3132380783a1081850a1081901bba108191f900a81060e1864181d02",
-  config: "a1181ea21820a51821a1182418321825a11824031826a11824071827a1182bc4822018cd1828a1182bc482200f182ca51821a11824181e1825a11824031826a11824071827a1182bc48220189b1828a1182bc482200f",
+  callHome:
+    "a101a10281a706826a312e312e322e312f333273323030323a6462383a363430313a3a2f3132380781a208191f9009191f910a83010611198000826d31302e3130302e302e312f33326d31302e3130302e302e322f333219800182a1081901bba2081901bc091901bd19800282a21980030119800402a219800303198004040e1832",
+  efficacy:
+    "a101a10281a7068274323030313a6462383a363430313a3a312f31323874323030313a6462383a363430313a3a322f3132380783a1081850a1081901bba108191f900a81060e1864181d02",
+  config:
+    "a1181ea21820a51821a1182418321825a11824031826a11824071827a1182bc4822018cd1828a1182bc482200f182ca51821a11824181e1825a11824031826a11824071827a1182bc48220189b1828a1182bc482200f",
   heartbeat: "a11831a11833f5",
 } as const;
 const mitigate = [".well-known", "dots", "mitigate", "cuid=dz6pHjaADkaFTbjr0JGBpw"];
@@ -24,7 +27,11 @@ for (const transport of ["udp", "tcp"] as const)
     let peer: Peer;
     before(async () => {
       many = await createManyUpstreams();
-      peer = await startPeer(many.lab.isp, { library: "openssl", listen: "203.0.113.1:4647", arguments: ["--transport", transport, "--psk", `${labPsk.identity}:${labPsk.key}`] });
+      peer = await startPeer(many.lab.isp, {
+        library: "openssl",
+        listen: "203.0.113.1:4647",
+        arguments: ["--transport", transport, "--psk", `${labPsk.identity}:${labPsk.key}`],
+      });
       daemon = many.start([{ name: "go_dots", options: { transport } }], { source_scope: "10.100.0.0/24" });
       await daemon.logged(/: session with/);
     });
@@ -38,7 +45,13 @@ for (const transport of ["udp", "tcp"] as const)
       if (transport === "udp") assert.equal(answer.type, "NON", "RFC 7252 §5.2.3: as it was asked");
       const [mitigation] = await daemon.json("list") as { source: object; target: object }[];
       assert.deepEqual(mitigation?.source, { prefixes: ["10.100.0.1/32", "10.100.0.2/32"], ports: [[443, 443], [444, 445]], icmp_types: [[1, 2], [3, 4]] });
-      assert.deepEqual(mitigation.target, { prefixes: ["1.1.2.1/32", "2002:db8:6401::/128"], ports: [[8080, 8081]], protocols: [1, 6, 17], fqdns: [], uris: [] });
+      assert.deepEqual(mitigation.target, {
+        prefixes: ["1.1.2.1/32", "2002:db8:6401::/128"],
+        ports: [[8080, 8081]],
+        protocols: [1, 6, 17],
+        fqdns: [],
+        uris: [],
+      });
     });
 
     it("the same request of sources that are not ours is refused", async () => {
@@ -49,7 +62,14 @@ for (const transport of ["udp", "tcp"] as const)
 
     it("a GET with Observe; with Q-Block2 it is refused, which says that there is no Q-Block here", async () => {
       const get = (options: readonly object[]): ReturnType<Peer["ask"]> =>
-        request({ method: "GET", confirmable: false, path: [...mitigate, "mid=123"], options: [{ number: 6, hex: "" }, ...options], "token-hex": "1123456789abcdef", "content-format": null });
+        request({
+          method: "GET",
+          confirmable: false,
+          path: [...mitigate, "mid=123"],
+          options: [{ number: 6, hex: "" }, ...options],
+          "token-hex": "1123456789abcdef",
+          "content-format": null,
+        });
       assert.equal((await get([qBlock2])).code, "4.02");
       const answer = await get([]);
       assert.equal(answer.code, "2.05", answer.diagnostic);
@@ -72,17 +92,34 @@ for (const transport of ["udp", "tcp"] as const)
       assert.equal(answer.code, "2.01", answer.diagnostic);
       const config = await request({ method: "GET", confirmable: true, path, "content-format": null });
       const sets = (config.body as { "signal-config": Record<string, Record<string, Record<string, number>>> })["signal-config"];
-      assert.deepEqual([sets["mitigating-config"], sets["idle-config"]].map((set) => ["ack-timeout", "ack-random-factor"].map((name) => set?.[name]?.["current-value-decimal"])), [[20.5, 1.5], [15.5, 1.5]]);
-      assert.deepEqual(["heartbeat-interval", "missing-hb-allowed", "max-retransmit"].map((name) => sets["mitigating-config"]?.[name]?.["current-value"]), [50, 3, 7]);
+      assert.deepEqual(
+        [sets["mitigating-config"], sets["idle-config"]].map((set) =>
+          ["ack-timeout", "ack-random-factor"].map((name) => set?.[name]?.["current-value-decimal"])
+        ),
+        [[20.5, 1.5], [15.5, 1.5]],
+      );
+      assert.deepEqual(["heartbeat-interval", "missing-hb-allowed", "max-retransmit"].map((name) => sets["mitigating-config"]?.[name]?.["current-value"]), [50,
+        3, 7]);
     });
 
     it("a heartbeat", async () => {
-      const answer = await request({ ...nonConfirmable, path: [".well-known", "dots", "hb"], "payload-hex": captured.heartbeat, "token-hex": "4123456789abcdef" });
+      const answer = await request({
+        ...nonConfirmable,
+        path: [".well-known", "dots", "hb"],
+        "payload-hex": captured.heartbeat,
+        "token-hex": "4123456789abcdef",
+      });
       assert.equal(answer.code, "2.04", answer.diagnostic);
     });
 
     it("a withdrawal", async () => {
-      const answer = await request({ method: "DELETE", confirmable: false, path: [...mitigate, "mid=123"], "token-hex": "5123456789abcdef", "content-format": null });
+      const answer = await request({
+        method: "DELETE",
+        confirmable: false,
+        path: [...mitigate, "mid=123"],
+        "token-hex": "5123456789abcdef",
+        "content-format": null,
+      });
       assert.equal(answer.code, "2.02", answer.diagnostic);
     });
   });

@@ -39,13 +39,16 @@ async function inLab(play: (eyeballs: Eyeballs) => Promise<void>): Promise<void>
     for (const way of ways) {
       const [transport = "", family] = way.split(" ");
       const listen = family === "4" ? `${isp.v4}:4647` : `[${isp.v6}]:4647`;
-      peers.set(way, await startPeer(lab.isp, { library: "openssl", listen, arguments: ["--transport", transport, "--psk", `${labPsk.identity}:${labPsk.key}`] }));
+      peers.set(way,
+        await startPeer(lab.isp, { library: "openssl", listen, arguments: ["--transport", transport, "--psk", `${labPsk.identity}:${labPsk.key}`] }));
     }
     await play({
-      many, peers,
+      many,
+      peers,
       block: async (rules) => {
         const text = rules.map((rule) => `add rule inet blocked input ${rule} drop\n`).join("");
-        const input = `table inet blocked\ndelete table inet blocked\nadd table inet blocked\nadd chain inet blocked input { type filter hook input priority 0; }\n${text}`;
+        const input =
+          `table inet blocked\ndelete table inet blocked\nadd table inet blocked\nadd chain inet blocked input { type filter hook input priority 0; }\n${text}`;
         await expectSuccess("nft", lab.isp.run("nft", ["-f", "-"], { input }));
       },
       dial: async () => {
@@ -90,54 +93,59 @@ async function firstTried({ many }: Eyeballs, play: () => Promise<void>): Promis
 const soon = 10_000;
 
 describe("Happy Eyeballs (RFC 9132 §4.3)", { timeout: suiteLimit, concurrency: 2 }, () => {
-  it("prefers UDP over IPv6 where all is open", () => inLab(async (eyeballs) => {
-    const first = await firstTried(eyeballs, async () => {
+  it("prefers UDP over IPv6 where all is open", () =>
+    inLab(async (eyeballs) => {
+      const first = await firstTried(eyeballs, async () => {
+        const { daemon, way, ms } = await eyeballs.dial();
+        assert.ok(ms < soon, `${ms} ms`);
+        // One that does not answer at once has others tried beside it, and the first that answers is taken.
+        const begun = ways.filter((each) => (eyeballs.peers.get(each)?.events ?? []).some(({ event, is }) => event === "session" && is === "up"));
+        assert.ok(begun.includes(way));
+        if (way !== "udp 6" || begun.length > 1) console.log(`# a handshake took longer than the delay between attempts: ${begun.join(", ")}`);
+        const { state, sessions } = await upstreamState(daemon, "one");
+        assert.deepEqual([state, sessions], ["connected", 1]);
+      });
+      assert.equal(first, "udp 6");
+    }));
+
+  it("falls back to TCP within two seconds where UDP is dropped, and remembers it", () =>
+    inLab(async (eyeballs) => {
+      await eyeballs.block(["udp dport 4647"]);
       const { daemon, way, ms } = await eyeballs.dial();
+      assert.match(way, /^tcp/);
       assert.ok(ms < soon, `${ms} ms`);
-      // One that does not answer at once has others tried beside it, and the first that answers is taken.
-      const begun = ways.filter((each) => (eyeballs.peers.get(each)?.events ?? []).some(({ event, is }) => event === "session" && is === "up"));
-      assert.ok(begun.includes(way));
-      if (way !== "udp 6" || begun.length > 1) console.log(`# a handshake took longer than the delay between attempts: ${begun.join(", ")}`);
-      const { state, sessions } = await upstreamState(daemon, "one");
-      assert.deepEqual([state, sessions], ["connected", 1]);
-    });
-    assert.equal(first, "udp 6");
-  }));
+      // UDP is open again, but for some minutes what worked comes first.
+      await eyeballs.block([]);
+      const first = await firstTried(eyeballs, async () => {
+        await reconnect(eyeballs);
+        await sessionWay(daemon, 2);
+      });
+      assert.equal(first, way);
+    }));
 
-  it("falls back to TCP within two seconds where UDP is dropped, and remembers it", () => inLab(async (eyeballs) => {
-    await eyeballs.block(["udp dport 4647"]);
-    const { daemon, way, ms } = await eyeballs.dial();
-    assert.match(way, /^tcp/);
-    assert.ok(ms < soon, `${ms} ms`);
-    // UDP is open again, but for some minutes what worked comes first.
-    await eyeballs.block([]);
-    const first = await firstTried(eyeballs, async () => {
+  it("falls back to IPv4 where IPv6 is broken", () =>
+    inLab(async (eyeballs) => {
+      await eyeballs.block(["meta nfproto ipv6 meta l4proto { tcp, udp }"]);
+      const { way, ms } = await eyeballs.dial();
+      assert.match(way, /4$/);
+      assert.ok(ms < soon, `${ms} ms`);
+    }));
+
+  it("finds the only way that is left: TCP over IPv4", () =>
+    inLab(async (eyeballs) => {
+      await eyeballs.block(["udp dport 4647", "meta nfproto ipv6 meta l4proto tcp"]);
+      const { daemon, way, ms } = await eyeballs.dial();
+      assert.equal(way, "tcp 4");
+      assert.ok(ms < soon, `${ms} ms`);
+      assert.equal((await upstreamState(daemon, "one")).transport, "tcp");
+    }));
+
+  it("does not stay with a way that has broken since", () =>
+    inLab(async (eyeballs) => {
+      await eyeballs.block(["udp dport 4647"]);
+      const { daemon } = await eyeballs.dial();
+      await eyeballs.block(["tcp dport 4647"]);
       await reconnect(eyeballs);
-      await sessionWay(daemon, 2);
-    });
-    assert.equal(first, way);
-  }));
-
-  it("falls back to IPv4 where IPv6 is broken", () => inLab(async (eyeballs) => {
-    await eyeballs.block(["meta nfproto ipv6 meta l4proto { tcp, udp }"]);
-    const { way, ms } = await eyeballs.dial();
-    assert.match(way, /4$/);
-    assert.ok(ms < soon, `${ms} ms`);
-  }));
-
-  it("finds the only way that is left: TCP over IPv4", () => inLab(async (eyeballs) => {
-    await eyeballs.block(["udp dport 4647", "meta nfproto ipv6 meta l4proto tcp"]);
-    const { daemon, way, ms } = await eyeballs.dial();
-    assert.equal(way, "tcp 4");
-    assert.ok(ms < soon, `${ms} ms`);
-    assert.equal((await upstreamState(daemon, "one")).transport, "tcp");
-  }));
-
-  it("does not stay with a way that has broken since", () => inLab(async (eyeballs) => {
-    await eyeballs.block(["udp dport 4647"]);
-    const { daemon } = await eyeballs.dial();
-    await eyeballs.block(["tcp dport 4647"]);
-    await reconnect(eyeballs);
-    assert.match(await sessionWay(daemon, 2), /^udp/);
-  }));
+      assert.match(await sessionWay(daemon, 2), /^udp/);
+    }));
 });

@@ -60,8 +60,12 @@ async function playHeartbeats({ peer }: PlayedChannel): Promise<void> {
 
 function scopeFor({ host }: PlayedChannel, mid: number, more: object = {}): object {
   return {
-    "target-prefix": [`198.51.${host}.${mid}/32`], "target-port-range": [{ "lower-port": 443 }], "target-protocol": [17],
-    "source-prefix": [`${labAddresses.wan.v4}/32`], lifetime: 600, ...more,
+    "target-prefix": [`198.51.${host}.${mid}/32`],
+    "target-port-range": [{ "lower-port": 443 }],
+    "target-protocol": [17],
+    "source-prefix": [`${labAddresses.wan.v4}/32`],
+    lifetime: 600,
+    ...more,
   };
 }
 
@@ -91,7 +95,8 @@ async function playMitigation(channel: PlayedChannel): Promise<void> {
   assert.deepEqual([observed.code, scopeOf(observed).status], ["2.05", 1]);
   assert.notEqual(observed.observe, undefined);
   assert.equal((await peer.ask({ do: "delete", mid: 1 })).code, "2.02");
-  const told = await peer.until("the notification of the end", (event) => event.event === "notification" && scopeOf(event).mid === 1 && scopeOf(event).status === 6);
+  const told = await peer.until("the notification of the end",
+    (event) => event.event === "notification" && scopeOf(event).mid === 1 && scopeOf(event).status === 6);
   if (channel.transport === "udp") assert.equal(told.type, "NON", "RFC 9132 §4.4.2.1");
   assert.equal((await peer.ask({ do: "delete", mid: 2 })).code, "2.02");
   assert.equal((await peer.ask({ do: "delete", mid: 99 })).code, "2.02", "nothing there to withdraw");

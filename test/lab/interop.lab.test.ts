@@ -17,8 +17,9 @@ interface Row {
 }
 
 const rows: readonly Row[] = [
-  ...(["udp", "tcp"] as const).flatMap((transport) => (["psk", "certificate"] as const).flatMap((auth) =>
-    (["openssl", "gnutls"] as const).map((library): Row => ({ transport, auth, library, family: 4 })))),
+  ...(["udp", "tcp"] as const).flatMap((transport) =>
+    (["psk", "certificate"] as const).flatMap((auth) => (["openssl", "gnutls"] as const).map((library): Row => ({ transport, auth, library, family: 4 })))
+  ),
   { transport: "udp", auth: "psk", library: "gnutls", family: 6 },
   { transport: "udp", auth: "certificate", library: "openssl", family: 6 },
   { transport: "tcp", auth: "psk", library: "openssl", family: 6 },
@@ -36,7 +37,9 @@ describe("every transport with every library and kind of key", { timeout: suiteL
   const sectionOf = (row: Row): UpstreamSection => ({
     name: nameOf(row),
     options: {
-      host: addressOf(row), port: String(portOf(row)), transport: row.transport,
+      host: addressOf(row),
+      port: String(portOf(row)),
+      transport: row.transport,
       ...(row.auth === "certificate" ? many.certificates.upstream : {}),
     },
   });
@@ -46,7 +49,11 @@ describe("every transport with every library and kind of key", { timeout: suiteL
     for (const row of rows) {
       const listen = `${row.family === 4 ? isp.v4 : `[${isp.v6}]`}:${portOf(row)}`;
       const keys = row.auth === "psk" ? ["--psk", `${labPsk.identity}:${labPsk.key}`] : many.certificates.peer;
-      peers.set(row, await startPeer(many.lab.isp, { library: row.library, listen, arguments: ["--transport", row.transport, "--cuid", `client-${rows.indexOf(row)}`, ...keys] }));
+      peers.set(row, await startPeer(many.lab.isp, {
+        library: row.library,
+        listen,
+        arguments: ["--transport", row.transport, "--cuid", `client-${rows.indexOf(row)}`, ...keys],
+      }));
     }
     daemon = many.start(rows.map(sectionOf));
   });

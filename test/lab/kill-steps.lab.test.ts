@@ -56,14 +56,16 @@ exit $code
       rmSync(file("calls"), { force: true });
       writeFileSync(file("fate"), `${call} ${when}\n`);
     },
-    disarm: () => { rmSync(file("fate"), { force: true }); },
+    disarm: () => {
+      rmSync(file("fate"), { force: true });
+    },
     calls: () => (existsSync(file("calls")) ? readFileSync(file("calls"), "utf8").trim().split("\n") : []),
   };
 }
 
 /** Kills the daemon before and after each of its calls in turn, until it has no more of them; how many there were. */
 async function killAtEach(tools: Tools, play: (fate: Fate) => Promise<"killed" | "survived">): Promise<number> {
-  for (let call = 1; ; call += 1) {
+  for (let call = 1;; call += 1) {
     for (const when of ["before", "after"] as const) {
       if (await play({ call, when }) === "survived") return call - 1;
     }
@@ -71,11 +73,18 @@ async function killAtEach(tools: Tools, play: (fate: Fate) => Promise<"killed" |
   }
 }
 
-const living = async (scene: Scene): Promise<MitigationView[]> => (await scene.daemon.json("list") as MitigationView[]).filter(({ state }) => state !== "ended");
+const living = async (scene: Scene): Promise<MitigationView[]> =>
+  (await scene.daemon.json("list") as MitigationView[]).filter(({ state }) => state !== "ended");
 
-const tablesOf = async (scene: Scene): Promise<string[]> => (await scene.lab.router.run("nft", ["list", "tables"])).stdout.split("\n").filter((line) => line.includes("dots_callhome"));
+const tablesOf = async (scene: Scene): Promise<string[]> =>
+  (await scene.lab.router.run("nft", ["list", "tables"])).stdout.split("\n").filter((line) => line.includes("dots_callhome"));
 
-const tooLong = (): Promise<never> => new Promise((_resolve, reject) => setTimeout(() => { reject(new Error("the daemon neither did its work nor ended")); }, patience));
+const tooLong = (): Promise<never> =>
+  new Promise((_resolve, reject) =>
+    setTimeout(() => {
+      reject(new Error("the daemon neither did its work nor ended"));
+    }, patience)
+  );
 
 /** Whether the fate was met; the daemon runs again afterwards, and has a session. */
 async function restartIfKilled(scene: Scene, tools: Tools, isDone: () => Promise<unknown>): Promise<"killed" | "survived"> {
@@ -122,13 +131,14 @@ function playRounds(globals: Readonly<Record<string, string>>, leastCalls: numbe
 }
 
 describe("the daemon is killed before and after each of its steps", { timeout: suiteLimit, concurrency: 3 }, () => {
-  for (const action of ["block", "quarantine"]) it(`of a request for a ${action}: it comes or stays when the daemon is back, and goes when it is withdrawn`, () =>
-    playRounds({ action }, 3, async ({ scene, attack, tools, fate, mid }) => {
-      const scope = await attack.reported();
-      tools.arm(fate);
-      scene.peer.send({ do: "put", mid, scope, wait: false });
-      return restartIfKilled(scene, tools, () => scene.daemon.logged(/, (likely|exact)$/).then(() => attack.stops(700)));
-    }));
+  for (const action of ["block", "quarantine"])
+    it(`of a request for a ${action}: it comes or stays when the daemon is back, and goes when it is withdrawn`, () =>
+      playRounds({ action }, 3, async ({ scene, attack, tools, fate, mid }) => {
+        const scope = await attack.reported();
+        tools.arm(fate);
+        scene.peer.send({ do: "put", mid, scope, wait: false });
+        return restartIfKilled(scene, tools, () => scene.daemon.logged(/, (likely|exact)$/).then(() => attack.stops(700)));
+      }));
 
   it("of a withdrawal: the traffic flows again when it has been withdrawn once more", () =>
     playRounds({}, 1, async ({ scene, attack, tools, fate, mid }) => {

@@ -25,7 +25,8 @@ describe("the lab", { timeout: suiteLimit }, () => {
     assert.equal(source?.address, wan.v4);
     assert.equal(source.ports.count, 20);
     assert.ok(source.ports.upper < 32_768, "below the range that devices choose from");
-    assert.ok(arrived.first_t !== null && arrived.last_t !== null && before <= arrived.first_t && arrived.first_t < arrived.last_t && arrived.last_t <= sent.t, JSON.stringify(arrived));
+    assert.ok(arrived.first_t !== null && arrived.last_t !== null && before <= arrived.first_t && arrived.first_t < arrived.last_t && arrived.last_t <= sent.t,
+      JSON.stringify(arrived));
     await assertShifted(lab.router, "udp", 20);
   });
 
@@ -250,7 +251,11 @@ async function labInAnotherProcess() {
     setInterval(() => {}, 1000);`;
   const cwd = fileURLToPath(new URL("../..", import.meta.url));
   const child = spawn(process.execPath, ["--import", "tsx", "--input-type=module", "-e", program], { cwd, stdio: ["ignore", "pipe", "inherit"] });
-  const ended = new Promise((resolve) => child.once("exit", (code, signal) => { resolve(signal ?? code); }));
+  const ended = new Promise((resolve) =>
+    child.once("exit", (code, signal) => {
+      resolve(signal ?? code);
+    })
+  );
   const line = await new Promise<string>((resolve) => child.stdout.setEncoding("utf8").once("data", resolve));
   const [name = "", folder = ""] = JSON.parse(line) as string[];
   return { name, folder, ended, kill: (signal: NodeJS.Signals) => child.kill(signal) };

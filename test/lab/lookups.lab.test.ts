@@ -25,7 +25,10 @@ describe("readers who ask for lookups as fast as they can", { timeout: suiteLimi
         let answers = 0;
         let port = 1024;
         const question = (): object => ({ source: [labAddresses.wan.v4], source_port: `${differ ? port++ : 1024}-61000`, target: ["198.51.100.9"] });
-        const clients = Array.from({ length: readers }, () => askOnAndOn(`${lab.files.folder}/control.sock`, question, ({ result }) => { answers += result?.devices.length ?? 0; }));
+        const clients = Array.from({ length: readers }, () =>
+          askOnAndOn(`${lab.files.folder}/control.sock`, question, ({ result }) => {
+            answers += result?.devices.length ?? 0;
+          }));
         try {
           const [began, before] = [performance.now(), processorTime(daemon.pid)];
           await delay(seconds * 1000);
@@ -46,7 +49,9 @@ describe("readers who ask for lookups as fast as they can", { timeout: suiteLimi
 /** One connection, one question at a time. */
 function askOnAndOn(path: string, question: () => object, answered: (reply: { readonly result?: { readonly devices: readonly object[] } }) => void): Socket {
   const socket = connect(path);
-  const ask = (): void => { socket.write(`${JSON.stringify({ id: 1, method: "lookup", params: question() })}\n`); };
+  const ask = (): void => {
+    socket.write(`${JSON.stringify({ id: 1, method: "lookup", params: question() })}\n`);
+  };
   socket.once("connect", ask).on("error", () => undefined);
   createInterface({ input: socket }).on("line", (line) => {
     answered(JSON.parse(line) as { readonly result?: { readonly devices: readonly object[] } });

@@ -47,7 +47,9 @@ export async function runUnderLoss(options: LossOptions): Promise<LossResult> {
     const input = Array.from({ length: options.sessions + 1 }, (_, at) => `addr add ${addressOf(at)}/24 dev customer\n`).join("");
     await expectSuccess("ip", lab.isp.run("ip", ["-batch", "-"], { input }));
     const peer = await startPeer(lab.isp, {
-      library: "openssl", listen: "0.0.0.0:4647", arguments: ["--transport", options.transport, "--psk", `${labPsk.identity}:${labPsk.key}`, "--psk", `${besideIdentity}:${labPsk.key}`],
+      library: "openssl",
+      listen: "0.0.0.0:4647",
+      arguments: ["--transport", options.transport, "--psk", `${labPsk.identity}:${labPsk.key}`, "--psk", `${besideIdentity}:${labPsk.key}`],
     });
     await lab.setLoss(options.loss);
     const beside = dialBeside(many, options);
@@ -57,8 +59,11 @@ export async function runUnderLoss(options: LossOptions): Promise<LossResult> {
     await until("the log tells of what was answered", () => sessions.executions().size >= requests.answers.length);
     const counts = [...sessions.executions().values()];
     return {
-      sessions: sessions.times, ...requests, beside: await beside,
-      executed: counts.length, duplicates: counts.reduce((sum, count) => sum + count - 1, 0),
+      sessions: sessions.times,
+      ...requests,
+      beside: await beside,
+      executed: counts.length,
+      duplicates: counts.reduce((sum, count) => sum + count - 1, 0),
     };
   } finally {
     await many.destroy();
@@ -66,7 +71,8 @@ export async function runUnderLoss(options: LossOptions): Promise<LossResult> {
 }
 
 /** Starts the daemon and waits until enough of its sessions are there, or patience is at an end. */
-async function dial(many: ManyUpstreams, { sessions, enough = sessions, transport, patienceMs }: LossOptions): Promise<{ times: number[]; executions: () => Map<string, number> }> {
+async function dial(many: ManyUpstreams,
+  { sessions, enough = sessions, transport, patienceMs }: LossOptions): Promise<{ times: number[]; executions: () => Map<string, number> }> {
   const daemon = many.start(Array.from({ length: sessions }, (_, at) => ({ name: `u${at}`, options: { host: addressOf(at), transport } })));
   await daemon.logged(/runs with/);
   const started = Date.now();
@@ -103,14 +109,19 @@ async function ask(peer: Peer, sessions: number, { rounds, answerSeconds }: Loss
     const from = peer.events.length;
     for (const session of up) {
       peer.send({
-        do: "put", session, cuid: `client-${session}`, mid: session * 100 + round, repeat: 3, wait: false, timeout: answerSeconds,
+        do: "put",
+        session,
+        cuid: `client-${session}`,
+        mid: session * 100 + round,
+        repeat: 3,
+        wait: false,
+        timeout: answerSeconds,
         scope: { "target-prefix": [`198.51.${session}.${round}/32`], "target-protocol": [17], "source-prefix": ["203.0.113.7/32"], lifetime: 600 },
       });
     }
     const since = (...names: readonly string[]): PeerEvent[] => peer.events.slice(from).filter(({ event, n }) => names.includes(event) && n !== undefined);
     const until = Date.now() + answerSeconds * 1000 + 2_000;
-    do await new Promise((resolve) => setTimeout(resolve, 100));
-    while (since("answer", "failed").length < up.length && Date.now() < until);
+    do await new Promise((resolve) => setTimeout(resolve, 100)); while (since("answer", "failed").length < up.length && Date.now() < until);
     asked += up.length;
     const sent = since("sent");
     for (const { n, t } of since("answer")) answers.push(t - (sent.find((each) => each.n === n)?.t ?? NaN));
@@ -132,22 +143,26 @@ async function heldSessions(peer: Peer, most: number): Promise<number[]> {
 /** How OpenSSL's own client fares with the same peer at the same time. */
 async function dialBeside({ lab }: ManyUpstreams, { beside, patienceMs, transport, sessions }: LossOptions): Promise<number[]> {
   const key = Buffer.from(labPsk.key).toString("hex");
-  const args = ["s_client", transport === "udp" ? "-dtls1_2" : "-tls1_2", "-psk_identity", besideIdentity, "-psk", key, "-connect", `${addressOf(sessions)}:4647`];
-  const times = await Promise.all(Array.from({ length: beside }, () => new Promise<number | undefined>((resolve) => {
-    const started = Date.now();
-    const child = lab.router.spawn("openssl", args, { stdio: ["pipe", "pipe", "ignore"] });
-    const end = (time?: number): void => {
-      clearTimeout(timer);
-      child.kill("SIGKILL");
-      resolve(time);
-    };
-    const timer = setTimeout(end, patienceMs);
-    let said = "";
-    child.stdout?.on("data", (bytes: Buffer) => {
-      said += bytes.toString();
-      if (/Cipher is (?!\(NONE\))\S/.test(said)) end(Date.now() - started);
-    });
-    child.once("exit", () => { end(); });
-  })));
+  const args = ["s_client", transport === "udp" ? "-dtls1_2" : "-tls1_2", "-psk_identity", besideIdentity, "-psk", key, "-connect",
+    `${addressOf(sessions)}:4647`];
+  const times = await Promise.all(Array.from({ length: beside }, () =>
+    new Promise<number | undefined>((resolve) => {
+      const started = Date.now();
+      const child = lab.router.spawn("openssl", args, { stdio: ["pipe", "pipe", "ignore"] });
+      const end = (time?: number): void => {
+        clearTimeout(timer);
+        child.kill("SIGKILL");
+        resolve(time);
+      };
+      const timer = setTimeout(end, patienceMs);
+      let said = "";
+      child.stdout?.on("data", (bytes: Buffer) => {
+        said += bytes.toString();
+        if (/Cipher is (?!\(NONE\))\S/.test(said)) end(Date.now() - started);
+      });
+      child.once("exit", () => {
+        end();
+      });
+    })));
   return times.filter((time) => time !== undefined);
 }

@@ -7,7 +7,14 @@ import { runUnderLoss } from "./loss-run.ts";
 describe("30 % loss in each direction", { timeout: suiteLimit }, () => {
   it("has sessions all the same, answers every request, and executes none twice", async () => {
     const { sessions, asked, answers, executed, duplicates } = await runUnderLoss({
-      transport: "udp", loss: 30, sessions: 6, enough: 3, rounds: 1, patienceMs: 4 * patience, answerSeconds: 50, beside: 0,
+      transport: "udp",
+      loss: 30,
+      sessions: 6,
+      enough: 3,
+      rounds: 1,
+      patienceMs: 4 * patience,
+      answerSeconds: 50,
+      beside: 0,
     });
     assert.ok(sessions.length >= 3, `${sessions.length} of 6 sessions`);
     // 16 repetitions in 50 s, each answered with 0.7 × 0.7: one in 50,000 requests is not.

@@ -33,16 +33,20 @@ ${Object.entries(ports).map(([service, port]) => `		tcp dport ${port} counter na
 `;
 
 /** Prints the bodies of what is posted, by port. */
-const receiver = `for (const port of [${ports.webhook}, ${ports.ntfy}]) require("node:http").createServer((q, r) => { let b = ""; q.on("data", (d) => b += d).on("end", () => { console.log(JSON.stringify({ port, body: JSON.parse(b) })); r.end(); }); }).listen(port, "::", () => console.log(JSON.stringify({ port, body: null })));`;
+const receiver =
+  `for (const port of [${ports.webhook}, ${ports.ntfy}]) require("node:http").createServer((q, r) => { let b = ""; q.on("data", (d) => b += d).on("end", () => { console.log(JSON.stringify({ port, body: JSON.parse(b) })); r.end(); }); }).listen(port, "::", () => console.log(JSON.stringify({ port, body: null })));`;
 
 function sections(host: string): string {
   const section = (type: string, url: string): string => `config notify '${type}'\n\toption type '${type}'\n\toption url '${url}'\n`;
   return [
-    section("webhook", `http://${host}:${ports.webhook}/hook`), section("ntfy", `http://${host}:${ports.ntfy}/topic`), ...mosquitto ? [section("mqtt", `mqtt://${host}:${ports.mqtt}`)] : [],
+    section("webhook", `http://${host}:${ports.webhook}/hook`),
+    section("ntfy", `http://${host}:${ports.ntfy}/topic`),
+    ...mosquitto ? [section("mqtt", `mqtt://${host}:${ports.mqtt}`)] : [],
   ].join("\n");
 }
 
-async function play(addresses: readonly string[], act: (scene: Scene, heard: ReturnType<typeof watchLines<{ port: number; body: { title?: string } | null }>>) => Promise<void>): Promise<void> {
+async function play(addresses: readonly string[],
+  act: (scene: Scene, heard: ReturnType<typeof watchLines<{ port: number; body: { title?: string } | null }>>) => Promise<void>): Promise<void> {
   const host = addresses.length > 1 ? name : addresses[0] ?? "";
   const names: string[] = [];
   try {
@@ -55,7 +59,10 @@ async function play(addresses: readonly string[], act: (scene: Scene, heard: Ret
       await expectSuccess("nft", lab.isp.run("nft", ["-f", "-"], { input: lostSyn }));
       const heard = watchLines<{ port: number; body: { title?: string } | null }>();
       const child = lab.isp.spawn(process.execPath, ["-e", receiver], { stdio: ["ignore", "pipe", "inherit"] });
-      if (child.stdout) createInterface({ input: child.stdout }).on("line", (line) => { heard.add(JSON.parse(line) as never); });
+      if (child.stdout)
+        createInterface({ input: child.stdout }).on("line", (line) => {
+          heard.add(JSON.parse(line) as never);
+        });
       for (const port of [ports.webhook, ports.ntfy]) await heard.until("it listens", (line) => line.port === port);
       if (mosquitto) {
         writeFileSync(`${lab.files.folder}/mosquitto.conf`, `listener ${ports.mqtt}\nallow_anonymous true\n`);
@@ -86,7 +93,8 @@ describe("the first SYN of every connection is lost", { timeout: suiteLimit, con
         assert.deepEqual(daemon.log.filter((line) => /next attempt|no session with|not delivered/.test(line)), [], "nothing had to be tried again");
         const { stdout } = await scene.lab.isp.run("nft", ["list", "counters", "table", "inet", "lost_syn"]);
         const lost = new Map([...stdout.matchAll(/counter (\w+) \{\s*packets (\d+)/g)].map(([, service = "", packets]) => [service, Number(packets)]));
-        for (const service of ["dots", "webhook", "ntfy", ...mosquitto ? ["mqtt"] : []]) assert.ok((lost.get(service) ?? 0) > 0, `a SYN to ${service} was lost: ${stdout}`);
+        for (const service of ["dots", "webhook", "ntfy", ...mosquitto ? ["mqtt"] : []]) assert.ok((lost.get(service) ?? 0) > 0,
+            `a SYN to ${service} was lost: ${stdout}`);
         await attack.end();
       }));
 });

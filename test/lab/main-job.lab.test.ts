@@ -113,13 +113,20 @@ describe("the main job", { timeout: suiteLimit, concurrency: 3 }, () => {
 
 describe("floods of every kind", { timeout: suiteLimit, concurrency: 2 }, () => {
   const kinds: readonly AttackOptions[] = [
-    { protocol: "tcp", family: 4 }, { protocol: "tcp", family: 6 }, { protocol: "tcp-syn", family: 4 }, { protocol: "icmp", family: 4 }, { protocol: "icmp", family: 6 },
+    { protocol: "tcp", family: 4 },
+    { protocol: "tcp", family: 6 },
+    { protocol: "tcp-syn", family: 4 },
+    { protocol: "icmp", family: 4 },
+    { protocol: "icmp", family: 6 },
   ];
   for (const kind of kinds)
     it(`stops ${kind.protocol ?? ""} over IPv${kind.family ?? ""}`, () =>
       playScene({ library: "gnutls" }, async (scene) => {
         // A victim under attack does not answer: else each SYN is reset, forgotten, and leaves from another port.
-        if (kind.protocol === "tcp-syn") await scene.lab.target.run("nft", ["add table inet victim; add chain inet victim input { type filter hook input priority 0; }; add rule inet victim input tcp dport 443 drop"]);
+        if (kind.protocol === "tcp-syn")
+          await scene.lab.target.run("nft", [
+            "add table inet victim; add chain inet victim input { type filter hook input priority 0; }; add rule inet victim input tcp dport 443 drop",
+          ]);
         const transfer = await startTransfer(scene.lab, kind.family);
         const attack = await startAttack(scene.lab, kind);
         assert.equal((await scene.put(1, await attack.reported())).code, "2.01");
@@ -167,10 +174,11 @@ describe("floods of every kind", { timeout: suiteLimit, concurrency: 2 }, () => 
 });
 
 /** The only mitigation, once the kernel has seen the MAC addresses that its packets bear. */
-const certain = ({ daemon }: Scene): Promise<MitigationView> => eventually("its devices are certain", async () => {
-  const [mitigation] = await daemon.json("list") as MitigationView[];
-  return mitigation?.devices.length && mitigation.devices.every(({ certainty }) => certainty === "exact") ? mitigation : undefined;
-});
+const certain = ({ daemon }: Scene): Promise<MitigationView> =>
+  eventually("its devices are certain", async () => {
+    const [mitigation] = await daemon.json("list") as MitigationView[];
+    return mitigation?.devices.length && mitigation.devices.every(({ certainty }) => certainty === "exact") ? mitigation : undefined;
+  });
 
 interface Scope {
   readonly "source-prefix": readonly string[];
@@ -186,12 +194,24 @@ function lookupArguments(scope: Scope): string[] {
 /** Exactly the members of the contract, and nothing that is not true. */
 function assertContract(
   shown: MitigationView | undefined,
-  { beforePut, scope, ports, seen }: { beforePut: number; scope: Scope; ports: readonly (readonly [number, number])[]; seen: { source: string; target: string; bits: number } },
+  { beforePut, scope, ports, seen }: {
+    beforePut: number;
+    scope: Scope;
+    ports: readonly (readonly [number, number])[];
+    seen: { source: string; target: string; bits: number };
+  },
 ): void {
   assert.ok(shown);
   const { requested_at, expires_at, devices, dropped, ...rest } = shown;
   assert.deepEqual(rest, {
-    id: 1, upstream: "isp", cuid, mid: 56, state: "active", outcome: null, status: 2, action: "block",
+    id: 1,
+    upstream: "isp",
+    cuid,
+    mid: 56,
+    state: "active",
+    outcome: null,
+    status: 2,
+    action: "block",
     target: { prefixes: scope["target-prefix"], ports: [[443, 443]], protocols: [17], fqdns: [], uris: [] },
     source: { prefixes: scope["source-prefix"], ports, icmp_types: [] },
   });

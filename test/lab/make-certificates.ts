@@ -34,7 +34,9 @@ export function makeCertificates(folder: string): LabCertificates {
   const router = issue({ name: "router", alternatives: "DNS:cpe-0001.example" });
   chmodSync(router.keyFile, 0o600);
   return {
-    isp, router, issue,
+    isp,
+    router,
+    issue,
     caFile: authority.file,
     upstream: { auth: "certificate", ca_file: authority.file, cert_file: router.certFile, key_file: router.keyFile, server_name: ispName },
     peer: ["--cert", isp.certFile, "--key", isp.keyFile, "--ca", authority.file],

@@ -29,12 +29,14 @@ export async function createManyUpstreams(): Promise<ManyUpstreams> {
   const lab = await createLab();
   const certificates = makeCertificates(lab.files.folder);
   return {
-    lab, certificates,
-    start: (sections, globals = {}) => startDaemon(lab, {
-      globals: { consent: "ask", request_rate: "1000", max_mitigations: "2000", ...globals },
-      upstream: { enabled: "0" },
-      more: sections.map((section) => sectionText(lab, section)).join("\n"),
-    }),
+    lab,
+    certificates,
+    start: (sections, globals = {}) =>
+      startDaemon(lab, {
+        globals: { consent: "ask", request_rate: "1000", max_mitigations: "2000", ...globals },
+        upstream: { enabled: "0" },
+        more: sections.map((section) => sectionText(lab, section)).join("\n"),
+      }),
     destroy: () => lab.destroy(),
   };
 }

@@ -37,8 +37,7 @@ export function openNamespace(name: string, track: (child: ChildProcess) => void
   return {
     name,
     spawn: start,
-    run: (command, args, options = {}) =>
-      finish(start(command, args, { stdio: "pipe" }), `${name}: ${command} ${args.join(" ")}`, options),
+    run: (command, args, options = {}) => finish(start(command, args, { stdio: "pipe" }), `${name}: ${command} ${args.join(" ")}`, options),
   };
 }
 

@@ -22,7 +22,9 @@ async function withUbus(scene: Scene, use: (ubus: Ubus, told: [string, Mitigatio
   const ubusd = await startUbusd(path);
   const ubus = openUbus({ path });
   const told: [string, MitigationView][] = [];
-  ubus.subscribe("dots-callhome", (type, data) => { told.push([type, data as unknown as MitigationView]); });
+  ubus.subscribe("dots-callhome", (type, data) => {
+    told.push([type, data as unknown as MitigationView]);
+  });
   try {
     scene.startDaemon({ globals: { consent: "ask", ubus_socket: path } });
     await scene.daemon.logged(/: session with/);
@@ -44,12 +46,19 @@ describe("the owner, over ubus", { timeout: suiteLimit, concurrency: 2 }, () => 
       const ubusd = await startUbusd(path);
       const services = openUbus({ path });
       const serve = (object: string, answers: Readonly<Record<string, UbusTable>>): void => {
-        services.publish({ path: object, methods: Object.fromEntries(Object.entries(answers).map(([method, answer]) => [method, { signature: {}, answer: () => answer }])) });
+        services.publish({
+          path: object,
+          methods: Object.fromEntries(Object.entries(answers).map(([method, answer]) => [method, { signature: {}, answer: () => answer }])),
+        });
       };
-      serve("network.interface", { dump: { interface: [
-        { interface: "lan", up: true, proto: "static", l3_device: "br-lan", device: "br-lan", route: [] },
-        { interface: "wan", up: true, proto: "static", l3_device: "wan", device: "wan", route: [{ target: "0.0.0.0", mask: 0 }] },
-      ] } });
+      serve("network.interface", {
+        dump: {
+          interface: [
+            { interface: "lan", up: true, proto: "static", l3_device: "br-lan", device: "br-lan", route: [] },
+            { interface: "wan", up: true, proto: "static", l3_device: "wan", device: "wan", route: [{ target: "0.0.0.0", mask: 0 }] },
+          ],
+        },
+      });
       serve("hostapd.wlan0", { get_clients: { clients: { [camera.mac]: { authorized: true } } }, get_status: { ssid: "home" } });
       try {
         await until("published", async () => services.isConnected && (await services.lookup("hostapd.wlan0")).length === 1);
@@ -57,7 +66,8 @@ describe("the owner, over ubus", { timeout: suiteLimit, concurrency: 2 }, () => 
         await scene.daemon.logged(/: session with/);
         const attack = await startAttack(scene.lab);
         await scene.put(7, await attack.reported());
-        assert.deepEqual((await list(scene)).map(({ state, devices }) => [state, devices[0]?.mac, devices[0]?.port]), [["pending", camera.mac, 'Wi-Fi "home"']]);
+        assert.deepEqual((await list(scene)).map(({ state, devices }) => [state, devices[0]?.mac, devices[0]?.port]), [["pending", camera.mac,
+          'Wi-Fi "home"']]);
         const [known] = await scene.daemon.json("devices") as DeviceView[];
         assert.deepEqual([known?.port, known?.vendor], ['Wi-Fi "home"', null], "a MAC address of the lab is nobody's");
       } finally {
@@ -67,65 +77,70 @@ describe("the owner, over ubus", { timeout: suiteLimit, concurrency: 2 }, () => 
     }));
 
   it("is asked once about a device, answers once, and all requests are answered; who did it is remembered", () =>
-    playScene({ without: ["daemon"] }, (scene) => withUbus(scene, async (ubus, told) => {
-      const attack = await startAttack(scene.lab);
-      const attack6 = await startAttack(scene.lab, { family: 6, port: 444 });
-      const scope = await attack.reported();
-      await scene.put(7, scope);
-      await scene.put(8, await attack6.reported());
-      assert.deepEqual((await list(scene)).map(({ id, state, devices }) => [id, state, devices[0]?.mac]), [[2, "pending", camera.mac], [1, "pending", camera.mac]]);
-      // A question is told again where the packets have confirmed its device: for pages that show it.
-      const told12 = (): string[] => [...new Set(told.filter(([type]) => type !== "upstream").map(([type, view]) => `${type} ${view.id}`))];
-      await until("the owner is asked", () => told12().length > 0);
-      assert.deepEqual(told12(), ["request 1"]);
+    playScene({ without: ["daemon"] }, (scene) =>
+      withUbus(scene, async (ubus, told) => {
+        const attack = await startAttack(scene.lab);
+        const attack6 = await startAttack(scene.lab, { family: 6, port: 444 });
+        const scope = await attack.reported();
+        await scene.put(7, scope);
+        await scene.put(8, await attack6.reported());
+        assert.deepEqual((await list(scene)).map(({ id, state, devices }) => [id, state, devices[0]?.mac]), [[2, "pending", camera.mac], [1, "pending",
+          camera.mac]]);
+        // A question is told again where the packets have confirmed its device: for pages that show it.
+        const told12 = (): string[] => [...new Set(told.filter(([type]) => type !== "upstream").map(([type, view]) => `${type} ${view.id}`))];
+        await until("the owner is asked", () => told12().length > 0);
+        assert.deepEqual(told12(), ["request 1"]);
 
-      const answer = await ubus.invoke("dots-callhome", "approve", { id: 2, seconds: 3600 });
-      assert.deepEqual([answer["id"], answer["state"], answer["also"]], [2, "active", [1]]);
-      await attack.stops(500);
-      await attack6.stops(500);
-      assert.deepEqual((await list(scene)).map(({ state }) => state), ["active", "active"]);
-      const approvals = (await history(scene)).filter(({ event }) => event === "approved");
-      assert.deepEqual(approvals.map(({ who, via, mitigation }) => [who, via, mitigation]), [["root", "ubus", 1], ["root", "ubus", 2]]);
-      await scene.daemon.logged(/approve 2 3600 by root, over ubus/);
-      await until("told that both are blocked", () => told12().length === 3);
-      assert.deepEqual(told12(), ["request 1", "blocked 2", "blocked 1"]);
+        const answer = await ubus.invoke("dots-callhome", "approve", { id: 2, seconds: 3600 });
+        assert.deepEqual([answer["id"], answer["state"], answer["also"]], [2, "active", [1]]);
+        await attack.stops(500);
+        await attack6.stops(500);
+        assert.deepEqual((await list(scene)).map(({ state }) => state), ["active", "active"]);
+        const approvals = (await history(scene)).filter(({ event }) => event === "approved");
+        assert.deepEqual(approvals.map(({ who, via, mitigation }) => [who, via, mitigation]), [["root", "ubus", 1], ["root", "ubus", 2]]);
+        await scene.daemon.logged(/approve 2 3600 by root, over ubus/);
+        await until("told that both are blocked", () => told12().length === 3);
+        assert.deepEqual(told12(), ["request 1", "blocked 2", "blocked 1"]);
 
-      // For an hour: what the upstream withdraws and asks for again is no new question.
-      await scene.delete(7);
-      assert.equal((await scene.put(9, scope)).code, "2.01");
-      const again = (await list(scene))[0];
-      assert.deepEqual([again?.mid, again?.state], [9, "active"]);
-      assert.equal(told12().filter((each) => each.startsWith("request")).length, 1, "and nobody is asked again");
-      await attack.end();
-      await attack6.end();
-    })));
+        // For an hour: what the upstream withdraws and asks for again is no new question.
+        await scene.delete(7);
+        assert.equal((await scene.put(9, scope)).code, "2.01");
+        const again = (await list(scene))[0];
+        assert.deepEqual([again?.mid, again?.state], [9, "active"]);
+        assert.equal(told12().filter((each) => each.startsWith("request")).length, 1, "and nobody is asked again");
+        await attack.end();
+        await attack6.end();
+      })));
 
   it("goes on when ubusd restarts, and hears of the end", () =>
-    playScene({ without: ["daemon"] }, (scene) => withUbus(scene, async (ubus, told, ubusd) => {
-      const attack = await startAttack(scene.lab);
-      await scene.put(7, await attack.reported());
-      await until("asked", () => told.some(([type]) => type === "request"));
-      await ubusd.stop();
-      const next = await startUbusd(ubusd.path);
-      try {
-        await until("subscribed again", async () => ubus.isConnected && (await ubus.lookup("dots-callhome").catch(() => [])).length === 1);
-        // A change of the session is told: whoever hears it is subscribed.
-        const before = told.length;
-        await until("subscribed again", async () => {
-          await scene.daemon.cli("reconnect");
-          return told.length > before;
-        });
-        const view = await ubus.invoke("dots-callhome", "deny", { id: 1 });
-        assert.deepEqual([view["state"], view["outcome"]], ["ended", "denied"]);
-        await until("told of the end", () => told.some(([type, about]) => type === "ended" && about.outcome === "denied"));
-        await assert.rejects(ubus.invoke("dots-callhome", "deny", { id: 1 }), /not supported/);
-        await assert.rejects(ubus.invoke("dots-callhome", "deny", { id: 99 }), /not found/);
-      } finally {
-        await next.stop();
-      }
-      assert.deepEqual(scene.daemon.log.filter((line) => /^(warn|error).*ubus/.test(line)), ["warn: ubus: ubusd ended the connection; tried again every 10 s at least"]);
-      await attack.end();
-    })));
+    playScene({ without: ["daemon"] }, (scene) =>
+      withUbus(scene, async (ubus, told, ubusd) => {
+        const attack = await startAttack(scene.lab);
+        await scene.put(7, await attack.reported());
+        await until("asked", () => told.some(([type]) => type === "request"));
+        await ubusd.stop();
+        const next = await startUbusd(ubusd.path);
+        try {
+          await until("subscribed again", async () => ubus.isConnected && (await ubus.lookup("dots-callhome").catch(() => [])).length === 1);
+          // A change of the session is told: whoever hears it is subscribed.
+          const before = told.length;
+          await until("subscribed again", async () => {
+            await scene.daemon.cli("reconnect");
+            return told.length > before;
+          });
+          const view = await ubus.invoke("dots-callhome", "deny", { id: 1 });
+          assert.deepEqual([view["state"], view["outcome"]], ["ended", "denied"]);
+          await until("told of the end", () => told.some(([type, about]) => type === "ended" && about.outcome === "denied"));
+          await assert.rejects(ubus.invoke("dots-callhome", "deny", { id: 1 }), /not supported/);
+          await assert.rejects(ubus.invoke("dots-callhome", "deny", { id: 99 }), /not found/);
+        } finally {
+          await next.stop();
+        }
+        assert.deepEqual(scene.daemon.log.filter((line) => /^(warn|error).*ubus/.test(line)), [
+          "warn: ubus: ubusd ended the connection; tried again every 10 s at least",
+        ]);
+        await attack.end();
+      })));
 });
 
 describe("while the owner has not answered", { timeout: suiteLimit, concurrency: 2 }, () => {

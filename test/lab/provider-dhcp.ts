@@ -21,7 +21,12 @@ export interface ProviderDhcp {
   deconfigure(): Promise<void>;
 }
 
-export interface Offer { readonly 147?: string; readonly 148?: string; readonly 141?: string; readonly 142?: string }
+export interface Offer {
+  readonly 147?: string;
+  readonly 148?: string;
+  readonly 141?: string;
+  readonly 142?: string;
+}
 
 /** A domain name as RFC 8415 §10 encodes it. */
 export function encodeName(name: string): string {
@@ -50,26 +55,49 @@ export function openProviderDhcp(lab: Lab): ProviderDhcp & { end(): void } {
 plain() { echo "$1" | tr ':' '\\n' | while read -r byte; do [ -z "$byte" ] || printf '%02x' "0x$byte"; done; }
 OPTION_141="$(plain "$new_dhcp6_dots_name")" OPTION_142="$(plain "$new_dhcp6_dots_addresses")"
 case "$reason" in RENEW6 | BOUND6 | REBIND6) set -- "$interface" informed ;; *) exit 0 ;; esac`);
-  writeFileSync(`${work}/dhclient.conf`, "option dhcp6.dots-name code 141 = string;\noption dhcp6.dots-addresses code 142 = string;\nrequest dhcp6.dots-name, dhcp6.dots-addresses;\n");
+  writeFileSync(`${work}/dhclient.conf`,
+    "option dhcp6.dots-name code 141 = string;\noption dhcp6.dots-addresses code 142 = string;\nrequest dhcp6.dots-name, dhcp6.dots-addresses;\n");
 
   let stop: () => Promise<void> = () => Promise.resolve();
   return {
     folder,
     async serve({ offer = {}, zone = [] }) {
       await stop();
-      const options = Object.entries(offer as Readonly<Record<string, string>>).map(([code, hex]) => `--dhcp-option-force=${Number(code) < 145 ? "option6:" : ""}${code},${hex.replace(/(..)(?=.)/g, "$1:")}`);
+      const options = Object.entries(offer as Readonly<Record<string, string>>).map(([code, hex]) =>
+        `--dhcp-option-force=${Number(code) < 145 ? "option6:" : ""}${code},${hex.replace(/(..)(?=.)/g, "$1:")}`
+      );
       const child = lab.isp.spawn("dnsmasq", [
-        "--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv", "--no-hosts", "--user=root", "--pid-file=", "--log-facility=-", "--no-ping", "--interface=customer", "--bind-interfaces",
-        `--dhcp-leasefile=${work}/leases`, "--dhcp-authoritative", `--dhcp-range=${wan.v4},${wan.v4},1h`, "--dhcp-range=2001:db8:ff::100,2001:db8:ff::1ff,64,1h", ...options, ...zone,
+        "--keep-in-foreground",
+        "--conf-file=/dev/null",
+        "--no-resolv",
+        "--no-hosts",
+        "--user=root",
+        "--pid-file=",
+        "--log-facility=-",
+        "--no-ping",
+        "--interface=customer",
+        "--bind-interfaces",
+        `--dhcp-leasefile=${work}/leases`,
+        "--dhcp-authoritative",
+        `--dhcp-range=${wan.v4},${wan.v4},1h`,
+        "--dhcp-range=2001:db8:ff::100,2001:db8:ff::1ff,64,1h",
+        ...options,
+        ...zone,
       ], { stdio: ["ignore", "ignore", "pipe"] });
       let said = "";
       child.stderr?.setEncoding("utf8").on("data", (text: string) => (said = (said + text).slice(-2_000)));
-      stop = () => new Promise((resolve) => {
-        stop = () => Promise.resolve();
-        if (child.exitCode !== null) { resolve(); return; }
-        child.once("exit", () => { resolve(); });
-        child.kill("SIGKILL");
-      });
+      stop = () =>
+        new Promise((resolve) => {
+          stop = () => Promise.resolve();
+          if (child.exitCode !== null) {
+            resolve();
+            return;
+          }
+          child.once("exit", () => {
+            resolve();
+          });
+          child.kill("SIGKILL");
+        });
       await until("dnsmasq serves", async () => {
         if (child.exitCode !== null) throw new Error(`dnsmasq has ended: ${said}`);
         return (await lab.isp.run("ss", ["-lun"])).stdout.includes(":547 ");
@@ -78,12 +106,14 @@ case "$reason" in RENEW6 | BOUND6 | REBIND6) set -- "$interface" informed ;; *) 
     fallSilent: () => stop(),
     async lease(family) {
       if (family === 4) {
-        await expectSuccess("udhcpc", lab.router.run("busybox", ["udhcpc", "-i", "wan", "-n", "-q", "-f", "-t", "10", "-T", "1", "-r", wan.v4, "-O", "147", "-O", "148", "-s", ofUdhcpc]));
+        await expectSuccess("udhcpc",
+          lab.router.run("busybox", ["udhcpc", "-i", "wan", "-n", "-q", "-f", "-t", "10", "-T", "1", "-r", wan.v4, "-O", "147", "-O", "148", "-s", ofUdhcpc]));
         return;
       }
       rmSync(`${work}/answered`, { force: true });
       writeFileSync(`${work}/done`, `#!/bin/sh\n${ofDhclient}\ncase "$reason" in *6) touch ${work}/answered ;; esac\n`, { mode: 0o755 });
-      const client = lab.router.spawn("dhclient", ["-6", "-S", "-d", "-cf", `${work}/dhclient.conf`, "-lf", `${work}/leases6`, "-pf", `${work}/pid6`, "-sf", `${work}/done`, "wan"], { stdio: "ignore" });
+      const client = lab.router.spawn("dhclient", ["-6", "-S", "-d", "-cf", `${work}/dhclient.conf`, "-lf", `${work}/leases6`, "-pf", `${work}/pid6`, "-sf",
+        `${work}/done`, "wan"], { stdio: "ignore" });
       try {
         await until("DHCPv6 answers", async () => (await lab.router.run("test", ["-e", `${work}/answered`])).code === 0);
       } finally {
@@ -93,6 +123,8 @@ case "$reason" in RENEW6 | BOUND6 | REBIND6) set -- "$interface" informed ;; *) 
     async deconfigure() {
       await expectSuccess("deconfig", lab.router.run("env", ["interface=wan", ofUdhcpc, "deconfig"]));
     },
-    end() { rmSync(resolv, { recursive: true, force: true }); },
+    end() {
+      rmSync(resolv, { recursive: true, force: true });
+    },
   };
 }

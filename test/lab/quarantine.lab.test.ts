@@ -43,7 +43,9 @@ const notCutOff = `200 ${noticeWords.en.notCutOff}`;
 /** Connections of the page that the daemon has accepted, by the kernel's own table: those that still wait have no inode. */
 function accepted(pid: number): number {
   return readFileSync(`/proc/${pid}/net/tcp6`, "utf8").split("\n").map((line) => line.trim().split(/\s+/))
-    .filter(([, local = "", , state, , , , , , inode]) => local.endsWith(`:${port.toString(16).toUpperCase().padStart(4, "0")}`) && state === "01" && inode !== "0").length;
+    .filter(([, local = "", , state, , , , , , inode]) =>
+      local.endsWith(`:${port.toString(16).toUpperCase().padStart(4, "0")}`) && state === "01" && inode !== "0"
+    ).length;
 }
 const residentMegabytes = (pid: number): number => Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) / 1024;
 
@@ -51,7 +53,11 @@ async function quarantine(scene: Scene): Promise<{ end(): Promise<void> }> {
   const attack = await startAttack(scene.lab);
   assert.equal((await scene.put(1, await attack.reported())).code, "2.01");
   await attack.stops(500);
-  return { async end() { await attack.end(); } };
+  return {
+    async end() {
+      await attack.end();
+    },
+  };
 }
 
 describe("the notice page", { timeout: suiteLimit }, () => {
@@ -65,11 +71,18 @@ describe("the notice page", { timeout: suiteLimit }, () => {
       const links = JSON.parse((await lab.router.run("ip", ["-6", "-j", "addr", "show", "dev", "br-lan"])).stdout) as { addr_info: { local: string }[] }[];
       const linkLocal = `${links.flatMap((link) => link.addr_info).find(({ local }) => local.startsWith("fe80:"))?.local ?? ""}%eth0`;
       assert.deepEqual(await Promise.all([
-        get(lab.camera, lan.v6), get(lab.camera, linkLocal), get(lab.camera, lan.v4, "/generate_204", { Host: "connectivitycheck.example", "Accept-Language": "de" }),
-        get(lab.laptop, lan.v4), get(lab.laptop, lan.v6), get(lab.laptop, linkLocal),
+        get(lab.camera, lan.v6),
+        get(lab.camera, linkLocal),
+        get(lab.camera, lan.v4, "/generate_204", { Host: "connectivitycheck.example", "Accept-Language": "de" }),
+        get(lab.laptop, lan.v4),
+        get(lab.laptop, lan.v6),
+        get(lab.laptop, linkLocal),
       ]), [cutOff, cutOff, `200 ${noticeWords.de.heading}`, notCutOff, notCutOff, notCutOff]);
       // What a phone asks to see whether there is a captive portal: any address, port 80.
-      assert.deepEqual(await Promise.all([get(lab.camera, target.v4, "/generate_204", {}, 80), get(lab.camera, target.v6, "/hotspot-detect.html", {}, 80)]), [cutOff, cutOff]);
+      assert.deepEqual(await Promise.all([get(lab.camera, target.v4, "/generate_204", {}, 80), get(lab.camera, target.v6, "/hotspot-detect.html", {}, 80)]), [
+        cutOff,
+        cutOff,
+      ]);
       // An address that nobody has seen of it: its MAC address tells.
       await lab.camera.run("ip", ["addr", "add", "2001:db8:1::feed/64", "dev", "eth0", "nodad"]);
       await lab.camera.run("ip", ["-6", "route", "replace", lan.v6, "dev", "eth0", "src", "2001:db8:1::feed"]);
@@ -103,7 +116,9 @@ describe("the notice page", { timeout: suiteLimit }, () => {
       await until("another device gets an answer", async () => await get(lab.laptop, lan.v4) === notCutOff);
       assert.equal((await daemon.cli("list")).code, 0);
       let most = 0;
-      const look = setInterval(() => { most = Math.max(most, accepted(daemon.pid)); }, 20);
+      const look = setInterval(() => {
+        most = Math.max(most, accepted(daemon.pid));
+      }, 20);
       await flood;
       clearInterval(look);
       const grown = residentMegabytes(daemon.pid) - before;
@@ -117,7 +132,8 @@ describe("the notice page", { timeout: suiteLimit }, () => {
 
   it("says in status that something else has its port, and the quarantine holds all the same", () =>
     playScene({ globals: quarantining, without: ["daemon"] }, async (scene) => {
-      const holder = scene.lab.router.spawn(process.execPath, ["-e", `require("node:net").createServer().listen(${port}, "0.0.0.0", () => console.log("up"))`], { stdio: ["ignore", "pipe", "ignore"] });
+      const holder = scene.lab.router.spawn(process.execPath, ["-e", `require("node:net").createServer().listen(${port}, "0.0.0.0", () => console.log("up"))`],
+        { stdio: ["ignore", "pipe", "ignore"] });
       await new Promise((resolve) => holder.stdout?.once("data", resolve));
       scene.startDaemon();
       await scene.daemon.logged(/: session with/);

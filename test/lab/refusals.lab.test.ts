@@ -15,7 +15,8 @@ const mitigate = [".well-known", "dots", "mitigate", `cuid=${cuid}`, "mid=5"];
 const key = { mitigationScope: 1, scope: 2, targetPrefix: 6, lifetime: 14, sourcePrefix: 32768 };
 type Key = number | string;
 const fine: readonly (readonly [Key, unknown])[] = [[key.sourcePrefix, [`${wan.v4}/32`]], [key.targetPrefix, [`${target.v4}/32`]], [key.lifetime, 60]];
-const instead = (changed: Key, value: unknown): [Key, unknown][] => [...fine.filter(([each]) => each !== changed), [changed, value]].map(([each, content]) => [each as Key, content]);
+const instead = (changed: Key, value: unknown): [Key, unknown][] =>
+  [...fine.filter(([each]) => each !== changed), [changed, value]].map(([each, content]) => [each as Key, content]);
 
 for (const library of ["openssl", "gnutls"] as const)
   describe(`what is refused, with an upstream on ${library}`, { timeout: suiteLimit }, () => {
@@ -75,7 +76,13 @@ for (const library of ["openssl", "gnutls"] as const)
         for (const [what, [bytes, why]] of Object.entries(bodies))
           await refuses(scene, why, { do: "request", method: "PUT", path: mitigate, "payload-hex": hex(bytes) }, what);
         // Larger than a datagram: whether libcoap cuts it into blocks or gives up, it is not accepted.
-        const large = await scene.peer.ask({ do: "request", method: "PUT", path: mitigate, "payload-hex": hex(body(instead(key.targetPrefix, Array.from({ length: 2000 }, (_, at) => `198.51.100.${at % 256}/32`)))), timeout: 5 });
+        const large = await scene.peer.ask({
+          do: "request",
+          method: "PUT",
+          path: mitigate,
+          "payload-hex": hex(body(instead(key.targetPrefix, Array.from({ length: 2000 }, (_, at) => `198.51.100.${at % 256}/32`)))),
+          timeout: 5,
+        });
         assert.ok(large.event === "failed" || large.code?.startsWith("4."), JSON.stringify(large));
 
         await refuses(scene, /mid/, { do: "request", method: "PUT", path: mitigate.slice(0, -1), "payload-hex": hex(body(fine)) });
@@ -94,7 +101,8 @@ for (const library of ["openssl", "gnutls"] as const)
 
     it("answers what is no request of DOTS as CoAP has it", () =>
       playScene({ library }, async (scene) => {
-        const ask = (command: object): Promise<PeerEvent> => scene.peer.ask({ do: "request", method: "PUT", path: mitigate, "payload-hex": hex(body(fine)), ...command });
+        const ask = (command: object): Promise<PeerEvent> =>
+          scene.peer.ask({ do: "request", method: "PUT", path: mitigate, "payload-hex": hex(body(fine)), ...command });
         assert.equal((await ask({ path: [".well-known", "dots", "nothing"] })).code, "4.04");
         assert.equal((await ask({ path: ["mitigate"] })).code, "4.04");
         assert.equal((await ask({ path: [".well-known", "core"], method: "GET", "payload-hex": "" })).code, "4.04");

@@ -58,8 +58,12 @@ describe("a daemon that is killed while it blocks", { timeout: suiteLimit, concu
         const after = await mitigationOf(scene);
         const { dropped, status } = before;
         // Counters of the device's flows are read in the background, and not written down for their own sake.
-        const known = ({ devices, ...rest }: MitigationView): object =>
-          ({ ...rest, dropped, status, devices: devices.map((device) => ({ ...device, evidence: { ...device.evidence, packets: 0, bytes: 0 } })) });
+        const known = ({ devices, ...rest }: MitigationView): object => ({
+          ...rest,
+          dropped,
+          status,
+          devices: devices.map((device) => ({ ...device, evidence: { ...device.evidence, packets: 0, bytes: 0 } })),
+        });
         assert.deepEqual(known(after), known(before), "the same mitigation");
         await scene.peer.until("a second session", ({ event, is, session }) => event === "session" && is === "up" && session === 2);
         assert.equal((await scene.observe(1)).code, "2.05");

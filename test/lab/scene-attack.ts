@@ -46,7 +46,16 @@ export async function startAttack(lab: Lab, options: AttackOptions = {}): Promis
   const sink = startTraffic(lab.target, "sink", { ...(icmp ? {} : { port }), protocol: protocol === "tcp-syn" ? "tcp" : protocol, seconds: 3_600, everyMs });
   await sink.ready();
   const to = family === 4 ? target.v4 : target.v6;
-  const flood = startTraffic(lab[from], "flood", { to, ...(icmp ? {} : { port }), protocol, rate, seconds, sourcePorts: ports, everyMs, ...(address === undefined ? {} : { from: address }) });
+  const flood = startTraffic(lab[from], "flood", {
+    to,
+    ...(icmp ? {} : { port }),
+    protocol,
+    rate,
+    seconds,
+    sourcePorts: ports,
+    everyMs,
+    ...(address === undefined ? {} : { from: address }),
+  });
   await flood.ready();
 
   const arrives: Attack["arrives"] = async (timeoutMs) => {
@@ -62,7 +71,10 @@ export async function startAttack(lab: Lab, options: AttackOptions = {}): Promis
     return begin && end ? tried(end) - tried(begin) : 0;
   };
   return {
-    flood, sink, arrives, sent,
+    flood,
+    sink,
+    arrives,
+    sent,
     async reported(more = {}) {
       // What arrives now, for conntrack may have forgotten what came earlier; until every port of the device is among it.
       const from = sink.reports.length;
@@ -74,7 +86,12 @@ export async function startAttack(lab: Lab, options: AttackOptions = {}): Promis
       return {
         "source-prefix": [`${address}/${family === 4 ? 32 : 128}`],
         // ICMP has identifiers in place of ports, which no key can carry.
-        ...(icmp ? {} : { "source-port-range": ranges.map(([lower, upper]) => ({ "lower-port": lower, "upper-port": upper })), "target-port-range": [{ "lower-port": port }] }),
+        ...(icmp
+          ? {}
+          : {
+            "source-port-range": ranges.map(([lower, upper]) => ({ "lower-port": lower, "upper-port": upper })),
+            "target-port-range": [{ "lower-port": port }],
+          }),
         "target-prefix": [`${to}/${family === 4 ? 32 : 128}`],
         "target-protocol": [icmp && family === 6 ? 58 : numberOf[protocol]],
         lifetime: 600,
@@ -90,9 +107,10 @@ export async function startAttack(lab: Lab, options: AttackOptions = {}): Promis
         return report.t - quietSince >= milliseconds && sent(quietSince, report.t) >= enough;
       }, timeoutMs);
     },
-    since: (moment, until = Infinity) => sink.reports
-      .filter(({ event, first_t }) => event === "interval" && first_t !== null && first_t > moment && first_t < until)
-      .reduce((sum, report) => sum + report.packets, 0),
+    since: (moment, until = Infinity) =>
+      sink.reports
+        .filter(({ event, first_t }) => event === "interval" && first_t !== null && first_t > moment && first_t < until)
+        .reduce((sum, report) => sum + report.packets, 0),
     async sends(packets) {
       const before = flood.reports.at(-1);
       const { t } = await flood.until((report) => tried(report) >= (before ? tried(before) : 0) + packets);

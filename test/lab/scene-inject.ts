@@ -20,19 +20,22 @@ export interface Injection {
 async function portOnWire({ lab }: Scene, port: number): Promise<number> {
   // A socket that has just been opened has not sent anything yet.
   return eventually(`the flow of port ${port} to the upstream`, async () => {
-    const table = await expectSuccess("conntrack", lab.router.run("conntrack", ["-L", "-p", "udp", "--orig-port-src", String(port), "--orig-port-dst", "4647"]));
+    const table = await expectSuccess("conntrack",
+      lab.router.run("conntrack", ["-L", "-p", "udp", "--orig-port-src", String(port), "--orig-port-dst", "4647"]));
     const onWire = /src=203\.0\.113\.1 dst=203\.0\.113\.7 sport=4647 dport=(\d+)/.exec(table)?.[1];
     return onWire === undefined ? undefined : Number(onWire);
   });
 }
 
 /** Sends datagrams to the router's DOTS socket from the ISP's side. */
-export async function inject(scene: Scene, socketPort: number, datagrams: readonly Uint8Array[], { from = upstream, icmp = false, flood }: Injection = {}): Promise<void> {
+export async function inject(scene: Scene, socketPort: number, datagrams: readonly Uint8Array[],
+  { from = upstream, icmp = false, flood }: Injection = {}): Promise<void> {
   const { lab } = scene;
   // What does not belong to the session's flow is for the router's own port.
   const port = from === upstream ? await portOnWire(scene, socketPort) : socketPort;
   const input = datagrams.map((each) => `${Buffer.from(each).toString("hex")}\n`).join("");
-  const words = [...(icmp ? ["--icmp"] : []), "--from", from, "--to", `${labAddresses.wan.v4}:${port}`, ...(flood ? ["--rate", String(flood.perSecond), "--seconds", String(flood.seconds)] : [])];
+  const words = [...(icmp ? ["--icmp"] : []), "--from", from, "--to", `${labAddresses.wan.v4}:${port}`,
+    ...(flood ? ["--rate", String(flood.perSecond), "--seconds", String(flood.seconds)] : [])];
   await expectSuccess("inject", lab.isp.run(program, words, { input }));
 }
 
@@ -46,10 +49,11 @@ export async function dotsPorts({ lab }: Scene): Promise<number[]> {
 /** Random bytes that are the same in every run. */
 export function pseudoRandom(seed: number): (count: number) => Buffer {
   let state = seed;
-  return (count) => Buffer.from(Array.from({ length: count }, () => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return state >>> 24;
-  }));
+  return (count) =>
+    Buffer.from(Array.from({ length: count }, () => {
+      state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+      return state >>> 24;
+    }));
 }
 
 export interface Forgery {

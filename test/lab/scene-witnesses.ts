@@ -52,7 +52,9 @@ export async function watchRouter(lab: Lab, { wanDevices = ["wan"], journal: mor
   const directory = openHomeDirectory({ tables, log, leaseFiles: [lab.files.leases] });
   const network = openHomeNetwork({ tables, configured: () => ({ wan: wanDevices, lan: ["br-lan"] }), sourceScope: () => [] });
   const table = openConntrack({ run, log });
-  const solicit = (address: string): void => { lab.router.run("ping", ["-c1", "-W1", address]).catch(() => undefined); };
+  const solicit = (address: string): void => {
+    lab.router.run("ping", ["-c1", "-W1", address]).catch(() => undefined);
+  };
   const settings = { read: () => undefined, write: () => false, widenSockets: () => () => undefined };
   const journal = openFlowJournal({ follow, clock: steadyClock, wallTime: () => clock.now(), log, directory, network, settings, solicit, ...more });
   await until("the journal has read the table", () => journal.figures.completed > 0);
@@ -65,13 +67,16 @@ export async function watchRouter(lab: Lab, { wanDevices = ["wan"], journal: mor
   /** Events come one after the other: when the journal knows a new flow, it knows whatever was before it. */
   const hears = async (): Promise<void> => {
     const mark = String(10_000 + ++marks);
-    const words = `-I -s 192.168.1.250 -d 192.0.2.250 -r 192.0.2.250 -q ${wan.v4} -p udp --sport ${mark} --dport 9 --reply-port-src 9 --reply-port-dst ${mark} --timeout 600`;
+    const words =
+      `-I -s 192.168.1.250 -d 192.0.2.250 -r 192.0.2.250 -q ${wan.v4} -p udp --sport ${mark} --dport 9 --reply-port-src 9 --reply-port-dst ${mark} --timeout 600`;
     await expectSuccess("conntrack -I", lab.router.run("conntrack", words.split(" ")));
     await until("the journal has heard of it all", () => journal.search(asking({ from: wan.v4, fromPorts: mark, to: "192.0.2.250" })).flows.length > 0);
   };
   const asked = (words: Words): AttackFlows => asking({ from: wan.v4, to: target.v4, ...words });
   const scene: WitnessScene = {
-    journal, directory, network,
+    journal,
+    directory,
+    network,
     async byJournal(words) {
       await hears();
       return conclude(asked(words), journal.search(asked(words)).flows);
@@ -88,10 +93,11 @@ export async function watchRouter(lab: Lab, { wanDevices = ["wan"], journal: mor
         assert.deepEqual(brief(finding).sort(), [...expected].sort(), `${witness}: ${finding.why.join("\n")}`);
       }
     },
-    remembersWhose: (words) => until("the journal knows whose it is", () => {
-      const { flows } = journal.search(asked(words));
-      return flows.length > 0 && flows.every(({ sighting }) => sighting?.mac != null);
-    }),
+    remembersWhose: (words) =>
+      until("the journal knows whose it is", () => {
+        const { flows } = journal.search(asked(words));
+        return flows.length > 0 && flows.every(({ sighting }) => sighting?.mac != null);
+      }),
     stop() {
       tables.stop();
       journal.stop();
@@ -117,7 +123,8 @@ export async function send(lab: Lab, from: Namespace, sending: Sending): Promise
   const [source] = sources;
   assert.ok(source, "nothing arrived");
   return {
-    address: source.address, ports: source.ports.ranges.map(([lower, upper]) => `${lower}-${upper}`).join(" "),
+    address: source.address,
+    ports: source.ports.ranges.map(([lower, upper]) => `${lower}-${upper}`).join(" "),
     sources: sources.map(({ address }) => address).sort(),
   };
 }

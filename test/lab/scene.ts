@@ -66,8 +66,12 @@ export async function playScene(options: SceneOptions, play: (scene: Scene) => P
 function sceneIn(lab: Lab, options: SceneOptions, peers: Peer[], daemons: Daemon[]): Scene {
   const scene: Scene = {
     lab,
-    get peer() { return lastOf(peers); },
-    get daemon() { return lastOf(daemons); },
+    get peer() {
+      return lastOf(peers);
+    },
+    get daemon() {
+      return lastOf(daemons);
+    },
     async startPeer({ listen = upstreamAddress } = {}) {
       const words = ["--transport", options.transport ?? "udp", "--psk", `${labPsk.identity}:${labPsk.key}`, "--cuid", cuid];
       const peer = await startPeer(lab.isp, { library: options.library ?? "openssl", listen, arguments: words });

@@ -23,19 +23,28 @@ export async function addSecondWan(lab: Lab): Promise<void> {
   const { wan: own, isp: gateway, lan: inside } = secondWan;
   await ip(lab.router, [`link add wan2 type veth peer name customer2 netns ${lab.isp.name}`]);
   await ip(lab.isp, [
-    `addr add ${gateway.v4}/24 dev customer2`, `addr add ${gateway.v6}/64 dev customer2 nodad`, "link set customer2 up", `route add ${inside.prefix6} via ${own.v6}`,
+    `addr add ${gateway.v4}/24 dev customer2`,
+    `addr add ${gateway.v6}/64 dev customer2 nodad`,
+    "link set customer2 up",
+    `route add ${inside.prefix6} via ${own.v6}`,
   ]);
   await ip(lab.router, [
-    `addr add ${own.v4}/24 dev wan2`, `addr add ${own.v6}/64 dev wan2 nodad`, `addr add ${inside.v6}/64 dev br-lan nodad`, "link set wan2 up",
+    `addr add ${own.v4}/24 dev wan2`,
+    `addr add ${own.v6}/64 dev wan2 nodad`,
+    `addr add ${inside.v6}/64 dev br-lan nodad`,
+    "link set wan2 up",
     `route add default via ${gateway.v4} dev wan2 metric 20`,
     `route add default via ${gateway.v4} dev wan2 table ${table}`,
-    `rule add priority 90 to ${lan.prefix4} lookup main`, `rule add priority 100 from ${own.v4} lookup ${table}`, `rule add priority 100 from ${laptop.v4} lookup ${table}`,
+    `rule add priority 90 to ${lan.prefix4} lookup main`,
+    `rule add priority 100 from ${own.v4} lookup ${table}`,
+    `rule add priority 100 from ${laptop.v4} lookup ${table}`,
     `-6 route del default via ${isp.v6}`,
     ...[[`${wan.v6}/128`, isp.v6, "wan"], [lan.prefix6, isp.v6, "wan"], [`${own.v6}/128`, gateway.v6, "wan2"], [inside.prefix6, gateway.v6, "wan2"]]
       .map(([from = "", via = "", device = ""]) => `-6 route add default from ${from} via ${via} dev ${device}`),
   ]);
   await ip(lab.laptop, [`addr add ${secondWan.laptop.v6}/64 dev eth0 nodad`]);
-  const rules = ["add rule inet fw4 accept_to_wan oifname wan2 accept", "add rule inet fw4 srcnat oifname wan2 jump srcnat_wan", "insert rule inet fw4 input iifname wan2 jump input_wan", "insert rule inet fw4 input ct state established accept"];
+  const rules = ["add rule inet fw4 accept_to_wan oifname wan2 accept", "add rule inet fw4 srcnat oifname wan2 jump srcnat_wan",
+    "insert rule inet fw4 input iifname wan2 jump input_wan", "insert rule inet fw4 input ct state established accept"];
   await expectSuccess("nft, for the second WAN", lab.router.run("nft", ["-f", "-"], { input: `${rules.join("\n")}\n` }));
 }
 

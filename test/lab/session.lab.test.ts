@@ -25,7 +25,10 @@ describe("a session", { timeout: suiteLimit, concurrency: 4 }, () => {
         const before = setOf(await peer.ask({ do: "config-get" }), "idle-config");
         assert.equal(before["heartbeat-interval"]?.["current-value"], 30);
         assert.equal(before["heartbeat-interval"]["min-value"], 15);
-        const wished = { "idle-config": { "heartbeat-interval": { "current-value": 15 } }, "mitigating-config": { "heartbeat-interval": { "current-value": 16 } } };
+        const wished = {
+          "idle-config": { "heartbeat-interval": { "current-value": 15 } },
+          "mitigating-config": { "heartbeat-interval": { "current-value": 16 } },
+        };
         assert.equal((await peer.ask({ do: "config-put", sid: 7, config: wished })).code, "2.01");
         const agreed = await peer.ask({ do: "config-get", sid: 7 });
         assert.equal(setOf(agreed, "idle-config")["heartbeat-interval"]?.["current-value"], 15);
@@ -50,7 +53,9 @@ describe("a session", { timeout: suiteLimit, concurrency: 4 }, () => {
         assert.match(gone?.last_error ?? "", /closed/);
         scene.peer.send({ do: "loss", value: "0%" });
         const up = (number: number): Promise<PeerEvent> =>
-          scene.peer.until(`session ${number}`, ({ event, is, session }) => event === "session" && is === "up" && session === number, { timeoutMs: 2 * patience });
+          scene.peer.until(`session ${number}`, ({ event, is, session }) => event === "session" && is === "up" && session === number, {
+            timeoutMs: 2 * patience,
+          });
         await up(2); // within ten seconds, so that an upstream that restarts is not overrun
         // Who does not want to wait says so; here there is nothing to wait for, and it is dialled anew.
         assert.equal((await scene.daemon.cli("reconnect")).code, 0);

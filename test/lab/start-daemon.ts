@@ -58,8 +58,15 @@ export function writeLabConfig(lab: Lab, options: DaemonOptions = {}): string {
   chmodSync(psk, 0o600);
   mkdirSync(`${folder}/state`, { recursive: true });
   const globals = {
-    consent: "auto", state_dir: `${folder}/state`, control_socket: `${folder}/control.sock`, ubus_socket: "", lan_device: "br-lan", wan_device: "wan",
-    lease_file: lab.files.leases, log_level: "debug", ...options.globals,
+    consent: "auto",
+    state_dir: `${folder}/state`,
+    control_socket: `${folder}/control.sock`,
+    ubus_socket: "",
+    lan_device: "br-lan",
+    wan_device: "wan",
+    lease_file: lab.files.leases,
+    log_level: "debug",
+    ...options.globals,
   };
   const upstream = { host: labAddresses.isp.v4, transport: "udp", auth: "psk", psk_identity: labPsk.identity, psk_file: psk, ...options.upstream };
   const isList = (name: string): boolean => ["lan_device", "wan_device", "lease_file", "never_block", "source_scope"].includes(name);
@@ -73,16 +80,24 @@ export function writeLabConfig(lab: Lab, options: DaemonOptions = {}): string {
 /** Runs the bundle as the router's daemon. */
 export function startDaemon(lab: Lab, options: DaemonOptions = {}): Daemon {
   const configFile = options.configFile ?? writeLabConfig(lab, options);
-  const before = [...Object.entries(options.env ?? {}).map(([name, value]) => `${name}=${value}`), ...(options.path === undefined ? [] : [`PATH=${options.path}:${toolPath}`])];
+  const before = [...Object.entries(options.env ?? {}).map(([name, value]) => `${name}=${value}`),
+    ...(options.path === undefined ? [] : [`PATH=${options.path}:${toolPath}`])];
   const runtime = options.runtime ?? chosenRuntime;
   const [program, ...bundle] = runtimes[runtime];
-  const child = lab.router.spawn("env", [...before, program, ...runtime === "node" ? options.node ?? [] : [], ...bundle, "run", "--config", configFile], { stdio: ["ignore", "ignore", "pipe"] });
+  const child = lab.router.spawn("env", [...before, program, ...runtime === "node" ? options.node ?? [] : [], ...bundle, "run", "--config", configFile], {
+    stdio: ["ignore", "ignore", "pipe"],
+  });
   const lines = watchLines<string>();
-  if (child.stderr) createInterface({ input: child.stderr }).on("line", (line) => { lines.add(line); });
-  const ended = new Promise<number | null>((resolve) => child.once("close", (code) => {
-    lines.end(() => `the daemon has ended: ${lines.all.slice(-5).join("\n")}`);
-    resolve(code);
-  }));
+  if (child.stderr)
+    createInterface({ input: child.stderr }).on("line", (line) => {
+      lines.add(line);
+    });
+  const ended = new Promise<number | null>((resolve) =>
+    child.once("close", (code) => {
+      lines.end(() => `the daemon has ended: ${lines.all.slice(-5).join("\n")}`);
+      resolve(code);
+    })
+  );
   const cli: Daemon["cli"] = (...args) => lab.router.run(program, [...bundle, ...args, "--config", configFile]);
   return {
     log: lines.all,
@@ -96,7 +111,9 @@ export function startDaemon(lab: Lab, options: DaemonOptions = {}): Daemon {
       if (code !== 0) throw new Error(`${args.join(" ")}: exit ${code}: ${stderr}`);
       return JSON.parse(stdout) as unknown;
     },
-    signal: (signal) => { child.kill(signal); },
+    signal: (signal) => {
+      child.kill(signal);
+    },
     ended,
   };
 }

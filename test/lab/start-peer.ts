@@ -72,14 +72,21 @@ export async function startPeer(namespace: Namespace, { library, listen, argumen
   const lines = watchLines<PeerEvent>();
   let complaint = "";
   child.stderr?.setEncoding("utf8").on("data", (text: string) => (complaint = (complaint + text).slice(-2000)));
-  if (child.stdout) createInterface({ input: child.stdout }).on("line", (line) => { lines.add(JSON.parse(line) as PeerEvent); });
-  const ended = new Promise<void>((resolve) => child.once("close", () => {
-    lines.end(() => `the peer has ended: ${complaint}`);
-    resolve();
-  }));
+  if (child.stdout)
+    createInterface({ input: child.stdout }).on("line", (line) => {
+      lines.add(JSON.parse(line) as PeerEvent);
+    });
+  const ended = new Promise<void>((resolve) =>
+    child.once("close", () => {
+      lines.end(() => `the peer has ended: ${complaint}`);
+      resolve();
+    })
+  );
   await lines.until("'listening'", ({ event }) => event === "listening");
   child.stdin?.on("error", () => undefined); // whoever waits hears of its end
-  const send = (command: object): void => { child.stdin?.write(`${JSON.stringify(command)}\n`); };
+  const send = (command: object): void => {
+    child.stdin?.write(`${JSON.stringify(command)}\n`);
+  };
   return {
     events: lines.all,
     send,
@@ -91,7 +98,8 @@ export async function startPeer(namespace: Namespace, { library, listen, argumen
       const { mid } = command as { readonly mid?: number };
       const isOurs = (path: string): boolean => mid === undefined || !/\/mid=\d+$/.test(path) || path.endsWith(`/mid=${mid}`);
       const { n } = await lines.until("'sent'", ({ event, path = "" }) => (event === "sent" && isOurs(path)) || event === "error", { timeoutMs, from });
-      return lines.until(`the answer to ${JSON.stringify(command)}`, (line) => (line.event === "answer" || line.event === "failed" || line.event === "error") && line.n === n, { timeoutMs, from });
+      return lines.until(`the answer to ${JSON.stringify(command)}`,
+        (line) => (line.event === "answer" || line.event === "failed" || line.event === "error") && line.n === n, { timeoutMs, from });
     },
     async quit() {
       send({ do: "quit" });

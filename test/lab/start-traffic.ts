@@ -48,11 +48,14 @@ export interface StreamServerReport extends Moment {
   readonly event: "closed" | "summary";
   readonly bytes: number;
 }
-export type StreamClientReport = Moment & {
-  /** Received by the server, and the client knows. */
-  readonly bytes: number;
-  readonly sent: number;
-} & (
+export type StreamClientReport =
+  & Moment
+  & {
+    /** Received by the server, and the client knows. */
+    readonly bytes: number;
+    readonly sent: number;
+  }
+  & (
     | { readonly event: "progress"; readonly stalled_ms: number }
     | { readonly event: "summary"; readonly seconds: number; readonly longest_gap_ms: number; readonly broken: string | null }
   );
@@ -148,8 +151,7 @@ export function startTraffic<Name extends keyof Subcommands>(
       waiting.add(look);
       look();
     });
-  const finish = (timeoutMs = patience) =>
-    waitFor("a summary", () => reports.find((report) => report.event === "summary"), timeoutMs);
+  const finish = (timeoutMs = patience) => waitFor("a summary", () => reports.find((report) => report.event === "summary"), timeoutMs);
   return {
     reports,
     ready: async (timeoutMs = patience) => {

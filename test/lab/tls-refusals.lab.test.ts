@@ -21,22 +21,66 @@ const good = ({ isp, caFile }: LabCertificates): string[] => [...shown(isp), "-C
 const weak = ["-cipher", "DEFAULT:@SECLEVEL=0"];
 
 const refusals: readonly Refusal[] = [
-  { what: "a certificate of an authority that we do not trust", server: ({ issue }) => shown(issue({ name: "foreign", by: "stranger" })), because: { udp: /no certificate authority in ca_file has signed it$/, tcp: /no certificate authority in ca_file has signed it$/ } },
-  { what: "a certificate for another name", server: ({ issue }) => shown(issue({ name: "other", alternatives: "DNS:other.example" })), because: { udp: /it is for another name$/, tcp: /it is for another name$/ } },
-  { what: "a certificate that has expired", server: ({ issue }) => shown(issue({ name: "old", to: "210101000000Z" })), because: { udp: /it has expired, or this router's clock is wrong$/, tcp: /it has expired, or this router's clock is wrong$/ } },
-  { what: "a certificate that is not valid yet", server: ({ issue }) => shown(issue({ name: "future", from: "480101000000Z" })), because: { udp: /it is not valid yet, or this router's clock is wrong$/, tcp: /it is not valid yet, or this router's clock is wrong$/ } },
-  { what: "a certificate that has signed itself", server: ({ issue }) => shown(issue({ name: "self", by: "itself" })), because: { udp: /no certificate authority in ca_file has signed it$/, tcp: /it is signed by itself$/ } },
-  { what: "a peer that does not trust our certificate", server: ({ isp, issue }) => [...shown(isp), "-CAfile", issue({ name: "unused", by: "stranger" }).certFile, "-Verify", "1", "-verify_return_error"], because: { udp: /it does not know the authority that signed our certificate$/, tcp: /it does not know the authority that signed our certificate$/ } },
-  { what: "a peer that has CBC suites only", server: (certificates) => [...good(certificates), "-cipher", "ECDHE-ECDSA-AES128-SHA256", "v1_2"], because: { udp: /handshake_failure/, tcp: /the peer offers no cipher suite that we accept, or refuses ours$/ } },
-  { what: "a peer that speaks TLS 1.1 or DTLS 1.0 at most", server: (certificates) => [...good(certificates), ...weak, "v1_1"], because: { udp: /handshake_failure/, tcp: /the peer speaks no TLS 1.2 or 1.3$/ } },
-  { what: "a certificate where the pre-shared key is expected", auth: "psk", server: good, because: { udp: /handshake_failure/, tcp: /a certificate where the pre-shared key is expected$/ } },
-  { what: "a peer that has another pre-shared key", auth: "psk", server: () => ["-nocert", "-psk", "00ff", "-psk_identity", "cpe-0001"], because: { tcp: /our pre-shared key probably does not fit$/ } },
+  {
+    what: "a certificate of an authority that we do not trust",
+    server: ({ issue }) => shown(issue({ name: "foreign", by: "stranger" })),
+    because: { udp: /no certificate authority in ca_file has signed it$/, tcp: /no certificate authority in ca_file has signed it$/ },
+  },
+  {
+    what: "a certificate for another name",
+    server: ({ issue }) => shown(issue({ name: "other", alternatives: "DNS:other.example" })),
+    because: { udp: /it is for another name$/, tcp: /it is for another name$/ },
+  },
+  {
+    what: "a certificate that has expired",
+    server: ({ issue }) => shown(issue({ name: "old", to: "210101000000Z" })),
+    because: { udp: /it has expired, or this router's clock is wrong$/, tcp: /it has expired, or this router's clock is wrong$/ },
+  },
+  {
+    what: "a certificate that is not valid yet",
+    server: ({ issue }) => shown(issue({ name: "future", from: "480101000000Z" })),
+    because: { udp: /it is not valid yet, or this router's clock is wrong$/, tcp: /it is not valid yet, or this router's clock is wrong$/ },
+  },
+  {
+    what: "a certificate that has signed itself",
+    server: ({ issue }) => shown(issue({ name: "self", by: "itself" })),
+    because: { udp: /no certificate authority in ca_file has signed it$/, tcp: /it is signed by itself$/ },
+  },
+  {
+    what: "a peer that does not trust our certificate",
+    server: ({ isp, issue }) => [...shown(isp), "-CAfile", issue({ name: "unused", by: "stranger" }).certFile, "-Verify", "1", "-verify_return_error"],
+    because: { udp: /it does not know the authority that signed our certificate$/, tcp: /it does not know the authority that signed our certificate$/ },
+  },
+  {
+    what: "a peer that has CBC suites only",
+    server: (certificates) => [...good(certificates), "-cipher", "ECDHE-ECDSA-AES128-SHA256", "v1_2"],
+    because: { udp: /handshake_failure/, tcp: /the peer offers no cipher suite that we accept, or refuses ours$/ },
+  },
+  {
+    what: "a peer that speaks TLS 1.1 or DTLS 1.0 at most",
+    server: (certificates) => [...good(certificates), ...weak, "v1_1"],
+    because: { udp: /handshake_failure/, tcp: /the peer speaks no TLS 1.2 or 1.3$/ },
+  },
+  {
+    what: "a certificate where the pre-shared key is expected",
+    auth: "psk",
+    server: good,
+    because: { udp: /handshake_failure/, tcp: /a certificate where the pre-shared key is expected$/ },
+  },
+  {
+    what: "a peer that has another pre-shared key",
+    auth: "psk",
+    server: () => ["-nocert", "-psk", "00ff", "-psk_identity", "cpe-0001"],
+    because: { tcp: /our pre-shared key probably does not fit$/ },
+  },
 ];
 
-const cases = refusals.flatMap((refusal) => (["udp", "tcp"] as const).flatMap((transport) => {
-  const because = refusal.because[transport];
-  return because ? [{ ...refusal, transport, because }] : [];
-}));
+const cases = refusals.flatMap((refusal) =>
+  (["udp", "tcp"] as const).flatMap((transport) => {
+    const because = refusal.because[transport];
+    return because ? [{ ...refusal, transport, because }] : [];
+  })
+);
 type Case = (typeof cases)[number];
 const nameOf = (each: Case): string => `case_${cases.indexOf(each)}`;
 const portOf = (each: Case): number => 4800 + cases.indexOf(each);
@@ -44,7 +88,11 @@ const portOf = (each: Case): number => 4800 + cases.indexOf(each);
 /** Versions are options of their own in each transport. */
 function serverArguments(each: Case, certificates: LabCertificates): string[] {
   const args = each.server(certificates);
-  const version = args.includes("v1_1") ? { udp: ["-dtls1"], tcp: ["-tls1_1"] } : args.includes("v1_2") ? { udp: ["-dtls1_2"], tcp: ["-tls1_2"] } : { udp: ["-dtls1_2"], tcp: [] };
+  const version = args.includes("v1_1")
+    ? { udp: ["-dtls1"], tcp: ["-tls1_1"] }
+    : args.includes("v1_2")
+    ? { udp: ["-dtls1_2"], tcp: ["-tls1_2"] }
+    : { udp: ["-dtls1_2"], tcp: [] };
   return [...version[each.transport], ...args.filter((arg) => !arg.startsWith("v1_"))];
 }
 
@@ -86,6 +134,8 @@ function startServer({ lab }: ManyUpstreams, args: readonly string[]): Promise<v
     };
     child.stdout?.on("data", read);
     child.stderr?.on("data", read);
-    child.once("exit", (code) => { reject(new Error(`openssl s_server ${args.join(" ")} ended with ${String(code)}: ${said}`)); });
+    child.once("exit", (code) => {
+      reject(new Error(`openssl s_server ${args.join(" ")} ended with ${String(code)}: ${said}`));
+    });
   });
 }

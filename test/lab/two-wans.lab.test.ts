@@ -41,7 +41,11 @@ for (const { how, family, bound } of kinds)
         const daemon = scene.startDaemon({
           globals: { wan_device: ["wan", "wan2"], max_mitigations: String(mostMitigations), request_rate: "1000" },
           upstream: { host: isp[family], ...(bound ? { bind_device: "wan" } : {}) },
-          more: `config upstream 'other'\n\toption host '${secondWan.upstream[family]}'\n\toption transport 'udp'\n\toption auth 'psk'\n\toption psk_identity 'cpe-0001'\n\toption psk_file '${lab.files.folder}/isp.psk'\n${bound ? "\toption bind_device 'wan2'\n" : ""}`,
+          more: `config upstream 'other'\n\toption host '${
+            secondWan.upstream[family]
+          }'\n\toption transport 'udp'\n\toption auth 'psk'\n\toption psk_identity 'cpe-0001'\n\toption psk_file '${lab.files.folder}/isp.psk'\n${
+            bound ? "\toption bind_device 'wan2'\n" : ""
+          }`,
         });
         await Promise.all([daemon.logged(/upstream isp: session with/), daemon.logged(/upstream other: session with/)]);
         const sessionOf = async (peer: Peer): Promise<PeerEvent> => peer.until("the session", ({ event, is }) => event === "session" && is === "up");
@@ -59,7 +63,12 @@ for (const { how, family, bound } of kinds)
 async function speaksForItsOwnLineOnly({ scene: { daemon }, a, b }: Home, bound: boolean): Promise<void> {
   const ask = async (peer: Peer, source: string): Promise<[string | undefined, string | undefined]> => {
     const target = source.includes(":") ? "2001:db8:c000::99/128" : "198.51.100.99/32";
-    const { code, diagnostic } = await peer.ask({ do: "put", mid: 1, scope: { "source-prefix": [source], "target-prefix": [target], "target-protocol": [17], lifetime }, repeat: 5 });
+    const { code, diagnostic } = await peer.ask({
+      do: "put",
+      mid: 1,
+      scope: { "source-prefix": [source], "target-prefix": [target], "target-protocol": [17], lifetime },
+      repeat: 5,
+    });
     return [code, diagnostic];
   };
   const first = [`${wan.v4}/32`, `${wan.v6}/128`, `${camera.v6}/128`];
@@ -68,7 +77,8 @@ async function speaksForItsOwnLineOnly({ scene: { daemon }, a, b }: Home, bound:
   for (const source of first) assert.deepEqual(await ask(b, source), ["4.00", "source-prefix is not ours"], `the second names ${source}`);
   assert.deepEqual(await daemon.json("list"), []);
   const warnings = (await daemon.json("status") as StatusView).warnings.filter((line) => line.includes("refused"));
-  const why = (other: string, own: string, address: RegExp): RegExp => new RegExp(`it names addresses of ${other}, but ${bound ? `it is bound to ${own}` : `its session leaves from ${address.source}`}; option bind_device says`);
+  const why = (other: string, own: string, address: RegExp): RegExp =>
+    new RegExp(`it names addresses of ${other}, but ${bound ? `it is bound to ${own}` : `its session leaves from ${address.source}`}; option bind_device says`);
   for (const [name, reason] of [["isp", why("wan2", "wan", /2001:db8:ff::7/)], ["other", why("wan", "wan2", /2001:db8:fe::7/)]] as const) {
     const told = warnings.filter((line) => line.startsWith(`upstream ${name} `));
     assert.equal(told.length, 1, JSON.stringify(warnings));
@@ -93,7 +103,16 @@ async function takesTheOthersRoom({ scene: { daemon, lab }, a, b }: Home): Promi
   const fills = Array.from({ length: mostMitigations }, (_, at) => at);
   const codes: (string | undefined)[] = [];
   // The same target as the camera's, from other ports of the second line's address, and others.
-  for (const at of fills) codes.push((await put(b, 200 + at, { "source-prefix": [`${secondWan.wan.v4}/32`], "source-port-range": [{ "lower-port": 50_000 + at }], "target-prefix": ["198.51.100.9/32"], "target-protocol": [17], lifetime })).code);
+  for (const at of fills)
+    codes.push(
+      (await put(b, 200 + at, {
+        "source-prefix": [`${secondWan.wan.v4}/32`],
+        "source-port-range": [{ "lower-port": 50_000 + at }],
+        "target-prefix": ["198.51.100.9/32"],
+        "target-protocol": [17],
+        lifetime,
+      })).code,
+    );
   assert.deepEqual(codes, fills.map((at) => (at < mostMitigations / 2 - 2 ? "2.01" : "5.03")), "its half is full, not more");
   for (const at of [0, 1]) {
     const { code, diagnostic } = await put(a, attacks[at]?.mid ?? 0, reported[at] ?? {});
@@ -107,7 +126,8 @@ async function takesTheOthersRoom({ scene: { daemon, lab }, a, b }: Home): Promi
   );
   // Nor can it withdraw what the first has under the same cuid and mid: its own ends.
   assert.equal((await b.ask({ do: "delete", mid: 100, repeat: 5 })).code, "2.02");
-  await until("the second's own is withdrawn", async () => (await daemon.json("list") as MitigationView[]).find(({ upstream, mid }) => upstream === "other" && mid === 100)?.state !== "active");
+  await until("the second's own is withdrawn",
+    async () => (await daemon.json("list") as MitigationView[]).find(({ upstream, mid }) => upstream === "other" && mid === 100)?.state !== "active");
   const its = scopeOf(await a.ask({ do: "get", mid: 100, repeat: 5 }));
   assert.deepEqual([its.mid, its.status], [100, 2]);
   await attacks[0]?.attack.stops(300);

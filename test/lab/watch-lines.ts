@@ -27,24 +27,25 @@ export function watchLines<Line>(): Lines<Line> {
       ended ??= why;
       wake();
     },
-    until: (what, isIt, { timeoutMs = patience, from = 0 } = {}) => new Promise((resolve, reject) => {
-      const settle = (): void => {
-        clearTimeout(timer);
-        waiting.delete(look);
-      };
-      const look = (): void => {
-        const found = all.slice(from).find(isIt);
-        if (found === undefined && !ended) return;
-        settle();
-        if (found === undefined) reject(new Error(`${what} did not come: ${ended?.() ?? ""}`));
-        else resolve(found);
-      };
-      const timer = setTimeout(() => {
-        settle();
-        reject(new Error(`${what} did not come within ${timeoutMs} ms; last: ${all.slice(-3).map((line) => JSON.stringify(line).slice(0, 200)).join(" ")}`));
-      }, timeoutMs);
-      waiting.add(look);
-      look();
-    }),
+    until: (what, isIt, { timeoutMs = patience, from = 0 } = {}) =>
+      new Promise((resolve, reject) => {
+        const settle = (): void => {
+          clearTimeout(timer);
+          waiting.delete(look);
+        };
+        const look = (): void => {
+          const found = all.slice(from).find(isIt);
+          if (found === undefined && !ended) return;
+          settle();
+          if (found === undefined) reject(new Error(`${what} did not come: ${ended?.() ?? ""}`));
+          else resolve(found);
+        };
+        const timer = setTimeout(() => {
+          settle();
+          reject(new Error(`${what} did not come within ${timeoutMs} ms; last: ${all.slice(-3).map((line) => JSON.stringify(line).slice(0, 200)).join(" ")}`));
+        }, timeoutMs);
+        waiting.add(look);
+        look();
+      }),
   };
 }

@@ -13,7 +13,9 @@ import { sampleMitigation } from "../operator/sample-mitigation.ts";
 /** Mounts a file system of 64 KiB; undefined where that is not allowed. */
 function mountSmall(): { readonly folder: string; readonly remount: (options: string) => void; readonly remove: () => void } | undefined {
   const folder = mkdtempSync(join(tmpdir(), "dots-full-"));
-  const mount = (options: string): void => { execFileSync("mount", ["-t", "tmpfs", "-o", options, "none", folder], { stdio: "ignore" }); };
+  const mount = (options: string): void => {
+    execFileSync("mount", ["-t", "tmpfs", "-o", options, "none", folder], { stdio: "ignore" });
+  };
   try {
     mount("size=64k");
   } catch {
@@ -21,7 +23,10 @@ function mountSmall(): { readonly folder: string; readonly remount: (options: st
     return undefined;
   }
   return {
-    folder, remount: (options) => { mount(`remount,${options}`); },
+    folder,
+    remount: (options) => {
+      mount(`remount,${options}`);
+    },
     remove() {
       execFileSync("umount", [folder]);
       rmdirSync(folder);
@@ -36,9 +41,16 @@ test("a full disk and a read-only one: what was saved stays whole, the daemon sa
     return;
   }
   const logged: string[] = [];
-  const open = (): ReturnType<typeof openMemory> => openMemory({ state: openStateFile(disk.folder, "state.json"), owner: openStateFile(disk.folder, "owner.json"), ids: openStateFile(disk.folder, "ids.json") }, {
-    clock: steadyClock, filter: { readCounters: () => Promise.resolve(new Map()) }, log: (level, message) => logged.push(`${level}: ${message}`),
-  });
+  const open = (): ReturnType<typeof openMemory> =>
+    openMemory({
+      state: openStateFile(disk.folder, "state.json"),
+      owner: openStateFile(disk.folder, "owner.json"),
+      ids: openStateFile(disk.folder, "ids.json"),
+    }, {
+      clock: steadyClock,
+      filter: { readCounters: () => Promise.resolve(new Map()) },
+      log: (level, message) => logged.push(`${level}: ${message}`),
+    });
   const savedIds = (): number[] => {
     const read = readRemembered(readFileSync(join(disk.folder, "state.json"), "utf8"));
     assert.ok(!("problem" in read));

@@ -19,7 +19,14 @@ test(`memory survives kill -9 at ${kills} random instants`, { timeout: suiteLimi
   // In memory: what the kernel was given survives a kill, and a disk's fsync would leave little else to be interrupted.
   const folder = mkdtempSync(join(existsSync("/dev/shm") ? "/dev/shm" : tmpdir(), "dots-kill-"));
   const victim = join(folder, "victim.mjs");
-  await build({ entryPoints: [fileURLToPath(new URL("victim.ts", import.meta.url))], outfile: victim, bundle: true, platform: "node", format: "esm", logLevel: "error" });
+  await build({
+    entryPoints: [fileURLToPath(new URL("victim.ts", import.meta.url))],
+    outfile: victim,
+    bundle: true,
+    platform: "node",
+    format: "esm",
+    logLevel: "error",
+  });
   const state = join(folder, "state");
   const used = new Set<number>();
   let lastDecided = 0;
@@ -29,7 +36,9 @@ test(`memory survives kill -9 at ${kills} random instants`, { timeout: suiteLimi
     for (let kill = 0; kill < kills; kill++) {
       const child = spawn(process.execPath, [victim, state], { stdio: ["ignore", "pipe", "inherit"] });
       let said = "";
-      child.stdout.on("data", (chunk: Buffer) => { said += chunk.toString(); });
+      child.stdout.on("data", (chunk: Buffer) => {
+        said += chunk.toString();
+      });
       const closed = once(child, "close");
       await Promise.race([once(child.stdout, "data"), closed]);
       // After some decisions, so that there are some however slow this machine is; and amid whatever comes then.

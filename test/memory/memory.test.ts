@@ -18,10 +18,16 @@ const clock: SteadyClock = {
   after(delay, callback) {
     const timer = { at: now + delay, callback };
     timers.push(timer);
-    return () => { timers = timers.filter((each) => each !== timer); };
+    return () => {
+      timers = timers.filter((each) => each !== timer);
+    };
   },
 };
-const filesIn = (where: string): MemoryFiles => ({ state: openStateFile(where, "state.json"), owner: openStateFile(where, "owner.json"), ids: openStateFile(where, "ids.json") });
+const filesIn = (where: string): MemoryFiles => ({
+  state: openStateFile(where, "state.json"),
+  owner: openStateFile(where, "owner.json"),
+  ids: openStateFile(where, "ids.json"),
+});
 const file = (): string => join(folder, "state.json");
 const reserved = (): number => (JSON.parse(readFileSync(join(folder, "ids.json"), "utf8")) as { nextId: number }).nextId;
 const saved = (): { nextId: number; mitigations: { id: number }[] } => JSON.parse(readFileSync(file(), "utf8")) as never;
@@ -40,16 +46,37 @@ suite("memory", () => {
     timers = [];
     logged = [];
   });
-  afterEach(() => { rmSync(folder, { recursive: true, force: true }); });
+  afterEach(() => {
+    rmSync(folder, { recursive: true, force: true });
+  });
 
   test("everything comes back as it was, prefixes included", async () => {
     const memory = await open();
     const mitigation = { ...sampleMitigation, id: memory.store.newId() };
     memory.store.put(mitigation);
-    memory.store.rememberDevice({ mac: "aa:bb:cc:dd:ee:ff", name: "\u001b[31mx", addresses: ["192.168.1.2"], port: null, requests: 2, lastRequestAt: wallInstant(now), policy: "never" });
+    memory.store.rememberDevice({
+      mac: "aa:bb:cc:dd:ee:ff",
+      name: "\u001b[31mx",
+      addresses: ["192.168.1.2"],
+      port: null,
+      requests: 2,
+      lastRequestAt: wallInstant(now),
+      policy: "never",
+    });
     memory.store.record({
-      at: wallInstant(now), event: "policy", by: "owner", who: "root", via: "cli", mitigation: null, upstream: null, outcome: null, action: null,
-      devices: [], target: [], dropped: null, reason: "from now on: never",
+      at: wallInstant(now),
+      event: "policy",
+      by: "owner",
+      who: "root",
+      via: "cli",
+      mitigation: null,
+      upstream: null,
+      outcome: null,
+      action: null,
+      devices: [],
+      target: [],
+      dropped: null,
+      reason: "from now on: never",
     });
     memory.saveNow();
     memory.close();
@@ -85,7 +112,13 @@ suite("memory", () => {
     assert.deepEqual([reserved(), saved().nextId], [7, 7]);
   });
 
-  for (const [what, damage] of [["damaged", () => { writeFileSync(file(), "{"); }], ["gone", () => { rmSync(file()); }]] as const) {
+  for (
+    const [what, damage] of [["damaged", () => {
+      writeFileSync(file(), "{");
+    }], ["gone", () => {
+      rmSync(file());
+    }]] as const
+  ) {
     test(`an id that was used does not come back where the state file is ${what}`, async () => {
       const memory = await open();
       memory.begin();
@@ -103,7 +136,8 @@ suite("memory", () => {
     memory.save();
     writeFileSync(join(folder, "ids.json"), "noise");
     assert.ok((await open()).store.newId() > last);
-    assert.match(logged.join("\n"), /ids\.json is damaged \(not complete JSON\): it is kept as .*ids\.json\.kept-1, and numbers of mitigations go on from those in .*state\.json$/);
+    assert.match(logged.join("\n"),
+      /ids\.json is damaged \(not complete JSON\): it is kept as .*ids\.json\.kept-1, and numbers of mitigations go on from those in .*state\.json$/);
   });
 
   test("a thousand requests write the counter a few times", async () => {
@@ -196,7 +230,19 @@ suite("memory", () => {
 
   test("a history of before the person was recorded is read", () => {
     const good = writeRemembered({ nextId: 1, mitigations: [], devices: [], history: [], nos: [] });
-    const entry = { at: 1, event: "policy", by: "owner", mitigation: null, upstream: null, outcome: null, action: null, devices: [], target: [], dropped: null, reason: "x" };
+    const entry = {
+      at: 1,
+      event: "policy",
+      by: "owner",
+      mitigation: null,
+      upstream: null,
+      outcome: null,
+      action: null,
+      devices: [],
+      target: [],
+      dropped: null,
+      reason: "x",
+    };
     const read = readRemembered(good.replace('"history":[]', `"history":[${JSON.stringify(entry)}]`));
     assert.ok(!("problem" in read));
     assert.deepEqual([read.remembered.history[0]?.who, read.remembered.history[0]?.via], [null, null]);
@@ -224,7 +270,11 @@ suite("memory", () => {
 
   test("a folder that cannot be made is said", () => {
     writeFileSync(join(folder, "file"), "");
-    const memory = openMemory(filesIn(join(folder, "file/state")), { clock, filter: { readCounters: () => Promise.resolve(new Map()) }, log: (level, message) => logged.push(`${level}: ${message}`) });
+    const memory = openMemory(filesIn(join(folder, "file/state")), {
+      clock,
+      filter: { readCounters: () => Promise.resolve(new Map()) },
+      log: (level, message) => logged.push(`${level}: ${message}`),
+    });
     memory.store.newId();
     assert.match(logged.join("\n"), /ENOTDIR/);
   });

@@ -19,7 +19,9 @@ const ownerFile = (): string => join(folder, "owner.json");
 
 function open(): Memory {
   return openMemory({ state: openStateFile(folder, "state.json"), owner: openStateFile(folder, "owner.json"), ids: openStateFile(folder, "ids.json") }, {
-    clock: fakeClock().steady, filter: { readCounters: () => Promise.resolve(new Map()) }, log: (level, message) => logged.push(`${level}: ${message}`),
+    clock: fakeClock().steady,
+    filter: { readCounters: () => Promise.resolve(new Map()) },
+    log: (level, message) => logged.push(`${level}: ${message}`),
   });
 }
 
@@ -43,7 +45,9 @@ suite("the owner's word", () => {
     folder = mkdtempSync(join(tmpdir(), "dots-word-"));
     logged = [];
   });
-  afterEach(() => { rmSync(folder, { recursive: true, force: true }); });
+  afterEach(() => {
+    rmSync(folder, { recursive: true, force: true });
+  });
 
   test("is a file of its own that only its user reads: MAC addresses, prefixes and instants, no text of an upstream", () => {
     decide();
@@ -51,17 +55,35 @@ suite("the owner's word", () => {
     const text = readFileSync(ownerFile(), "utf8");
     assert.doesNotMatch(text, /isp|dz6p|Laptop|camera/i);
     assert.deepEqual(JSON.parse(text), {
-      format: 1, policies: [{ mac: laptop.mac, policy: "never" }],
-      nos: [{ mac: camera.mac, addresses: camera.addresses, target: { prefixes: [{ prefix: "198.51.100.9/32" }], ports: [], protocols: [] }, saidAt: start, until: startPlus(3_600_000) }],
+      format: 1,
+      policies: [{ mac: laptop.mac, policy: "never" }],
+      nos: [{
+        mac: camera.mac,
+        addresses: camera.addresses,
+        target: { prefixes: [{ prefix: "198.51.100.9/32" }], ports: [], protocols: [] },
+        saidAt: start,
+        until: startPlus(3_600_000),
+      }],
     });
   });
 
   const damages: Readonly<Record<string, (path: string) => void>> = {
-    "that is cut off": (path) => { writeFileSync(path, readFileSync(path, "utf8").slice(0, -9)); },
-    "that is noise": (path) => { writeFileSync(path, Buffer.alloc(4096)); },
-    "that is too large": (path) => { writeFileSync(path, `{"format":1,"x":"${"x".repeat(5_000_000)}"}`); },
-    "that is a folder": (path) => { rmSync(path); mkdirSync(path); },
-    "of a newer version": (path) => { writeFileSync(path, '{"format":99}'); },
+    "that is cut off": (path) => {
+      writeFileSync(path, readFileSync(path, "utf8").slice(0, -9));
+    },
+    "that is noise": (path) => {
+      writeFileSync(path, Buffer.alloc(4096));
+    },
+    "that is too large": (path) => {
+      writeFileSync(path, `{"format":1,"x":"${"x".repeat(5_000_000)}"}`);
+    },
+    "that is a folder": (path) => {
+      rmSync(path);
+      mkdirSync(path);
+    },
+    "of a newer version": (path) => {
+      writeFileSync(path, '{"format":99}');
+    },
   };
   for (const [what, damage] of Object.entries(damages)) {
     test(`survives a state file ${what}; that is set aside, and status says so`, () => {
@@ -70,7 +92,8 @@ suite("the owner's word", () => {
       const memory = open();
       assert.deepEqual(wordOf(memory), theWord);
       assert.equal(memory.warnings().length, 1);
-      assert.match(memory.warnings()[0] ?? "", /state\.json (is damaged|cannot be read|was written by a newer).* it is kept as .*state\.json\.kept-1, and the daemon starts without its memory of requests$/);
+      assert.match(memory.warnings()[0] ?? "",
+        /state\.json (is damaged|cannot be read|was written by a newer).* it is kept as .*state\.json\.kept-1, and the daemon starts without its memory of requests$/);
       assert.ok(existsSync(`${stateFile()}.kept-1`));
       memory.saveNow();
       assert.deepEqual(wordOf(open()), theWord);
@@ -81,7 +104,8 @@ suite("the owner's word", () => {
       damage(ownerFile());
       const memory = open();
       assert.deepEqual(wordOf(memory), theWord);
-      assert.match(memory.warnings().join("\n"), /owner\.json .* it is kept as .*owner\.json\.kept-1, and what you decided about devices is taken from the copy in .*state\.json: check it with dots-callhome devices$/);
+      assert.match(memory.warnings().join("\n"),
+        /owner\.json .* it is kept as .*owner\.json\.kept-1, and what you decided about devices is taken from the copy in .*state\.json: check it with dots-callhome devices$/);
       assert.ok(existsSync(`${ownerFile()}.kept-1`));
     });
   }
@@ -126,14 +150,16 @@ suite("the owner's word", () => {
     memory.store.put({ ...pending, id: 99 });
     memory.saveNow();
     assert.equal(readFileSync(stateFile(), "utf8"), bad);
-    assert.match(memory.warnings().join("\n"), /it stays as it is, and nothing can be saved[^]*state\.json cannot be written \(what stands there could not be read, nor set aside\)/);
+    assert.match(memory.warnings().join("\n"),
+      /it stays as it is, and nothing can be saved[^]*state\.json cannot be written \(what stands there could not be read, nor set aside\)/);
     assert.deepEqual(wordOf(open()), theWord);
   });
 
   test("all that can be said takes less than half a megabyte", () => {
     const wide = requested({ to: Array.from({ length: 64 }, (_, at) => `2001:db8:${(at + 0x1000).toString(16)}:ffff:ffff:ffff:ffff:ffff`).join(" ") });
     const memory = open();
-    for (let at = 0; at < 1024; at++) memory.store.rememberDevice({ ...never, mac: `02:00:00:00:${(at >> 8).toString(16).padStart(2, "0")}:${(at & 255).toString(16).padStart(2, "0")}` });
+    for (let at = 0; at < 1024; at++)
+      memory.store.rememberDevice({ ...never, mac: `02:00:00:00:${(at >> 8).toString(16).padStart(2, "0")}:${(at & 255).toString(16).padStart(2, "0")}` });
     memory.store.keepNos(Array.from({ length: 64 }, () => nosTo({ ...denied, request: wide }, start)).flat());
     const text = writeOwnersWord({ policies: memory.store.devices(), nos: memory.store.nos() });
     assert.ok(text.length < 500_000, String(text.length));

@@ -4,8 +4,20 @@ import { withEntry, type HistoryEntry } from "../../src/model/history.ts";
 import { wallInstant } from "../../src/model/time.ts";
 
 const entry = (of: Partial<HistoryEntry>): HistoryEntry => ({
-  at: wallInstant(1), event: "ended", by: "upstream", who: null, via: null, mitigation: 1, upstream: "isp", outcome: "withdrawn", action: "block",
-  devices: [{ mac: "02:00:00:00:0a:01", name: "camera" }], target: ["198.51.100.9/32"], dropped: { packets: 0, bytes: 0 }, reason: "the upstream withdrew its request", ...of,
+  at: wallInstant(1),
+  event: "ended",
+  by: "upstream",
+  who: null,
+  via: null,
+  mitigation: 1,
+  upstream: "isp",
+  outcome: "withdrawn",
+  action: "block",
+  devices: [{ mac: "02:00:00:00:0a:01", name: "camera" }],
+  target: ["198.51.100.9/32"],
+  dropped: { packets: 0, bytes: 0 },
+  reason: "the upstream withdrew its request",
+  ...of,
 });
 const add = (entries: readonly HistoryEntry[], to: readonly HistoryEntry[] = []): readonly HistoryEntry[] => entries.reduce(withEntry, to);
 const times = (count: number, of: Partial<HistoryEntry>): HistoryEntry[] => Array.from({ length: count }, (_, at) => entry({ at: wallInstant(at), ...of }));

@@ -10,7 +10,14 @@ const month = 30 * 86_400_000;
 
 test("what remains of each span stays, and what is not set stays so", () => {
   const home = fakeHome();
-  const request = { upstream: "isp", cuid: "c", mid: 1, lifetime: seconds(60), target: { prefixes: [], ports: [], protocols: [], fqdns: [], uris: [] }, source: { prefixes: [], ports: [], icmpTypes: [] } };
+  const request = {
+    upstream: "isp",
+    cuid: "c",
+    mid: 1,
+    lifetime: seconds(60),
+    target: { prefixes: [], ports: [], protocols: [], fqdns: [], uris: [] },
+    source: { prefixes: [], ports: [], icmpTypes: [] },
+  };
   const mitigation = newMitigation(1, request, seconds(60), home.pipeline.settings().policy, wallInstant(1_000));
   const shifted = shiftMitigation(mitigation, milliseconds(month));
   assert.equal(remainingSeconds(wallInstant(1_000 + month), shifted.expiresAt), 60);
@@ -23,7 +30,12 @@ test("NTP puts the clock forward by a month: a mitigation keeps its time, one th
   await home.ask({ mid: 1 }, false, 600);
   const before = home.store.get(1);
   assert.ok(before);
-  home.store.put({ ...before, id: 2, requestedAt: later(before.requestedAt, milliseconds(month - 1_000)), expiresAt: later(before.requestedAt, milliseconds(month + 60_000)) });
+  home.store.put({
+    ...before,
+    id: 2,
+    requestedAt: later(before.requestedAt, milliseconds(month - 1_000)),
+    expiresAt: later(before.requestedAt, milliseconds(month + 60_000)),
+  });
   home.clock.jump(month);
   home.pipeline.clockJumped(milliseconds(month));
   assert.equal(home.store.get(1)?.expiresAt, later(before.expiresAt ?? start, milliseconds(month)));

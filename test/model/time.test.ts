@@ -1,8 +1,25 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
-  between, earlier, earliest, inMilliseconds, inSeconds, later, latest, milliseconds, seconds, sinceEpoch, steadyInstant, timeLeft, wallInstant,
-  type Milliseconds, type Seconds, type SteadyClock, type SteadyInstant, type WallClock, type WallInstant,
+  between,
+  earlier,
+  earliest,
+  inMilliseconds,
+  inSeconds,
+  later,
+  latest,
+  milliseconds,
+  seconds,
+  sinceEpoch,
+  steadyInstant,
+  timeLeft,
+  wallInstant,
+  type Milliseconds,
+  type Seconds,
+  type SteadyClock,
+  type SteadyInstant,
+  type WallClock,
+  type WallInstant,
 } from "../../src/model/time.ts";
 
 const [wall, steady] = [wallInstant(10_000), steadyInstant(10_000)];

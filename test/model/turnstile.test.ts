@@ -3,7 +3,9 @@ import { describe, it } from "node:test";
 import { createTurnstile, type TurnstileOptions } from "../../src/model/turnstile.ts";
 import { settle } from "../fake-clock.ts";
 
-function play(options: TurnstileOptions): { enter(name: string, rank: number, party?: string): boolean; leave(name: string): Promise<void>; readonly inside: string[] } {
+function play(
+  options: TurnstileOptions,
+): { enter(name: string, rank: number, party?: string): boolean; leave(name: string): Promise<void>; readonly inside: string[] } {
   const turnstile = createTurnstile(options);
   const leaving = new Map<string, () => void>();
   const inside: string[] = [];

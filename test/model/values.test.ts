@@ -7,13 +7,32 @@ import { badRequest } from "../../src/model/refusal.ts";
 import { expiresAt, remainingSeconds, seconds } from "../../src/model/time.ts";
 import { start, startPlus } from "../fake-clock.ts";
 
-for (const [text, mac] of [
-  ["AA:BB:CC:DD:EE:FF", "aa:bb:cc:dd:ee:ff"], ["aa-bb-cc-dd-ee-ff", "aa:bb:cc:dd:ee:ff"], [" aa:bb:cc:dd:ee:ff\n", "aa:bb:cc:dd:ee:ff"], ["aabbccddeeff", undefined],
-  ["aa:bb:cc:dd:ee", undefined], ["aa:bb:cc:dd:ee:ff:00", undefined], ["aa:bb:cc:dd:ee:fg", undefined], ["", undefined],
-] as const) test(`MAC address '${text.trim()}'`, () => { assert.equal(parseMac(text), mac); });
+for (
+  const [text, mac] of [
+    ["AA:BB:CC:DD:EE:FF", "aa:bb:cc:dd:ee:ff"],
+    ["aa-bb-cc-dd-ee-ff", "aa:bb:cc:dd:ee:ff"],
+    [" aa:bb:cc:dd:ee:ff\n", "aa:bb:cc:dd:ee:ff"],
+    ["aabbccddeeff", undefined],
+    ["aa:bb:cc:dd:ee", undefined],
+    ["aa:bb:cc:dd:ee:ff:00", undefined],
+    ["aa:bb:cc:dd:ee:fg", undefined],
+    ["", undefined],
+  ] as const
+)
+  test(`MAC address '${text.trim()}'`, () => {
+    assert.equal(parseMac(text), mac);
+  });
 
-for (const [lifetime, after, remaining] of [[60, 0, 60], [60, 1, 60], [60, 59_000, 1], [60, 59_001, 1], [60, 60_000, 0], [60, 1e9, 0], [-1, 1e12, -1], [0xffff_ffff, 0, 0xffff_ffff]] as const) {
-  test(`of a lifetime of ${lifetime} s ${remaining} s are left after ${after} ms`, () => { assert.equal(remainingSeconds(startPlus(after), expiresAt(start, seconds(lifetime))), remaining); });
+for (
+  const [lifetime, after, remaining] of [[60, 0, 60], [60, 1, 60], [60, 59_000, 1], [60, 59_001, 1], [60, 60_000, 0], [60, 1e9, 0], [-1, 1e12, -1], [
+    0xffff_ffff,
+    0,
+    0xffff_ffff,
+  ]] as const
+) {
+  test(`of a lifetime of ${lifetime} s ${remaining} s are left after ${after} ms`, () => {
+    assert.equal(remainingSeconds(startPlus(after), expiresAt(start, seconds(lifetime))), remaining);
+  });
 }
 
 const range: fc.Arbitrary<NumberRange> = fc.tuple(fc.nat(60), fc.nat(60)).map(([a, b]) => ({ lower: Math.min(a, b), upper: Math.max(a, b) }));

@@ -7,7 +7,9 @@ import { wallInstant } from "../../src/model/time.ts";
 
 const sighting: FlowSighting = { opener: "device", firstSeen: wallInstant(1000), endedAt: null, mac: "02:00:00:00:0a:01", name: null, isListed: false };
 const listed = (address: string, port: number, packets = 5): Flow =>
-  flow(`udp 17 30 src=${address} dst=198.51.100.9 sport=40000 dport=443 packets=${packets} bytes=500 src=198.51.100.9 dst=203.0.113.7 sport=443 dport=${port} packets=0 bytes=0`);
+  flow(
+    `udp 17 30 src=${address} dst=198.51.100.9 sport=40000 dport=443 packets=${packets} bytes=500 src=198.51.100.9 dst=203.0.113.7 sport=443 dport=${port} packets=0 bytes=0`,
+  );
 const remembered = (address: string, port: number, more: Partial<FlowSighting> = {}): Flow => {
   const { original, ...rest } = listed(address, port, 0);
   return { ...rest, original: { src: original.src, dst: original.dst }, sighting: { ...sighting, ...more } };
@@ -48,9 +50,12 @@ describe("askWitnesses", () => {
   it("joins what both know of a flow", async () => {
     const ended = remembered(camera, 14_005, { endedAt: wallInstant(2000) });
     const { flows } = await ask({ journal: [remembered(camera, 14_001), ended], table: [listed(camera, 14_001), listed(camera, 14_009)] }, "explain");
-    assert.deepEqual(flows.map(({ reply, originalPackets, sighting: seen }) => [reply.dport, originalPackets, seen?.isListed ?? null, seen?.firstSeen ?? null]), [
-      [14_001, 5, true, 1000], [14_009, 5, null, null], [14_005, 0, false, 1000],
-    ]);
+    assert.deepEqual(flows.map(({ reply, originalPackets, sighting: seen }) => [reply.dport, originalPackets, seen?.isListed ?? null, seen?.firstSeen ?? null]),
+      [
+        [14_001, 5, true, 1000],
+        [14_009, 5, null, null],
+        [14_005, 0, false, 1000],
+      ]);
   });
   it("is content with the journal if the table cannot be read", async () => {
     assert.deepEqual((await ask({ journal: one, vouches: false, table: new Error("conntrack is not installed") })).flows, one);

@@ -44,7 +44,12 @@ describe("findDevices on a real kernel", { timeout: suiteLimit, skip: missing.le
     const run = runIn(lab.router);
     const log = (): void => undefined;
     flows = openConntrack({ run, log });
-    tables = followHome({ run, follow: (tool, args, listeners) => followCommand("ip", ["netns", "exec", lab.router.name, tool, ...args], listeners), clock: steadyClock, log });
+    tables = followHome({
+      run,
+      follow: (tool, args, listeners) => followCommand("ip", ["netns", "exec", lab.router.name, tool, ...args], listeners),
+      clock: steadyClock,
+      log,
+    });
     directory = openHomeDirectory({ tables, log, leaseFiles: [lab.files.leases] });
     network = openHomeNetwork({ tables, configured: () => ({ wan: ["wan"], lan: ["br-lan"] }), sourceScope: () => [] });
   });
@@ -124,7 +129,8 @@ describe("findDevices on a real kernel", { timeout: suiteLimit, skip: missing.le
   });
 
   it("cuts a device's flows to the target, both ways, and no others", async () => {
-    const countAbout = async (...words: string[]): Promise<number> => (await lab.router.run("conntrack", ["-L", ...words])).stdout.trim().split("\n").filter((line) => line !== "").length;
+    const countAbout = async (...words: string[]): Promise<number> =>
+      (await lab.router.run("conntrack", ["-L", ...words])).stdout.trim().split("\n").filter((line) => line !== "").length;
     const laptopBefore = await countAbout("-f", "ipv4", "-s", laptop.v4);
     assert.ok(laptopBefore > 0);
     await flows.cut([camera.v4, camera.v6], prefixes(`${target.v4} ${target.v6}`));

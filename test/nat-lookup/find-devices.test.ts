@@ -40,11 +40,20 @@ describe("findDevices, in a table recorded from a kernel", () => {
     ["ESP", { protocols: [50] }, ["camera likely 2 packets in 1"]],
     ["an unknown protocol", { protocols: [200] }, ["camera likely 2 packets in 1"]],
     ["SCTP", { protocols: [132], fromPorts: "5001", toPorts: "5002" }, ["laptop likely 0 packets in 1"]],
-    ["IPv4 and IPv6 in one request: one device", { from: "203.0.113.7 2001:db8:1::21", to: "198.51.100.9 2001:db8:99::9", toPorts: "443", fromPorts: "40002-40004", protocols: [6, 17] }, ["camera likely 14 packets in 3"]],
+    ["IPv4 and IPv6 in one request: one device", {
+      from: "203.0.113.7 2001:db8:1::21",
+      to: "198.51.100.9 2001:db8:99::9",
+      toPorts: "443",
+      fromPorts: "40002-40004",
+      protocols: [6, 17],
+    }, ["camera likely 14 packets in 3"]],
     ["the router's own: no device", { fromPorts: "43000" }, []],
     ["nothing", { to: "198.51.100.77" }, []],
   ];
-  for (const [what, words, expected] of table) it(what, () => { assert.deepEqual(brief(find(words)), expected); });
+  for (const [what, words, expected] of table)
+    it(what, () => {
+      assert.deepEqual(brief(find(words)), expected);
+    });
 
   it("names the router", () => {
     const { routerItself, why } = find({ fromPorts: "43000" });
@@ -81,7 +90,9 @@ describe("findDevices, who it is", () => {
     assert.ok(why.some((line) => line.includes("may be a repeater")));
   });
   it("takes ICMP types for no distinction between two devices that use them", () => {
-    const pings = ["21", "22"].map((host) => flow(`icmp 1 9 src=192.168.1.${host} dst=198.51.100.9 type=8 code=0 id=${host} src=198.51.100.9 dst=203.0.113.7 type=0 code=0 id=${host} use=1`));
+    const pings = ["21", "22"].map((host) =>
+      flow(`icmp 1 9 src=192.168.1.${host} dst=198.51.100.9 type=8 code=0 id=${host} src=198.51.100.9 dst=203.0.113.7 type=0 code=0 id=${host} use=1`)
+    );
     assert.deepEqual(brief(find({ types: "8" }, pings)), ["camera ambiguous 0 packets in 1", "laptop ambiguous 0 packets in 1"]);
     assert.deepEqual(brief(find({ fromPorts: "22", protocols: [1] }, pings)), ["laptop likely 0 packets in 1"]);
   });
@@ -90,7 +101,12 @@ describe("findDevices, who it is", () => {
     assert.deepEqual(brief(find(both)), ["camera likely 7 packets in 2", "laptop ambiguous 2 packets in 1"]);
   });
   it("names at most 64 devices", () => {
-    const many = Array.from({ length: 100 }, (_, at) => flow(`udp 17 9 src=192.168.1.${at + 100} dst=198.51.100.9 sport=1 dport=2 packets=${at} bytes=1 src=198.51.100.9 dst=203.0.113.7 sport=2 dport=${at + 1} packets=0 bytes=0 use=1`));
+    const many = Array.from({ length: 100 }, (_, at) =>
+      flow(
+        `udp 17 9 src=192.168.1.${at + 100} dst=198.51.100.9 sport=1 dport=2 packets=${at} bytes=1 src=198.51.100.9 dst=203.0.113.7 sport=2 dport=${
+          at + 1
+        } packets=0 bytes=0 use=1`,
+      ));
     const { devices, why } = find({}, many);
     assert.equal(devices.length, 64);
     assert.equal(devices[0]?.addresses[0], "192.168.1.199");
@@ -104,7 +120,9 @@ describe("findDevices, when no flow matches", () => {
     assert.deepEqual([device?.mac, device?.certainty, device?.evidence.flows], [macs.camera, "likely", 0]);
     assert.ok(why.some((line) => line.includes("own address of the device")), why.join("\n"));
   });
-  it("does so in IPv4 without NAT", () => { assert.deepEqual(brief(find({ from: "192.168.1.22" })), ["laptop likely 0 packets in 0"]); });
+  it("does so in IPv4 without NAT", () => {
+    assert.deepEqual(brief(find({ from: "192.168.1.22" })), ["laptop likely 0 packets in 0"]);
+  });
   it("does not for a prefix, the router, a stranger, or the gateway of the ISP", () => {
     const neighbours = [...recordedNeighbours, { address: "2001:db8:1::", mac: macs.laptop }, { address: "2001:db8:1::1", mac: macs.laptop }];
     for (const from of ["2001:db8:1::/64", "2001:db8:1::1", "2001:db8:1::99", "203.0.113.1", "fe80::ff:fe00:a01"]) {
@@ -118,7 +136,8 @@ describe("findDevices, why", () => {
   const why = (words: Words): string => find(words).why.join("\n");
   it("says what matched, where, and what certainty rests on", () => {
     const text = why({ ...flood, fromPorts: "50058" });
-    assert.match(text, /connection table: 1 flow of 192\.168\.1\.21 opened from behind NAT \(such as 192\.168\.1\.21, outside 203\.0\.113\.7:50058 to 198\.51\.100\.9:443, protocol 17\)/);
+    assert.match(text,
+      /connection table: 1 flow of 192\.168\.1\.21 opened from behind NAT \(such as 192\.168\.1\.21, outside 203\.0\.113\.7:50058 to 198\.51\.100\.9:443, protocol 17\)/);
     assert.match(text, /neighbours and leases: 192\.168\.1\.21 is 02:00:00:00:0a:01/);
     assert.match(text, /likely: the source ports agree; that it is this device is certain once/);
   });
@@ -132,8 +151,12 @@ describe("findDevices, why", () => {
     assert.match(why({ types: "3" }), /ICMP queries such as echo only/);
     assert.match(why({ from: "2001:db8:1::99", to: "2001:db8:99::9" }), /2001:db8:1::99 lies inside the home, but the neighbour table has no device for it/);
   });
-  it("explains a hairpin", () => { assert.match(why({ to: "192.168.1.22" }), /hairpin/); });
-  it("holds no name of a device", () => { assert.doesNotMatch(why(flood), /camera/); });
+  it("explains a hairpin", () => {
+    assert.match(why({ to: "192.168.1.22" }), /hairpin/);
+  });
+  it("holds no name of a device", () => {
+    assert.doesNotMatch(why(flood), /camera/);
+  });
 });
 
 describe("cleanName", () => {
@@ -147,5 +170,8 @@ describe("cleanName", () => {
     ["half a character", "a\ud83d", "a"],
     ["markup stays: data, to be escaped where it is shown", "<b>'\"&`$(x)", "<b>'\"&`$(x)"],
   ];
-  for (const [what, text, expected] of table) it(what, () => { assert.equal(cleanName(text), expected); });
+  for (const [what, text, expected] of table)
+    it(what, () => {
+      assert.equal(cleanName(text), expected);
+    });
 });

@@ -5,7 +5,12 @@ import { formatIpPrefix } from "../../src/model/ip-prefix.ts";
 import { narrowToTalkers } from "../../src/nat-lookup/narrow-to-talkers.ts";
 import { asking, prefixes, ranges, type Words } from "./asking.ts";
 
-interface Talking { readonly from?: string; readonly ports?: string; readonly types?: string; readonly isSpoofed?: boolean }
+interface Talking {
+  readonly from?: string;
+  readonly ports?: string;
+  readonly types?: string;
+  readonly isSpoofed?: boolean;
+}
 
 function talker({ from = "203.0.113.7", ports = "", types = "", isSpoofed = false }: Talking): TopTalker {
   const [prefix] = prefixes(from);
@@ -36,6 +41,11 @@ const cases: readonly [what: string, talkers: readonly Talking[], words: Words, 
   ["the request's own ports are what is asked for", [{ ports: "1-9" }], { fromPorts: "50000" }, undefined],
   ["so are its types", [{ ports: "1-9" }], { types: "8" }, undefined],
 ];
-for (const [what, talkers, words, expected] of cases) test(what, () => { assert.equal(narrowed(talkers, words), expected); });
+for (const [what, talkers, words, expected] of cases)
+  test(what, () => {
+    assert.equal(narrowed(talkers, words), expected);
+  });
 
-test("without a report nothing is narrowed", () => { assert.equal(narrowToTalkers(asking()), undefined); });
+test("without a report nothing is narrowed", () => {
+  assert.equal(narrowToTalkers(asking()), undefined);
+});

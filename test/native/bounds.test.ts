@@ -9,23 +9,33 @@ import { patience } from "../patience.ts";
 
 const build = fileURLToPath(new URL("../../build/native/", import.meta.url));
 const folder = mkdtempSync("/tmp/native-bounds-");
-after(() => { rmSync(folder, { recursive: true }); });
+after(() => {
+  rmSync(folder, { recursive: true });
+});
 
-interface End { readonly code: unknown; readonly stdout: string; readonly stderr: string }
+interface End {
+  readonly code: unknown;
+  readonly stdout: string;
+  readonly stderr: string;
+}
 
 /** What becomes of this text as a program. `native` is all that it has. */
 function run(text: string, env: Readonly<Record<string, string>> = {}, program = join(build, "run-script")): Promise<End> {
   const file = join(folder, "program.js");
   writeFileSync(file, `const print = (text) => { const bytes = native.encodeUtf8(text + "\\n"); native.write(1, bytes, 0, bytes.length); };\n${text}`);
   return new Promise((resolve) => {
-    execFile(program, [file], { timeout: patience, env: { ...process.env, ...env } }, (error, stdout, stderr) => { resolve({ code: error ? error.code ?? error.signal : 0, stdout, stderr }); });
+    execFile(program, [file], { timeout: patience, env: { ...process.env, ...env } }, (error, stdout, stderr) => {
+      resolve({ code: error ? error.code ?? error.signal : 0, stdout, stderr });
+    });
   });
 }
 
 test("memory: the limit ends the process, whatever catches exceptions", async () => {
   const limit = { HOST_MEMORY: String(16 * 1024 * 1024) };
   assert.deepEqual(await run(`const all = []; for (;;) { try { for (;;) all.push({ some: "thing " + all.length }); } catch { } }`, limit), {
-    code: 1, stdout: "", stderr: "error: internal: out of memory: the engine's limit is reached; ended\n",
+    code: 1,
+    stdout: "",
+    stderr: "error: internal: out of memory: the engine's limit is reached; ended\n",
   });
   // A wrong length is somebody's fault, and told to them.
   const { stdout, code } = await run(`try { new Uint8Array(1e9); } catch (error) { print(error.name + ": " + error.message); }`, limit);
@@ -48,16 +58,27 @@ test("time: a step that never ends, ends", async () => {
   const { code, stderr } = await run("for (;;) { try { for (;;); } catch { } }", { HOST_TURN: "200" });
   assert.deepEqual([code, stderr], [1, "error: internal: a step took longer than any may; ended\n"]);
   // Waiting is no work.
-  assert.equal((await run(`native.hold(1); let due = native.now() + 400; native.onTurn(() => { const left = due - native.now(); if (left > 0) return left; native.hold(-1); return -1; });`, { HOST_TURN: "200" })).code, 0);
+  assert.equal(
+    (await run(
+      `native.hold(1); let due = native.now() + 400; native.onTurn(() => { const left = due - native.now(); if (left > 0) return left; native.hold(-1); return -1; });`,
+      { HOST_TURN: "200" },
+    )).code,
+    0,
+  );
 });
 
 test("the stack: endless recursion is an exception", async () => {
-  const { code, stdout } = await run(`const dive = () => dive() + 1; try { dive(); } catch (error) { print(error.message); } print(JSON.stringify(JSON.parse("[".repeat(1000) + "]".repeat(1000))).length + "");`);
+  const { code, stdout } = await run(
+    `const dive = () => dive() + 1; try { dive(); } catch (error) { print(error.message); } print(JSON.stringify(JSON.parse("[".repeat(1000) + "]".repeat(1000))).length + "");`,
+  );
   assert.deepEqual([code, stdout], [0, "stack overflow\n2000\n"]);
 });
 
 test("an exception that nobody catches is told, and ends it with 1", async () => {
-  for (const text of [`throw new Error("thrown at once");`, `native.onTurn(() => { throw new Error("thrown at once"); });`, `Promise.reject(new Error("thrown at once")); native.onUnhandled = (all) => { throw [...all.values()][0]; };`]) {
+  for (
+    const text of [`throw new Error("thrown at once");`, `native.onTurn(() => { throw new Error("thrown at once"); });`,
+      `Promise.reject(new Error("thrown at once")); native.onUnhandled = (all) => { throw [...all.values()][0]; };`]
+  ) {
     const { code, stderr } = await run(text);
     assert.equal(code, 1, text);
     assert.match(stderr, /^Uncaught Error: thrown at once\n/, text);

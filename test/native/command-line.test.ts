@@ -16,9 +16,12 @@ const folder = mkdtempSync("/tmp/native-");
 const configFile = join(folder, "config");
 let daemon: ChildProcess | undefined;
 
-const answer = ([program, ...first]: readonly [string, ...string[]], args: readonly string[]): Promise<{ code: unknown; stdout: string; stderr: string }> => new Promise((resolve) => {
-  execFile(program, [...first, ...args], { timeout: patience }, (error, stdout, stderr) => { resolve({ code: error ? error.code : 0, stdout, stderr }); });
-});
+const answer = ([program, ...first]: readonly [string, ...string[]], args: readonly string[]): Promise<{ code: unknown; stdout: string; stderr: string }> =>
+  new Promise((resolve) => {
+    execFile(program, [...first, ...args], { timeout: patience }, (error, stdout, stderr) => {
+      resolve({ code: error ? error.code : 0, stdout, stderr });
+    });
+  });
 const writeConfig = (file: string, upstream: string): void => {
   writeFileSync(file, `config globals 'globals'
 	option state_dir '${folder}/dots-callhome'
@@ -44,7 +47,11 @@ after(() => {
 /** Runs it on both, and gives what the native one answers. */
 async function same(...args: readonly string[]): Promise<{ code: unknown; stdout: string; stderr: string }> {
   // Time goes on between the two.
-  const timeless = ({ code, stdout, stderr }: Awaited<ReturnType<typeof answer>>) => ({ code, stdout: stdout.replaceAll(/"uptime_seconds": ?\d+|\d+ s(?!\w)|(?<="since": ?)"[^"]*"/g, "…"), stderr });
+  const timeless = ({ code, stdout, stderr }: Awaited<ReturnType<typeof answer>>) => ({
+    code,
+    stdout: stdout.replaceAll(/"uptime_seconds": ?\d+|\d+ s(?!\w)|(?<="since": ?)"[^"]*"/g, "…"),
+    stderr,
+  });
   const [ours, nodes] = [timeless(await answer(natively, args)), timeless(await answer(onNode, args))];
   assert.deepEqual(ours, nodes, args.join(" "));
   return ours;
@@ -60,12 +67,16 @@ test("a configuration is checked, with its keys and certificates", async () => {
   assert.equal((await same("check", "--config", configFile)).code, 0);
   assert.equal((await same("check", "--config", "/nowhere")).code, 2);
   const wrong = join(folder, "wrong");
-  writeConfig(wrong, "\toption psk_identity 'cpe'\n\toption psk_file '/etc/passwd'\n\toption port 'x'\nconfig notify 'n'\n\toption type 'ntfy'\n\toption url 'https://'\n");
+  writeConfig(wrong,
+    "\toption psk_identity 'cpe'\n\toption psk_file '/etc/passwd'\n\toption port 'x'\nconfig notify 'n'\n\toption type 'ntfy'\n\toption url 'https://'\n");
   assert.equal((await same("check", "--config", wrong)).code, 2);
   const { caFile: ca, router, isp } = makeCertificates(folder);
   chmodSync(router.certFile, 0o600);
   chmodSync(isp.keyFile, 0o600);
-  for (const [name, cert, key, code] of [["fits", router.certFile, router.keyFile, 0], ["of-another", router.certFile, isp.keyFile, 2], ["no-key", router.certFile, router.certFile, 2]] as const) {
+  for (
+    const [name, cert, key, code] of [["fits", router.certFile, router.keyFile, 0], ["of-another", router.certFile, isp.keyFile, 2], ["no-key", router.certFile,
+      router.certFile, 2]] as const
+  ) {
     const file = join(folder, name);
     writeConfig(file, `\toption auth 'certificate'\n\toption ca_file '${ca}'\n\toption cert_file '${cert}'\n\toption key_file '${key}'\n`);
     assert.equal((await same("check", "--config", file)).code, code, name);
@@ -73,8 +84,10 @@ test("a configuration is checked, with its keys and certificates", async () => {
 });
 
 test("the daemon is asked and told", async () => {
-  for (const args of [["status"], ["status", "--json"], ["list"], ["list", "--json"], ["pending", "--json"], ["history", "--json"], ["devices", "--json"]]) assert.equal((await same(...args, "--config", configFile)).code, 0, args.join(" "));
-  for (const args of [["approve", "99"], ["policy", "02:00:00:00:00:01", "never"]]) assert.equal((await same(...args, "--config", configFile)).code, 1, args.join(" "));
+  for (const args of [["status"], ["status", "--json"], ["list"], ["list", "--json"], ["pending", "--json"], ["history", "--json"], ["devices", "--json"]])
+    assert.equal((await same(...args, "--config", configFile)).code, 0, args.join(" "));
+  for (const args of [["approve", "99"], ["policy", "02:00:00:00:00:01", "never"]])
+    assert.equal((await same(...args, "--config", configFile)).code, 1, args.join(" "));
   assert.match((await same("lookup", "--source", "203.0.113.7/32", "--target", "198.51.100.9/32", "--config", configFile)).stdout, /./);
 });
 

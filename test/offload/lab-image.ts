@@ -21,7 +21,8 @@ const isWanted = /^kernel\/(net\/(netfilter|ipv4|ipv6|bridge|8021q|packet|sched)
  * Writes an initramfs with the kernel's modules, the tools and tests, and all that they load: the machine needs no disk, and sees
  * nothing of this one. Returns where the tests lie in it.
  */
-export async function writeLabImage(image: string, { root, kernel, tests }: { readonly root: string; readonly kernel: string; readonly tests: readonly string[] }): Promise<string[]> {
+export async function writeLabImage(image: string,
+  { root, kernel, tests }: { readonly root: string; readonly kernel: string; readonly tests: readonly string[] }): Promise<string[]> {
   const entries = new Map<string, Entry>();
   const programs = [...tools.map(findTool), process.execPath, ...["openssl", "gnutls"].map((library) => join(root, `build/peer/peer-${library}`))];
   for (const program of [...tools.map(findTool), process.execPath]) entries.set(`usr/bin/${basename(program)}`, { is: "file", from: program, mode: 0o755 });
@@ -33,10 +34,11 @@ export async function writeLabImage(image: string, { root, kernel, tests }: { re
   for (const folder of ["dev", "proc", "sys", "run", "tmp"]) entries.set(folder, { is: "folder" });
   entries.set("init", { is: "file", from: join(root, "test/offload/init.sh"), mode: 0o755 });
   for (const [path, from] of modulesOf(kernel)) entries.set(path, { is: "file", from });
-  for (const folder of partsOfTree) for (const name of readdirSync(join(root, folder))) {
-    const from = join(root, folder, name);
-    if (isPart.test(from)) entries.set(`lab/${folder}/${name}`, { is: "file", from, mode: 0o755 });
-  }
+  for (const folder of partsOfTree)
+    for (const name of readdirSync(join(root, folder))) {
+      const from = join(root, folder, name);
+      if (isPart.test(from)) entries.set(`lab/${folder}/${name}`, { is: "file", from, mode: 0o755 });
+    }
   const bundled = await bundleTests(root, tests);
   for (const [path, text] of bundled) entries.set(`lab/${path}`, { is: "text", text });
   entries.set("lab/package.json", { is: "text", text: '{ "type": "module" }\n' });
@@ -50,8 +52,16 @@ export async function writeLabImage(image: string, { root, kernel, tests }: { re
  */
 async function bundleTests(root: string, tests: readonly string[]): Promise<Map<string, string>> {
   const { outputFiles } = await build({
-    absWorkingDir: root, entryPoints: [...tests], outdir: join(root, "test/lab"), entryNames: "[name]", outExtension: { ".js": ".mjs" },
-    bundle: true, write: false, platform: "node", target: "node20", format: "esm",
+    absWorkingDir: root,
+    entryPoints: [...tests],
+    outdir: join(root, "test/lab"),
+    entryNames: "[name]",
+    outExtension: { ".js": ".mjs" },
+    bundle: true,
+    write: false,
+    platform: "node",
+    target: "node20",
+    format: "esm",
     banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
   });
   return new Map(outputFiles.map(({ path, text }) => [path.slice(root.length + 1), text]));

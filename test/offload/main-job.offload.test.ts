@@ -11,7 +11,10 @@ import { askDaemon, gently, lookupParameters, playOffloaded, request, theMitigat
 const { camera } = labAddresses;
 
 describe("with software flow offloading", { timeout: suiteLimit }, () => {
-  const kinds: readonly (AttackOptions & { readonly family: 4 | 6; readonly protocol: "udp" | "tcp" })[] = [{ family: 4, protocol: "udp" }, { family: 6, protocol: "tcp" }];
+  const kinds: readonly (AttackOptions & { readonly family: 4 | 6; readonly protocol: "udp" | "tcp" })[] = [{ family: 4, protocol: "udp" }, {
+    family: 6,
+    protocol: "tcp",
+  }];
   for (const { family, protocol } of kinds)
     it(`an offloaded ${protocol} flood over IPv${family} is traced, cut off and let go; the laptop's offloaded transfer goes on`, () =>
       playOffloaded({ globals: { terminating_period: "0" } }, async (scene) => {
@@ -94,7 +97,9 @@ describe("with software flow offloading", { timeout: suiteLimit }, () => {
           const now = await nft("list tables");
           return taken.every((table) => now.includes(table)) ? true : undefined;
         });
-        await attack.stops(1_000).catch((error: unknown) => { throw new Error(`without ${taken.join(" and ")} for a moment it goes on`, { cause: error }); });
+        await attack.stops(1_000).catch((error: unknown) => {
+          throw new Error(`without ${taken.join(" and ")} for a moment it goes on`, { cause: error });
+        });
       }
       await attack.end();
     }));

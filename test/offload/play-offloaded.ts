@@ -12,7 +12,8 @@ import { milliseconds } from "../../src/model/time.ts";
 export const gently = { rate: 200, ports: "40000-40003" } as const;
 
 /** A scene with offloading switched on, for which a daemon may take long to start. `prepare` comes before there is traffic. */
-export function playOffloaded(options: SceneOptions, act: (scene: Scene) => Promise<void>, prepare: (lab: Lab) => Promise<void> = () => Promise.resolve()): Promise<void> {
+export function playOffloaded(options: SceneOptions, act: (scene: Scene) => Promise<void>,
+  prepare: (lab: Lab) => Promise<void> = () => Promise.resolve()): Promise<void> {
   return playScene({ ...options, without: ["daemon"] }, async (scene) => {
     await prepare(scene.lab);
     await switchOffloadingOn(scene.lab);
@@ -42,11 +43,16 @@ export async function theMitigation(scene: Scene): Promise<MitigationView> {
 /** The parameters of `lookup` for a scope that an attack has reported. */
 export function lookupParameters(scope: object): object {
   const told = scope as {
-    readonly "source-prefix": string[]; readonly "target-prefix": string[]; readonly "target-protocol": number[];
+    readonly "source-prefix": string[];
+    readonly "target-prefix": string[];
+    readonly "target-protocol": number[];
     readonly "source-port-range": { readonly "lower-port": number; readonly "upper-port": number }[];
   };
   return {
-    source: told["source-prefix"], source_port: told["source-port-range"].map((range) => `${range["lower-port"]}-${range["upper-port"]}`),
-    target: told["target-prefix"], target_port: ["443"], protocol: told["target-protocol"].map(String),
+    source: told["source-prefix"],
+    source_port: told["source-port-range"].map((range) => `${range["lower-port"]}-${range["upper-port"]}`),
+    target: told["target-prefix"],
+    target_port: ["443"],
+    protocol: told["target-protocol"].map(String),
   };
 }

@@ -13,7 +13,10 @@ async function main(words: readonly string[]): Promise<number> {
   const began = Date.now();
   const series = words[0] === "--kernel" ? words[1] : undefined;
   const tests = series === undefined ? words : words.slice(2);
-  const kernel = execFileSync(join(root, "test/offload/fetch-kernel.sh"), series === undefined ? [] : [series], { encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] }).trim();
+  const kernel = execFileSync(join(root, "test/offload/fetch-kernel.sh"), series === undefined ? [] : [series], {
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "inherit"],
+  }).trim();
   mkdirSync(join(root, "build/offload"), { recursive: true });
   const folder = mkdtempSync(join(root, "build/offload/run-"));
   try {
@@ -39,19 +42,38 @@ const timeLimit = 1_800_000;
 async function runMachine(folder: string, kernel: string, tests: readonly string[]): Promise<number> {
   const status = join(folder, "status");
   const machine = spawn("qemu-system-x86_64", [
-    "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-m", "1536", ...processor,
-    "-accel", process.env["ACCEL"] ?? "tcg",
-    "-kernel", kernel, "-initrd", join(folder, "image"),
-    "-append", ["console=ttyS0", "quiet", "panic=-1", "mitigations=off", "random.trust_cpu=on", ...tests.map((test) => `test=${test}`)].join(" "),
-    "-serial", "stdio", "-serial", `file:${status}`,
+    "-nodefaults",
+    "-no-user-config",
+    "-no-reboot",
+    "-display",
+    "none",
+    "-m",
+    "1536",
+    ...processor,
+    "-accel",
+    process.env["ACCEL"] ?? "tcg",
+    "-kernel",
+    kernel,
+    "-initrd",
+    join(folder, "image"),
+    "-append",
+    ["console=ttyS0", "quiet", "panic=-1", "mitigations=off", "random.trust_cpu=on", ...tests.map((test) => `test=${test}`)].join(" "),
+    "-serial",
+    "stdio",
+    "-serial",
+    `file:${status}`,
   ], { stdio: ["ignore", "pipe", "inherit"] });
   const limit = setTimeout(() => {
     console.error(`test-offload: not finished after ${timeLimit / 1000} s`);
     machine.kill("SIGKILL");
   }, timeLimit);
-  const stop = (): void => { machine.kill("SIGKILL"); };
+  const stop = (): void => {
+    machine.kill("SIGKILL");
+  };
   process.once("SIGINT", stop).once("SIGTERM", stop).once("exit", stop);
-  createInterface({ input: machine.stdout }).on("line", (line) => { console.log(line.replace(/\r$/, "")); });
+  createInterface({ input: machine.stdout }).on("line", (line) => {
+    console.log(line.replace(/\r$/, ""));
+  });
   await new Promise((resolve, reject) => machine.once("close", resolve).once("error", reject));
   clearTimeout(limit);
   const said = /^\d+/.exec(readFileSync(status, "utf8"))?.[0];

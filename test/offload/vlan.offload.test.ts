@@ -36,7 +36,8 @@ describe("in a home with VLANs", { timeout: suiteLimit }, () => {
         await isOffloaded(lab, attack);
         const scope = await attack.reported();
         const found = await askDaemon(scene, "lookup", lookupParameters(scope)) as LookupView;
-        assert.deepEqual(found.devices.map(({ mac, name, port, certainty }) => [mac, name, port, certainty]), [[camera.mac, camera.name, cameraPort(as), "likely"]]);
+        assert.deepEqual(found.devices.map(({ mac, name, port, certainty }) => [mac, name, port, certainty]), [[camera.mac, camera.name, cameraPort(as),
+          "likely"]]);
 
         await request(scene, scope);
         await attack.stops(500);
@@ -84,7 +85,10 @@ describe("in a home with VLANs", { timeout: suiteLimit }, () => {
       const { lab } = scene;
       const attack = await startAttack(lab, gently);
       const vlans = async (): Promise<ReadonlySet<number>> => {
-        const entries = JSON.parse((await lab.router.run("bridge", ["-j", "fdb", "show", "br", "br-lan", "brport", "lan1"])).stdout) as { mac: string; vlan?: number }[];
+        const entries = JSON.parse((await lab.router.run("bridge", ["-j", "fdb", "show", "br", "br-lan", "brport", "lan1"])).stdout) as {
+          mac: string;
+          vlan?: number;
+        }[];
         return new Set(entries.filter(({ mac }) => mac === camera.mac).map(({ vlan = 0 }) => vlan));
       };
       await until("the camera is known in both", async () => {
@@ -97,7 +101,9 @@ describe("in a home with VLANs", { timeout: suiteLimit }, () => {
       assert.equal(await port(), "lan1");
       const monitor = lab.router.spawn("ip", ["-o", "monitor", "label", "neigh"], { stdio: ["ignore", "pipe", "ignore"] });
       let said = "";
-      monitor.stdout?.setEncoding("utf8").on("data", (text: string) => { said += text; });
+      monitor.stdout?.setEncoding("utf8").on("data", (text: string) => {
+        said += text;
+      });
       const gone = await eventually("its end is announced", async () => {
         await lab.router.run("bridge", ["fdb", "del", camera.mac, "dev", "lan1", "master", "vlan", "30"]);
         return said.split("\n").find((line) => line.includes("Deleted") && line.includes(camera.mac));

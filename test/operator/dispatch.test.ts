@@ -13,7 +13,12 @@ function echo(overrides: Partial<Record<keyof OperatorActions, (params: unknown)
 }
 
 const root: Caller = { via: "cli", who: "root", mayChange: true };
-const quiet: DispatchLog = { fault: () => { assert.fail("an action threw"); }, changed: () => undefined };
+const quiet: DispatchLog = {
+  fault: () => {
+    assert.fail("an action threw");
+  },
+  changed: () => undefined,
+};
 
 async function ask(method: unknown, params: unknown): Promise<Reply> {
   return dispatch(echo(), root, method, params, quiet);
@@ -37,8 +42,11 @@ describe("dispatch", () => {
     ["reconnect", { upstream: "isp" }, { upstream: "isp" }],
     ["reconnect", {}, {}],
     ["lookup", { source: "203.0.113.7", target: ["198.51.100.0/24", "2001:db8::1"], target_port: 443, source_port: ["1-2", "3"], protocol: ["udp", 6, "47"] }, {
-      source: [prefix("203.0.113.7")], source_port: [{ lower: 1, upper: 2 }, { lower: 3, upper: 3 }],
-      target: [prefix("198.51.100.0/24"), prefix("2001:db8::1")], target_port: [{ lower: 443, upper: 443 }], protocol: [17, 6, 47],
+      source: [prefix("203.0.113.7")],
+      source_port: [{ lower: 1, upper: 2 }, { lower: 3, upper: 3 }],
+      target: [prefix("198.51.100.0/24"), prefix("2001:db8::1")],
+      target_port: [{ lower: 443, upper: 443 }],
+      protocol: [17, 6, 47],
     }],
   ];
   for (const [method, params, expected] of accepted) {
@@ -48,9 +56,12 @@ describe("dispatch", () => {
   }
 
   const refused: [unknown, unknown, string, string][] = [
-    ["reboot", {}, "unknown-method", "there is no method 'reboot', expected status, list, approve, deny, release, devices, policy, history, lookup, test, traffic, reconnect"],
-    ["toString", {}, "unknown-method", "there is no method 'toString', expected status, list, approve, deny, release, devices, policy, history, lookup, test, traffic, reconnect"],
-    [7, {}, "unknown-method", "there is no method of that kind, expected status, list, approve, deny, release, devices, policy, history, lookup, test, traffic, reconnect"],
+    ["reboot", {}, "unknown-method",
+      "there is no method 'reboot', expected status, list, approve, deny, release, devices, policy, history, lookup, test, traffic, reconnect"],
+    ["toString", {}, "unknown-method",
+      "there is no method 'toString', expected status, list, approve, deny, release, devices, policy, history, lookup, test, traffic, reconnect"],
+    [7, {}, "unknown-method",
+      "there is no method of that kind, expected status, list, approve, deny, release, devices, policy, history, lookup, test, traffic, reconnect"],
     ["list", [], "bad-params", "the parameters are not a JSON object"],
     ["list", "x", "bad-params", "the parameters are not a JSON object"],
     ["list", { state: "asleep" }, "bad-params", "state: expected pending, active, terminating or ended"],
@@ -67,10 +78,14 @@ describe("dispatch", () => {
     ["reconnect", { upstream: "../x" }, "bad-params", "upstream: expected a name of letters, digits and _"],
     ["lookup", { source: "203.0.113.7" }, "bad-params", "target is missing: what is attacked"],
     ["lookup", { source: [], target: "198.51.100.9" }, "bad-params", "source is empty: where the attack comes from, as seen from outside the home"],
-    ["lookup", { source: "203.0.113.7", target: Array(65).fill("198.51.100.9") }, "bad-params", "target: expected an address or prefix such as 203.0.113.7 or 2001:db8::/56, or a list of at most 64"],
-    ["lookup", { source: "203.0.113.7", target: "198.51.100.9", source_port: "9-8" }, "bad-params", "source_port: expected a port or a range such as 443 or 40000-40100, or a list of at most 64"],
-    ["lookup", { source: "203.0.113.7", target: "198.51.100.9", target_port: 65536 }, "bad-params", "target_port: expected a port or a range such as 443 or 40000-40100, or a list of at most 64"],
-    ["lookup", { source: "203.0.113.7", target: "198.51.100.9", protocol: 256 }, "bad-params", "protocol: expected an IP protocol number from 0 to 255, or icmp, tcp, udp, dccp, gre, esp, icmpv6, sctp, udplite, or a list of at most 64"],
+    ["lookup", { source: "203.0.113.7", target: Array(65).fill("198.51.100.9") }, "bad-params",
+      "target: expected an address or prefix such as 203.0.113.7 or 2001:db8::/56, or a list of at most 64"],
+    ["lookup", { source: "203.0.113.7", target: "198.51.100.9", source_port: "9-8" }, "bad-params",
+      "source_port: expected a port or a range such as 443 or 40000-40100, or a list of at most 64"],
+    ["lookup", { source: "203.0.113.7", target: "198.51.100.9", target_port: 65536 }, "bad-params",
+      "target_port: expected a port or a range such as 443 or 40000-40100, or a list of at most 64"],
+    ["lookup", { source: "203.0.113.7", target: "198.51.100.9", protocol: 256 }, "bad-params",
+      "protocol: expected an IP protocol number from 0 to 255, or icmp, tcp, udp, dccp, gre, esp, icmpv6, sctp, udplite, or a list of at most 64"],
   ];
   for (const [method, params, code, message] of refused) {
     it(`refuses ${JSON.stringify([method, params]).slice(0, 100)}`, async () => {
@@ -85,7 +100,11 @@ describe("dispatch", () => {
   });
 
   it("keeps what an action throws for the log", async () => {
-    for (const broken of [() => { throw new Error("secret detail"); }, () => Promise.reject(new Error("secret detail")), () => [], () => undefined]) {
+    for (
+      const broken of [() => {
+        throw new Error("secret detail");
+      }, () => Promise.reject(new Error("secret detail")), () => [], () => undefined]
+    ) {
       const faults: unknown[] = [];
       const reply = await dispatch(echo({ status: broken }), root, "status", {}, { ...quiet, fault: (method, error) => faults.push([method, error]) });
       assert.deepEqual(reply, fail("internal", "something went wrong inside the daemon, its log says what"));
@@ -94,7 +113,12 @@ describe("dispatch", () => {
   });
 
   it("keeps `this` for actions that are a class", async () => {
-    class Actions { answer = { uptime: 1 }; status(): object { return this.answer; } }
+    class Actions {
+      answer = { uptime: 1 };
+      status(): object {
+        return this.answer;
+      }
+    }
     assert.deepEqual(await dispatch(new Actions() as unknown as OperatorActions, root, "status", {}, quiet), { result: { uptime: 1 } });
   });
 
@@ -102,7 +126,10 @@ describe("dispatch", () => {
     const guest: Caller = { via: "mqtt", who: "phone", mayChange: false };
     for (const [method, { changes }] of Object.entries(methods)) {
       const lines: string[] = [];
-      const reply = await dispatch(echo(), guest, method, { id: 1, mac: "aa:bb:cc:dd:ee:ff", policy: "auto", upstream: "isp" }, { ...quiet, changed: (line) => lines.push(line) });
+      const reply = await dispatch(echo(), guest, method, { id: 1, mac: "aa:bb:cc:dd:ee:ff", policy: "auto", upstream: "isp" }, {
+        ...quiet,
+        changed: (line) => lines.push(line),
+      });
       assert.equal("error" in reply && reply.error.code === "forbidden", changes, method);
       assert.equal(lines.length, changes ? 1 : 0);
       if (changes) assert.equal(lines[0], `${method} refused to phone, over MQTT: no right to change anything`);
@@ -113,7 +140,8 @@ describe("dispatch", () => {
     const lines: string[] = [];
     const log: DispatchLog = { ...quiet, changed: (line) => lines.push(line) };
     await dispatch(echo(), root, "approve", { id: 17, action: "limit", seconds: 60 }, log);
-    await dispatch(echo({ deny: () => fail("wrong-state", "mitigation 9 is ended") }), { via: "ubus", who: "network", mayChange: true }, "deny", { id: 9 }, log);
+    await dispatch(echo({ deny: () => fail("wrong-state", "mitigation 9 is ended") }), { via: "ubus", who: "network", mayChange: true }, "deny", { id: 9 },
+      log);
     await dispatch(echo(), root, "status", {}, log);
     await dispatch(echo(), { ...root, who: null }, "reconnect", {}, log);
     assert.deepEqual(lines, [
@@ -135,7 +163,8 @@ describe("dispatch", () => {
 
 describe("the table of methods", () => {
   it("says of each method whether it changes anything", () => {
-    assert.deepEqual(Object.entries(methods).filter(([, method]) => method.changes).map(([name]) => name), ["approve", "deny", "release", "policy", "test", "reconnect"]);
+    assert.deepEqual(Object.entries(methods).filter(([, method]) => method.changes).map(([name]) => name), ["approve", "deny", "release", "policy", "test",
+      "reconnect"]);
   });
 
   it("makes the flows of a lookup", () => {

@@ -5,11 +5,29 @@ import { noticeLanguage, noticeWords } from "../../src/operator/notice-words.ts"
 import { languages } from "../../src/operator/notification-words.ts";
 
 describe("the language of the notice page", () => {
-  for (const [asked, expected] of [
-    [undefined, "es"], ["", "es"], ["de", "de"], ["de-AT,de;q=0.9,en;q=0.8", "de"], ["fr, en;q=0.5, ja;q=0.7", "ja"], ["zh-Hans-CN", "zh_Hans"], ["ZH-TW", "zh_Hans"],
-    ["fr-FR,it", "es"], ["*", "es"], ["en;q=0, de;q=0.1", "de"], ["en ; q = 0.5 , de ; q=0.6", "de"], ["en;q=9", "en"], ["en;q=x,ja", "ja"], ["__proto__, constructor", "es"],
-    [`${"fr,".repeat(16)}de`, "es"], ["x".repeat(100_000), "es"],
-  ] as const) it(`${(asked ?? "nothing asked").slice(0, 40)}: ${expected}`, () => { assert.equal(noticeLanguage(asked, "es"), expected); });
+  for (
+    const [asked, expected] of [
+      [undefined, "es"],
+      ["", "es"],
+      ["de", "de"],
+      ["de-AT,de;q=0.9,en;q=0.8", "de"],
+      ["fr, en;q=0.5, ja;q=0.7", "ja"],
+      ["zh-Hans-CN", "zh_Hans"],
+      ["ZH-TW", "zh_Hans"],
+      ["fr-FR,it", "es"],
+      ["*", "es"],
+      ["en;q=0, de;q=0.1", "de"],
+      ["en ; q = 0.5 , de ; q=0.6", "de"],
+      ["en;q=9", "en"],
+      ["en;q=x,ja", "ja"],
+      ["__proto__, constructor", "es"],
+      [`${"fr,".repeat(16)}de`, "es"],
+      ["x".repeat(100_000), "es"],
+    ] as const
+  )
+    it(`${(asked ?? "nothing asked").slice(0, 40)}: ${expected}`, () => {
+      assert.equal(noticeLanguage(asked, "es"), expected);
+    });
 });
 
 describe("the notice page", () => {
@@ -26,7 +44,8 @@ describe("the notice page", () => {
       });
     }
     it(`${language}: its words need no escaping`, () => {
-      for (const text of Object.values<string | readonly string[]>({ ...noticeWords[language] }).flatMap((words) => words)) assert.doesNotMatch(text, /[<>&"']/, text);
+      for (const text of Object.values<string | readonly string[]>({ ...noticeWords[language] }).flatMap((words) => words))
+        assert.doesNotMatch(text, /[<>&"']/, text);
     });
   }
   it("has no style but the one that its policy names", () => {

@@ -10,28 +10,66 @@ import { fakeClock, type FakeClock } from "../fake-clock.ts";
 import { seconds } from "../../src/model/time.ts";
 
 const evidence = { flows: 1, packets: 1, bytes: 1, first_seen: null, last_seen: null };
-const camera: MitigationView["devices"][number] = { mac: "00:1d:c0:4f:7a:23", name: "Kitchen camera", addresses: ["192.168.1.23"], port: "lan1", certainty: "exact", evidence };
+const camera: MitigationView["devices"][number] = {
+  mac: "00:1d:c0:4f:7a:23",
+  name: "Kitchen camera",
+  addresses: ["192.168.1.23"],
+  port: "lan1",
+  certainty: "exact",
+  evidence,
+};
 const asked = (more: Partial<MitigationView> = {}): MitigationView => ({
-  id: 17, upstream: "isp", cuid: "c", mid: 1, state: "pending", outcome: null, status: 1, action: "block", requested_at: "2026-11-21T20:20:00.000Z", expires_at: null,
-  target: { prefixes: ["198.51.100.9/32"], ports: [], protocols: [], fqdns: [], uris: [] }, source: { prefixes: [], ports: [], icmp_types: [] },
-  devices: [camera], dropped: { packets: 0, bytes: 0 }, ...more,
+  id: 17,
+  upstream: "isp",
+  cuid: "c",
+  mid: 1,
+  state: "pending",
+  outcome: null,
+  status: 1,
+  action: "block",
+  requested_at: "2026-11-21T20:20:00.000Z",
+  expires_at: null,
+  target: { prefixes: ["198.51.100.9/32"], ports: [], protocols: [], fqdns: [], uris: [] },
+  source: { prefixes: [], ports: [], icmp_types: [] },
+  devices: [camera],
+  dropped: { packets: 0, bytes: 0 },
+  ...more,
 });
-const upstream = (state: UpstreamView["state"]): UpstreamView => ({ name: "isp", state, transport: null, peer: null, since: null, last_error: null, sessions: 0 });
+const upstream = (state: UpstreamView["state"]): UpstreamView => ({
+  name: "isp",
+  state,
+  transport: null,
+  peer: null,
+  since: null,
+  last_error: null,
+  sessions: 0,
+});
 
 describe("the words of a message", () => {
   it("are the card's first two lines and its two buttons", () => {
     assert.deepEqual(composeNotification({ event: "request", about: asked() }, "en"), {
-      event: "request", key: "mitigation-17", asks: true, title: "Kitchen camera is attacking a stranger", text: "Your internet provider asks you to stop it.",
+      event: "request",
+      key: "mitigation-17",
+      asks: true,
+      title: "Kitchen camera is attacking a stranger",
+      text: "Your internet provider asks you to stop it.",
       actions: [{ does: "approve", label: "Block it" }, { does: "deny", label: "Not an attack" }],
     });
   });
 
   it("say what happened, in every language, without a hole", () => {
     const announcements: Announcement[] = [
-      { event: "request", about: asked() }, { event: "reminder", about: asked(), secondsLeft: 300, onTimeout: "deny" },
-      { event: "blocked", about: asked({ state: "active" }) }, { event: "blocked", about: asked({ state: "active", action: "quarantine" }) }, { event: "more", about: asked(), requests: 12 },
-      ...(["withdrawn", "expired", "denied", "released"] as const).map((outcome): Announcement => ({ event: "ended", about: asked({ state: "ended", outcome, dropped: { packets: 74_511, bytes: 1 } }) })),
-      { event: "upstream_down", about: upstream("backing-off") }, { event: "upstream_up", about: upstream("connected") },
+      { event: "request", about: asked() },
+      { event: "reminder", about: asked(), secondsLeft: 300, onTimeout: "deny" },
+      { event: "blocked", about: asked({ state: "active" }) },
+      { event: "blocked", about: asked({ state: "active", action: "quarantine" }) },
+      { event: "more", about: asked(), requests: 12 },
+      ...(["withdrawn", "expired", "denied", "released"] as const).map((outcome): Announcement => ({
+        event: "ended",
+        about: asked({ state: "ended", outcome, dropped: { packets: 74_511, bytes: 1 } }),
+      })),
+      { event: "upstream_down", about: upstream("backing-off") },
+      { event: "upstream_up", about: upstream("connected") },
     ];
     for (const language of languages) {
       assert.deepEqual(Object.keys(notificationWords[language]), Object.keys(notificationWords.en), language);
@@ -45,54 +83,79 @@ describe("the words of a message", () => {
   it("say how sure we are, and that nothing is blocked where nothing is", () => {
     const other = { ...camera, name: null, addresses: ["192.168.1.42"] };
     const ambiguous = [{ ...camera, certainty: "ambiguous" as const }, { ...other, certainty: "ambiguous" as const }];
-    assert.equal(composeNotification({ event: "request", about: asked({ devices: ambiguous }) }, "en").title, "Kitchen camera or 192.168.1.42 is attacking a stranger");
-    assert.equal(composeNotification({ event: "request", about: asked({ devices: [{ ...camera, certainty: "likely" }] }) }, "en").title, "Kitchen camera is probably attacking a stranger");
+    assert.equal(composeNotification({ event: "request", about: asked({ devices: ambiguous }) }, "en").title,
+      "Kitchen camera or 192.168.1.42 is attacking a stranger");
+    assert.equal(composeNotification({ event: "request", about: asked({ devices: [{ ...camera, certainty: "likely" }] }) }, "en").title,
+      "Kitchen camera is probably attacking a stranger");
     assert.deepEqual(composeNotification({ event: "request", about: asked({ state: "active", action: "observe" }) }, "en").actions, []);
   });
 
   it("say why it is another device, that a quarantine waits for proof, and that a device is still looked for", () => {
     const forger = { ...camera, instead_of: { mac: "00:1d:c0:4f:7a:42", name: "Annas-laptop", address: "192.168.1.42" } };
-    const compose = (announcement: Announcement, language: (typeof languages)[number] = "en"): string => { const { title, text } = composeNotification(announcement, language); return `${title}: ${text}`; };
-    assert.equal(compose({ event: "request", about: asked({ devices: [forger] }) }), "Kitchen camera is attacking a stranger: The packets carry the address of Annas-laptop, but come from Kitchen camera. Your internet provider asks you to stop it.");
+    const compose = (announcement: Announcement, language: (typeof languages)[number] = "en"): string => {
+      const { title, text } = composeNotification(announcement, language);
+      return `${title}: ${text}`;
+    };
+    assert.equal(compose({ event: "request", about: asked({ devices: [forger] }) }),
+      "Kitchen camera is attacking a stranger: The packets carry the address of Annas-laptop, but come from Kitchen camera. Your internet provider asks you to stop it.");
     const waits = asked({ state: "active", action: "quarantine", acts_as: "block", devices: [{ ...camera, certainty: "likely" }] });
-    assert.equal(compose({ event: "blocked", about: waits }), "Kitchen camera can no longer reach 198.51.100.9: It is cut off completely once its packets are seen. You can undo it at any time.");
+    assert.equal(compose({ event: "blocked", about: waits }),
+      "Kitchen camera can no longer reach 198.51.100.9: It is cut off completely once its packets are seen. You can undo it at any time.");
     const nobody = asked({ state: "active", action: "quarantine", devices: [] });
-    assert.equal(compose({ event: "blocked", about: nobody }), "Waiting for the device to be found: What your provider reported is stopped where it leaves your home.");
-    for (const language of languages) for (const about of [asked({ devices: [forger] }), waits, nobody]) assert.doesNotMatch(compose({ event: "blocked", about }, language), /[{}]|undefined/);
+    assert.equal(compose({ event: "blocked", about: nobody }),
+      "Waiting for the device to be found: What your provider reported is stopped where it leaves your home.");
+    for (const language of languages)
+      for (const about of [asked({ devices: [forger] }), waits, nobody]) assert.doesNotMatch(compose({ event: "blocked", about }, language), /[{}]|undefined/);
   });
 
   const report: NonNullable<MitigationView["report"]> = {
     attacks: [
       { vendor_id: 1, attack_id: 1, description: "Port scan", severity: "low", started_at: null, ended_at: null, talkers: [] },
       { vendor_id: 1, attack_id: 2, description: "DNS amplification", severity: "high", started_at: "2026-11-21T20:14:00.000Z", ended_at: null, talkers: [] },
-    ], bits_per_second: 1.2e9, packets_per_second: null,
+    ],
+    bits_per_second: 1.2e9,
+    packets_per_second: null,
   };
 
   it("quote what the provider knows: the gravest attack, how bad, how long, how much", () => {
-    const quoted = (more: Partial<typeof report>, language: (typeof languages)[number] = "en"): string => composeNotification({ event: "request", about: asked({ report: { ...report, ...more } }) }, language).text;
+    const quoted = (more: Partial<typeof report>, language: (typeof languages)[number] = "en"): string =>
+      composeNotification({ event: "request", about: asked({ report: { ...report, ...more } }) }, language).text;
     assert.equal(quoted({}), "Your internet provider asks you to stop it. It reports: DNS amplification, severe, for 6 min, 1.2 Gbit/s at the target.");
     assert.equal(quoted({}, "de"), "Ihr Internetanbieter bittet Sie, das zu stoppen. Er meldet: DNS amplification, schwer, seit 6 min, 1.2 Gbit/s am Ziel.");
     assert.equal(quoted({ attacks: [] }), "Your internet provider asks you to stop it. It reports: 1.2 Gbit/s at the target.");
     assert.equal(quoted({ attacks: [], bits_per_second: null }), "Your internet provider asks you to stop it.");
     const [attack] = report.attacks;
     assert.ok(attack);
-    assert.equal(quoted({ attacks: [{ ...attack, severity: "unknown", description: "{minutes}", started_at: "1970-01-01T00:00:00.000Z" }], bits_per_second: 1e37 }), "Your internet provider asks you to stop it. It reports: {minutes}.");
+    assert.equal(
+      quoted({ attacks: [{ ...attack, severity: "unknown", description: "{minutes}", started_at: "1970-01-01T00:00:00.000Z" }], bits_per_second: 1e37 }),
+      "Your internet provider asks you to stop it. It reports: {minutes}.",
+    );
     assert.ok(quoted({ attacks: [{ ...attack, description: `\u202e\n${"x".repeat(500)}` }] }).length < 180);
     for (const language of languages) assert.doesNotMatch(quoted({}, language), /[{}]|undefined/);
   });
 
   it("take a hostile name for text: no line ends, no reordering, not a novel, no template", () => {
-    const { title } = composeNotification({ event: "request", about: asked({ devices: [{ ...camera, name: `\u202e{target}\n\u0007${"x".repeat(500)}` }] }) }, "en");
+    const { title } = composeNotification({ event: "request", about: asked({ devices: [{ ...camera, name: `\u202e{target}\n\u0007${"x".repeat(500)}` }] }) },
+      "en");
     assert.doesNotMatch(title, /\p{Cc}|\u202e|198/u);
     assert.ok(title.length < 100, title);
   });
 });
 
 describe("the notification throttle", () => {
-  const listening = (known: number[] = [], timeout = 900, latest = new Map<number, MitigationView>()): { heard: string[]; clock: FakeClock; rules: NotificationThrottle } => {
+  const listening = (known: number[] = [], timeout = 900,
+    latest = new Map<number, MitigationView>()): { heard: string[]; clock: FakeClock; rules: NotificationThrottle } => {
     const clock = fakeClock();
     const heard: string[] = [];
-    const rules = createNotificationThrottle({ clock: clock.steady, known, latest: (id) => latest.get(id), consent: () => ({ timeout: seconds(timeout), onTimeout: "deny" }), announce: ({ event, about }) => { heard.push(`${event} ${about === null ? "" : "id" in about ? about.id : about.name}`); } });
+    const rules = createNotificationThrottle({
+      clock: clock.steady,
+      known,
+      latest: (id) => latest.get(id),
+      consent: () => ({ timeout: seconds(timeout), onTimeout: "deny" }),
+      announce: ({ event, about }) => {
+        heard.push(`${event} ${about === null ? "" : "id" in about ? about.id : about.name}`);
+      },
+    });
     return { heard, clock, rules };
   };
 
@@ -125,7 +188,9 @@ describe("the notification throttle", () => {
     const laptop = { ...camera, mac: "00:1d:c0:4f:7a:42", name: "Laptop", certainty: "likely" as const };
     const latest = new Map<number, MitigationView>();
     const { heard, clock, rules } = listening([], 900, latest);
-    const unsure = (id: number): void => { rules.hear({ event: "request", about: asked({ id, devices: [laptop] }) }); };
+    const unsure = (id: number): void => {
+      rules.hear({ event: "request", about: asked({ id, devices: [laptop] }) });
+    };
     unsure(17);
     latest.set(17, asked());
     rules.hear({ event: "request", about: asked() });
@@ -207,14 +272,25 @@ describe("the notification throttle", () => {
 
 describe("what Home Assistant is told", () => {
   it("has sensors on one state topic, and two buttons for each question as long as it waits", () => {
-    assert.deepEqual(describeState([asked(), asked({ id: 18, state: "active", dropped: { packets: 5, bytes: 1 } })], true), { pending: 1, blocked: 1, packets_stopped: 5, provider: "ON" });
+    assert.deepEqual(describeState([asked(), asked({ id: 18, state: "active", dropped: { packets: 5, bytes: 1 } })], true), {
+      pending: 1,
+      blocked: 1,
+      packets_stopped: 5,
+      provider: "ON",
+    });
     const [device, ...others] = announceSensors("home/Dots-1");
     assert.deepEqual([device?.topic, others], ["homeassistant/device/home_Dots-1/config", []], "one message for the device and all its sensors");
-    const told = JSON.parse(device?.payload ?? "{}") as { origin?: { name: string }; device?: { identifiers: string[] }; components?: Record<string, Record<string, unknown>> };
+    const told = JSON.parse(device?.payload ?? "{}") as {
+      origin?: { name: string };
+      device?: { identifiers: string[] };
+      components?: Record<string, Record<string, unknown>>;
+    };
     assert.deepEqual([told.origin, told.device?.identifiers], [{ name: "dots-callhome" }, ["home_Dots-1"]]);
     assert.deepEqual(Object.values(told.components ?? {}).map((each) => [each["platform"], each["default_entity_id"], each["state_topic"]]), [
-      ["sensor", "sensor.home_dots_1_pending", "home/Dots-1/state"], ["sensor", "sensor.home_dots_1_blocked", "home/Dots-1/state"],
-      ["sensor", "sensor.home_dots_1_packets_stopped", "home/Dots-1/state"], ["binary_sensor", "binary_sensor.home_dots_1_provider", "home/Dots-1/state"],
+      ["sensor", "sensor.home_dots_1_pending", "home/Dots-1/state"],
+      ["sensor", "sensor.home_dots_1_blocked", "home/Dots-1/state"],
+      ["sensor", "sensor.home_dots_1_packets_stopped", "home/Dots-1/state"],
+      ["binary_sensor", "binary_sensor.home_dots_1_provider", "home/Dots-1/state"],
     ]);
     assert.equal(new Set(Object.values(told.components ?? {}).map((each) => each["unique_id"])).size, 4);
     const [approve = {}] = announceAnswers("home/dots", asked(), "en").map(({ payload }) => JSON.parse(payload) as Record<string, unknown>);

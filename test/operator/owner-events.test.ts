@@ -36,7 +36,10 @@ suite("what the owner is told", () => {
     assert.ok(camera);
     const likely: Mitigation = { ...blocked, action: "quarantine", decidedBy: "policy", devices: [{ ...camera, certainty: "likely" }] };
     const exact: Mitigation = { ...likely, devices: [camera] };
-    const other: Mitigation = { ...exact, devices: [{ ...camera, mac: "aa:bb:cc:dd:ee:00", insteadOf: { mac: camera.mac, name: camera.name, address: "192.168.1.23" } }] };
+    const other: Mitigation = {
+      ...exact,
+      devices: [{ ...camera, mac: "aa:bb:cc:dd:ee:00", insteadOf: { mac: camera.mac, name: camera.name, address: "192.168.1.23" } }],
+    };
     assert.deepEqual([likely, likely, exact, exact, other, other].map((each) => told(events.eventsOf(each, [each])).length), [1, 0, 1, 0, 1, 0]);
   });
 

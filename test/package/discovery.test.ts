@@ -4,14 +4,18 @@ import { after, test } from "node:test";
 import { addProvider, playRouter } from "./played-router.ts";
 
 const router = playRouter();
-after(() => { router.remove(); });
+after(() => {
+  router.remove();
+});
 const folder = "/var/run/dots-callhome-dhcp";
 const name = "04646f747303697370076578616d706c6500"; // as it came: what it says is the daemon's to judge
 
 /** Sources a script as netifd does, with an event; what lies in the folder afterwards. */
 async function event(script: string, words: string, variables: Readonly<Record<string, string>> = {}): Promise<string> {
   const set = Object.entries(variables).map(([key, value]) => `${key}='${value}'; `).join("");
-  const { code, stdout, stderr } = await router.run(`set -- ${words}; ${set}. /etc/${script}.user.d/90-dots-callhome; cd ${folder} 2>/dev/null && grep -r . . | sort`);
+  const { code, stdout, stderr } = await router.run(
+    `set -- ${words}; ${set}. /etc/${script}.user.d/90-dots-callhome; cd ${folder} 2>/dev/null && grep -r . . | sort`,
+  );
   assert.deepEqual([code === 0 || stdout === "", stderr], [true, ""]);
   return stdout.trim();
 }
@@ -27,7 +31,8 @@ test("udhcpc: what a lease says is noted, renewed and withdrawn", async () => {
 test("odhcp6c: the same, from its variables, beside what DHCPv4 says", async () => {
   await event("udhcpc", "bound", { interface: "wan", opt148: "cb007101" });
   assert.equal(await event("odhcp6c", "wan bound", { OPTION_141: name }), `./wan.4:addresses cb007101\n./wan.6:name ${name}`);
-  assert.equal(await event("odhcp6c", "wan rebound", { OPTION_142: "20010db8000000000000000000000001" }), "./wan.4:addresses cb007101\n./wan.6:addresses 20010db8000000000000000000000001");
+  assert.equal(await event("odhcp6c", "wan rebound", { OPTION_142: "20010db8000000000000000000000001" }),
+    "./wan.4:addresses cb007101\n./wan.6:addresses 20010db8000000000000000000000001");
   assert.equal(await event("odhcp6c", "wan unbound", { OPTION_141: name }), "./wan.4:addresses cb007101");
   await event("udhcpc", "deconfig", { interface: "wan" });
 });
@@ -40,8 +45,9 @@ test("nothing but hexadecimal digits gets into the file, whatever a server sends
 });
 
 test("once a provider is to be found by itself, DHCP is asked for it on each interface that has a lease; once", async () => {
-  router.write("etc/config/network", "config interface 'wan'\n\toption proto 'dhcp'\n\toption reqopts '121'\nconfig interface 'wan6'\n\toption proto 'dhcpv6'\nconfig interface 'lan'\n\toption proto 'static'\n");
-  router.write("bin/ubus", "#!/bin/ash\necho \"$@\" >>/ubus\n", 0o755);
+  router.write("etc/config/network",
+    "config interface 'wan'\n\toption proto 'dhcp'\n\toption reqopts '121'\nconfig interface 'wan6'\n\toption proto 'dhcpv6'\nconfig interface 'lan'\n\toption proto 'static'\n");
+  router.write("bin/ubus", '#!/bin/ash\necho "$@" >>/ubus\n', 0o755);
   const start = async (): Promise<string[]> => {
     await router.run("ash /etc/rc.common /etc/init.d/dots-callhome start");
     return router.read("etc/config/network").split("\n").filter((line) => line.includes("reqopts"));

@@ -8,7 +8,9 @@ import { addProvider, playRouter, type PlayedRouter } from "./played-router.ts";
 
 const oldState = readFileSync(new URL("state-0.1.json", import.meta.url), "utf8");
 const routers: PlayedRouter[] = [];
-after(() => { for (const router of routers) router.remove(); });
+after(() => {
+  for (const router of routers) router.remove();
+});
 function installed(state?: string): PlayedRouter {
   const router = playRouter({ jail: true });
   routers.push(router);
@@ -67,7 +69,9 @@ grep -q 'runs with' /daemon.log || echo early; kill -HUP $(cat /procd/pid)`;
   let early = false;
   for (let attempt = 0; attempt < 5 && !early; attempt++) { // on a busy machine this shell may look too late
     router.procd();
-    const { stdout } = await router.run(`${begin ?? ""}\n${hangUp}\nfor ${wait ?? ""}\nfor i in $(seq 3000); do grep -q reloaded /daemon.log && break; sleep 0.1; done\n${stop}`);
+    const { stdout } = await router.run(
+      `${begin ?? ""}\n${hangUp}\nfor ${wait ?? ""}\nfor i in $(seq 3000); do grep -q reloaded /daemon.log && break; sleep 0.1; done\n${stop}`,
+    );
     assert.match(stdout, /runs with 1 upstream[^]*configuration reloaded[^]*stopped/);
     early = stdout.startsWith("early\n");
   }
@@ -93,7 +97,9 @@ test("downgrade: a memory of a newer version is set aside with a warning, and th
   assert.match(out, /"warnings": ?\[[^\]]*state\.json[^\]]*format/);
   assert.match(out, /warn: .*state\.json/);
   assert.match(out, /^\[\]$/m);
-  const aside = readdirSync(join(router.root, "etc/dots-callhome")).filter((name) => name.startsWith("state.json") && router.read(`etc/dots-callhome/${name}`) === newer);
+  const aside = readdirSync(join(router.root, "etc/dots-callhome")).filter((name) =>
+    name.startsWith("state.json") && router.read(`etc/dots-callhome/${name}`) === newer
+  );
   assert.equal(aside.length, 1);
 });
 
@@ -112,7 +118,12 @@ test("an upgrade does not run the removal", async () => {
   const router = installed(oldState);
   const script = readFileSync(join(router.root, "../control/prerm-pkg"), "utf8");
   router.write("prerm-pkg", script);
-  assert.equal((await router.run("nft add table inet dots_callhome; PKG_UPGRADE=1 ash /prerm-pkg && nft list table inet dots_callhome && ls /etc/dots-callhome/state.json")).code, 0);
+  assert.equal(
+    (await router.run(
+      "nft add table inet dots_callhome; PKG_UPGRADE=1 ash /prerm-pkg && nft list table inet dots_callhome && ls /etc/dots-callhome/state.json",
+    )).code,
+    0,
+  );
   assert.equal((await router.run("nft add table inet dots_callhome; PKG_UPGRADE=0 ash /prerm-pkg; nft list table inet dots_callhome")).code, 1);
   assert.ok(!existsSync(join(router.root, "etc/dots-callhome/state.json")));
 });

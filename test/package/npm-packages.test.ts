@@ -9,7 +9,9 @@ import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "npm-packages-"));
-after(() => { rmSync(folder, { recursive: true, force: true }); });
+after(() => {
+  rmSync(folder, { recursive: true, force: true });
+});
 
 /** What a stranger writes, and what it prints. */
 const uses: Readonly<Record<string, readonly [program: string, prints: string]>> = {
@@ -40,7 +42,9 @@ const uses: Readonly<Record<string, readonly [program: string, prints: string]>>
 
 for (const [name, [program, prints]] of Object.entries(uses)) {
   test(`${name}: packed, unpacked and used by plain Node`, () => {
-    const [packed] = JSON.parse(execFileSync("npm", ["pack", "--json", "--silent", "--pack-destination", folder, "-w", name], { cwd: root, encoding: "utf8" })) as { readonly filename: string }[];
+    const [packed] = JSON.parse(
+      execFileSync("npm", ["pack", "--json", "--silent", "--pack-destination", folder, "-w", name], { cwd: root, encoding: "utf8" }),
+    ) as { readonly filename: string }[];
     assert.ok(packed);
     const home = join(folder, name, "node_modules", name);
     mkdirSync(home, { recursive: true });

@@ -12,7 +12,9 @@ import { buildPackage, unpackPackage } from "./played-router.ts";
 import { readApk } from "./read-apk.ts";
 
 const work = mkdtempSync(join(tmpdir(), "dch-package-"));
-after(() => { rmSync(work, { recursive: true, force: true }); });
+after(() => {
+  rmSync(work, { recursive: true, force: true });
+});
 const inWork = (name: string): string => join(work, name);
 const file = buildPackage(inWork("first"));
 const { data, control, parts } = unpackPackage(file, inWork("unpacked"));
@@ -45,17 +47,27 @@ test("the outer file is a gzipped tar of the three parts that opkg knows", () =>
   assert.deepEqual([...bytes.subarray(0, 10)], [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 2, 3]); // gzip without name and time
   assert.equal(gunzipSync(bytes).toString("latin1", 257, 265), "ustar  \0");
   assert.deepEqual(listing(file).map((words) => [words[0], words[1], words.at(-1)]), [
-    ["-rw-r--r--", "0/0", "./debian-binary"], ["-rw-r--r--", "0/0", "./control.tar.gz"], ["-rw-r--r--", "0/0", "./data.tar.gz"],
+    ["-rw-r--r--", "0/0", "./debian-binary"],
+    ["-rw-r--r--", "0/0", "./control.tar.gz"],
+    ["-rw-r--r--", "0/0", "./data.tar.gz"],
   ]);
   assert.equal(readFileSync(join(parts, "debian-binary"), "utf8"), "2.0\n");
 });
 
 test("control fields, and a version that is the program's", () => {
   const manifest = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as { version: string; license: string };
-  assert.deepEqual(["Package", "Version", "Architecture", "License", "Section", "Require-User"].map((name) => fields.get(name)),
-    ["dots-callhome", `${manifest.version}-r1`, "all", manifest.license, "net", "dots-callhome:dots-callhome"]);
+  assert.deepEqual(["Package", "Version", "Architecture", "License", "Section", "Require-User"].map((name) => fields.get(name)), ["dots-callhome",
+    `${manifest.version}-r1`, "all", manifest.license, "net", "dots-callhome:dots-callhome"]);
   assert.deepEqual(fields.get("Depends")?.split(", "), [
-    "node", "nftables-json", "conntrack", "ip-full", "ip-bridge", "kmod-nft-core", "kmod-nft-bridge", "kmod-nft-netdev", "kmod-nf-conntrack-netlink",
+    "node",
+    "nftables-json",
+    "conntrack",
+    "ip-full",
+    "ip-bridge",
+    "kmod-nft-core",
+    "kmod-nft-bridge",
+    "kmod-nft-netdev",
+    "kmod-nf-conntrack-netlink",
   ]);
   assert.match(readFileSync(join(control, "control"), "utf8"), /^Description: \S.*\n( \S.*\n)+$/m);
   assert.equal(readFileSync(join(control, "conffiles"), "utf8"), "/etc/config/dots-callhome\n");
@@ -69,8 +81,12 @@ test("everything belongs to root; modes are those that rc.common, procd and sysu
   }
   const mode = (path: string): string => (lstatSync(join(data, path)).mode & 0o7777).toString(8);
   assert.deepEqual({
-    config: mode("etc/config/dots-callhome"), init: mode("etc/init.d/dots-callhome"), defaults: mode("etc/uci-defaults/90-dots-callhome"),
-    program: mode("usr/lib/dots-callhome/dots-callhome.js"), wasm: mode("usr/lib/dots-callhome/dtls.wasm"), capabilities: mode("etc/capabilities/dots-callhome.json"),
+    config: mode("etc/config/dots-callhome"),
+    init: mode("etc/init.d/dots-callhome"),
+    defaults: mode("etc/uci-defaults/90-dots-callhome"),
+    program: mode("usr/lib/dots-callhome/dots-callhome.js"),
+    wasm: mode("usr/lib/dots-callhome/dtls.wasm"),
+    capabilities: mode("etc/capabilities/dots-callhome.json"),
   }, { config: "600", init: "755", defaults: "755", program: "755", wasm: "644", capabilities: "644" });
   const names = listing(join(parts, "data.tar.gz")).map((words) => words[5] ?? "");
   assert.deepEqual(names, [...new Set(names)].sort());
@@ -78,9 +94,15 @@ test("everything belongs to root; modes are those that rc.common, procd and sysu
 
 test("every file of ours that the scripts, the links and keep.d name is in the package", () => {
   const inside = filesUnder(data);
-  const named = filesUnder(data).filter((path) => /^\/(etc\/(init\.d|uci-defaults|hotplug\.d|udhcpc\.user\.d|odhcp6c\.user\.d)|usr\/lib\/dots-callhome\/remove)/.test(path)).map((path) => join(data, path));
+  const named = filesUnder(data).filter((path) =>
+    /^\/(etc\/(init\.d|uci-defaults|hotplug\.d|udhcpc\.user\.d|odhcp6c\.user\.d)|usr\/lib\/dots-callhome\/remove)/.test(path)
+  ).map((path) => join(data, path));
   for (const script of [...named, join(control, "prerm-pkg")]) {
-    for (const [path] of readFileSync(script, "utf8").matchAll(/(?<![\w$"}])\/(?:etc\/(?:init\.d|capabilities|config)|usr\/(?:bin|lib))\/[\w./-]*dots-callhome[\w./-]*/g)) {
+    for (
+      const [path] of readFileSync(script, "utf8").matchAll(
+        /(?<![\w$"}])\/(?:etc\/(?:init\.d|capabilities|config)|usr\/(?:bin|lib))\/[\w./-]*dots-callhome[\w./-]*/g,
+      )
+    ) {
       assert.ok(inside.includes(path) || inside.some((each) => each.startsWith(`${path}/`)), `${script} names ${path}`);
     }
   }
@@ -101,10 +123,14 @@ test("no key, no password, no path of the machine that built it", () => {
 
 test("LuCI's page, where there is one: what its menu and access list name is there", (context) => {
   const [luci] = readdirSync(inWork("first")).filter((name) => name.startsWith("luci-app-dots-callhome_"));
-  if (luci === undefined) { context.skip("there is no page yet"); return; }
+  if (luci === undefined) {
+    context.skip("there is no page yet");
+    return;
+  }
   const app = unpackPackage(join(inWork("first"), luci), inWork("luci"));
   const inside = filesUnder(app.data);
-  assert.match(readFileSync(join(app.control, "control"), "utf8"), /^Package: luci-app-dots-callhome\nVersion: .*\nDepends: .*\bdots-callhome\b[^]*Architecture: all$/m);
+  assert.match(readFileSync(join(app.control, "control"), "utf8"),
+    /^Package: luci-app-dots-callhome\nVersion: .*\nDepends: .*\bdots-callhome\b[^]*Architecture: all$/m);
   const menus = inside.filter((path) => path.startsWith("/usr/share/luci/menu.d/"));
   const lists = inside.filter((path) => path.startsWith("/usr/share/rpcd/acl.d/"));
   assert.ok(menus.length > 0 && lists.length > 0);
@@ -113,7 +139,8 @@ test("LuCI's page, where there is one: what its menu and access list name is the
   for (const menu of menus) {
     const text = readFileSync(join(app.data, menu), "utf8");
     JSON.parse(text);
-    for (const [, view] of text.matchAll(/"path": *"(dots-callhome\/[^"]*)"/g)) assert.ok(inside.includes(`/www/luci-static/resources/view/${view ?? ""}.js`), view);
+    for (const [, view] of text.matchAll(/"path": *"(dots-callhome\/[^"]*)"/g))
+      assert.ok(inside.includes(`/www/luci-static/resources/view/${view ?? ""}.js`), view);
     for (const [, list] of text.matchAll(/"acl": *\[ *"([^"]*)"/g)) assert.ok(accessLists.includes(list ?? ""), list);
   }
 });
@@ -141,7 +168,8 @@ test("the .apk, of our own writer: the same files as the .ipk, root's, with Open
   // upgraded and removed with apk.
   const apk = readApk(readFileSync(join(inWork("first"), `dots-callhome-${fields.get("Version") ?? ""}.apk`)));
   const sha256 = (bytes: Buffer): string => createHash("sha256").update(bytes).digest("hex");
-  assert.deepEqual([1, 2, 5, 6, 7].map((field) => apk.info.get(field)), ["dots-callhome", fields.get("Version"), "noarch", "Apache-2.0", "openwrt/dots-callhome"]);
+  assert.deepEqual([1, 2, 5, 6, 7].map((field) => apk.info.get(field)), ["dots-callhome", fields.get("Version"), "noarch", "Apache-2.0",
+    "openwrt/dots-callhome"]);
   assert.equal(apk.hash, sha256(apk.hashed).slice(0, 40));
   assert.deepEqual(apk.depends, (fields.get("Depends") ?? "").split(", ").sort());
   const lists = apk.files.filter(({ path }) => path.startsWith("/lib/apk/packages/dots-callhome."));
@@ -155,7 +183,10 @@ test("the .apk, of our own writer: the same files as the .ipk, root's, with Open
   for (const { path, mode, owner, size, hash, link, content } of packed) {
     const there = lstatSync(join(data, path));
     assert.equal(owner, "root:root", path);
-    if (link !== null) { assert.equal(link, readlinkSync(join(data, path)), path); continue; }
+    if (link !== null) {
+      assert.equal(link, readlinkSync(join(data, path)), path);
+      continue;
+    }
     assert.deepEqual([mode, size, hash], [there.mode & 0o7777, there.size, content ? sha256(content) : ""], path);
     assert.ok(content?.equals(readFileSync(join(data, path))), path);
   }
@@ -173,15 +204,24 @@ test("the .apk, of our own writer: the same files as the .ipk, root's, with Open
 
 test("the .apk writer: empty files, large ones, long names, links, a folder that is not everybody's", () => {
   const entries = [
-    { path: "./", mode: 0o755 }, { path: "./a/", mode: 0o700 }, { path: "./a-b/", mode: 0o755 },
-    { path: "./a/empty", mode: 0o600, content: Buffer.alloc(0) }, { path: "./a/large", mode: 0o755, content: Buffer.alloc(70_000, 7) },
-    { path: "./a-b/l", mode: 0o777, link: "../a/large" }, { path: `./a-b/${"n".repeat(90)}`, mode: 0o644, content: Buffer.from("text") }, { path: "./b", mode: 0o644, content: Buffer.from("text") },
+    { path: "./", mode: 0o755 },
+    { path: "./a/", mode: 0o700 },
+    { path: "./a-b/", mode: 0o755 },
+    { path: "./a/empty", mode: 0o600, content: Buffer.alloc(0) },
+    { path: "./a/large", mode: 0o755, content: Buffer.alloc(70_000, 7) },
+    { path: "./a-b/l", mode: 0o777, link: "../a/large" },
+    { path: `./a-b/${"n".repeat(90)}`, mode: 0o644, content: Buffer.from("text") },
+    { path: "./b", mode: 0o644, content: Buffer.from("text") },
   ];
   const info = { name: "x", version: "1-r1", description: "d".repeat(70_000), arch: "noarch", depends: ["b", "a"] };
   const apk = readApk(apkOf({ info, scripts: { "post-install": `#!/bin/sh\n${"# ".repeat(300)}\n` }, entries, time: 1_800_000_000 }));
   assert.deepEqual(apk.folders, [{ path: "/", mode: 0o755 }, { path: "/a", mode: 0o700 }, { path: "/a-b", mode: 0o755 }]);
   assert.deepEqual(apk.files.map(({ path, size, mtime }) => [path, size, mtime]), [
-    ["/b", 4, 1_800_000_000], ["/a/empty", 0, 1_800_000_000], ["/a/large", 70_000, 1_800_000_000], ["/a-b/l", 10, 1_800_000_000], [`/a-b/${"n".repeat(90)}`, 4, 1_800_000_000],
+    ["/b", 4, 1_800_000_000],
+    ["/a/empty", 0, 1_800_000_000],
+    ["/a/large", 70_000, 1_800_000_000],
+    ["/a-b/l", 10, 1_800_000_000],
+    [`/a-b/${"n".repeat(90)}`, 4, 1_800_000_000],
   ]);
   assert.equal(apk.files[3]?.link, "../a/large");
   assert.deepEqual([apk.info.get(4)?.length, apk.depends], [70_000, ["a", "b"]]);

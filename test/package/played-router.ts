@@ -41,7 +41,9 @@ let built: string | undefined;
 function packageOfAll(): string {
   if (built === undefined) {
     const folder = mkdtempSync(join(tmpdir(), "dch-built-"));
-    process.once("exit", () => { rmSync(folder, { recursive: true, force: true }); });
+    process.once("exit", () => {
+      rmSync(folder, { recursive: true, force: true });
+    });
     built = buildPackage(folder);
   }
   return built;
@@ -103,16 +105,20 @@ export function playRouter({ jail = false }: { jail?: boolean } = {}): PlayedRou
     read: (path) => readFileSync(join(root, path), "utf8"),
     log: () => taken("log"),
     procd: () => taken("procd/message").map((line) => line.split("\t")),
-    run: (script) => new Promise((resolve) => {
-      const enter = `mount --make-rprivate / && mount --rbind / ${root}/host && mount --rbind /proc ${root}/proc && mount --rbind /dev ${root}/dev
+    run: (script) =>
+      new Promise((resolve) => {
+        const enter = `mount --make-rprivate / && mount --rbind / ${root}/host && mount --rbind /proc ${root}/proc && mount --rbind /dev ${root}/dev
         exec chroot ${root} /bin/busybox ash -c "$1"`;
-      execFile("unshare", ["--mount", "--net", "sh", "-c", enter, "sh", script], {
-        env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin" }, timeout: 60_000,
-      }, (error, stdout, stderr) => {
-        resolve({ code: error ? typeof error.code === "number" ? error.code : 1 : 0, stdout, stderr });
-      });
-    }),
-    remove: () => { rmSync(work, { recursive: true, force: true }); },
+        execFile("unshare", ["--mount", "--net", "sh", "-c", enter, "sh", script], {
+          env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin" },
+          timeout: 60_000,
+        }, (error, stdout, stderr) => {
+          resolve({ code: error ? typeof error.code === "number" ? error.code : 1 : 0, stdout, stderr });
+        });
+      }),
+    remove: () => {
+      rmSync(work, { recursive: true, force: true });
+    },
   };
 }
 

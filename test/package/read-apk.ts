@@ -56,7 +56,9 @@ export function readApk(file: Buffer): ReadApk {
     return db.subarray(start, end);
   };
   const text = (value: number): string => blob(value).toString("utf8");
-  const number = (value: number): number => (kindOf(value) === 1 ? offsetOf(value) : kindOf(value) === 2 ? db.readUInt32LE(offsetOf(value)) : assert.fail(`no number: ${value}`));
+  const number = (
+    value: number,
+  ): number => (kindOf(value) === 1 ? offsetOf(value) : kindOf(value) === 2 ? db.readUInt32LE(offsetOf(value)) : assert.fail(`no number: ${value}`));
   const slots = (value: number): (at: number) => number => {
     assert.equal(kindOf(value), 14);
     assert.equal(offsetOf(value) % 4, 0);
@@ -69,30 +71,43 @@ export function readApk(file: Buffer): ReadApk {
   const details = slots(root(1));
   const read = data.map(({ payload }) => ({ folder: payload.readUInt32LE(0), file: payload.readUInt32LE(4), content: payload.subarray(8) }));
   const paths = list(root(2)).map(slots);
-  const files = paths.flatMap((path, folder) => list(path(3)).map(slots).map((each, at): ApkFile => {
-    const acl = slots(each(2));
-    const link = each(6) === 0 ? null : blob(each(6));
-    const size = number(each(3));
-    if (link !== null) assert.equal(link.readUInt16LE(0), 0xa000);
-    let content: Buffer | null = link === null ? Buffer.alloc(0) : null;
-    if (link === null && size > 0) {
-      const next = read.shift();
-      assert.deepEqual([next?.folder, next?.file, next?.content.length], [folder + 1, at + 1, size]);
-      content = next?.content ?? null;
-    }
-    const folderName = text(path(1));
-    return {
-      path: `${folderName === "" ? "" : `/${folderName}`}/${text(each(1))}`, mode: number(acl(1)), owner: `${text(acl(2))}:${text(acl(3))}`,
-      mtime: number(each(4)), size, hash: blob(each(5)).toString("hex"), link: link?.toString("utf8", 2) ?? null, content,
-    };
-  }));
+  const files = paths.flatMap((path, folder) =>
+    list(path(3)).map(slots).map((each, at): ApkFile => {
+      const acl = slots(each(2));
+      const link = each(6) === 0 ? null : blob(each(6));
+      const size = number(each(3));
+      if (link !== null) assert.equal(link.readUInt16LE(0), 0xa000);
+      let content: Buffer | null = link === null ? Buffer.alloc(0) : null;
+      if (link === null && size > 0) {
+        const next = read.shift();
+        assert.deepEqual([next?.folder, next?.file, next?.content.length], [folder + 1, at + 1, size]);
+        content = next?.content ?? null;
+      }
+      const folderName = text(path(1));
+      return {
+        path: `${folderName === "" ? "" : `/${folderName}`}/${text(each(1))}`,
+        mode: number(acl(1)),
+        owner: `${text(acl(2))}:${text(acl(3))}`,
+        mtime: number(each(4)),
+        size,
+        hash: blob(each(5)).toString("hex"),
+        link: link?.toString("utf8", 2) ?? null,
+        content,
+      };
+    })
+  );
   assert.equal(read.length, 0, "no block without a file");
   const hashed = Buffer.from(db);
   hashed.fill(0, offsetOf(details(3)) + 1, offsetOf(details(3)) + 21);
-  const texts = (object: (at: number) => number, fields: readonly number[]): Map<number, string> => new Map(fields.flatMap((at) => (object(at) === 0 ? [] : [[at, text(object(at))] as const])));
+  const texts = (object: (at: number) => number, fields: readonly number[]): Map<number, string> =>
+    new Map(fields.flatMap((at) => (object(at) === 0 ? [] : [[at, text(object(at))] as const])));
   return {
-    info: texts(details, [1, 2, 4, 5, 6, 7, 8, 9]), hash: blob(details(3)).toString("hex"), depends: list(details(15)).map((each) => text(slots(each)(1))),
+    info: texts(details, [1, 2, 4, 5, 6, 7, 8, 9]),
+    hash: blob(details(3)).toString("hex"),
+    depends: list(details(15)).map((each) => text(slots(each)(1))),
     folders: paths.map((path) => ({ path: `/${text(path(1))}`, mode: number(slots(path(2))(1)) })),
-    files, scripts: root(3) === 0 ? new Map() : texts(slots(root(3)), [1, 2, 3, 4, 5, 6, 7]), hashed,
+    files,
+    scripts: root(3) === 0 ? new Map() : texts(slots(root(3)), [1, 2, 3, 4, 5, 6, 7]),
+    hashed,
   };
 }

@@ -6,7 +6,9 @@ import { after, test } from "node:test";
 import { addProvider, playRouter, type PlayedRouter } from "./played-router.ts";
 
 const routers: PlayedRouter[] = [];
-after(() => { for (const router of routers) router.remove(); });
+after(() => {
+  for (const router of routers) router.remove();
+});
 function routerWith(options: { jail?: boolean; provider?: Readonly<Record<string, string>> } = {}): PlayedRouter {
   const router = playRouter(options);
   routers.push(router);
@@ -102,7 +104,8 @@ test("in a jail: its own user, two capabilities, what it needs and no more", asy
   assert.equal((await router.run(`${setUp}; ${init("start")}`)).code, 0);
   const message = router.procd();
   const param = (name: string): string[] | undefined => message.find(([kind, which]) => kind === "param" && which === name)?.slice(2);
-  assert.deepEqual(param("command"), ["/usr/libexec/dots-callhome", "--v8-pool-size=1", "--no-concurrent-marking", "--optimize-for-size", "/usr/lib/dots-callhome/dots-callhome.js", "run", "--config", "/var/run/dots-callhome-config/dots-callhome"]);
+  assert.deepEqual(param("command"), ["/usr/libexec/dots-callhome", "--v8-pool-size=1", "--no-concurrent-marking", "--optimize-for-size",
+    "/usr/lib/dots-callhome/dots-callhome.js", "run", "--config", "/var/run/dots-callhome-config/dots-callhome"]);
   assert.deepEqual(["user", "group", "no_new_privs", "stdout", "stderr"].map(param), [["dots-callhome"], ["dots-callhome"], ["1"], ["1"], ["1"]]);
   assert.deepEqual(param("respawn"), ["3600", "10", "0"]);
   // procd restarts a service when these have changed: apk starts after an upgrade what it has never stopped.
@@ -114,7 +117,10 @@ test("in a jail: its own user, two capabilities, what it needs and no more", asy
   assert.deepEqual(message.find(([kind]) => kind === "jail"), ["jail", "dots-callhome", "procfs", "requirejail"]);
   assert.deepEqual(message.find(([kind]) => kind === "read-write"), ["read-write", "/etc/dots-callhome", "/var/run/dots-callhome"]);
   const shown = message.find(([kind]) => kind === "read-only") ?? [];
-  for (const path of ["/usr/lib/dots-callhome", "/var/run/dots-callhome-config", "/var/run/ubus", "/var/run/dots-callhome-config/resolv.conf:/etc/resolv.conf", "/usr/sbin/nft", "/usr/sbin/conntrack", "/sbin/ip", "/sbin/bridge", "/tmp/dhcp.leases", "/tmp/hosts", "/etc/keys/isp.psk"]) {
+  for (
+    const path of ["/usr/lib/dots-callhome", "/var/run/dots-callhome-config", "/var/run/ubus", "/var/run/dots-callhome-config/resolv.conf:/etc/resolv.conf",
+      "/usr/sbin/nft", "/usr/sbin/conntrack", "/sbin/ip", "/sbin/bridge", "/tmp/dhcp.leases", "/tmp/hosts", "/etc/keys/isp.psk"]
+  ) {
     assert.ok(shown.includes(path), path);
   }
   for (const path of ["/", "/etc", "/etc/config", "/tmp", "/bin/sh", "/bin/busybox"]) assert.ok(!shown.includes(path), path);
@@ -128,7 +134,9 @@ test("in a jail: every file outside its own folder that the sources name is show
   const shown = (router.procd().find(([kind]) => kind === "read-only") ?? []).map((path) => path.replace(/^.*:/, ""));
   assert.ok(shown.includes("/srv/leases"));
   const system = new URL("../../src/system/", import.meta.url);
-  const named = readdirSync(system, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".ts")).flatMap((file) => [...readFileSync(new URL(file, system), "utf8").matchAll(/"(\/(?:etc|tmp|usr|var)\/[^"]*)"/g)].map(([, path = ""]) => path))
+  const named = readdirSync(system, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".ts")).flatMap((file) =>
+    [...readFileSync(new URL(file, system), "utf8").matchAll(/"(\/(?:etc|tmp|usr|var)\/[^"]*)"/g)].map(([, path = ""]) => path)
+  )
     .filter((path) => !/\/dots-callhome(\.sock)?$/.test(path)); // its own
   assert.ok(named.includes("/etc/config/dhcp"));
   for (const path of named) assert.ok(shown.some((each) => path === each || path.startsWith(`${each}/`)), path);
@@ -148,7 +156,9 @@ test("in a jail: it asks the name servers of today, wherever netifd's file has g
   assert.equal(readFileSync(copy, "utf8"), "nameserver 192.0.2.53\n");
   const { ino, mode } = statSync(copy);
   assert.equal(mode & 0o777, 0o644);
-  await router.run("echo 'nameserver 192.0.2.54' >/tmp/new; mv /tmp/new /tmp/resolv.conf; ACTION=ifup INTERFACE=wan DEVICE=wan ash /etc/hotplug.d/iface/90-dots-callhome");
+  await router.run(
+    "echo 'nameserver 192.0.2.54' >/tmp/new; mv /tmp/new /tmp/resolv.conf; ACTION=ifup INTERFACE=wan DEVICE=wan ash /etc/hotplug.d/iface/90-dots-callhome",
+  );
   assert.equal(readFileSync(copy, "utf8"), "nameserver 192.0.2.53\n", "no daemon, nothing to do");
   await router.run(`node -e "require('net').createServer().listen('/var/run/dots-callhome/control.sock', () => process.kill(process.pid, 'SIGKILL'))"
     ACTION=ifupdate INTERFACE=wan DEVICE=wan ash /etc/hotplug.d/iface/90-dots-callhome`);
@@ -159,7 +169,8 @@ test("in a jail: it asks the name servers of today, wherever netifd's file has g
 test("in a jail: the folder of ubus' socket is shown, not all of /var/run for one that lies there, and nothing where ubus is not wanted", async () => {
   const shown = async (socket: string): Promise<readonly string[]> => {
     const router = routerWith({ jail: true, provider: {} });
-    router.write("etc/config/dots-callhome", router.read("etc/config/dots-callhome").replace("\toption log_level", `\toption ubus_socket '${socket}'\n\toption log_level`), 0o600);
+    router.write("etc/config/dots-callhome",
+      router.read("etc/config/dots-callhome").replace("\toption log_level", `\toption ubus_socket '${socket}'\n\toption log_level`), 0o600);
     await router.run(`${setUp}; ${init("start")}`);
     return (router.procd().find(([kind]) => kind === "read-only") ?? []).filter((path) => path.includes("ubus") || path === "/var/run");
   };
@@ -180,7 +191,8 @@ test("in a jail: leases that a DHCP server replaces are no reason to restart, a 
   };
   const hangUp = ["signal", "dots-callhome", "*", "HUP"];
   assert.deepEqual(await reloaded("echo >/tmp/new; mv /tmp/new /tmp/odhcpd.leases"), hangUp);
-  assert.deepEqual(await reloaded("printf 'config dnsmasq\n\toption leasefile /tmp/odhcpd.leases\n' >/etc/config/dhcp; true"), ["delete"], "/etc/config/dhcp has come");
+  assert.deepEqual(await reloaded("printf 'config dnsmasq\n\toption leasefile /tmp/odhcpd.leases\n' >/etc/config/dhcp; true"), ["delete"],
+    "/etc/config/dhcp has come");
   assert.deepEqual(await reloaded("printf 'config dnsmasq\n' >/etc/config/dhcp"), hangUp, "the same files, said otherwise");
   assert.deepEqual(await reloaded("touch /tmp/dhcp.leases"), ["delete"]);
   assert.deepEqual(await reloaded("cp /root/isp.psk /tmp/new; mv /tmp/new /root/isp.psk"), ["delete"]);
@@ -192,7 +204,8 @@ test("in a jail: the daemon owns its folders and keys and nothing else, and its 
   router.write("etc/dots-callhome/state.json", "{}");
   await router.run(`ln -s /etc/passwd /etc/dots-callhome/state.json.new; ${setUp}; ${init("start")}`);
   const owner = (path: string): number => lstatSync(join(router.root, path)).uid;
-  assert.deepEqual(["etc/dots-callhome", "etc/dots-callhome/isp.psk", "etc/dots-callhome/state.json", "tmp/run/dots-callhome"].map(owner), [32768, 32768, 32768, 32768]);
+  assert.deepEqual(["etc/dots-callhome", "etc/dots-callhome/isp.psk", "etc/dots-callhome/state.json", "tmp/run/dots-callhome"].map(owner), [32768, 32768, 32768,
+    32768]);
   assert.deepEqual(["etc/passwd", "etc/config/dots-callhome", "tmp/run/dots-callhome-config", "tmp/run"].map(owner), [0, 0, 0, 0]);
   const copy = statSync(join(router.root, "tmp/run/dots-callhome-config/dots-callhome"));
   assert.deepEqual([copy.uid, copy.gid, copy.mode & 0o777], [0, 32768, 0o640]);
@@ -245,7 +258,7 @@ const called = "for i in $(seq ${LONGEST:-10}); do [ -s /called ] && break; slee
 
 test("hotplug: when NTP has put the clock right, the daemon is asked something, so that it notices", async () => {
   const router = routerWith();
-  router.write("usr/bin/dots-callhome.played", "#!/bin/ash\necho \"$@\" >>/called\n", 0o755);
+  router.write("usr/bin/dots-callhome.played", '#!/bin/ash\necho "$@" >>/called\n', 0o755);
   const event = (action: string): string => `ACTION=${action} freq_drift_ppm=0 stratum=3 ash /etc/hotplug.d/ntp/90-dots-callhome; ${called}`;
   const quiet = await router.run(`mv /usr/bin/dots-callhome.played /usr/bin/dots-callhome; ${event("step")}`);
   assert.deepEqual([quiet.stdout, quiet.stderr], ["", ""]);
@@ -256,8 +269,9 @@ test("hotplug: when NTP has put the clock right, the daemon is asked something, 
 
 test("hotplug: a WAN that comes up is dialled through at once, others are not, and without a daemon it is quiet", async () => {
   const router = routerWith();
-  router.write("usr/bin/dots-callhome.played", "#!/bin/ash\necho \"$@\" >>/called\n", 0o755);
-  const event = (device: string, action = "ifup"): string => `ACTION=${action} INTERFACE=wan DEVICE=${device} ash /etc/hotplug.d/iface/90-dots-callhome; ${called}`;
+  router.write("usr/bin/dots-callhome.played", '#!/bin/ash\necho "$@" >>/called\n', 0o755);
+  const event = (device: string, action = "ifup"): string =>
+    `ACTION=${action} INTERFACE=wan DEVICE=${device} ash /etc/hotplug.d/iface/90-dots-callhome; ${called}`;
   await router.run("uci add_list dots-callhome.@globals[0].wan_device=pppoe-wan; mv /usr/bin/dots-callhome.played /usr/bin/dots-callhome");
   const quiet = await router.run(event("pppoe-wan"));
   assert.deepEqual([quiet.stdout, quiet.stderr, router.log()], ["", "", []]);

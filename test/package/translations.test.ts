@@ -10,7 +10,9 @@ import { hashOf, lmoOf } from "../../scripts/write-lmo.mjs";
 import { buildPackage, unpackPackage } from "./played-router.ts";
 
 const work = mkdtempSync(join(tmpdir(), "dch-lmo-"));
-after(() => { rmSync(work, { recursive: true, force: true }); });
+after(() => {
+  rmSync(work, { recursive: true, force: true });
+});
 
 /** The texts of a .lmo file by their hash; checks the form on the way. */
 function readLmo(file: Buffer): Map<number, { text: string; forms: number }> {
@@ -74,8 +76,8 @@ msgid "Port"
 msgstr "Port"
 `));
   const read = (key: string): string | undefined => texts.get(hashOf(key))?.text;
-  assert.deepEqual(["two lines", "verb\x01block", "block", "one\x020", "one\x021", "hour\x01last\x020"].map(read),
-    ["zwei Zeilen", "sperren", 'die "Sperre" \\ \\n', "eins", "%d davon", "letzte"]);
+  assert.deepEqual(["two lines", "verb\x01block", "block", "one\x020", "one\x021", "hour\x01last\x020"].map(read), ["zwei Zeilen", "sperren",
+    'die "Sperre" \\ \\n', "eins", "%d davon", "letzte"]);
   assert.equal(texts.get(0)?.text, "nplurals=2; plural=n != 1;");
   assert.equal(texts.get(hashOf("one\x021"))?.forms, 2);
   assert.equal(texts.size, 7);
@@ -85,7 +87,9 @@ test("a package a language, as LuCI names them, and the page's words in it", () 
   buildPackage(work);
   const found = readdirSync(work).filter((name) => /^luci-i18n-.*\.ipk$/.test(name)).sort();
   assert.deepEqual(found.map((name) => name.replace(/_.*/, "")), ["de", "es", "ja", "zh-cn"].map((code) => `luci-i18n-dots-callhome-${code}`));
-  for (const [name, code, folder, device] of [["Deutsch (German)", "de", "de", "Gerät"], ["简体中文 (Simplified Chinese)", "zh-cn", "zh_Hans", "设备"]] as const) {
+  for (
+    const [name, code, folder, device] of [["Deutsch (German)", "de", "de", "Gerät"], ["简体中文 (Simplified Chinese)", "zh-cn", "zh_Hans", "设备"]] as const
+  ) {
     const file = found.find((each) => each.startsWith(`luci-i18n-dots-callhome-${code}_`)) ?? "";
     const { data, control } = unpackPackage(join(work, file), join(work, code));
     const fields = readFileSync(join(control, "control"), "utf8");

@@ -16,17 +16,40 @@ interface Played extends EventApplier {
 }
 
 /** One mitigation; what the kernel holds of it is counted as it says. */
-function play(mitigation: Mitigation, { isHolding = true, counts = [] }: { isHolding?: boolean; counts?: readonly (readonly [number, FilterCount])[] } = {}): Played {
+function play(mitigation: Mitigation,
+  { isHolding = true, counts = [] }: { isHolding?: boolean; counts?: readonly (readonly [number, FilterCount])[] } = {}): Played {
   const clock = fakeClock();
   const store = createStore({ ...nothingRemembered, mitigations: [mitigation] });
   const happened: string[] = [];
-  const note = (what: string) => (): void => { happened.push(what); };
+  const note = (what: string) => (): void => {
+    happened.push(what);
+  };
   const applier = createApplyEvent({
-    clock, store, log: () => undefined, schedule: createSchedule(clock, (error) => { throw error; }), policy: () => autoPolicy, isStopped: () => false, cutFlows: note("cut flows"),
-    events: { notifyUpstream: ({ status }) => { happened.push(`tell upstream ${status}`); }, tellOwner: (_mitigation, event) => { happened.push(`tell owner ${event}`); }, remember: note("remember") },
+    clock,
+    store,
+    log: () => undefined,
+    schedule: createSchedule(clock, (error) => {
+      throw error;
+    }),
+    policy: () => autoPolicy,
+    isStopped: () => false,
+    cutFlows: note("cut flows"),
+    events: {
+      notifyUpstream: ({ status }) => {
+        happened.push(`tell upstream ${status}`);
+      },
+      tellOwner: (_mitigation, event) => {
+        happened.push(`tell owner ${event}`);
+      },
+      remember: note("remember"),
+    },
     rules: () => ({
-      isHolding: () => isHolding, enforce: () => Promise.resolve().then(note("enforce")),
-      counts: () => { happened.push("count"); return Promise.resolve(new Map(counts)); },
+      isHolding: () => isHolding,
+      enforce: () => Promise.resolve().then(note("enforce")),
+      counts: () => {
+        happened.push("count");
+        return Promise.resolve(new Map(counts));
+      },
     }),
   });
   return { ...applier, clock, happened, state: () => store.get(mitigation.id) };
@@ -68,10 +91,20 @@ describe("apply", () => {
 
 describe("noteConflicts", () => {
   it("tells both upstreams of one conflict once, and of its end", () => {
-    const of = (id: number, upstream: string, more: Partial<Mitigation> = {}): Mitigation => ({ ...active, ...more, id, devices: [camera], request: { ...active.request, upstream } });
+    const of = (id: number, upstream: string, more: Partial<Mitigation> = {}): Mitigation => ({
+      ...active,
+      ...more,
+      id,
+      devices: [camera],
+      request: { ...active.request, upstream },
+    });
     const store = createStore({ ...nothingRemembered, mitigations: [of(1, "isp"), of(2, "other")] });
     const told: string[] = [];
-    const note = (): void => { noteConflicts(store, ({ id, conflict }) => { told.push(`${id} ${conflict?.cause ?? "none"}`); }); };
+    const note = (): void => {
+      noteConflicts(store, ({ id, conflict }) => {
+        told.push(`${id} ${conflict?.cause ?? "none"}`);
+      });
+    };
     note();
     note();
     assert.equal(told.length, 2);

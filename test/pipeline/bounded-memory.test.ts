@@ -26,23 +26,24 @@ test("300 requests with control characters in names and URIs are refused, and le
   assert.equal(writeRemembered(home.store.snapshot()).length < 1_000, true);
 });
 
-for (const consent of ["auto", "ask"] as const) test(`consent '${consent}': 600 requests with the longest names, withdrawn or not: the state stays under 1 MB, the owner's word is what they said`, async () => {
-  const home = fakeHome({ consent });
-  assert.equal(await put(home, 1, { 32769: [{ 8: 40_000 }] }, "first"), "created");
-  await home.pipeline.decideByOwner(1, { is: consent === "ask" ? "denied" : "released" });
-  home.store.rememberDevice({ mac: "02:00:00:00:0a:02", name: null, addresses: [], port: null, requests: 1, lastRequestAt: wallInstant(0), policy: "never" });
-  const word = writeOwnersWord(ownersWordIn(home.store.snapshot()));
-  let largest = 0;
-  for (let at = 0; at < 600; at++) {
-    const to = targetOf(at);
-    home.flows.splice(0, Infinity, attack(cameraAddress, 50_000, to));
-    assert.match(await put(home, 10 + at, { 6: [to], 32769: [{ 8: 50_000 }], ...longest }), /created|5\.03/);
-    if (at % 2 === 0) home.pipeline.withdraw("isp", "dz6p", 10 + at);
-    await home.clock.advance(1);
-    if (at % 50 === 49) largest = Math.max(largest, Buffer.byteLength(writeRemembered(home.store.snapshot())));
-  }
-  assert.ok(largest < 1_000_000, `${largest} bytes`);
-  assert.equal(writeOwnersWord(ownersWordIn(home.store.snapshot())), word);
-  home.flows.splice(0, Infinity, attack(cameraAddress));
-  assert.equal(await put(home, 9_999, { 32769: [{ 8: 40_000 }] }, "else"), "4.09");
-});
+for (const consent of ["auto", "ask"] as const)
+  test(`consent '${consent}': 600 requests with the longest names, withdrawn or not: the state stays under 1 MB, the owner's word is what they said`, async () => {
+    const home = fakeHome({ consent });
+    assert.equal(await put(home, 1, { 32769: [{ 8: 40_000 }] }, "first"), "created");
+    await home.pipeline.decideByOwner(1, { is: consent === "ask" ? "denied" : "released" });
+    home.store.rememberDevice({ mac: "02:00:00:00:0a:02", name: null, addresses: [], port: null, requests: 1, lastRequestAt: wallInstant(0), policy: "never" });
+    const word = writeOwnersWord(ownersWordIn(home.store.snapshot()));
+    let largest = 0;
+    for (let at = 0; at < 600; at++) {
+      const to = targetOf(at);
+      home.flows.splice(0, Infinity, attack(cameraAddress, 50_000, to));
+      assert.match(await put(home, 10 + at, { 6: [to], 32769: [{ 8: 50_000 }], ...longest }), /created|5\.03/);
+      if (at % 2 === 0) home.pipeline.withdraw("isp", "dz6p", 10 + at);
+      await home.clock.advance(1);
+      if (at % 50 === 49) largest = Math.max(largest, Buffer.byteLength(writeRemembered(home.store.snapshot())));
+    }
+    assert.ok(largest < 1_000_000, `${largest} bytes`);
+    assert.equal(writeOwnersWord(ownersWordIn(home.store.snapshot())), word);
+    home.flows.splice(0, Infinity, attack(cameraAddress));
+    assert.equal(await put(home, 9_999, { 32769: [{ 8: 40_000 }] }, "else"), "4.09");
+  });

@@ -108,7 +108,13 @@ describe("a state file of the future", () => {
     });
 
   it("and NTP puts the clock right a minute later: the dates in the file hold", async () => {
-    const home = await resumed([dropping, { ...pending, id: 18, request: requested({ mid: 60 }) }, { ...dropping, id: 19, request: requested({ mid: 61 }), requestedAt: startPlus(-10_000_000), expiresAt: startPlus(-1) }], startPlus(-ahead), askPolicy);
+    const home = await resumed([dropping, { ...pending, id: 18, request: requested({ mid: 60 }) }, {
+      ...dropping,
+      id: 19,
+      request: requested({ mid: 61 }),
+      requestedAt: startPlus(-10_000_000),
+      expiresAt: startPlus(-1),
+    }], startPlus(-ahead), askPolicy);
     await home.clock.advance(60_000);
     put(home, ahead);
     await home.clock.advance(0);
@@ -120,7 +126,13 @@ describe("a state file of the future", () => {
 
   it("a refusal of the owner's and a no last as long as if they had been said now", async () => {
     const denied: Mitigation = { ...ended, outcome: "denied", decidedBy: "owner", endedAt: start };
-    const no = { mac: cameraMac, addresses: [], target: { prefixes: denied.request.target.prefixes, ports: [], protocols: [] }, saidAt: start, until: startPlus(lasts) };
+    const no = {
+      mac: cameraMac,
+      addresses: [],
+      target: { prefixes: denied.request.target.prefixes, ports: [], protocols: [] },
+      saidAt: start,
+      until: startPlus(lasts),
+    };
     const home = fakeHome({}, { from: { ...nothingRemembered, nextId: 50, mitigations: [denied], nos: [no] }, clock: fakeClock(startPlus(-ahead)) });
     await home.pipeline.resume();
     assert.equal((await home.ask()).is, "refused");

@@ -112,8 +112,10 @@ test("an answer that comes too late, or twice, changes nothing", async () => {
   await home.ask();
   await home.pipeline.decideByOwner(1, { is: "denied" });
   const transactions = home.transactions.length;
-  for (const is of ["approved", "denied", "released"] as const) await home.pipeline.decideByOwner(1, is === "approved" ? { is, action: null, seconds: null } : { is });
-  assert.deepEqual([home.only().outcome, home.transactions.length, await home.pipeline.decideByOwner(99, { is: "denied" })], ["denied", transactions, undefined]);
+  for (const is of ["approved", "denied", "released"] as const)
+    await home.pipeline.decideByOwner(1, is === "approved" ? { is, action: null, seconds: null } : { is });
+  assert.deepEqual([home.only().outcome, home.transactions.length, await home.pipeline.decideByOwner(99, { is: "denied" })], ["denied", transactions,
+    undefined]);
 });
 
 test("'never', said while the device is blocked or asked about: it is let go at once, status 7 with conflict-cause 4", async () => {

@@ -60,13 +60,24 @@ export interface FakeHome {
 
 /** A UDP flow of a device's to the target, shifted to the port given, as conntrack prints it. */
 export function attack(from: string, port = 40_000, to = "198.51.100.9"): Flow {
-  return flow(`ipv4     2 udp      17 29 src=${from} dst=${to} sport=${port - 1000} dport=443 packets=900 bytes=54000 [UNREPLIED] src=${to} dst=203.0.113.7 sport=443 dport=${port} packets=0 bytes=0 mark=0 use=1`);
+  return flow(
+    `ipv4     2 udp      17 29 src=${from} dst=${to} sport=${
+      port - 1000
+    } dport=443 packets=900 bytes=54000 [UNREPLIED] src=${to} dst=203.0.113.7 sport=443 dport=${port} packets=0 bytes=0 mark=0 use=1`,
+  );
 }
 
 export const cameraAddress = "192.168.1.21";
 export const laptopAddress = "192.168.1.22";
 
-export function fakeHome(policy: Partial<Policy> = {}, { from = nothingRemembered, flows = [attack(cameraAddress)], clock = fakeClock(), wireless, proven = true }: { from?: Remembered; flows?: Flow[]; clock?: FakeClock; wireless?: WirelessClients; /** Each device that may be acted on is proved at once. */ proven?: boolean } = {}): FakeHome {
+export function fakeHome(policy: Partial<Policy> = {},
+  { from = nothingRemembered, flows = [attack(cameraAddress)], clock = fakeClock(), wireless, proven = true }: {
+    from?: Remembered;
+    flows?: Flow[];
+    clock?: FakeClock;
+    wireless?: WirelessClients; /** Each device that may be acted on is proved at once. */
+    proven?: boolean;
+  } = {}): FakeHome {
   const store = createStore(from);
   const transactions: (readonly EnforcementRule[])[] = [];
   let reported: ReportedTraffic | undefined;
@@ -77,15 +88,25 @@ export function fakeHome(policy: Partial<Policy> = {}, { from = nothingRemembere
   };
   const lastRules = (): readonly EnforcementRule[] => transactions.at(-1) ?? [];
   const pipeline = createPipeline(
-    { policy: { ...autoPolicy, ...policy }, ownerNames: new Map([[camera.mac ?? "", "Kitchen camera"]]) }, store,
+    { policy: { ...autoPolicy, ...policy }, ownerNames: new Map([[camera.mac ?? "", "Kitchen camera"]]) },
+    store,
     {
-      clock, steady: clock.steady,
-      wireless: { ban(devices) {
-        home.banned.push(devices.map(({ mac, timeout }) => `${mac ?? "?"} ${timeout}`).join(", "));
-        wireless?.ban(devices);
-      } },
-      notice: { show: (devices) => { home.noticed.push(devices.map(({ addresses }) => addresses.join(" ")).join(", ")); } },
-      log: (level, message) => { home.log.push(`${level} ${message}`); },
+      clock,
+      steady: clock.steady,
+      wireless: {
+        ban(devices) {
+          home.banned.push(devices.map(({ mac, timeout }) => `${mac ?? "?"} ${timeout}`).join(", "));
+          wireless?.ban(devices);
+        },
+      },
+      notice: {
+        show: (devices) => {
+          home.noticed.push(devices.map(({ addresses }) => addresses.join(" ")).join(", "));
+        },
+      },
+      log: (level, message) => {
+        home.log.push(`${level} ${message}`);
+      },
       filter: {
         async replaceRules(rules, watched) {
           home.begun += 1;
@@ -101,7 +122,9 @@ export function fakeHome(policy: Partial<Policy> = {}, { from = nothingRemembere
         readWitness: () => Promise.resolve(home.witnessed),
         watch(callback) {
           disturbed = callback;
-          return () => { disturbed = () => undefined; };
+          return () => {
+            disturbed = () => undefined;
+          };
         },
         warnings: () => [],
       },
@@ -127,19 +150,47 @@ export function fakeHome(policy: Partial<Policy> = {}, { from = nothingRemembere
         async addresses() {
           await Promise.resolve();
           fails(home.broken.network);
-          return { outside: prefixes(home.outside), router: prefixes(`${home.outside} 192.168.1.1`), inside: prefixes("192.168.1.0/24"), wans: home.wans, resolvers: [] };
+          return {
+            outside: prefixes(home.outside),
+            router: prefixes(`${home.outside} 192.168.1.1`),
+            inside: prefixes("192.168.1.0/24"),
+            wans: home.wans,
+            resolvers: [],
+          };
         },
         infrastructure: () => Promise.resolve({ macs: [], prefixes: prefixes("203.0.113.7 192.168.1.1") }),
       },
     },
     {
-      notifyUpstream: ({ request, status, outcome, conflict }) => { told.push([request.mid, status, outcome ?? "-", conflict?.cause ?? "-"].join(" ")); },
-      tellOwner: ({ id, state }, event) => { home.owner.push(`${id} ${event} ${state}`); },
+      notifyUpstream: ({ request, status, outcome, conflict }) => {
+        told.push([request.mid, status, outcome ?? "-", conflict?.cause ?? "-"].join(" "));
+      },
+      tellOwner: ({ id, state }, event) => {
+        home.owner.push(`${id} ${event} ${state}`);
+      },
       remember: () => undefined,
     },
   );
   const home: FakeHome = {
-    pipeline, store, clock, flows, transactions, neighbours: new Map([[cameraAddress, cameraMac], [laptopAddress, laptopMac]]), counts: new Map(), witnessed: [], cuts: [], lookups: 0, begun: 0, banned: [], noticed: [], owner: [], log: [], broken: {}, outside: "203.0.113.7", wans: [], ways: new Map(),
+    pipeline,
+    store,
+    clock,
+    flows,
+    transactions,
+    neighbours: new Map([[cameraAddress, cameraMac], [laptopAddress, laptopMac]]),
+    counts: new Map(),
+    witnessed: [],
+    cuts: [],
+    lookups: 0,
+    begun: 0,
+    banned: [],
+    noticed: [],
+    owner: [],
+    log: [],
+    broken: {},
+    outside: "203.0.113.7",
+    wans: [],
+    ways: new Map(),
     rules: lastRules,
     reported: () => reported,
     held: () => lastRules().map(({ mitigation, action, mac, target }) => `${mitigation} ${action} ${mac ?? "?"} ${target.prefixes.length}`).sort(),
@@ -148,9 +199,12 @@ export function fakeHome(policy: Partial<Policy> = {}, { from = nothingRemembere
       told = [];
       return before;
     },
-    disturb: (why = "changed") => { disturbed(why); },
+    disturb: (why = "changed") => {
+      disturbed(why);
+    },
     async ask(words = {}, ifMatch = false, lifetime = 3600) {
-      const admission = await pipeline.request({ asked: requested(words), lifetime: lifetime === null ? null : seconds(lifetime), attackStatus: null }, ifMatch);
+      const admission = await pipeline.request({ asked: requested(words), lifetime: lifetime === null ? null : seconds(lifetime), attackStatus: null },
+        ifMatch);
       if (proven) await home.prove();
       return admission;
     },

@@ -41,7 +41,11 @@ test("after a restart: the terminating period goes on; one that was not found is
 
 test("after a restart: a kill came before the flows were ended, or what they had sent was saved: both are done now", async () => {
   const unweighed = [{ ...camera, evidence: { ...camera.evidence, packets: 0, bytes: 0 } }];
-  const cases = [{ ...active, devices: unweighed }, { ...pending, id: 18, devices: unweighed, request: requested({ mid: 60 }) }, { ...dropping, id: 19, request: requested({ mid: 61 }) }];
+  const cases = [{ ...active, devices: unweighed }, { ...pending, id: 18, devices: unweighed, request: requested({ mid: 60 }) }, {
+    ...dropping,
+    id: 19,
+    request: requested({ mid: 61 }),
+  }];
   const home = fakeHome({ consent: "ask" }, { from: { ...nothingRemembered, nextId: 20, mitigations: cases } });
   await home.pipeline.resume();
   await settle();

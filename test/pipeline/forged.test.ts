@@ -133,7 +133,12 @@ describe("packets that agree", () => {
     const home = forging(askPolicy);
     let readings = 0;
     const witnessed = [seen(laptopMac)];
-    Object.defineProperty(home, "witnessed", { get: () => { readings += 1; return witnessed; } });
+    Object.defineProperty(home, "witnessed", {
+      get: () => {
+        readings += 1;
+        return witnessed;
+      },
+    });
     await home.ask(ports);
     await home.clock.advance(60_000);
     assert.equal(readings, 0);
@@ -169,7 +174,9 @@ describe("a camera that takes the address of a device that the owner wants left 
       const answer = await again(home, words);
       assert.ok(answer.is === "refused" && answer.refusal.code === "4.09", "at first it is the laptop's, as far as anybody knows");
       await sent(home, seen(cameraMac));
-      assert.deepEqual([home.only().state, named(home), home.held(), home.owner, home.told()], ["pending", [[cameraMac, "exact", laptopMac]], [], ["1 witnessed pending"], ["56 1 - -"]]);
+      assert.deepEqual([home.only().state, named(home), home.held(), home.owner, home.told()], ["pending", [[cameraMac, "exact", laptopMac]], [], [
+        "1 witnessed pending",
+      ], ["56 1 - -"]]);
       assert.deepEqual(home.store.nos().map(({ mac }) => mac), [laptopMac], "the no stays");
       await home.pipeline.decideByOwner(1, { is: "approved", action: null, seconds: null });
       assert.deepEqual(home.held(), [`1 block ${cameraMac} 1`]);

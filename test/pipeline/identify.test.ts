@@ -15,10 +15,20 @@ for (const first of ["flows", "packets"] as const)
     const store = createStore(nothingRemembered);
     store.put(unattributed);
     const identify = createIdentify({
-      clock, steady: clock.steady, log: () => undefined, store,
+      clock,
+      steady: clock.steady,
+      log: () => undefined,
+      store,
       filter: { readWitness: () => Promise.resolve([{ mac: camera.mac ?? "", address: "192.168.1.22", packets: 5, bytes: 300 }]) },
       schedule: { once: () => undefined, cancel: () => undefined, stop: () => undefined },
-      lookup: { lookup: (_, { witnessed = [] } = {}) => new Promise((resolve) => { answers.set(witnessed.length > 0 ? "packets" : "flows", (devices) => { resolve({ devices, routerItself: false, witnesses: [], why: [] }); }); }) },
+      lookup: {
+        lookup: (_, { witnessed = [] } = {}) =>
+          new Promise((resolve) => {
+            answers.set(witnessed.length > 0 ? "packets" : "flows", (devices) => {
+              resolve({ devices, routerItself: false, witnesses: [], why: [] });
+            });
+          }),
+      },
       decideAbout: (devices) => Promise.resolve({ is: "act", action: "block", devices }),
       apply: (id, event: MitigationEvent) => {
         const before = store.get(id);

@@ -88,7 +88,12 @@ test("a thousand updates at once are one look, and after five seconds another", 
   const home = fakeHome();
   await home.ask({ fromPorts });
   let looks = 0;
-  Object.defineProperty(home, "flows", { get() { looks++; return both; } });
+  Object.defineProperty(home, "flows", {
+    get() {
+      looks++;
+      return both;
+    },
+  });
   await Promise.all(Array.from({ length: 1_000 }, () => update(home)));
   await home.clock.advance(4_999);
   assert.equal(looks, 1);

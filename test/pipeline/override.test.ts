@@ -11,7 +11,8 @@ test("a higher mid that overlaps replaces the lower one without a gap: the camer
   const before = home.transactions.length;
   await home.ask({ mid: 2, to: "198.51.100.0/24" });
   const meanwhile = home.transactions.slice(before - 1);
-  assert.ok(meanwhile.every((rules) => rules.some(({ mac }) => mac === cameraMac)), JSON.stringify(meanwhile.map((rules) => rules.map(({ mitigation }) => mitigation))));
+  assert.ok(meanwhile.every((rules) => rules.some(({ mac }) => mac === cameraMac)),
+    JSON.stringify(meanwhile.map((rules) => rules.map(({ mitigation }) => mitigation))));
   assert.ok(meanwhile.some((rules) => rules.length === 2), "both are held for a moment");
   assert.deepEqual([1, 2].map((id) => [home.store.get(id)?.state, home.store.get(id)?.outcome]), [["ended", "overridden"], ["active", null]]);
   assert.deepEqual(home.held(), [`2 block ${cameraMac} 1`]);

@@ -23,22 +23,30 @@ function dropping(home: FakeHome): (number | undefined)[] {
 }
 
 const repeats: readonly (readonly [string, Parameters<FakeHome["ask"]>[0]])[] = [
-  ["the same", {}], ["another mid", { mid: 99 }], ["another cuid", { cuid: "else" }], ["another upstream", { upstream: "other", cuid: "else", mid: 1 }],
-  ["narrower source ports", { mid: 99, fromPorts: "40000" }], ["wider source ports", { mid: 99, fromPorts: "1-65535" }], ["the target twice", { mid: 99, to: "198.51.100.9 198.51.100.9" }],
-  ["its network", { mid: 99, to: "198.51.100.0/24" }], ["one port of it", { mid: 99, toPorts: "443" }], ["another target besides", { cuid: "else", to: "192.0.2.1 198.51.100.9" }],
+  ["the same", {}],
+  ["another mid", { mid: 99 }],
+  ["another cuid", { cuid: "else" }],
+  ["another upstream", { upstream: "other", cuid: "else", mid: 1 }],
+  ["narrower source ports", { mid: 99, fromPorts: "40000" }],
+  ["wider source ports", { mid: 99, fromPorts: "1-65535" }],
+  ["the target twice", { mid: 99, to: "198.51.100.9 198.51.100.9" }],
+  ["its network", { mid: 99, to: "198.51.100.0/24" }],
+  ["one port of it", { mid: 99, toPorts: "443" }],
+  ["another target besides", { cuid: "else", to: "192.0.2.1 198.51.100.9" }],
 ];
-for (const consent of ["auto", "ask"] as const) test(`consent '${consent}': the owner's no binds whoever asks, and however`, async () => {
-  for (const [what, words] of repeats) {
-    const home = await released({ consent });
-    const transactions = home.transactions.length;
-    assert.deepEqual(await home.ask(words), refused, what);
-    await home.clock.advance(hour / 2);
-    assert.deepEqual(await home.ask(words), refused, what);
-    const since = home.transactions.slice(transactions);
-    assert.deepEqual([since.flat(), dropping(home), home.only().id, home.owner.length], [[], [], 1, 2], `${what}: nothing is dropped, nobody is asked`);
-    assert.ok(since.length <= 4, `${what}: half a minute of watching who sends, for each time that it was asked`);
-  }
-});
+for (const consent of ["auto", "ask"] as const)
+  test(`consent '${consent}': the owner's no binds whoever asks, and however`, async () => {
+    for (const [what, words] of repeats) {
+      const home = await released({ consent });
+      const transactions = home.transactions.length;
+      assert.deepEqual(await home.ask(words), refused, what);
+      await home.clock.advance(hour / 2);
+      assert.deepEqual(await home.ask(words), refused, what);
+      const since = home.transactions.slice(transactions);
+      assert.deepEqual([since.flat(), dropping(home), home.only().id, home.owner.length], [[], [], 1, 2], `${what}: nothing is dropped, nobody is asked`);
+      assert.ok(since.length <= 4, `${what}: half a minute of watching who sends, for each time that it was asked`);
+    }
+  });
 
 test("not for a moment: while some device is left alone at a target, nothing is dropped there before it is known who sends", async () => {
   for (const [address, mac, outcome] of [[cameraAddress, cameraMac, "rejected"], [laptopAddress, laptopMac, null]] as const) {
@@ -69,21 +77,22 @@ test("a no that comes while others block the same ends that, too; and what has n
   assert.deepEqual(home.store.all().map(({ id, outcome }) => [id, outcome]).sort(), [[1, "released"], [2, "rejected"], [3, null]]);
 });
 
-for (const onTimeout of ["deny", "block"] as const) test(`on_timeout '${onTimeout}': requests that come and go do not flush it out`, async () => {
-  const home = await released({ consent: "ask", onTimeout });
-  for (let junk = 0; junk < 200; junk++) {
-    home.flows.splice(0);
-    await home.ask({ cuid: `junk${junk % 3}`, mid: 100 + junk, to: `192.0.2.${junk}`, fromPorts: "1" });
-    home.pipeline.withdraw("isp", `junk${junk % 3}`, 100 + junk);
-    await home.clock.advance(10);
-  }
-  home.flows.push(attack(cameraAddress));
-  assert.equal(home.store.get(1)?.outcome, "denied", "nor what the owner reads of it");
-  assert.ok(home.store.all().length <= 128);
-  for (const [what, words] of repeats) assert.deepEqual(await home.ask(words), refused, what);
-  await home.clock.advance(1_000_000);
-  assert.deepEqual(home.held(), []);
-});
+for (const onTimeout of ["deny", "block"] as const)
+  test(`on_timeout '${onTimeout}': requests that come and go do not flush it out`, async () => {
+    const home = await released({ consent: "ask", onTimeout });
+    for (let junk = 0; junk < 200; junk++) {
+      home.flows.splice(0);
+      await home.ask({ cuid: `junk${junk % 3}`, mid: 100 + junk, to: `192.0.2.${junk}`, fromPorts: "1" });
+      home.pipeline.withdraw("isp", `junk${junk % 3}`, 100 + junk);
+      await home.clock.advance(10);
+    }
+    home.flows.push(attack(cameraAddress));
+    assert.equal(home.store.get(1)?.outcome, "denied", "nor what the owner reads of it");
+    assert.ok(home.store.all().length <= 128);
+    for (const [what, words] of repeats) assert.deepEqual(await home.ask(words), refused, what);
+    await home.clock.advance(1_000_000);
+    assert.deepEqual(home.held(), []);
+  });
 
 test("a request of a second: the no holds for an hour", async () => {
   const home = fakeHome();
@@ -119,7 +128,8 @@ test("nobody answered: allowed after all while the upstream still asks, and not 
     assert.equal(home.only().outcome, "denied");
     return home;
   };
-  const approve = (home: FakeHome): ReturnType<FakeHome["pipeline"]["decideByOwner"]> => home.pipeline.decideByOwner(1, { is: "approved", action: null, seconds: null });
+  const approve = (home: FakeHome): ReturnType<FakeHome["pipeline"]["decideByOwner"]> =>
+    home.pipeline.decideByOwner(1, { is: "approved", action: null, seconds: null });
   const home = await late();
   assert.equal((await approve(home))?.state, "active");
   const withdrawn = await late();

@@ -28,7 +28,12 @@ describe("a quarantine beyond the packet filter", () => {
   });
 
   it("is nobody's affair where a device is blocked, limited, observed, or asked about", async () => {
-    for (const policy of [{ action: "block" }, { action: "limit" }, { consent: "observe", action: "quarantine" }, { consent: "ask", action: "quarantine" }] as const) {
+    for (
+      const policy of [{ action: "block" }, { action: "limit" }, { consent: "observe", action: "quarantine" }, {
+        consent: "ask",
+        action: "quarantine",
+      }] as const
+    ) {
       const home = fakeHome(policy);
       await home.ask();
       await home.clock.advance(10_000);
@@ -47,9 +52,12 @@ describe("a quarantine beyond the packet filter", () => {
   });
 
   it("of several mitigations of one device the one that lasts longest counts", () => {
-    const rule = (timeout: number, address: string): EnforcementRule => sampleRule({ action: "quarantine", mac: cameraMac, addresses: [address], timeout: seconds(timeout) });
-    assert.deepEqual(quarantinedDevices([rule(60, "192.168.1.2"), rule(600, "192.168.1.3"), rule(300, "192.168.1.2"), sampleRule({ action: "block", mac: laptopMac })]),
-      [{ mac: cameraMac, addresses: ["192.168.1.2", "192.168.1.3"], timeout: 600 }]);
+    const rule = (timeout: number, address: string): EnforcementRule =>
+      sampleRule({ action: "quarantine", mac: cameraMac, addresses: [address], timeout: seconds(timeout) });
+    assert.deepEqual(
+      quarantinedDevices([rule(60, "192.168.1.2"), rule(600, "192.168.1.3"), rule(300, "192.168.1.2"), sampleRule({ action: "block", mac: laptopMac })]),
+      [{ mac: cameraMac, addresses: ["192.168.1.2", "192.168.1.3"], timeout: 600 }],
+    );
   });
 });
 
@@ -71,7 +79,8 @@ const ends: readonly (readonly [string, (home: FakeHome) => unknown])[] = [
 /** The real adapter between the pipeline and a played hostapd, on one clock. */
 function homeWithWifi(clock: FakeClock, hostapd: PlayedHostapd, from = nothingRemembered): FakeHome {
   const wifi = openHostapdClients(() => ({
-    isConnected: true, listen: () => () => undefined,
+    isConnected: true,
+    listen: () => () => undefined,
     lookup: () => Promise.resolve([{ path: "hostapd.phy0-ap0", id: 1, methods: { del_client: {}, list_bans: {} } }]),
     invoke: async (_path, method, args = {}) => hostapd.methods[method]?.answer(args, { user: null, group: null }) ?? {},
   }), { clock: clock.steady, log: () => undefined, unban: () => lateQuarantines(home.store.all(), clock.now()) });

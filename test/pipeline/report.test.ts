@@ -9,11 +9,25 @@ import { seconds } from "../../src/model/time.ts";
 const [wan] = prefixes("203.0.113.7");
 assert.ok(wan);
 const said = (ports: string, more: Partial<AttackReport> = {}): AttackReport => ({
-  attacks: [{ vendorId: 32_473, attackId: 77, description: "UDP flood", severity: "high", startedAt: null, endedAt: null, talkers: [{ prefix: wan, ports: ranges(ports), icmpTypes: [], isSpoofed: false }] }],
-  bitsPerSecond: null, packetsPerSecond: null, ...more,
+  attacks: [{
+    vendorId: 32_473,
+    attackId: 77,
+    description: "UDP flood",
+    severity: "high",
+    startedAt: null,
+    endedAt: null,
+    talkers: [{ prefix: wan, ports: ranges(ports), icmpTypes: [], isSpoofed: false }],
+  }],
+  bitsPerSecond: null,
+  packetsPerSecond: null,
+  ...more,
 });
 const asks = async (home: FakeHome, report: AttackReport, { lifetime = 3600, mid = 56 }: { lifetime?: number | null; mid?: number } = {}): Promise<string> =>
-  (await home.pipeline.request({ asked: { ...requested({ mid }), report }, lifetime: lifetime === null ? null : seconds(lifetime), attackStatus: lifetime === null ? 1 : null }, lifetime === null)).is;
+  (await home.pipeline.request({
+    asked: { ...requested({ mid }), report },
+    lifetime: lifetime === null ? null : seconds(lifetime),
+    attackStatus: lifetime === null ? 1 : null,
+  }, lifetime === null)).is;
 const both = { flows: [attack(cameraAddress), attack(laptopAddress, 41_000)] };
 
 test("the top talker's ports tell two devices apart behind one address, where the request names none", async () => {
@@ -45,8 +59,16 @@ test("a report for which the upstream has no room is not kept; the refresh holds
   const attacks = said("1 3 5 7 9").attacks.flatMap((each) => Array.from({ length: 16 }, (_, at) => ({ ...each, attackId: at, description: "x".repeat(50) })));
   assert.equal(await asks(home, { ...said("1"), attacks }), "created");
   await home.ask({ to: "198.51.100.10", mid: 57 });
-  const refused = await home.pipeline.request({ asked: { ...requested({ mid: 58, to: "198.51.100.11" }), report: { ...said("1"), attacks } }, lifetime: seconds(3600), attackStatus: null }, false);
+  const refused = await home.pipeline.request({
+    asked: { ...requested({ mid: 58, to: "198.51.100.11" }), report: { ...said("1"), attacks } },
+    lifetime: seconds(3600),
+    attackStatus: null,
+  }, false);
   assert.ok(refused.is === "refused" && refused.refusal.code === "5.03");
-  const refreshed = await home.pipeline.request({ asked: { ...requested({ mid: 57, to: "198.51.100.10" }), report: { ...said("1"), attacks } }, lifetime: seconds(3600), attackStatus: null }, false);
+  const refreshed = await home.pipeline.request({
+    asked: { ...requested({ mid: 57, to: "198.51.100.10" }), report: { ...said("1"), attacks } },
+    lifetime: seconds(3600),
+    attackStatus: null,
+  }, false);
   assert.ok(refreshed.is === "refreshed" && refreshed.mitigation.request.report === undefined);
 });

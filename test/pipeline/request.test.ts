@@ -110,7 +110,8 @@ test("a refresh of one that was not found costs no lookup: the watch looks again
 });
 
 const refusals = [
-  ["a source that is not ours", { from: "203.0.113.8" }, "4.00"], ["a target that is too wide", { to: "198.51.0.0/16" }, "4.00"],
+  ["a source that is not ours", { from: "203.0.113.8" }, "4.00"],
+  ["a target that is too wide", { to: "198.51.0.0/16" }, "4.00"],
 ] as const;
 for (const [what, words, code] of refusals) {
   test(`${what}: ${code}, nothing is looked up, nothing is remembered`, async () => {
@@ -144,7 +145,8 @@ test("enforcement that fails: a warning, tried again until it works, then no war
   assert.deepEqual(home.pipeline.warnings(), ["blocking does not work: nft: operation not permitted"]);
   assert.equal(home.only().startedAt, null, "what is not enforced has not begun");
   await home.clock.advance(20_000);
-  assert.deepEqual(home.log.filter((line) => line.startsWith("error")), ["error blocking does not work: nft: operation not permitted; next attempt in 5 s"], "it is said once");
+  assert.deepEqual(home.log.filter((line) => line.startsWith("error")), ["error blocking does not work: nft: operation not permitted; next attempt in 5 s"],
+    "it is said once");
   delete home.broken.filter;
   await home.clock.advance(5_000);
   assert.deepEqual([home.pipeline.warnings(), home.held()], [[], [`1 block ${cameraMac} 1`]]);
@@ -175,7 +177,8 @@ test("rules that somebody else removed are restored", async () => {
   home.disturb("unwatched");
   await settle();
   assert.equal(home.transactions.length, before + 2);
-  assert.deepEqual(home.log, ["info nft monitor has been started again; our nftables rules are rewritten, as nobody watched over them meanwhile"], "nobody is accused");
+  assert.deepEqual(home.log, ["info nft monitor has been started again; our nftables rules are rewritten, as nobody watched over them meanwhile"],
+    "nobody is accused");
 });
 
 test("stop() leaves the rules to their timeouts, and no timer", async () => {
@@ -193,5 +196,6 @@ test("an efficacy update is a refresh, and what it says is in the log (RFC 9132 
     const admission = await home.pipeline.request({ asked: requested(), lifetime: null, attackStatus }, true);
     assert.equal(admission.is, "refreshed");
   }
-  assert.deepEqual(home.log.filter((line) => line.includes("upstream says")), ["info mitigation 1: the upstream says that the target is still under attack", "info mitigation 1: the upstream says that the attack is mitigated"]);
+  assert.deepEqual(home.log.filter((line) => line.includes("upstream says")), ["info mitigation 1: the upstream says that the target is still under attack",
+    "info mitigation 1: the upstream says that the attack is mitigated"]);
 });

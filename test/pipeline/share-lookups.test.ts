@@ -12,12 +12,18 @@ function play(): { readonly lookup: Lookup; readonly begun: string[]; readonly c
   const clock = fakeClock();
   const begun: string[] = [];
   const ends: ((error?: Error) => void)[] = [];
-  const lookup = shareLookups((asked, how) => new Promise((resolve, reject) => {
-    begun.push(`${how?.upstream ?? "owner"} ${asked.source.ports[0]?.lower ?? ""}`);
-    ends.push((error) => { if (error) reject(error); else resolve(finding); });
-  }), clock.steady);
+  const lookup = shareLookups((asked, how) =>
+    new Promise((resolve, reject) => {
+      begun.push(`${how?.upstream ?? "owner"} ${asked.source.ports[0]?.lower ?? ""}`);
+      ends.push((error) => {
+        if (error) reject(error);
+        else resolve(finding);
+      });
+    }), clock.steady);
   return {
-    lookup, begun, clock,
+    lookup,
+    begun,
+    clock,
     async end(error) {
       ends.shift()?.(error);
       await settle();

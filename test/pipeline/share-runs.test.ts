@@ -8,15 +8,17 @@ function played() {
   const ends: ((failure?: Error) => void)[] = [];
   let most = 0;
   let running = 0;
-  const ask = shareRuns(() => new Promise<number>((resolve, reject) => {
-    const run = ends.length;
-    most = Math.max(most, ++running);
-    ends.push((failure) => {
-      running -= 1;
-      if (failure) reject(failure);
-      else resolve(run);
-    });
-  }));
+  const ask = shareRuns(() =>
+    new Promise<number>((resolve, reject) => {
+      const run = ends.length;
+      most = Math.max(most, ++running);
+      ends.push((failure) => {
+        running -= 1;
+        if (failure) reject(failure);
+        else resolve(run);
+      });
+    })
+  );
   return { ask, ends, most: () => most };
 }
 

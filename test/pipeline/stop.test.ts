@@ -18,10 +18,17 @@ async function turnsPass(turns: number): Promise<void> {
 const enoughTurns = 60;
 
 /** What is under way when it stops: how it comes to that, and what begins it. */
-const steps: readonly (readonly [what: string, policy: Parameters<typeof fakeHome>[0], before: (home: FakeHome) => Promise<unknown>, begin: (home: FakeHome) => Promise<unknown>])[] = [
+const steps: readonly (readonly [
+  what: string,
+  policy: Parameters<typeof fakeHome>[0],
+  before: (home: FakeHome) => Promise<unknown>,
+  begin: (home: FakeHome) => Promise<unknown>,
+])[] = [
   ["a request", {}, () => Promise.resolve(), (home) => home.pipeline.request({ asked: requested(), lifetime: seconds(3600), attackStatus: null }, false)],
-  ["a request that is a question", askPolicy, () => Promise.resolve(), (home) => home.pipeline.request({ asked: requested(), lifetime: seconds(3600), attackStatus: null }, false)],
-  ["a request that replaces another", {}, (home) => home.ask({ fromPorts: "40000" }), (home) => home.pipeline.request({ asked: requested({ mid: 99, fromPorts: "40000-40100" }), lifetime: seconds(3600), attackStatus: null }, false)],
+  ["a request that is a question", askPolicy, () => Promise.resolve(),
+    (home) => home.pipeline.request({ asked: requested(), lifetime: seconds(3600), attackStatus: null }, false)],
+  ["a request that replaces another", {}, (home) => home.ask({ fromPorts: "40000" }),
+    (home) => home.pipeline.request({ asked: requested({ mid: 99, fromPorts: "40000-40100" }), lifetime: seconds(3600), attackStatus: null }, false)],
   ["a refresh", {}, (home) => home.ask(), (home) => home.pipeline.request({ asked: requested(), lifetime: seconds(600), attackStatus: 1 }, false)],
   ["the packets show another sender", {}, async (home) => {
     home.witnessed = [{ mac: cameraMac, address: laptopAddress, packets: 9, bytes: 540 }];
@@ -38,7 +45,8 @@ const steps: readonly (readonly [what: string, policy: Parameters<typeof fakeHom
     home.pipeline.withdraw("isp", requested().cuid, 56);
     return turnsPass(enoughTurns);
   }],
-  ["a reload", {}, (home) => home.ask(), (home) => home.pipeline.reload({ ...home.pipeline.settings(), policy: { ...home.pipeline.settings().policy, limitRate: 3 } })],
+  ["a reload", {}, (home) => home.ask(),
+    (home) => home.pipeline.reload({ ...home.pipeline.settings(), policy: { ...home.pipeline.settings().policy, limitRate: 3 } })],
   ["a clock that jumps", {}, (home) => home.ask(), (home) => {
     home.clock.jump(7_200_000);
     home.pipeline.clockJumped(milliseconds(1));
@@ -50,27 +58,30 @@ const steps: readonly (readonly [what: string, policy: Parameters<typeof fakeHom
 const mostTurns = 400;
 
 describe("a pipeline that has stopped", () => {
-  for (const [what, policy, before, begin] of steps) it(`${what}: wherever it is, nothing changes any more and nobody hears of anything`, async () => {
-    const work = { isOver: false };
-    let turns = 0;
-    for (; !work.isOver; turns += 1) {
-      assert.ok(turns < mostTurns);
-      const home = fakeHome(policy, { flows: [attack(laptopAddress)], proven: false });
-      await before(home);
-      await settle();
-      const end = begin(home).catch(() => undefined).finally(() => { work.isOver = true; });
-      await turnsPass(turns);
-      home.pipeline.stop();
-      const then = changed(home);
-      const { isOver } = work;
-      await end;
-      work.isOver = isOver;
-      await home.clock.advance(3_600_000);
-      assert.deepEqual(changed(home), { ...then as object, told: [] }, `after ${turns} turns`);
-      assert.equal(home.clock.waiting(), 0);
-    }
-    assert.ok(turns > 1, "some of it was under way");
-  });
+  for (const [what, policy, before, begin] of steps)
+    it(`${what}: wherever it is, nothing changes any more and nobody hears of anything`, async () => {
+      const work = { isOver: false };
+      let turns = 0;
+      for (; !work.isOver; turns += 1) {
+        assert.ok(turns < mostTurns);
+        const home = fakeHome(policy, { flows: [attack(laptopAddress)], proven: false });
+        await before(home);
+        await settle();
+        const end = begin(home).catch(() => undefined).finally(() => {
+          work.isOver = true;
+        });
+        await turnsPass(turns);
+        home.pipeline.stop();
+        const then = changed(home);
+        const { isOver } = work;
+        await end;
+        work.isOver = isOver;
+        await home.clock.advance(3_600_000);
+        assert.deepEqual(changed(home), { ...then as object, told: [] }, `after ${turns} turns`);
+        assert.equal(home.clock.waiting(), 0);
+      }
+      assert.ok(turns > 1, "some of it was under way");
+    });
 
   it("says so to the owner, whose decision was not taken; one that was stays one", async () => {
     const home = fakeHome(askPolicy);

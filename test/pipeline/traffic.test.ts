@@ -17,7 +17,8 @@ test("rates come of successive counts: what is sent, what of it leaves; a pause 
   assert.deepEqual(book.read(1, at(10))?.samples, [{ at: at(5), sent: 100, passed: 100 }, { at: at(10), sent: 100, passed: 20 }]);
   assert.deepEqual(book.read(1, at(10))?.now, { sent: 100, passed: 20 });
   book.note(1, { packets: 400, bytes: 0, leaked: { packets: 600, bytes: 0 } }, at(25));
-  assert.deepEqual([book.read(1, at(25))?.isSending, book.read(1, at(25))?.lastSentAt, book.read(1, at(25))?.pausedAt], [false, at(10), null], "it has stopped");
+  assert.deepEqual([book.read(1, at(25))?.isSending, book.read(1, at(25))?.lastSentAt, book.read(1, at(25))?.pausedAt], [false, at(10), null],
+    "it has stopped");
   book.note(1, { packets: 450, bytes: 0, leaked: { packets: 600, bytes: 0 } }, at(30));
   assert.deepEqual([book.read(1, at(30))?.isSending, book.read(1, at(30))?.pausedAt], [true, at(10)], "it sends again");
   assert.equal(book.read(1, at(60))?.now, null, "nobody has counted since");
@@ -64,7 +65,8 @@ test("a provider that asks again for what is left alone is noticed, until it wit
   assert.equal(home.only().askedAgainUntil, later(home.clock.now(), milliseconds(540 * second)));
   await home.pipeline.decideByOwner(1, { is: "released" });
   const after = await home.pipeline.decideByOwner(1, { is: "approved", action: "block", seconds: null });
-  assert.deepEqual([after?.state, after?.expiresAt], ["active", later(home.clock.now(), milliseconds(540 * second))], "blocked after all, for as long as it asks");
+  assert.deepEqual([after?.state, after?.expiresAt], ["active", later(home.clock.now(), milliseconds(540 * second))],
+    "blocked after all, for as long as it asks");
 });
 
 test("what a rule has turned down can be blocked after all, while its provider asks; after it has withdrawn it, not", async () => {

@@ -60,7 +60,9 @@ test("a home that knows no address of its own serves nobody", () => {
 });
 
 const needed: HomeAddresses = {
-  ...home, router: prefixes("203.0.113.7 192.168.1.1 192.168.9.1 2001:db8:1::1 fe80::1"), resolvers: prefixes("9.9.9.9 2620:fe::fe 127.0.0.1"),
+  ...home,
+  router: prefixes("203.0.113.7 192.168.1.1 192.168.9.1 2001:db8:1::1 fe80::1"),
+  resolvers: prefixes("9.9.9.9 2620:fe::fe 127.0.0.1"),
   wans: [{ device: "wan", prefixes: prefixes("203.0.113.7"), gateways: prefixes("203.0.113.1 fe80::9 2001:db8:ff::1") }],
 };
 const over: CameOver = { ...unknownWay, peer: prefixes("203.0.113.200")[0] ?? null };
@@ -68,30 +70,40 @@ const itself = "target-prefix includes this home, its router or what that needs"
 const special = "target-prefix includes reserved, link-local or multicast addresses";
 const peers = "target-prefix includes the address of this session's peer";
 const targets: readonly [what: string, text: string | undefined, ...targets: readonly string[]][] = [
-  ["the inside of the home, in whole and part", itself, "192.168.1.0/24", "192.168.1.21", "192.168.1.128/25", "2001:db8:1::/64", "2001:db8:1::21", "2001:db8:1::/48", "fd00::9"],
+  ["the inside of the home, in whole and part", itself, "192.168.1.0/24", "192.168.1.21", "192.168.1.128/25", "2001:db8:1::/64", "2001:db8:1::21",
+    "2001:db8:1::/48", "fd00::9"],
   ["the router's own addresses", itself, "203.0.113.7", "192.168.1.1", "192.168.9.1", "2001:db8:1::1", "203.0.113.0/28"],
   ["its gateways", itself, "203.0.113.1", "203.0.113.0/30", "2001:db8:ff::1"],
   ["the resolvers in use", itself, "9.9.9.9", "9.9.9.0/24", "2620:fe::fe"],
-  ["these behind NAT64, 6to4, or translated", itself, "64:ff9b::192.168.1.1", "64:ff9b::192.168.1.0/120", "64:ff9b::9.9.9.9", "2002:c0a8:101::/48", "2002:cb00:7107:1::5", "::ffff:192.168.1.21", "::ffff:0:c0a8:101"],
+  ["these behind NAT64, 6to4, or translated", itself, "64:ff9b::192.168.1.1", "64:ff9b::192.168.1.0/120", "64:ff9b::9.9.9.9", "2002:c0a8:101::/48",
+    "2002:cb00:7107:1::5", "::ffff:192.168.1.21", "::ffff:0:c0a8:101"],
   ["local-use translation", special, "64:ff9b:1::192.168.1.1", "64:ff9b:1::/48", "64:ff9b:1:ffff::1"],
   ["link-local and site-local", special, "169.254.1.1", "fe80::1", "fe80::/64", "fec0::1", "64:ff9b::169.254.1.1"],
   ["multicast", special, "224.0.0.251", "ff02::1", "2002:e000:1::1"],
-  ["reserved space", special, "0.0.0.0", "0.1.2.3", "64:ff9b::/96", "64:ff9b::/64", "240.0.0.1", "255.255.255.255", "254.0.0.0/24", "127.0.0.1", "192.0.0.2", "::1", "::", "::192.168.1.1".replace("192.168.1.1", "c0a8:101"), "100::1", "64:ff9b::7f00:1"],
+  ["reserved space", special, "0.0.0.0", "0.1.2.3", "64:ff9b::/96", "64:ff9b::/64", "240.0.0.1", "255.255.255.255", "254.0.0.0/24", "127.0.0.1", "192.0.0.2",
+    "::1", "::", "::192.168.1.1".replace("192.168.1.1", "c0a8:101"), "100::1", "64:ff9b::7f00:1"],
   ["the upstream's own peer", peers, "203.0.113.200", "203.0.113.192/26", "64:ff9b::203.0.113.200", "2002:cb00:71c8::/48"],
-  ["a stranger", undefined, "198.51.100.9", "203.0.113.64/28", "192.0.2.0/24", "100.64.0.1", "10.9.9.9", "172.16.0.1", "192.168.77.1", "2001:db8:ff::9", "fd00:1::1", "64:ff9b::198.51.100.9", "2002:c633:6409::1", "::ffff:198.51.100.9", "192.0.1.9"],
+  ["a stranger", undefined, "198.51.100.9", "203.0.113.64/28", "192.0.2.0/24", "100.64.0.1", "10.9.9.9", "172.16.0.1", "192.168.77.1", "2001:db8:ff::9",
+    "fd00:1::1", "64:ff9b::198.51.100.9", "2002:c633:6409::1", "::ffff:198.51.100.9", "192.0.1.9"],
 ];
 for (const [what, text, ...list] of targets) {
   test(`a target that is ${what}: ${text ?? "in scope"}`, () => {
     for (const to of list) {
       const expected = text === undefined ? undefined : { code: "4.00", diagnostic: text };
-      assert.deepEqual(checkScope(asking({ to, from: "203.0.113.7" }), needed, { ...autoPolicy, minTargetPrefix4: 20, minTargetPrefix6: 40 }, over), expected, to);
-      assert.deepEqual(checkScope(asking({ to: `198.51.100.9 2001:db8:ff::9 ${to}` }), needed, { ...autoPolicy, minTargetPrefix4: 20, minTargetPrefix6: 40 }, over), expected, `${to} among others`);
+      assert.deepEqual(checkScope(asking({ to, from: "203.0.113.7" }), needed, { ...autoPolicy, minTargetPrefix4: 20, minTargetPrefix6: 40 }, over), expected,
+        to);
+      assert.deepEqual(
+        checkScope(asking({ to: `198.51.100.9 2001:db8:ff::9 ${to}` }), needed, { ...autoPolicy, minTargetPrefix4: 20, minTargetPrefix6: 40 }, over),
+        expected,
+        `${to} among others`,
+      );
     }
   });
 }
 
 const twoWans: HomeAddresses = {
-  ...home, outside: prefixes("203.0.113.7 198.51.100.77 2001:db8:1::/56 2001:db8:2::/56 2001:db8:3::/56 192.0.2.0/28"),
+  ...home,
+  outside: prefixes("203.0.113.7 198.51.100.77 2001:db8:1::/56 2001:db8:2::/56 2001:db8:3::/56 192.0.2.0/28"),
   wans: [
     { device: "wan", prefixes: prefixes("203.0.113.7 2001:db8:1::/56"), gateways: [] },
     { device: "wan2", prefixes: prefixes("198.51.100.77 2001:db8:2::/56"), gateways: [] },
@@ -109,14 +121,17 @@ const ways: readonly [what: string, way: Partial<CameOver>, from: string, other:
   ["with a session from its WAN, the other's address", { local: prefixes("203.0.113.7")[0] ?? null }, "198.51.100.77", "wan2"],
   ["with a session from its WAN, over IPv6", { local: prefixes("2001:db8:1::5")[0] ?? null }, "203.0.113.7", undefined],
   ["with a session from elsewhere", { local: prefixes("10.0.0.1")[0] ?? null }, "198.51.100.77", undefined],
-  ["bound to one WAN with a session from the other: the configuration counts", { device: "wan2", local: prefixes("203.0.113.7")[0] ?? null }, "203.0.113.7", "wan"],
+  ["bound to one WAN with a session from the other: the configuration counts", { device: "wan2", local: prefixes("203.0.113.7")[0] ?? null }, "203.0.113.7",
+    "wan"],
   ["nothing known of it", {}, "198.51.100.77", undefined],
 ];
 for (const [what, way, from, other] of ways) {
   test(`an upstream ${what}: ${other === undefined ? "in scope" : `refused, it is ${other}'s`}`, () => {
     const asked = asking({ from, to: "192.0.2.99" });
     assert.equal(otherWan(asked, twoWans, { ...unknownWay, ...way }), other);
-    assert.deepEqual(checkScope(asked, twoWans, autoPolicy, { ...unknownWay, ...way }), other === undefined ? undefined : { code: "4.00", diagnostic: notOurs });
-    assert.equal(otherWan(asked, { ...twoWans, wans: twoWans.wans.slice(0, 1) }, { ...unknownWay, ...way, device: null }), undefined, "with one WAN nothing changes");
+    assert.deepEqual(checkScope(asked, twoWans, autoPolicy, { ...unknownWay, ...way }),
+      other === undefined ? undefined : { code: "4.00", diagnostic: notOurs });
+    assert.equal(otherWan(asked, { ...twoWans, wans: twoWans.wans.slice(0, 1) }, { ...unknownWay, ...way, device: null }), undefined,
+      "with one WAN nothing changes");
   });
 }

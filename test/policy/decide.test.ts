@@ -6,7 +6,11 @@ import { decide } from "../../src/policy/decide.ts";
 import { prefixes } from "../nat-lookup/asking.ts";
 import { askPolicy, autoPolicy, camera, laptop, unknownDevice } from "./samples.ts";
 
-const says = (device: Device, policy: DevicePolicy["policy"], action: DevicePolicy["action"] = null): DevicePolicy => ({ mac: device.mac ?? "", policy, action });
+const says = (device: Device, policy: DevicePolicy["policy"], action: DevicePolicy["action"] = null): DevicePolicy => ({
+  mac: device.mac ?? "",
+  policy,
+  action,
+});
 const never = (text: string): Policy["neverBlock"] => prefixes(text).map((prefix) => ({ is: "prefix", prefix }));
 const observe: Policy = { ...autoPolicy, consent: "observe" };
 const unsure: Device = { ...camera, certainty: "ambiguous" };
@@ -37,7 +41,8 @@ const cases: readonly [what: string, devices: readonly Device[], policy: Policy,
   ["likely is enough", [{ ...camera, certainty: "likely" }], autoPolicy, "act block camera"],
   ["one to be asked about makes it a question", [camera, laptop], { ...autoPolicy, devices: [says(laptop, "ask")] }, "ask block camera laptop"],
   ["one that may be stopped does not answer for the other", [camera, laptop], { ...askPolicy, devices: [says(laptop, "auto")] }, "ask block camera laptop"],
-  ["the mildest action of several", [camera, laptop], { ...autoPolicy, action: "quarantine", devices: [says(laptop, null, "limit")] }, "act limit camera laptop"],
+  ["the mildest action of several", [camera, laptop], { ...autoPolicy, action: "quarantine", devices: [says(laptop, null, "limit")] },
+    "act limit camera laptop"],
   ["block is milder than quarantine", [camera, laptop], { ...autoPolicy, devices: [says(laptop, null, "quarantine")] }, "act block camera laptop"],
   ["a device's own action", [camera], { ...autoPolicy, devices: [says(camera, null, "quarantine")] }, "act quarantine camera"],
   ["the action of one that is left out does not count", [camera, laptop], { ...autoPolicy, devices: [says(laptop, "never", "limit")] }, "act block camera"],

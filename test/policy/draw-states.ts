@@ -3,9 +3,7 @@ import type { Policy } from "../../src/model/policy.ts";
 import { step } from "../../src/policy/mitigation-machine.ts";
 import type { MitigationEvent } from "../../src/policy/mitigation-step.ts";
 import { startPlus } from "../fake-clock.ts";
-import {
-  active, askPolicy, camera, dropping, ended, enforced, observing, pending, stopped, terminating, unattributed, watching,
-} from "./samples.ts";
+import { active, askPolicy, camera, dropping, ended, enforced, observing, pending, stopped, terminating, unattributed, watching } from "./samples.ts";
 import { seconds } from "../../src/model/time.ts";
 
 /** Where a mitigation can stand, finer than its state: what an event does depends on it. */

@@ -6,7 +6,13 @@ import { startPlus } from "../fake-clock.ts";
 import { camera, dropping, laptop, pending, requested, unknownDevice } from "./samples.ts";
 
 type Words = NonNullable<Parameters<typeof requested>[0]>;
-const allowed = (words: Words = {}, more: Partial<Mitigation> = {}): Mitigation => ({ ...dropping, id: 1, decidedBy: "owner", request: requested(words), ...more });
+const allowed = (words: Words = {}, more: Partial<Mitigation> = {}): Mitigation => ({
+  ...dropping,
+  id: 1,
+  decidedBy: "owner",
+  request: requested(words),
+  ...more,
+});
 const asking = (words: Words = {}, more: Partial<Mitigation> = {}): Mitigation => ({ ...pending, id: 2, request: requested({ mid: 57, ...words }), ...more });
 const yes = { is: "approved", action: "block", seconds: null };
 
@@ -33,4 +39,7 @@ const cases: readonly [what: string, later: Mitigation, earlier: readonly Mitiga
   ["for what is left of the owner's time", asking(), [allowed({}, { allowedUntil: startPlus(90_500) })], { ...yes, seconds: 91 }],
   ["one of several replaced", asking(), [allowed({ to: "192.0.2.1" }), allowed()], yes],
 ];
-for (const [what, later, earlier, expected] of cases) test(what, () => { assert.deepEqual(inheritedDecision(later, earlier), expected); });
+for (const [what, later, earlier, expected] of cases)
+  test(what, () => {
+    assert.deepEqual(inheritedDecision(later, earlier), expected);
+  });

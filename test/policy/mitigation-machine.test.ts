@@ -8,7 +8,21 @@ import type { Effect, MitigationEvent } from "../../src/policy/mitigation-step.t
 import { canBlockAfterAll } from "../../src/policy/refused-by-owner.ts";
 import { start, startPlus } from "../fake-clock.ts";
 import {
-  active, askPolicy, autoPolicy, camera, dropping, ended, enforced, laptop, observing, pending, requested, stopped, terminating, unattributed, watching,
+  active,
+  askPolicy,
+  autoPolicy,
+  camera,
+  dropping,
+  ended,
+  enforced,
+  laptop,
+  observing,
+  pending,
+  requested,
+  stopped,
+  terminating,
+  unattributed,
+  watching,
 } from "./samples.ts";
 import { between, later, milliseconds, seconds } from "../../src/model/time.ts";
 
@@ -24,16 +38,34 @@ const events = {
   act: { is: "found", devices, decision: { is: "act", action: "limit", devices } },
   ask: { is: "found", devices, decision: { is: "ask", action: "limit", devices } },
   approved: { is: "approved", action: null, seconds: null },
-  denied: { is: "denied" }, released: { is: "released" }, withdrawn: { is: "withdrawn" }, overridden: { is: "overridden" },
-  refreshed: { is: "refreshed", lifetime: seconds(7200) }, enforced: { is: "enforced" },
-  counted: { is: "counted", dropped: { packets: 500, bytes: 30_000 } }, sameCount: { is: "counted", dropped: { packets: 0, bytes: 0 } },
-  soon: { is: "time" }, minute: { is: "time" }, twoMinutes: { is: "time" }, quarter: { is: "time" }, half: { is: "time" }, hour: { is: "time" },
+  denied: { is: "denied" },
+  released: { is: "released" },
+  withdrawn: { is: "withdrawn" },
+  overridden: { is: "overridden" },
+  refreshed: { is: "refreshed", lifetime: seconds(7200) },
+  enforced: { is: "enforced" },
+  counted: { is: "counted", dropped: { packets: 500, bytes: 30_000 } },
+  sameCount: { is: "counted", dropped: { packets: 0, bytes: 0 } },
+  soon: { is: "time" },
+  minute: { is: "time" },
+  twoMinutes: { is: "time" },
+  quarter: { is: "time" },
+  half: { is: "time" },
+  hour: { is: "time" },
 } as const satisfies Record<string, MitigationEvent>;
 /** When an event happens, seconds after the start; 10 unless said. */
 const moments: Partial<Record<keyof typeof events, number>> = { minute: 66, twoMinutes: 120, quarter: 900, half: 1800, hour: 3600 };
 
 /** What is to be done, a letter each, in this order. */
-const letters: Readonly<Record<Effect, string>> = { enforce: "E", "cut-flows": "C", "notify-upstream": "N", "tell-owner": "T", remember: "R", "keep-no": "K", "lift-no": "L" };
+const letters: Readonly<Record<Effect, string>> = {
+  enforce: "E",
+  "cut-flows": "C",
+  "notify-upstream": "N",
+  "tell-owner": "T",
+  remember: "R",
+  "keep-no": "K",
+  "lift-no": "L",
+};
 
 /**
  * Every situation with every event, policy 'ask' with on_timeout 'deny': state, status, outcome, effects. What is not listed
@@ -42,42 +74,118 @@ const letters: Readonly<Record<Effect, string>> = { enforce: "E", "cut-flows": "
 const endings = { overridden: "ended 7 overridden ENTR" } as const;
 const table: Readonly<Record<Situation, Partial<Record<keyof typeof events, string>>>> = {
   watching: {
-    ...endings, nobody: "pending 1 - ER", reject: "ended 7 rejected ENTR", observe: "active 1 - ETR", act: "active 1 - ECTR", ask: "pending 1 - ETR",
-    approved: "active 1 - LECNTR", denied: "ended 7 denied KENTR", withdrawn: "ended 6 withdrawn ENTR", refreshed: "pending 1 - R", counted: "pending 1 - ", hour: "ended 6 unattributed ENTR",
+    ...endings,
+    nobody: "pending 1 - ER",
+    reject: "ended 7 rejected ENTR",
+    observe: "active 1 - ETR",
+    act: "active 1 - ECTR",
+    ask: "pending 1 - ETR",
+    approved: "active 1 - LECNTR",
+    denied: "ended 7 denied KENTR",
+    withdrawn: "ended 6 withdrawn ENTR",
+    refreshed: "pending 1 - R",
+    counted: "pending 1 - ",
+    hour: "ended 6 unattributed ENTR",
   },
   pending: {
-    ...endings, nobody: "pending 1 - ER", reject: "ended 7 rejected ENTR", observe: "active 1 - ETR", act: "active 1 - ECTR", ask: "pending 1 - ETR",
-    approved: "active 1 - LECNTR", denied: "ended 7 denied KENTR", withdrawn: "ended 6 withdrawn ENTR", refreshed: "pending 1 - R", counted: "pending 1 - ",
-    quarter: "ended 7 denied ENTR", half: "ended 7 denied ENTR", hour: "ended 6 expired ENTR",
+    ...endings,
+    nobody: "pending 1 - ER",
+    reject: "ended 7 rejected ENTR",
+    observe: "active 1 - ETR",
+    act: "active 1 - ECTR",
+    ask: "pending 1 - ETR",
+    approved: "active 1 - LECNTR",
+    denied: "ended 7 denied KENTR",
+    withdrawn: "ended 6 withdrawn ENTR",
+    refreshed: "pending 1 - R",
+    counted: "pending 1 - ",
+    quarter: "ended 7 denied ENTR",
+    half: "ended 7 denied ENTR",
+    hour: "ended 6 expired ENTR",
   },
   unattributed: {
-    ...endings, nobody: "active 1 - ER", reject: "ended 7 rejected ENTR", observe: "active 1 - ETR", act: "active 1 - ECTR", ask: "pending 1 - ETR",
-    released: "ended 7 released KENTR", withdrawn: "ended 6 withdrawn ENTR", refreshed: "active 1 - ER", counted: "active 2 - NT", hour: "ended 6 unattributed ENTR",
+    ...endings,
+    nobody: "active 1 - ER",
+    reject: "ended 7 rejected ENTR",
+    observe: "active 1 - ETR",
+    act: "active 1 - ECTR",
+    ask: "pending 1 - ETR",
+    released: "ended 7 released KENTR",
+    withdrawn: "ended 6 withdrawn ENTR",
+    refreshed: "active 1 - ER",
+    counted: "active 2 - NT",
+    hour: "ended 6 unattributed ENTR",
   },
   observing: {
-    ...endings, released: "ended 7 released KENTR", withdrawn: "ended 6 withdrawn ENTR", refreshed: "active 1 - R", counted: "active 1 - ", hour: "ended 6 expired ENTR",
+    ...endings,
+    released: "ended 7 released KENTR",
+    withdrawn: "ended 6 withdrawn ENTR",
+    refreshed: "active 1 - R",
+    counted: "active 1 - ",
+    hour: "ended 6 expired ENTR",
   },
   active: {
-    ...endings, released: "ended 7 released KENTR", withdrawn: "ended 6 withdrawn ENTR", refreshed: "active 1 - ER", enforced: "active 1 - ", counted: "active 2 - NT", hour: "ended 6 expired ENTR",
+    ...endings,
+    released: "ended 7 released KENTR",
+    withdrawn: "ended 6 withdrawn ENTR",
+    refreshed: "active 1 - ER",
+    enforced: "active 1 - ",
+    counted: "active 2 - NT",
+    hour: "ended 6 expired ENTR",
   },
   enforced: {
-    ...endings, released: "ended 7 released KENTR", withdrawn: "terminating 5 - ENR", refreshed: "active 1 - ER", counted: "active 2 - NT",
-    minute: "active 3 - N", twoMinutes: "active 3 - N", quarter: "active 3 - N", half: "active 3 - N", hour: "ended 6 expired ENTR",
+    ...endings,
+    released: "ended 7 released KENTR",
+    withdrawn: "terminating 5 - ENR",
+    refreshed: "active 1 - ER",
+    counted: "active 2 - NT",
+    minute: "active 3 - N",
+    twoMinutes: "active 3 - N",
+    quarter: "active 3 - N",
+    half: "active 3 - N",
+    hour: "ended 6 expired ENTR",
   },
   dropping: {
-    ...endings, released: "ended 7 released KENTR", withdrawn: "terminating 5 - ENR", refreshed: "active 2 - ER", counted: "active 2 - ",
-    minute: "active 3 - N", twoMinutes: "active 3 - N", quarter: "active 3 - N", half: "active 3 - N", hour: "ended 6 expired ENTR",
+    ...endings,
+    released: "ended 7 released KENTR",
+    withdrawn: "terminating 5 - ENR",
+    refreshed: "active 2 - ER",
+    counted: "active 2 - ",
+    minute: "active 3 - N",
+    twoMinutes: "active 3 - N",
+    quarter: "active 3 - N",
+    half: "active 3 - N",
+    hour: "ended 6 expired ENTR",
   },
   stopped: {
-    ...endings, released: "ended 7 released KENTR", withdrawn: "terminating 5 - ENR", refreshed: "active 3 - ER", counted: "active 2 - NT", hour: "ended 6 expired ENTR",
+    ...endings,
+    released: "ended 7 released KENTR",
+    withdrawn: "terminating 5 - ENR",
+    refreshed: "active 3 - ER",
+    counted: "active 2 - NT",
+    hour: "ended 6 expired ENTR",
   },
   byOwner: {
-    ...endings, released: "ended 7 released KENTR", withdrawn: "terminating 5 - ENR", refreshed: "active 2 - ER", counted: "active 2 - ",
-    minute: "active 3 - N", twoMinutes: "active 3 - N", quarter: "active 3 - N", half: "ended 7 released ENTR", hour: "ended 6 expired ENTR",
+    ...endings,
+    released: "ended 7 released KENTR",
+    withdrawn: "terminating 5 - ENR",
+    refreshed: "active 2 - ER",
+    counted: "active 2 - ",
+    minute: "active 3 - N",
+    twoMinutes: "active 3 - N",
+    quarter: "active 3 - N",
+    half: "ended 7 released ENTR",
+    hour: "ended 6 expired ENTR",
   },
   terminating: {
-    ...endings, released: "ended 7 released KENTR", refreshed: "active 2 - ENR", counted: "terminating 5 - ",
-    twoMinutes: "ended 6 withdrawn ENTR", quarter: "ended 6 withdrawn ENTR", half: "ended 6 withdrawn ENTR", hour: "ended 6 withdrawn ENTR",
+    ...endings,
+    released: "ended 7 released KENTR",
+    refreshed: "active 2 - ENR",
+    counted: "terminating 5 - ",
+    twoMinutes: "ended 6 withdrawn ENTR",
+    quarter: "ended 6 withdrawn ENTR",
+    half: "ended 6 withdrawn ENTR",
+    hour: "ended 6 withdrawn ENTR",
   },
   ended: {},
 };
@@ -97,7 +205,8 @@ for (const [situation, before] of Object.entries(situations) as [Situation, Miti
   }
 }
 
-const at = (mitigation: Mitigation, event: MitigationEvent, policy: Policy = askPolicy, after = 10): Mitigation => step(mitigation, event, policy, startPlus(after * 1000)).mitigation;
+const at = (mitigation: Mitigation, event: MitigationEvent, policy: Policy = askPolicy, after = 10): Mitigation =>
+  step(mitigation, event, policy, startPlus(after * 1000)).mitigation;
 
 test("a new mitigation", () => {
   assert.deepEqual(newMitigation(17, requested(), seconds(3600), autoPolicy, start), { ...watching, deadline: null });
@@ -113,7 +222,10 @@ test("who decided: the owner by their word, the configuration by a rule or a tim
 });
 
 test("a refusal of the owner's is conflict-cause 4; an end by anybody else is none", () => {
-  for (const [before, event, cause] of [[pending, events.denied, 4], [dropping, events.released, 4], [watching, events.reject, 4], [dropping, events.overridden, undefined], [pending, events.withdrawn, undefined]] as const) {
+  for (
+    const [before, event, cause] of [[pending, events.denied, 4], [dropping, events.released, 4], [watching, events.reject, 4], [dropping, events.overridden,
+      undefined], [pending, events.withdrawn, undefined]] as const
+  ) {
     assert.equal(at(before, event).conflict?.cause, cause, event.is);
   }
 });
@@ -168,7 +280,11 @@ test("devices that are not to be touched are left out of it", () => {
 });
 
 const anyEvent = fc.constantFrom<MitigationEvent[]>(...Object.values(events));
-const anyPolicy = fc.record({ onTimeout: fc.constantFrom("deny", "block"), whilePending: fc.constantFrom("none", "limit"), consent: fc.constantFrom("ask", "auto") }, { noNullPrototype: true })
+const anyPolicy = fc.record({
+  onTimeout: fc.constantFrom("deny", "block"),
+  whilePending: fc.constantFrom("none", "limit"),
+  consent: fc.constantFrom("ask", "auto"),
+}, { noNullPrototype: true })
   .map((words) => ({ ...askPolicy, ...words }));
 
 test("whatever happens: what is ended stays so, unless the owner allows it after all; a deadline that is due is never due again; a lifetime that is over ends it", () => {
@@ -181,7 +297,8 @@ test("whatever happens: what is ended stays so, unless the owner allows it after
       const next = step(mitigation, event, policy, now).mitigation;
       // Only that the owner takes a denial back is noted, and that the upstream withdraws it. And the owner may allow it after all.
       if (mitigation.state === "ended" && event.is === "approved" && next !== mitigation) assert.equal(canBlockAfterAll(mitigation, now), true);
-      else if (mitigation.state === "ended") assert.deepEqual({ ...next, isTakenBack: null, expiresAt: null }, { ...mitigation, isTakenBack: null, expiresAt: null });
+      else if (mitigation.state === "ended")
+        assert.deepEqual({ ...next, isTakenBack: null, expiresAt: null }, { ...mitigation, isTakenBack: null, expiresAt: null });
       mitigation = next;
       for (let due = nextDeadline(mitigation, policy), turns = 0; due !== null && due <= now; due = nextDeadline(mitigation, policy), turns++) {
         mitigation = step(mitigation, { is: "time" }, policy, now).mitigation;

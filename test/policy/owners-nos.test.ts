@@ -11,15 +11,30 @@ import { later, milliseconds, type WallInstant } from "../../src/model/time.ts";
 const hour = 3_600_000;
 const minute = 60_000;
 type Words = NonNullable<Parameters<typeof requested>[0]>;
-const about = (words: Words, devices: readonly Device[] = [camera], more: Partial<Mitigation> = {}): Mitigation => ({ ...active, request: requested(words), devices, ...more });
-const said = (...mitigations: readonly Mitigation[]): readonly OwnersNo[] => mitigations.reduce<readonly OwnersNo[]>((nos, each) => withNos(nos, nosTo(each, start), start), []);
-const refuses = (nos: readonly OwnersNo[], words: Words, device: Device = camera, now = startPlus(minute)): boolean => saidOfTarget(nos, requested(words).target, now).isRefused(device);
+const about = (words: Words, devices: readonly Device[] = [camera], more: Partial<Mitigation> = {}): Mitigation => ({
+  ...active,
+  request: requested(words),
+  devices,
+  ...more,
+});
+const said = (...mitigations: readonly Mitigation[]): readonly OwnersNo[] =>
+  mitigations.reduce<readonly OwnersNo[]>((nos, each) => withNos(nos, nosTo(each, start), start), []);
+const refuses = (nos: readonly OwnersNo[], words: Words, device: Device = camera, now = startPlus(minute)): boolean =>
+  saidOfTarget(nos, requested(words).target, now).isRefused(device);
 
 suite("the owner's no to the camera sending to port 443 of 198.51.100.9", () => {
   const nos = said(about({ to: "198.51.100.9", toPorts: "443" }));
   const cases: readonly (readonly [what: string, words: Words, expected: boolean])[] = [
     ["the same", { to: "198.51.100.9", toPorts: "443" }, true],
-    ["another upstream, cuid, mid, source port and lifetime", { to: "198.51.100.9", toPorts: "443", upstream: "other", cuid: "else", mid: 7, fromPorts: "40001", lifetime: 60 }, true],
+    ["another upstream, cuid, mid, source port and lifetime", {
+      to: "198.51.100.9",
+      toPorts: "443",
+      upstream: "other",
+      cuid: "else",
+      mid: 7,
+      fromPorts: "40001",
+      lifetime: 60,
+    }, true],
     ["all ports", { to: "198.51.100.9" }, true],
     ["a range that holds the port", { to: "198.51.100.9", toPorts: "1-1000" }, true],
     ["its network", { to: "198.51.100.0/24" }, true],
@@ -29,7 +44,10 @@ suite("the owner's no to the camera sending to port 443 of 198.51.100.9", () => 
     ["another port", { to: "198.51.100.9", toPorts: "80" }, false],
     ["another host", { to: "198.51.100.10" }, false],
   ];
-  for (const [what, words, expected] of cases) test(`${expected ? "holds for" : "says nothing of"} ${what}`, () => { assert.equal(refuses(nos, words), expected); });
+  for (const [what, words, expected] of cases)
+    test(`${expected ? "holds for" : "says nothing of"} ${what}`, () => {
+      assert.equal(refuses(nos, words), expected);
+    });
 
   test("says nothing of another device, and holds for an address where no MAC address is known", () => {
     const words = { to: "198.51.100.9" };
@@ -66,7 +84,8 @@ test("what is taken back no longer holds; what was said about others does", () =
 test("a no that is said again is kept once, with its longest end; one that is over goes", () => {
   const nos = said(about({}), about({ lifetime: 60, mid: 9 }), about({}, [camera], { expiresAt: startPlus(2 * hour) }));
   assert.deepEqual(nos.map(({ until }) => until), [startPlus(2 * hour)]);
-  assert.deepEqual(withNos(nos, nosTo(about({}, [laptop], { expiresAt: startPlus(9 * hour) }), startPlus(3 * hour)), startPlus(3 * hour)).map(({ mac }) => mac), [laptop.mac]);
+  assert.deepEqual(withNos(nos, nosTo(about({}, [laptop], { expiresAt: startPlus(9 * hour) }), startPlus(3 * hour)), startPlus(3 * hour)).map(({ mac }) => mac),
+    [laptop.mac]);
 });
 
 test("they are bounded, and no flood makes one be forgotten: of a device with more than 32, every target is left alone", () => {
@@ -77,7 +96,9 @@ test("they are bounded, and no flood makes one be forgotten: of a device with mo
   assert.ok(refuses(nos, {}, laptop) && !refuses(nos, { to: "192.0.2.200" }, laptop), "the other's stay as they are");
   const wide = Array.from({ length: 64 }, (_, at) => `2001:db8:${at.toString(16)}::/48`).join(" ");
   const ports = Array.from({ length: 64 }, (_, at) => `${at * 3 + 1}`).join(" ");
-  const many = said(...Array.from({ length: 200 }, (_, at) => about({ to: wide, toPorts: ports }, [{ ...camera, mac: `02:00:00:00:0b:${at.toString(16).padStart(2, "0")}` }])));
+  const many = said(
+    ...Array.from({ length: 200 }, (_, at) => about({ to: wide, toPorts: ports }, [{ ...camera, mac: `02:00:00:00:0b:${at.toString(16).padStart(2, "0")}` }])),
+  );
   assert.ok(many.reduce((sum, { target }) => sum + target.prefixes.length, 0) <= 4_200);
   assert.equal(many.length, 200);
   assert.ok(many.every((no) => no.target.ports.length <= 16));

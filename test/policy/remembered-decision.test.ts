@@ -17,15 +17,22 @@ suite("a decision that the owner made before", () => {
   const cases: readonly (readonly [string, Mitigation, Mitigation, WallInstant, ReturnType<typeof rememberedDecision>])[] = [
     ["denied is no allowance", denied, again, startPlus(1000), undefined],
     ["for an hour holds while it runs", forAnHour, again, startPlus(1000), { is: "approved", action: "limit", seconds: seconds(3599) }],
-    ["for an hour holds though the upstream withdrew", { ...forAnHour, state: "ended", outcome: "withdrawn" }, again, startPlus(1000), { is: "approved", action: "limit", seconds: seconds(3599) }],
-    ["for an hour is over after an hour, and is no refusal then", { ...forAnHour, state: "ended", outcome: "released", expiresAt: null }, again, startPlus(hour), undefined],
+    ["for an hour holds though the upstream withdrew", { ...forAnHour, state: "ended", outcome: "withdrawn" }, again, startPlus(1000), {
+      is: "approved",
+      action: "limit",
+      seconds: seconds(3599),
+    }],
+    ["for an hour is over after an hour, and is no refusal then", { ...forAnHour, state: "ended", outcome: "released", expiresAt: null }, again,
+      startPlus(hour), undefined],
     ["for an hour, released by hand, is no allowance any more", { ...forAnHour, state: "ended", outcome: "released" }, again, startPlus(1000), undefined],
     ["until the request ends holds for that request only", { ...forAnHour, allowedUntil: null }, again, startPlus(1000), undefined],
     ["a request without a device is not answered", denied, { ...again, devices: [] }, startPlus(1000), undefined],
     ["what is active already is not answered", denied, { ...active, id: 18 }, startPlus(1000), undefined],
   ];
   for (const [title, earlier, later, now, expected] of cases) {
-    test(title, () => { assert.deepEqual(rememberedDecision(later, [earlier, later], now), expected); });
+    test(title, () => {
+      assert.deepEqual(rememberedDecision(later, [earlier, later], now), expected);
+    });
   }
 
   test("of several the newest counts", () => {
@@ -47,7 +54,8 @@ suite("one question", () => {
   test("has one deadline: a request that joins it does not begin anew", () => {
     const decision = { is: "ask", action: "block", devices: [camera] } as const;
     const found = (deadline?: WallInstant): WallInstant | null =>
-      step(watching, { is: "found", devices: [camera], decision, ...(deadline === undefined ? {} : { deadline }) }, askPolicy, startPlus(600_000)).mitigation.deadline;
+      step(watching, { is: "found", devices: [camera], decision, ...(deadline === undefined ? {} : { deadline }) }, askPolicy, startPlus(600_000)).mitigation
+        .deadline;
     assert.equal(found(startPlus(900_000)), startPlus(900_000));
     assert.equal(found(), startPlus(1_500_000));
   });

@@ -10,7 +10,16 @@ import { start } from "../fake-clock.ts";
 import { active, autoPolicy, requested } from "./samples.ts";
 import { seconds } from "../../src/model/time.ts";
 
-interface Lists { readonly targets?: number; readonly ports?: number; readonly sources?: number; readonly sourcePorts?: number; readonly protocols?: number; readonly types?: number; readonly uris?: readonly string[]; readonly fqdns?: readonly string[] }
+interface Lists {
+  readonly targets?: number;
+  readonly ports?: number;
+  readonly sources?: number;
+  readonly sourcePorts?: number;
+  readonly protocols?: number;
+  readonly types?: number;
+  readonly uris?: readonly string[];
+  readonly fqdns?: readonly string[];
+}
 
 const count = <T>(length: number, make: (at: number) => T): T[] => Array.from({ length }, (_, at) => make(at));
 const ranges = (length: number) => count(length, (at) => ({ lower: at * 4, upper: at * 4 + 1 }));
@@ -20,7 +29,13 @@ function withLists(lists: Lists, { upstream = "isp", mid = 1, block = 0 } = {}):
   const prefixes = (length: number, net: string) => count(length, (at) => parseIpPrefix(`${net}.${block}.${at}`)).filter((prefix) => prefix !== undefined);
   return {
     ...requested({ upstream, cuid: upstream, mid }),
-    target: { prefixes: prefixes(lists.targets ?? 1, "198.51"), ports: ranges(lists.ports ?? 0), protocols: count(lists.protocols ?? 0, (at) => at), fqdns: lists.fqdns ?? [], uris: lists.uris ?? [] },
+    target: {
+      prefixes: prefixes(lists.targets ?? 1, "198.51"),
+      ports: ranges(lists.ports ?? 0),
+      protocols: count(lists.protocols ?? 0, (at) => at),
+      fqdns: lists.fqdns ?? [],
+      uris: lists.uris ?? [],
+    },
     source: { prefixes: prefixes(lists.sources ?? 1, "203.0"), ports: ranges(lists.sourcePorts ?? 0), icmpTypes: ranges(lists.types ?? 0) },
   };
 }
@@ -47,14 +62,27 @@ const cases: readonly [what: string, lists: Lists, expected: string][] = [
   ["one more byte", { uris: count(4, () => "u".repeat(500)), fqdns: ["a".repeat(49)] }, tooLong],
   ["characters of three bytes", { uris: ["\u20ac".repeat(512), "\u20ac".repeat(200)] }, tooLong],
 ];
-for (const [what, lists, expected] of cases) test(`${what}: ${expected}`, () => { assert.equal(refused(lists), expected); });
+for (const [what, lists, expected] of cases)
+  test(`${what}: ${expected}`, () => {
+    assert.equal(refused(lists), expected);
+  });
 
 const upstreams = (...names: readonly string[]) => names.map((name) => ({ name }));
 
 test("the mitigations are shared equally, with 16 entries and 512 bytes of names for each, but at least one request's worth", () => {
   assert.deepEqual(shareOf({ maxMitigations: 256, upstreams: upstreams("a") }), { mitigations: 256, entries: 4096, textBytes: 131_072, reportBytes: 65_536 });
-  assert.deepEqual(shareOf({ maxMitigations: 256, upstreams: upstreams("a", "b", "c") }), { mitigations: 85, entries: 1360, textBytes: 43_520, reportBytes: 21_760 });
-  assert.deepEqual(shareOf({ maxMitigations: 1, upstreams: upstreams("a", "b") }), { mitigations: 1, entries: mostOfRequest.entries, textBytes: mostOfRequest.textBytes, reportBytes: mostOfRequest.reportBytes });
+  assert.deepEqual(shareOf({ maxMitigations: 256, upstreams: upstreams("a", "b", "c") }), {
+    mitigations: 85,
+    entries: 1360,
+    textBytes: 43_520,
+    reportBytes: 21_760,
+  });
+  assert.deepEqual(shareOf({ maxMitigations: 1, upstreams: upstreams("a", "b") }), {
+    mitigations: 1,
+    entries: mostOfRequest.entries,
+    textBytes: mostOfRequest.textBytes,
+    reportBytes: mostOfRequest.reportBytes,
+  });
   assert.deepEqual(shareOf({ maxMitigations: 4, upstreams: [] }).mitigations, 4);
 });
 
@@ -93,16 +121,33 @@ test("what is replaced, and what has ended, takes no room", () => {
 });
 
 test("the cost of a request", () => {
-  assert.deepEqual(costOf(requested({ to: "198.51.100.9 198.51.100.10", toPorts: "80 443", protocols: [6], fromPorts: "40000-40100" })), { entries: 7, combinations: 4, textBytes: 22, reportBytes: 0 });
+  assert.deepEqual(costOf(requested({ to: "198.51.100.9 198.51.100.10", toPorts: "80 443", protocols: [6], fromPorts: "40000-40100" })), {
+    entries: 7,
+    combinations: 4,
+    textBytes: 22,
+    reportBytes: 0,
+  });
 });
 
 test("what an upstream knows has a bound of its own: 64 bytes an attack with its text, 32 a talker, 16 a range", () => {
   const report = (attacks: number, description: string, talkers: number): AttackReport => ({
-    attacks: count(attacks, (attackId) => ({ vendorId: 1, attackId, description, severity: null, startedAt: null, endedAt: null, talkers: count(talkers, () => ({ prefix: withLists({}).source.prefixes[0] ?? assert.fail(), ports: ranges(2), icmpTypes: [], isSpoofed: false })) })),
-    bitsPerSecond: null, packetsPerSecond: null,
+    attacks: count(attacks, (attackId) => ({
+      vendorId: 1,
+      attackId,
+      description,
+      severity: null,
+      startedAt: null,
+      endedAt: null,
+      talkers: count(talkers, () => ({ prefix: withLists({}).source.prefixes[0] ?? assert.fail(), ports: ranges(2), icmpTypes: [], isSpoofed: false })),
+    })),
+    bitsPerSecond: null,
+    packetsPerSecond: null,
   });
   const asked = { ...withLists({}), report: report(2, "\u20acuro", 3) };
   assert.equal(costOf(asked).reportBytes, 2 * (64 + 6 + 3 * (32 + 2 * 16)));
   assert.equal(checkCost(asked), undefined);
-  assert.deepEqual(checkCost({ ...asked, report: report(1, "x".repeat(97), 62) }), { code: "4.00", diagnostic: "at most 4096 bytes of attack-detail in a request" });
+  assert.deepEqual(checkCost({ ...asked, report: report(1, "x".repeat(97), 62) }), {
+    code: "4.00",
+    diagnostic: "at most 4096 bytes of attack-detail in a request",
+  });
 });

@@ -18,14 +18,22 @@ export function play(instead: Readonly<Record<string, string>> = {}): RunCommand
   return (tool, args) => {
     const call = [tool, ...args].join(" ");
     const stdout = instead[call] ?? recorded[call];
-    return stdout === undefined ? Promise.reject(new CommandFailure(tool, "missing", `${call} was not recorded`)) : Promise.resolve({ status: 0, stdout, stderr: "" });
+    return stdout === undefined
+      ? Promise.reject(new CommandFailure(tool, "missing", `${call} was not recorded`))
+      : Promise.resolve({ status: 0, stdout, stderr: "" });
   };
 }
 
 /** The home's tables, read by these tools; nothing is followed. */
 export function playTables(run: RunCommand = play()): HomeTables {
-  return followHome({ run, follow: () => ({ pause: () => undefined, resume: () => undefined, stop: () => undefined }), clock: fakeClock().steady, log: () => undefined });
+  return followHome({
+    run,
+    follow: () => ({ pause: () => undefined, resume: () => undefined, stop: () => undefined }),
+    clock: fakeClock().steady,
+    log: () => undefined,
+  });
 }
 
 /** JSON that no tool prints. */
-export const oddities: readonly string[] = ["", "null", "{}", "[null,1,\"x\",[]]", '[{"dst":1,"dev":2,"lladdr":3,"state":4,"ifname":5,"addr_info":6,"mac":7}]', '[{"ifname":"wan","addr_info":[null,{"local":"x","prefixlen":200},{"local":"1.2.3.4"},{"local":"1.2.3.4","prefixlen":-1}]}]'];
+export const oddities: readonly string[] = ["", "null", "{}", '[null,1,"x",[]]', '[{"dst":1,"dev":2,"lladdr":3,"state":4,"ifname":5,"addr_info":6,"mac":7}]',
+  '[{"ifname":"wan","addr_info":[null,{"local":"x","prefixlen":200},{"local":"1.2.3.4"},{"local":"1.2.3.4","prefixlen":-1}]}]'];

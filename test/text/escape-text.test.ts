@@ -20,7 +20,10 @@ describe("escaping text from the network", () => {
     ["joiners of names and emoji", "👨‍👩‍👧 می‌خواهم", "👨‍👩‍👧 می‌خواهم"],
     ["DEL and NUL", "\u007f\0", "\\u007f\\u0000"],
   ];
-  for (const [name, text, expected] of cases) it(name, () => { assert.equal(escapeText(text), expected); });
+  for (const [name, text, expected] of cases)
+    it(name, () => {
+      assert.equal(escapeText(text), expected);
+    });
 
   it("leaves nothing that controls a terminal, whatever it is given", () => {
     fc.assert(fc.property(anyText, (text) => !dangerous.test(escapeText(text)) && escapeText(escapeText(text)) === escapeText(text)));
@@ -36,6 +39,8 @@ describe("escaping text from the network", () => {
 
   it("cuts to a length", () => {
     assert.deepEqual([excerpt("abc", 3), excerpt("abcd", 3), excerpt("a\u001b", 4), excerpt("a📷b", 3), excerpt("", 3)], ["abc", "ab…", "a\\u…", "a…", ""]);
-    fc.assert(fc.property(anyText, fc.integer({ min: 1, max: 20 }), (text, length) => excerpt(text, length).length <= length && !dangerous.test(excerpt(text, length))));
+    fc.assert(
+      fc.property(anyText, fc.integer({ min: 1, max: 20 }), (text, length) => excerpt(text, length).length <= length && !dangerous.test(excerpt(text, length))),
+    );
   });
 });

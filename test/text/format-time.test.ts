@@ -20,5 +20,7 @@ describe("a time as it is shown", () => {
     fc.assert(fc.property(fc.double({ min: 0, max: 5e14, noNaN: true }), (instant) => formatTime(wallInstant(instant)) === iso(instant)));
   });
 
-  it("is nothing where there is none", () => { assert.deepEqual([formatTimeOrNull(null), formatTimeOrNull(wallInstant(0))], [null, "1970-01-01T00:00:00.000Z"]); });
+  it("is nothing where there is none", () => {
+    assert.deepEqual([formatTimeOrNull(null), formatTimeOrNull(wallInstant(0))], [null, "1970-01-01T00:00:00.000Z"]);
+  });
 });

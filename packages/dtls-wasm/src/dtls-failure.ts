@@ -1,7 +1,17 @@
 /** Why a certificate was refused, in the words an operator can act on. */
 export type CertificateProblem =
-  | "expired" | "not-yet-valid" | "wrong-name" | "unknown-ca" | "missing" | "revoked"
-  | "weak-signature" | "weak-key" | "wrong-usage" | "limited-names" | "unreadable" | "other";
+  | "expired"
+  | "not-yet-valid"
+  | "wrong-name"
+  | "unknown-ca"
+  | "missing"
+  | "revoked"
+  | "weak-signature"
+  | "weak-key"
+  | "wrong-usage"
+  | "limited-names"
+  | "unreadable"
+  | "other";
 
 /** The part of a failure that depends on its reason. */
 export type DtlsFailureCause =
@@ -59,14 +69,37 @@ function refusedCertificate(flags: number): DtlsFailure {
 
 /** RFC 8446 §6.2 and IANA "TLS Alerts". */
 const alerts: Readonly<Record<number, string>> = {
-  10: "unexpected_message", 20: "bad_record_mac", 21: "decryption_failed", 22: "record_overflow",
-  30: "decompression_failure", 40: "handshake_failure", 41: "no_certificate", 42: "bad_certificate",
-  43: "unsupported_certificate", 44: "certificate_revoked", 45: "certificate_expired", 46: "certificate_unknown",
-  47: "illegal_parameter", 48: "unknown_ca", 49: "access_denied", 50: "decode_error", 51: "decrypt_error",
-  60: "export_restriction", 70: "protocol_version", 71: "insufficient_security", 80: "internal_error",
-  86: "inappropriate_fallback", 90: "user_canceled", 100: "no_renegotiation", 109: "missing_extension",
-  110: "unsupported_extension", 112: "unrecognized_name", 113: "bad_certificate_status_response",
-  115: "unknown_psk_identity", 116: "certificate_required", 120: "no_application_protocol",
+  10: "unexpected_message",
+  20: "bad_record_mac",
+  21: "decryption_failed",
+  22: "record_overflow",
+  30: "decompression_failure",
+  40: "handshake_failure",
+  41: "no_certificate",
+  42: "bad_certificate",
+  43: "unsupported_certificate",
+  44: "certificate_revoked",
+  45: "certificate_expired",
+  46: "certificate_unknown",
+  47: "illegal_parameter",
+  48: "unknown_ca",
+  49: "access_denied",
+  50: "decode_error",
+  51: "decrypt_error",
+  60: "export_restriction",
+  70: "protocol_version",
+  71: "insufficient_security",
+  80: "internal_error",
+  86: "inappropriate_fallback",
+  90: "user_canceled",
+  100: "no_renegotiation",
+  109: "missing_extension",
+  110: "unsupported_extension",
+  112: "unrecognized_name",
+  113: "bad_certificate_status_response",
+  115: "unknown_psk_identity",
+  116: "certificate_required",
+  120: "no_application_protocol",
 };
 
 const credentialAlerts: Readonly<Record<number, string>> = {
@@ -127,7 +160,9 @@ const internal: ReadonlySet<number> = new Set([-0x10002, -0x6b80, -0x7f00, -0x7f
 
 /** An error of mbedTLS from which the session cannot go on. */
 export function sessionError(
-  code: number, during: DtlsFailure["during"], credentials: "psk" | "certificate",
+  code: number,
+  during: DtlsFailure["during"],
+  credentials: "psk" | "certificate",
   details: { readonly alert: number; readonly verifyFlags: number },
 ): DtlsFailure {
   if (code === alertMessage) return refusedByAlert(details.alert, during);

@@ -50,7 +50,9 @@ export interface Shim {
 export function instantiateShim(module: DtlsModule, host: ShimHost): Shim {
   const instance = new WebAssembly.Instance(module.wasm, {
     host: {
-      transmit: (datagram = 0, length = 0) => { host.transmit(datagram, length); },
+      transmit: (datagram = 0, length = 0) => {
+        host.transmit(datagram, length);
+      },
       random: (into = 0, length = 0) => host.random(into, length),
       nowMs: () => host.nowMs(),
       unixSeconds: () => host.unixSeconds(),

@@ -93,7 +93,9 @@ export class DtlsSession {
 
   /** Retransmits the last flight if its time has come. */
   onTimer(): DtlsEffect[] {
-    return this.#guarded((shim) => { this.#pump(shim); });
+    return this.#guarded((shim) => {
+      this.#pump(shim);
+    });
   }
 
   /** The longest message that fits into one datagram; 0 while there is no session. */
@@ -142,7 +144,10 @@ export class DtlsSession {
   #instantiate(): Shim {
     return instantiateShim(this.#module, {
       transmit: (at, length) => this.#effects.push({ is: "transmit", datagram: this.#bytes(at, length).slice() }),
-      random: (into, length) => { this.#host.random(this.#bytes(into, length)); return 0; },
+      random: (into, length) => {
+        this.#host.random(this.#bytes(into, length));
+        return 0;
+      },
       nowMs: () => this.#host.nowMs(),
       unixSeconds: () => this.#host.unixSeconds(),
     });
@@ -155,8 +160,10 @@ export class DtlsSession {
       if (answer === connected) {
         this.#at = "session";
         this.#effects.push({
-          is: "connected", cipherSuite: this.#text(shim.dtls_cipher_suite()),
-          resumed: shim.dtls_resumed() !== 0, connectionId: shim.dtls_connection_id() !== 0,
+          is: "connected",
+          cipherSuite: this.#text(shim.dtls_cipher_suite()),
+          resumed: shim.dtls_resumed() !== 0,
+          connectionId: shim.dtls_connection_id() !== 0,
         });
       } else if (answer === data) {
         this.#effects.push({ is: "data", bytes: this.#bytes(shim.dtls_buffer(), shim.dtls_message_length()).slice() });
@@ -188,13 +195,12 @@ export class DtlsSession {
     // C ends a string at the first NUL: isp.example\0.attacker would be verified as isp.example.
     if (serverName.includes("\0")) return failure({ reason: "configuration" }, "the server name contains a NUL", "handshake");
     const accepted = credentials.is === "psk"
-      ? this.#lend(shim, [utf8(credentials.identity), new Uint8Array(credentials.key)], ([identity, key]) =>
-          shim.dtls_use_psk(identity.at, identity.length, key.at, key.length))
-      : this.#lend(shim, [pem(credentials.ca), pem(credentials.cert), pem(credentials.key)], ([ca, cert, key]) =>
-          shim.dtls_use_certificate(ca.at, ca.length, cert.at, cert.length, key.at, key.length));
+      ? this.#lend(shim, [utf8(credentials.identity), new Uint8Array(credentials.key)],
+        ([identity, key]) => shim.dtls_use_psk(identity.at, identity.length, key.at, key.length))
+      : this.#lend(shim, [pem(credentials.ca), pem(credentials.cert), pem(credentials.key)],
+        ([ca, cert, key]) => shim.dtls_use_certificate(ca.at, ca.length, cert.at, cert.length, key.at, key.length));
     if (accepted !== 0) return unusableConfiguration(accepted, shim.dtls_failed_part());
-    const started = this.#lend(shim, [utf8(`${serverName}\0`)], ([name]) =>
-      shim.dtls_start(name.at, mtu, handshakeTimer.minMs, handshakeTimer.maxMs));
+    const started = this.#lend(shim, [utf8(`${serverName}\0`)], ([name]) => shim.dtls_start(name.at, mtu, handshakeTimer.minMs, handshakeTimer.maxMs));
     if (started !== 0) return failure({ reason: "configuration" }, `the server name or MTU cannot be used (-0x${(-started).toString(16)})`, "handshake");
     // A session that does not fit costs a full handshake and nothing else.
     if (resume) this.#lend(shim, [new Uint8Array(resume)], ([saved]) => shim.dtls_resume(saved.at, saved.length));

@@ -12,5 +12,5 @@ declare namespace WebAssembly {
     readonly exports: Readonly<Record<string, unknown>>;
   }
   function compile(bytes: Uint8Array): Promise<Module>;
-  const Instance: new (module: Module, imports: Record<string, Record<string, (...args: number[]) => unknown>>) => Instance;
+  const Instance: new(module: Module, imports: Record<string, Record<string, (...args: number[]) => unknown>>) => Instance;
 }

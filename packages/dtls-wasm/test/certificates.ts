@@ -46,12 +46,26 @@ export class CertificateAuthority {
     openssl("req", "-new", "-key", at("key"), "-subj", `/CN=${name}`, "-out", at("csr"));
     writeFileSync(at("index"), "");
     writeFileSync(at("conf"), [
-      "[ca]", "default_ca=it", "[it]", `database=${at("index")}`, `new_certs_dir=${this.directory}`, "rand_serial=yes",
-      "default_md=sha256", "policy=any", "unique_subject=no", "x509_extensions=ext", "[any]", "commonName=supplied", "[ext]",
-      `subjectAltName=${alternatives}`, "basicConstraints=critical,CA:FALSE", extensions, "",
+      "[ca]",
+      "default_ca=it",
+      "[it]",
+      `database=${at("index")}`,
+      `new_certs_dir=${this.directory}`,
+      "rand_serial=yes",
+      "default_md=sha256",
+      "policy=any",
+      "unique_subject=no",
+      "x509_extensions=ext",
+      "[any]",
+      "commonName=supplied",
+      "[ext]",
+      `subjectAltName=${alternatives}`,
+      "basicConstraints=critical,CA:FALSE",
+      extensions,
+      "",
     ].join("\n"));
-    openssl("ca", "-batch", "-notext", "-config", at("conf"), "-cert", this.file, "-keyfile", this.#keyFile,
-      "-startdate", from, "-enddate", to, "-in", at("csr"), "-out", at("pem"));
+    openssl("ca", "-batch", "-notext", "-config", at("conf"), "-cert", this.file, "-keyfile", this.#keyFile, "-startdate", from, "-enddate", to, "-in",
+      at("csr"), "-out", at("pem"));
     return identity(at("pem"), at("key"));
   }
 
@@ -59,8 +73,7 @@ export class CertificateAuthority {
   selfSigned(name: string): Identity {
     const certFile = join(this.directory, `${name}.pem`), keyFile = join(this.directory, `${name}.key`);
     makeKey(keyFile, "ecdsa");
-    openssl("req", "-x509", "-new", "-key", keyFile, "-subj", `/CN=${name}`, "-addext", "subjectAltName=DNS:isp.example",
-      "-days", "30", "-out", certFile);
+    openssl("req", "-x509", "-new", "-key", keyFile, "-subj", `/CN=${name}`, "-addext", "subjectAltName=DNS:isp.example", "-days", "30", "-out", certFile);
     return identity(certFile, keyFile);
   }
 

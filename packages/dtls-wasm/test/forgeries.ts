@@ -26,7 +26,9 @@ export function forgeries(captured: Uint8Array, seed: number, prefixStep = 1): F
   const whole = (below: number): number => Math.floor(chance() * below);
   const random = (length: number): Uint8Array => Uint8Array.from({ length }, () => whole(256));
   const list: Forgery[] = [];
-  const add = (what: string, datagram: Uint8Array): void => { list.push({ what, datagram }); };
+  const add = (what: string, datagram: Uint8Array): void => {
+    list.push({ what, datagram });
+  };
 
   for (let length = 0; length < captured.length; length += prefixStep) add(`prefix of ${String(length)}`, captured.slice(0, length));
   add("replayed", captured);
@@ -46,8 +48,10 @@ export function forgeries(captured: Uint8Array, seed: number, prefixStep = 1): F
       add(`ChangeCipherSpec, ${where}`, record(20, epoch, sequence, Uint8Array.of(1)));
       add(`empty record, ${where}`, record(23, epoch, sequence, new Uint8Array(0)));
     }
-  for (const [name, type] of [["HelloRequest", 0], ["ClientHello", 1], ["ServerHello", 2], ["HelloVerifyRequest", 3],
-    ["NewSessionTicket", 4], ["Certificate", 11], ["ServerHelloDone", 14], ["Finished", 20]] as const)
+  for (
+    const [name, type] of [["HelloRequest", 0], ["ClientHello", 1], ["ServerHello", 2], ["HelloVerifyRequest", 3], ["NewSessionTicket", 4], ["Certificate", 11],
+      ["ServerHelloDone", 14], ["Finished", 20]] as const
+  )
     for (const epoch of [0, 1]) {
       const body = random(40);
       const handshake = Buffer.concat([Uint8Array.of(type, 0, 0, body.length, 0, whole(4), 0, 0, 0, 0, 0, body.length), body]);

@@ -12,7 +12,9 @@ import { seeded } from "./proxy.ts";
 /** The tests' server, built by the same script as the client if it is not there yet. */
 export async function loadServer(): Promise<DtlsModule> {
   const file = (path: string): string => fileURLToPath(new URL(`../../../${path}`, import.meta.url));
-  execFileSync(file("scripts/build-dtls.sh"), [file("build/dtls/test-server.wasm"), file("packages/dtls-wasm/test/server")], { stdio: ["ignore", "ignore", "inherit"] });
+  execFileSync(file("scripts/build-dtls.sh"), [file("build/dtls/test-server.wasm"), file("packages/dtls-wasm/test/server")], {
+    stdio: ["ignore", "ignore", "inherit"],
+  });
   return compileDtls(readFileSync(file("build/dtls/test-server.wasm")));
 }
 
@@ -51,10 +53,14 @@ export class MemoryNet {
     };
     this.link = options.link ?? ((_direction, datagram) => [datagram]);
     this.client = new DtlsSession(clientModule, { credentials: psk, serverName: "isp.example", ...options.client }, {
-      random, nowMs: () => this.nowMs, unixSeconds: () => this.unixSeconds,
+      random,
+      nowMs: () => this.nowMs,
+      unixSeconds: () => this.unixSeconds,
     });
     const server = instantiateShim(serverModule, {
-      transmit: (at, length) => { this.#toClient.push(...this.link("to-client", this.#memory(at, length).slice())); },
+      transmit: (at, length) => {
+        this.#toClient.push(...this.link("to-client", this.#memory(at, length).slice()));
+      },
       random: (at, length) => {
         random(this.#memory(at, length));
         return 0;
@@ -117,8 +123,12 @@ export class MemoryNet {
     return this;
   }
 
-  get settled(): boolean { return this.events.some(({ is }) => is === "connected" || is === "closed"); }
-  get connected(): boolean { return this.events.some(({ is }) => is === "connected"); }
+  get settled(): boolean {
+    return this.events.some(({ is }) => is === "connected" || is === "closed");
+  }
+  get connected(): boolean {
+    return this.events.some(({ is }) => is === "connected");
+  }
   get data(): string[] {
     return this.events.flatMap((event) => event.is === "data" ? [Buffer.from(event.bytes).toString()] : []);
   }
@@ -144,7 +154,10 @@ export class MemoryNet {
       server.dtls_receive(datagram.length);
     }
     for (let answer; (answer = server.dtls_pump()) !== 0;) {
-      if (answer < 0 || answer === 3) { this.#serverDead = true; return; }
+      if (answer < 0 || answer === 3) {
+        this.#serverDead = true;
+        return;
+      }
       if (answer !== 2) continue;
       const message = this.#memory(server.dtls_buffer(), server.dtls_message_length()).slice();
       this.served.push(Buffer.from(message).toString());

@@ -52,26 +52,46 @@ export async function startGnutls(args: readonly string[], address: Address = "1
 
 export async function freePort(address: Address): Promise<number> {
   const socket = createSocket(address === "::1" ? "udp6" : "udp4");
-  await new Promise<void>((resolve) => { socket.bind(0, address, resolve); });
+  await new Promise<void>((resolve) => {
+    socket.bind(0, address, resolve);
+  });
   const { port } = socket.address();
-  await new Promise<void>((resolve) => { socket.close(resolve); });
+  await new Promise<void>((resolve) => {
+    socket.close(resolve);
+  });
   return port;
 }
 
 function started(
-  child: ChildProcessWithoutNullStreams, address: Address, ready: RegExp, onOutput: (output: string) => void, fixedPort?: number,
+  child: ChildProcessWithoutNullStreams,
+  address: Address,
+  ready: RegExp,
+  onOutput: (output: string) => void,
+  fixedPort?: number,
 ): Promise<Peer> {
   let output = "";
   let stdout = "";
-  const exited = new Promise<void>((resolve) => child.once("exit", () => { resolve(); }));
+  const exited = new Promise<void>((resolve) =>
+    child.once("exit", () => {
+      resolve();
+    })
+  );
   const peer = (port: number): Peer => ({
-    address, port,
+    address,
+    port,
     output: () => output,
-    stop: () => { child.kill("SIGKILL"); return exited; },
+    stop: () => {
+      child.kill("SIGKILL");
+      return exited;
+    },
   });
   return new Promise((resolve, reject) => {
-    child.once("error", (error) => { reject(new Error(`${child.spawnfile} is not installed: ${error.message}`)); });
-    child.once("exit", (code) => { reject(new Error(`${child.spawnfile} ended with ${String(code)}: ${output}`)); });
+    child.once("error", (error) => {
+      reject(new Error(`${child.spawnfile} is not installed: ${error.message}`));
+    });
+    child.once("exit", (code) => {
+      reject(new Error(`${child.spawnfile} ended with ${String(code)}: ${output}`));
+    });
     child.stdin.on("error", () => undefined); // a server that was stopped while a line was on its way back
     const look = (): void => {
       const found = ready.exec(output);
@@ -83,6 +103,9 @@ function started(
       onOutput(stdout);
       look();
     });
-    child.stderr.on("data", (bytes: Buffer) => { output += bytes.toString(); look(); });
+    child.stderr.on("data", (bytes: Buffer) => {
+      output += bytes.toString();
+      look();
+    });
   });
 }

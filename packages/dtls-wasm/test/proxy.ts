@@ -48,8 +48,12 @@ export async function startProxy(server: Peer, trouble: Trouble = { seed: 0 }): 
   const chance = seeded(trouble.seed);
   let front = createSocket("udp4");
   const back = createSocket("udp4");
-  await new Promise<void>((resolve) => { front.bind(0, "127.0.0.1", resolve); });
-  await new Promise<void>((resolve) => { back.connect(server.port, server.address, resolve); });
+  await new Promise<void>((resolve) => {
+    front.bind(0, "127.0.0.1", resolve);
+  });
+  await new Promise<void>((resolve) => {
+    back.connect(server.port, server.address, resolve);
+  });
   back.on("error", () => undefined); // the server may be gone already
   let client: { address: string; port: number } | undefined;
   let open = true;
@@ -79,21 +83,37 @@ export async function startProxy(server: Peer, trouble: Trouble = { seed: 0 }): 
     onDatagram: () => undefined,
     dropToClient: false,
     clientPort: () => client?.port ?? 0,
-    toClient: (datagram) => { send("to-client", datagram); },
-    vanish: () => new Promise((resolve) => { open = false; front.close(resolve); }),
-    comeBack: () => new Promise((resolve) => {
-      front = createSocket("udp4");
-      listen();
-      open = true;
-      front.bind(proxy.port, "127.0.0.1", resolve);
-    }),
-    close() { open = false; front.close(); back.close(); },
+    toClient: (datagram) => {
+      send("to-client", datagram);
+    },
+    vanish: () =>
+      new Promise((resolve) => {
+        open = false;
+        front.close(resolve);
+      }),
+    comeBack: () =>
+      new Promise((resolve) => {
+        front = createSocket("udp4");
+        listen();
+        open = true;
+        front.bind(proxy.port, "127.0.0.1", resolve);
+      }),
+    close() {
+      open = false;
+      front.close();
+      back.close();
+    },
   };
   const listen = (): void => {
-    front.on("message", (datagram, from) => { client = from; forward("to-server", datagram); });
+    front.on("message", (datagram, from) => {
+      client = from;
+      forward("to-server", datagram);
+    });
   };
   listen();
-  back.on("message", (datagram) => { forward("to-client", datagram); });
+  back.on("message", (datagram) => {
+    forward("to-client", datagram);
+  });
   return proxy;
 }
 

@@ -10,13 +10,18 @@ import { loadDtls } from "./peers.ts";
 import { seeded } from "./proxy.ts";
 
 let client: DtlsModule, server: DtlsModule;
-before(async () => { [client, server] = await Promise.all([loadDtls(), loadServer()]); });
+before(async () => {
+  [client, server] = await Promise.all([loadDtls(), loadServer()]);
+});
 const net = (options?: NetOptions): MemoryNet => new MemoryNet(client, server, options);
 
 test("a handshake and an echo; no timer runs afterwards", () => {
   const it = net().connect();
   assert.deepEqual(it.events, [{
-    is: "connected", cipherSuite: "TLS-ECDHE-PSK-WITH-CHACHA20-POLY1305-SHA256", resumed: false, connectionId: false,
+    is: "connected",
+    cipherSuite: "TLS-ECDHE-PSK-WITH-CHACHA20-POLY1305-SHA256",
+    resumed: false,
+    connectionId: false,
   }]);
   assert.ok(it.echoes("hello"));
   assert.deepEqual(it.served, ["hello"]);
@@ -39,7 +44,8 @@ test("retransmissions at 1, 3, 7, 15 and 31 s (RFC 6347 §4.2.4.1), and what the
   assert.deepEqual(it.sent.map(({ atMs }) => atMs), [0, 1000, 3000, 7000, 15_000, 31_000]);
   it.perform(it.client.giveUp());
   assert.deepEqual(it.events, [{
-    is: "closed", failure: { reason: "timeout", text: "no answer from the server", during: "handshake", retryable: true },
+    is: "closed",
+    failure: { reason: "timeout", text: "no answer from the server", during: "handshake", retryable: true },
   }]);
   assert.equal(it.client.nextTimeoutMs(), undefined);
   assert.deepEqual([it.client.onTimer(), it.client.receive(new Uint8Array(100)), it.client.close(), it.client.giveUp()], [[], [], [], []]);
@@ -70,14 +76,17 @@ test("repeated and reordered datagrams: each message is delivered once", () => {
   for (let seed = 1; seed <= 20; seed++) {
     const chance = seeded(seed);
     const held: Record<"to-server" | "to-client", Uint8Array | undefined> = { "to-server": undefined, "to-client": undefined };
-    const it = net({ seed, link: (direction, datagram) => {
-      const before = held[direction];
-      held[direction] = undefined;
-      if (before) return [datagram, before, datagram];
-      if (chance() < 0.5) return [datagram, datagram];
-      held[direction] = datagram;
-      return [];
-    } }).connect();
+    const it = net({
+      seed,
+      link: (direction, datagram) => {
+        const before = held[direction];
+        held[direction] = undefined;
+        if (before) return [datagram, before, datagram];
+        if (chance() < 0.5) return [datagram, datagram];
+        held[direction] = datagram;
+        return [];
+      },
+    }).connect();
     assert.ok(it.connected);
     it.link = (_direction, datagram) => [datagram, datagram, datagram];
     assert.ok(it.echoes("once"));
@@ -137,16 +146,20 @@ test("the server's goodbye", () => {
 
 test("before start() and without a session nothing happens", () => {
   const { client: session } = net();
-  assert.deepEqual([session.receive(new Uint8Array(50)), session.onTimer(), session.close(), session.giveUp(), session.send(new Uint8Array(3))],
-    [[], [], [], [], []]);
+  assert.deepEqual([session.receive(new Uint8Array(50)), session.onTimer(), session.close(), session.giveUp(), session.send(new Uint8Array(3))], [[], [], [],
+    [], []]);
   assert.equal(session.nextTimeoutMs(), undefined);
 });
 
 test("whatever the host throws ends this session, as a failure and not as an exception", () => {
   for (const broken of ["random", "nowMs"] as const) {
     const session = new DtlsSession(client, { credentials: psk, serverName: "isp.example" }, {
-      random: () => undefined, nowMs: () => 0, unixSeconds: () => 0,
-      [broken]: () => { throw new Error("broken host"); },
+      random: () => undefined,
+      nowMs: () => 0,
+      unixSeconds: () => 0,
+      [broken]: () => {
+        throw new Error("broken host");
+      },
     });
     const [effect] = session.start();
     assert.ok(effect?.is === "closed");

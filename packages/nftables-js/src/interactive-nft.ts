@@ -49,7 +49,14 @@ const outputLimit = 1024 * 1024;
  * is built without `-i`) all goes to `spawned` for ten minutes.
  */
 export function interactiveNft({
-  command = ["nft"], timeout = 10_000, spawned = spawnNft({ command, timeout }), idle = 30_000, mostMemory = 12 * 1024 * 1024, mostTransactions = 2_000, longestLine = 16 * 1024, retryAfter = 600_000,
+  command = ["nft"],
+  timeout = 10_000,
+  spawned = spawnNft({ command, timeout }),
+  idle = 30_000,
+  mostMemory = 12 * 1024 * 1024,
+  mostTransactions = 2_000,
+  longestLine = 16 * 1024,
+  retryAfter = 600_000,
 }: InteractiveOptions = {}): InteractiveNft {
   let notBefore = 0;
   let live: Process | undefined;
@@ -61,7 +68,9 @@ export function interactiveNft({
     live?.kill();
     live = undefined;
   };
-  const rest = (process: Process): void => { idleTimer = setTimeout(end, process.memory() > mostMemory ? Math.min(idle, shortIdle) : idle).unref(); };
+  const rest = (process: Process): void => {
+    idleTimer = setTimeout(end, process.memory() > mostMemory ? Math.min(idle, shortIdle) : idle).unref();
+  };
   const ready = async (): Promise<Process | undefined> => {
     if (live?.isAlive() === true) return live;
     end();
@@ -192,10 +201,13 @@ function startProcess(command: readonly [string, ...string[]]) {
     failure ??= new NftError("died", `nft -i ended before it answered: ${reason}`, complaints);
     listen();
   };
-  child?.on("close", (code, signal) => { over(signal ?? `exit code ${String(code)}`); });
+  child?.on("close", (code, signal) => {
+    over(signal ?? `exit code ${String(code)}`);
+  });
   /** An idle process does not keep the caller's alive. */
   const keepAlive = (verb: "ref" | "unref"): void => {
-    for (const handle of [child, child?.stdin, child?.stdout, child?.stderr] as (Partial<Record<typeof verb, () => void>> | null | undefined)[]) handle?.[verb]?.();
+    for (const handle of [child, child?.stdin, child?.stdout, child?.stderr] as (Partial<Record<typeof verb, () => void>> | null | undefined)[])
+      handle?.[verb]?.();
   };
 
   return {
@@ -208,7 +220,9 @@ function startProcess(command: readonly [string, ...string[]]) {
     written: () => written,
     /** What it printed in answer to the last question. */
     printed: () => output,
-    kill: () => { giveUp(new NftError("died", "nft -i was ended")); },
+    kill: () => {
+      giveUp(new NftError("died", "nft -i was ended"));
+    },
     /** What nft has to say of the line. Rejects once the process is over, so that it will do nothing more. */
     ask(line: string, timeout: number): Promise<string> {
       asked += 1;
@@ -219,7 +233,9 @@ function startProcess(command: readonly [string, ...string[]]) {
       const token = `answered_${String(asked)}`;
       const acknowledgement = acknowledgementOf(token);
       return new Promise((resolve, reject) => {
-        const timer = setTimeout(() => { giveUp(new NftError("timed-out", `nft did not finish within ${String(timeout)} ms`, complaints)); }, timeout);
+        const timer = setTimeout(() => {
+          giveUp(new NftError("timed-out", `nft did not finish within ${String(timeout)} ms`, complaints));
+        }, timeout);
         const done = (settle: () => void): void => {
           clearTimeout(timer);
           listen = () => undefined;
@@ -230,9 +246,15 @@ function startProcess(command: readonly [string, ...string[]]) {
           // Cheap first: a refusal may be long.
           const at = complaints.includes(token) ? complaints.search(acknowledgement) : -1;
           const reason = failure;
-          if (reason && isOver) done(() => { reject(reason); });
+          if (reason && isOver)
+            done(() => {
+              reject(reason);
+            });
           // What it prints comes another way, perhaps a moment later than what it complains of.
-          else if (!reason && at >= 0 && (!isQuery || at > 0 || output.endsWith("\n"))) done(() => { resolve(complaints.slice(0, at).trim()); });
+          else if (!reason && at >= 0 && (!isQuery || at > 0 || output.endsWith("\n")))
+            done(() => {
+              resolve(complaints.slice(0, at).trim());
+            });
         };
         keepAlive("ref");
         if (isOver) listen();

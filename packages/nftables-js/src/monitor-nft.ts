@@ -30,7 +30,8 @@ interface Transaction {
  * Follows `nft monitor`: one process, idle between changes, where a check every second would cost a process every second.
  * Returns the function that ends it.
  */
-export function monitorNft(tables: readonly Table[], { command = ["nft"], changed, missed, failed = () => undefined, mostLines = 8_000 }: MonitorOptions): () => void {
+export function monitorNft(tables: readonly Table[],
+  { command = ["nft"], changed, missed, failed = () => undefined, mostLines = 8_000 }: MonitorOptions): () => void {
   const isOurs = new RegExp(`^\\s*(add|delete|insert|replace|destroy|flush) .*\\b(${tables.map(({ family, name }) => `${family} ${name}`).join("|")})\\b`);
   let stopped = false;
   let deaths = 0;
@@ -100,9 +101,13 @@ interface Follower {
 }
 
 function follow(
-  command: readonly [string, ...string[]], isOurs: RegExp, { heard, over }: { readonly heard: (transaction: Transaction) => void; readonly over: (reason: string) => void },
+  command: readonly [string, ...string[]],
+  isOurs: RegExp,
+  { heard, over }: { readonly heard: (transaction: Transaction) => void; readonly over: (reason: string) => void },
 ): Follower {
-  const child = startNft(command, ["monitor"], (error) => { over(error.message); }, { complaints: false });
+  const child = startNft(command, ["monitor"], (error) => {
+    over(error.message);
+  }, { complaints: false });
   let line = "";
   let lines = 0;
   let touched = false;
@@ -124,6 +129,13 @@ function follow(
       line = further.slice(0, longestLine);
     }
   });
-  child?.on("close", (code, signal) => { over(`nft monitor ended: ${signal ?? `exit code ${String(code)}`}`); });
-  return { lines: () => lines, end: () => { child?.kill("SIGKILL"); } };
+  child?.on("close", (code, signal) => {
+    over(`nft monitor ended: ${signal ?? `exit code ${String(code)}`}`);
+  });
+  return {
+    lines: () => lines,
+    end: () => {
+      child?.kill("SIGKILL");
+    },
+  };
 }

@@ -7,6 +7,4 @@ export type { CounterValue, HeldElement, TableNames } from "./read-json.ts";
 export { longestTimeout, renderStatement, renderTransaction } from "./render-statement.ts";
 export { InvalidStatement, renderValue } from "./render-value.ts";
 export { spawnNft, type NftProgram, type SpawnOptions } from "./spawn-nft.ts";
-export type {
-  BaseChain, Element, Expression, Field, KeyType, ObjectKind, SetFlag, Statement, Table, TableFamily, Value, Verdict,
-} from "./statement.ts";
+export type { BaseChain, Element, Expression, Field, KeyType, ObjectKind, SetFlag, Statement, Table, TableFamily, Value, Verdict } from "./statement.ts";

@@ -24,7 +24,11 @@ export function spawnNft({ command = ["nft"], timeout = 10_000, outputLimit = 64
 }
 
 function runOnce(
-  command: readonly [string, ...string[]], argumentList: readonly string[], input: string, timeout: number, outputLimit: number,
+  command: readonly [string, ...string[]],
+  argumentList: readonly string[],
+  input: string,
+  timeout: number,
+  outputLimit: number,
 ): Promise<string> {
   return new Promise((resolve, reject) => {
     const child = startNft(command, argumentList, (error) => {
@@ -40,7 +44,9 @@ function runOnce(
       failure ??= error;
       child?.kill("SIGKILL");
     };
-    const timer = setTimeout(() => { giveUp(new NftError("timed-out", `nft did not finish within ${String(timeout)} ms`)); }, timeout);
+    const timer = setTimeout(() => {
+      giveUp(new NftError("timed-out", `nft did not finish within ${String(timeout)} ms`));
+    }, timeout);
     const collect = (into: Buffer[]) => (chunk: Buffer): void => {
       output.size += chunk.length;
       if (output.size > outputLimit) giveUp(new NftError("too-much-output", `nft printed more than ${String(outputLimit)} bytes`));

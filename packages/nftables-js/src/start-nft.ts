@@ -8,12 +8,19 @@ const environment = (): NodeJS.ProcessEnv => ({ PATH: `${process.env["PATH"] ?? 
  * pipes, or one that never runs. `input`: whether it is written to; `complaints`: whether its error output is read.
  */
 export function startNft(
-  [program, ...before]: readonly [string, ...string[]], argumentList: readonly string[], failed: (error: NodeJS.ErrnoException) => void,
-  { input = false, complaints = true, variables = {} }: { readonly input?: boolean; readonly complaints?: boolean; readonly variables?: Readonly<Record<string, string>> } = {},
+  [program, ...before]: readonly [string, ...string[]],
+  argumentList: readonly string[],
+  failed: (error: NodeJS.ErrnoException) => void,
+  { input = false, complaints = true, variables = {} }: {
+    readonly input?: boolean;
+    readonly complaints?: boolean;
+    readonly variables?: Readonly<Record<string, string>>;
+  } = {},
 ): ChildProcess | undefined {
   try {
     const child = spawn(program, [...before, ...argumentList], {
-      env: { ...environment(), ...variables }, stdio: [input ? "pipe" : "ignore", "pipe", complaints ? "pipe" : "ignore"],
+      env: { ...environment(), ...variables },
+      stdio: [input ? "pipe" : "ignore", "pipe", complaints ? "pipe" : "ignore"],
     });
     // Before anything else: without a listener an 'error' ends the process.
     child.on("error", failed);

@@ -12,11 +12,29 @@ export type KeyType = "ether_addr" | "ipv4_addr" | "ipv6_addr" | "nf_proto" | "i
 
 /** What a rule reads from a packet (nft(8), PAYLOAD and META EXPRESSIONS). */
 export type Field =
-  | "ether saddr" | "ether daddr" | "ether type"
-  | "ip saddr" | "ip daddr" | "ip6 saddr" | "ip6 daddr"
-  | "meta mark" | "meta nfproto" | "meta protocol" | "meta l4proto" | "th sport" | "th dport" | "icmp type" | "icmpv6 type"
-  | "ct original ip saddr" | "ct original ip6 saddr" | "ct reply ip saddr" | "ct reply ip6 saddr" | "ct direction"
-  | "meta iiftype" | "iifname" | "oifname";
+  | "ether saddr"
+  | "ether daddr"
+  | "ether type"
+  | "ip saddr"
+  | "ip daddr"
+  | "ip6 saddr"
+  | "ip6 daddr"
+  | "meta mark"
+  | "meta nfproto"
+  | "meta protocol"
+  | "meta l4proto"
+  | "th sport"
+  | "th dport"
+  | "icmp type"
+  | "icmpv6 type"
+  | "ct original ip saddr"
+  | "ct original ip6 saddr"
+  | "ct reply ip saddr"
+  | "ct reply ip6 saddr"
+  | "ct direction"
+  | "meta iiftype"
+  | "iifname"
+  | "oifname";
 
 /** A constant: in the key of an element, or on the right of a match. */
 export type Value =
@@ -77,13 +95,34 @@ export interface BaseChain {
 export type Statement =
   | { readonly do: "add table" | "delete table" | "flush table"; readonly table: Table }
   | { readonly do: "add chain"; readonly table: Table; readonly name: string; readonly base?: BaseChain }
-  | { readonly do: "add set"; readonly table: Table; readonly name: string; readonly key: readonly KeyType[]; readonly flags: readonly SetFlag[];
-    /** For `dynamic` ones: the most elements, and the timeout of each in seconds. */ readonly size?: number; readonly timeout?: number }
-  | { readonly do: "add map"; readonly table: Table; readonly name: string; readonly key: readonly KeyType[]; readonly flags: readonly SetFlag[]; readonly holds: ObjectKind | "verdict" }
+  | {
+    readonly do: "add set";
+    readonly table: Table;
+    readonly name: string;
+    readonly key: readonly KeyType[];
+    readonly flags: readonly SetFlag[];
+    /** For `dynamic` ones: the most elements, and the timeout of each in seconds. */ readonly size?: number;
+    readonly timeout?: number;
+  }
+  | {
+    readonly do: "add map";
+    readonly table: Table;
+    readonly name: string;
+    readonly key: readonly KeyType[];
+    readonly flags: readonly SetFlag[];
+    readonly holds: ObjectKind | "verdict";
+  }
   /** `packets` and `bytes` are where a new counter starts; one that exists goes on from where it is. */
   | { readonly do: "add counter"; readonly table: Table; readonly name: string; readonly packets?: number; readonly bytes?: number }
   /** Matches what exceeds the rate, or else what keeps within it. */
-  | { readonly do: "add limit"; readonly table: Table; readonly name: string; readonly packetsPerSecond: number; readonly burst: number; readonly within?: boolean }
+  | {
+    readonly do: "add limit";
+    readonly table: Table;
+    readonly name: string;
+    readonly packetsPerSecond: number;
+    readonly burst: number;
+    readonly within?: boolean;
+  }
   | { readonly do: "add elements" | "delete elements"; readonly table: Table; readonly set: string; readonly elements: readonly Element[] }
   | { readonly do: "add rule"; readonly table: Table; readonly chain: string; readonly rule: readonly Expression[] }
   /** Before all others of the chain. */

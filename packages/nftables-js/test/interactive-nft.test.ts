@@ -49,20 +49,29 @@ const played = `
 `;
 
 let directory = "";
-before(() => { directory = mkdtempSync(join(tmpdir(), "played-nft-")); });
-after(() => { rmSync(directory, { recursive: true }); });
+before(() => {
+  directory = mkdtempSync(join(tmpdir(), "played-nft-"));
+});
+after(() => {
+  rmSync(directory, { recursive: true });
+});
 
-interface Told { readonly pid: number; readonly by: string; readonly text: string }
+interface Told {
+  readonly pid: number;
+  readonly by: string;
+  readonly text: string;
+}
 let scene = 0;
 
 function play(manner: string, options: InteractiveOptions = {}) {
   const log = join(directory, String(scene += 1));
   writeFileSync(log, "");
   const nft = interactiveNft({ command: [process.execPath, "-e", played, "--", log, manner], mostMemory: Infinity, ...options });
-  const told = (): Told[] => readFileSync(log, "utf8").split("\n").filter((line) => line !== "").map((line) => {
-    const [pid = "", by = "", ...text] = line.split(" ");
-    return { pid: Number(pid), by, text: JSON.parse(text.join(" ")) as string };
-  });
+  const told = (): Told[] =>
+    readFileSync(log, "utf8").split("\n").filter((line) => line !== "").map((line) => {
+      const [pid = "", by = "", ...text] = line.split(" ");
+      return { pid: Number(pid), by, text: JSON.parse(text.join(" ")) as string };
+    });
   const pids = (): number => new Set(told().map(({ pid }) => pid)).size;
   return { nft, told, texts: () => told().map(({ by, text }) => `${by} ${text}`), pids };
 }
@@ -88,7 +97,8 @@ async function gone(pid: number): Promise<void> {
 test("a transaction is a line, comments left out; one process serves all of them, in turn", async () => {
   const { nft, texts, pids } = play("is fine with");
   await Promise.all([
-    nft.transact(["# What is needed.", "add table inet t", "add element inet t s {\n  1.2.3.4,\n  2.3.4.5\n}"]), nft.transact(["delete table inet t"]),
+    nft.transact(["# What is needed.", "add table inet t", "add element inet t s {\n  1.2.3.4,\n  2.3.4.5\n}"]),
+    nft.transact(["delete table inet t"]),
   ]);
   assert.deepEqual(texts(), ["i add table inet t; add element inet t s { 1.2.3.4, 2.3.4.5 }", "i delete table inet t"]);
   assert.equal(pids(), 1);
@@ -120,9 +130,15 @@ test("nft is not installed: the caller hears so, every time", async () => {
   for (let turn = 0; turn < 2; turn += 1) await assert.rejects(nft.transact(["add table inet t"]), failsWith("not-installed"));
 });
 
-for (const [manner, failure] of [
-  ["dies of", "died"], ["is silent on", "timed-out"], ["answers another line than", "timed-out"], ["talks without end on", "too-much-output"], ["mumbles on", "unreadable"],
-] as const) {
+for (
+  const [manner, failure] of [
+    ["dies of", "died"],
+    ["is silent on", "timed-out"],
+    ["answers another line than", "timed-out"],
+    ["talks without end on", "too-much-output"],
+    ["mumbles on", "unreadable"],
+  ] as const
+) {
   test(`one that ${manner} a transaction: it is not repeated, the caller hears that its fate is unknown, and the next goes to a new process`, async () => {
     const { nft, texts, pids } = play(manner, { timeout: 4_000 });
     await nft.transact(["good"]);

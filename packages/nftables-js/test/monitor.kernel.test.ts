@@ -7,7 +7,9 @@ import { until } from "../../../test/until.ts";
 
 const namespace = `dch-${String(process.pid)}-nft-mon`;
 const command = ["ip", "netns", "exec", namespace, "nft"] as const;
-const nft = (text: string): void => { execFileSync("ip", ["netns", "exec", namespace, "nft", text]); };
+const nft = (text: string): void => {
+  execFileSync("ip", ["netns", "exec", namespace, "nft", text]);
+};
 before(() => execFileSync("ip", ["netns", "add", namespace]));
 after(() => execFileSync("ip", ["netns", "delete", namespace]));
 
@@ -15,7 +17,13 @@ const ours = { family: "inet", name: "guard" } as const;
 
 test("tells of each transaction that touches the table, and of no other", async () => {
   let changes = 0;
-  const stop = monitorNft([ours], { command, changed: () => { changes += 1; }, missed: () => undefined });
+  const stop = monitorNft([ours], {
+    command,
+    changed: () => {
+      changes += 1;
+    },
+    missed: () => undefined,
+  });
   // Until it listens.
   await until("it listens", () => {
     nft("add table inet guard; add counter inet guard c; delete table inet guard");
@@ -42,7 +50,16 @@ test("one that has seen much is followed by another, and no transaction is misse
   let changes = 0;
   let missed = 0;
   const monitors = (): string => execFileSync("ip", ["netns", "pids", namespace], { encoding: "utf8" }).trim();
-  const stop = monitorNft([ours], { command, mostLines: 20, changed: () => { changes += 1; }, missed: () => { missed += 1; } });
+  const stop = monitorNft([ours], {
+    command,
+    mostLines: 20,
+    changed: () => {
+      changes += 1;
+    },
+    missed: () => {
+      missed += 1;
+    },
+  });
   await until("it listens", () => {
     nft("add table inet guard; add counter inet guard c; delete table inet guard");
     return changes > 0;
@@ -76,11 +93,23 @@ test("one that has seen much is followed by another, and no transaction is misse
 test("is started again when it dies, and says so; a program that is missing is no reason to stop", async () => {
   const failures: string[] = [];
   let missed = 0;
-  const stop = monitorNft([ours], { command: ["/bin/false"], changed: () => undefined, missed: () => { missed += 1; }, failed: (reason, startsIn) => failures.push(`${reason}, ${String(startsIn)}`) });
+  const stop = monitorNft([ours], {
+    command: ["/bin/false"],
+    changed: () => undefined,
+    missed: () => {
+      missed += 1;
+    },
+    failed: (reason, startsIn) => failures.push(`${reason}, ${String(startsIn)}`),
+  });
   await until("two failures", () => missed >= 1 && failures.length >= 2);
   assert.deepEqual(failures.slice(0, 2), ["nft monitor ended: exit code 1, 200", "nft monitor ended: exit code 1, 1000"]);
   stop();
-  const stopMissing = monitorNft([ours], { command: ["/nowhere/nft"], changed: () => undefined, missed: () => undefined, failed: (reason) => failures.push(reason) });
+  const stopMissing = monitorNft([ours], {
+    command: ["/nowhere/nft"],
+    changed: () => undefined,
+    missed: () => undefined,
+    failed: (reason) => failures.push(reason),
+  });
   await until("it is missing", () => failures.some((reason) => reason.includes("ENOENT")));
   stopMissing();
 });

@@ -31,21 +31,39 @@ const everything: readonly Statement[] = [
   { do: "add chain", table, name: "c1" },
   { do: "add chain", table, name: "f1", base: { type: "filter", hook: "forward", priority: { base: "filter", offset: -5 }, policy: "accept" } },
   { do: "add elements", table, set: "s1", elements: [{ key: [{ mac: "02:00:00:00:00:17" }], timeout: 60 }] },
-  { do: "add elements", table, set: "o1", elements: [{ key: [{ mac: "02:00:00:00:00:17" }, { ip: "198.51.100.0/24" }, { number: 17 }, { range: [1, 99] }], timeout: 60, value: { object: "m1" } }] },
+  {
+    do: "add elements",
+    table,
+    set: "o1",
+    elements: [{ key: [{ mac: "02:00:00:00:00:17" }, { ip: "198.51.100.0/24" }, { number: 17 }, { range: [1, 99] }], timeout: 60, value: { object: "m1" } }],
+  },
   { do: "add elements", table, set: "v1", elements: [{ key: [{ ip: "2001:db8::1" }], timeout: 60, value: { verdict: { jump: "c1" } } }] },
-  { do: "add rule", table, chain: "c1", rule: [{ match: "ether saddr", set: "s1" }, { object: "limit", name: "l1" }, { object: "counter", name: "m1" }, { verdict: "drop" }] },
-  { do: "add rule", table, chain: "f1", rule: [{ object: "counter", key: ["ether saddr", "ip daddr", "meta l4proto", "th dport"], map: "o1" }, { verdict: "drop" }] },
+  {
+    do: "add rule",
+    table,
+    chain: "c1",
+    rule: [{ match: "ether saddr", set: "s1" }, { object: "limit", name: "l1" }, { object: "counter", name: "m1" }, { verdict: "drop" }],
+  },
+  {
+    do: "add rule",
+    table,
+    chain: "f1",
+    rule: [{ object: "counter", key: ["ether saddr", "ip daddr", "meta l4proto", "th dport"], map: "o1" }, { verdict: "drop" }],
+  },
   { do: "add rule", table, chain: "f1", rule: [{ vmap: "v1", key: ["ip6 saddr"] }] },
 ];
 
 const programs = { spawned: spawnNft({ command }), "long-lived": interactiveNft({ command }) };
-after(() => { programs["long-lived"].end(); });
+after(() => {
+  programs["long-lived"].end();
+});
 
 test("the process that lives answers what a set holds, and that there is none, and lives on", async () => {
   const program = interactiveNft({ command, mostMemory: Infinity });
   const nftables = openNftables(program);
   await nftables.runTransaction([
-    { do: "add table", table }, { do: "add set", table, name: "live", key: ["ipv4_addr"], flags: ["timeout"] },
+    { do: "add table", table },
+    { do: "add set", table, name: "live", key: ["ipv4_addr"], flags: ["timeout"] },
     { do: "add elements", table, set: "live", elements: [{ key: [{ ip: "192.0.2.1" }], timeout: 600 }] },
   ]);
   const before = processes();
@@ -59,7 +77,9 @@ test("the process that lives answers what a set holds, and that there is none, a
 
 for (const [name, program] of Object.entries(programs)) {
   const nftables = openNftables(program);
-  test(`${name}: begin`, () => { nft("flush", "ruleset"); });
+  test(`${name}: begin`, () => {
+    nft("flush", "ruleset");
+  });
 
   test(`${name}: what is written is read back`, async () => {
     await nftables.runTransaction(everything);
@@ -83,7 +103,8 @@ for (const [name, program] of Object.entries(programs)) {
 
   test(`${name}: a counter that exists keeps its count; a timeout is renewed by emptying and filling in one transaction`, async () => {
     await nftables.runTransaction([
-      { do: "add counter", table, name: "m1", packets: 1, bytes: 1 }, { do: "flush set", table, name: "s1" },
+      { do: "add counter", table, name: "m1", packets: 1, bytes: 1 },
+      { do: "flush set", table, name: "s1" },
       { do: "add elements", table, set: "s1", elements: [{ key: [{ mac: "02:00:00:00:00:17" }], timeout: 600 }] },
     ]);
     assert.equal((await nftables.listCounters(table)).get("m1")?.packets, 5);
@@ -93,7 +114,8 @@ for (const [name, program] of Object.entries(programs)) {
   test(`${name}: an element that may be gone is removed by adding it first, and made to last longer in one transaction`, async () => {
     const element = { key: [{ ip: "2001:db8::2" }], timeout: 60, value: { verdict: { jump: "c1" } } } as const;
     const removal: readonly Statement[] = [
-      { do: "add elements", table, set: "v1", elements: [element] }, { do: "delete elements", table, set: "v1", elements: [{ key: element.key }] },
+      { do: "add elements", table, set: "v1", elements: [element] },
+      { do: "delete elements", table, set: "v1", elements: [{ key: element.key }] },
     ];
     const held = async (): Promise<readonly (number | undefined)[]> => (
       (await nftables.listSet(table, "map", "v1")).filter(({ key }) => key[0] === "2001:db8::2").map(({ timeout }) => timeout)
@@ -120,8 +142,10 @@ for (const [name, program] of Object.entries(programs)) {
   });
 
   test(`${name}: a reserved word is refused by nft itself, a table that is not there by the kernel`, async () => {
-    await assert.rejects(nftables.runTransaction([{ do: "add set", table, name: "devices", key: ["mark"], flags: [] }]), /syntax error, unexpected devices.*in: add set inet t devices/);
-    await assert.rejects(nftables.runTransaction([{ do: "delete table", table: { family: "bridge", name: "none" } }]), (error: NftError) => error.failure === "not-found");
+    await assert.rejects(nftables.runTransaction([{ do: "add set", table, name: "devices", key: ["mark"], flags: [] }]),
+      /syntax error, unexpected devices.*in: add set inet t devices/);
+    await assert.rejects(nftables.runTransaction([{ do: "delete table", table: { family: "bridge", name: "none" } }]), (error: NftError) =>
+      error.failure === "not-found");
   });
 }
 
@@ -144,7 +168,8 @@ test("long-lived: 500 transactions take the processes that they are to take, one
       assert.ok(now.length <= 2, "the one before may still be ending");
       for (const pid of now) seen.add(pid);
     }
-    if (at === 50) await assert.rejects(nftables.runTransaction([{ do: "delete counter", table, name: "none" }]), (error: NftError) => error.failure === "not-found");
+    if (at === 50)
+      await assert.rejects(nftables.runTransaction([{ do: "delete counter", table, name: "none" }]), (error: NftError) => error.failure === "not-found");
   }
   assert.equal((await nftables.listCounters(table)).size, 500);
   assert.equal(seen.size, 4, "one until the error, one until the 251st, the 451st, the end");
@@ -159,7 +184,7 @@ test("long-lived: an nft that is killed is replaced, and the kernel holds all th
   let unknown = 0;
   for (let at = 0; at < 30; at += 1) {
     const run = nftables.runTransaction([{ do: "add table", table }, counter(at)]);
-    if (at % 5 === 4) for (const pid of processes()) process.kill(Number(pid), "SIGKILL");
+    if (at % 5 === 4) { for (const pid of processes()) process.kill(Number(pid), "SIGKILL"); }
     await run.catch(async (error: unknown) => {
       assert.ok(error instanceof NftError && error.failure === "died", String(error));
       unknown += 1;
@@ -179,7 +204,9 @@ test("long-lived: 10,000 elements in a transaction; an idle process ends by itse
   const historyBefore = history();
   const elements = Array.from({ length: 10_000 }, (_, at) => ({ key: [{ ip: `10.0.${String(at >> 8)}.${String(at & 255)}` }], timeout: 60 }));
   await openNftables(program).runTransaction([
-    { do: "add table", table }, { do: "add set", table, name: "many", key: ["ipv4_addr"], flags: ["timeout"] }, { do: "add elements", table, set: "many", elements },
+    { do: "add table", table },
+    { do: "add set", table, name: "many", key: ["ipv4_addr"], flags: ["timeout"] },
+    { do: "add elements", table, set: "many", elements },
   ]);
   await until(() => processes().length === 0);
   assert.equal((await openNftables(program).listSet(table, "set", "many")).length, 10_000);

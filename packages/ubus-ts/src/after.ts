@@ -4,5 +4,7 @@ export type After = (delay: number, callback: () => void) => () => void;
 /** Node's own timers. */
 export const afterTimeout: After = (delay, callback) => {
   const timer = setTimeout(callback, delay);
-  return () => { clearTimeout(timer); };
+  return () => {
+    clearTimeout(timer);
+  };
 };

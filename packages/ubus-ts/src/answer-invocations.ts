@@ -28,19 +28,34 @@ export function answerInvocations({ connection, onProblem }: InvocationDeps): (o
       const sent = table === undefined || sendData(current, message, objectId, table);
       current.send({ type: messageType.status, seq, peer, attributes: { status: sent ? status : ubusStatus.noMemory, objectId } });
     };
-    if (!object) { reply(ubusStatus.notFound); return; }
-    if (method === undefined || data === undefined) { reply(ubusStatus.invalidArgument); return; }
-    if (invocations >= mostInvocations) { reply(ubusStatus.noMemory); return; }
+    if (!object) {
+      reply(ubusStatus.notFound);
+      return;
+    }
+    if (method === undefined || data === undefined) {
+      reply(ubusStatus.invalidArgument);
+      return;
+    }
+    if (invocations >= mostInvocations) {
+      reply(ubusStatus.noMemory);
+      return;
+    }
     invocations++;
     const run = async (): Promise<UbusTable | null> => object.invoked({ method, args: decodeTable(data), caller: { user, group }, isEvent });
-    run().then((table) => { reply(ubusStatus.ok, table ?? undefined); }, (error: unknown) => {
+    run().then((table) => {
+      reply(ubusStatus.ok, table ?? undefined);
+    }, (error: unknown) => {
       if (error instanceof UbusError) reply(error.status, error.data);
       else if (error instanceof BlobError) reply(ubusStatus.invalidArgument);
       else {
         onProblem(`${object.name}, method ${method}: ${error instanceof Error ? error.message : String(error)}`);
         reply(ubusStatus.unknownError);
       }
-    }).finally(() => { invocations--; }).catch((error: unknown) => { onProblem(`internal: ${String(error)}`); });
+    }).finally(() => {
+      invocations--;
+    }).catch((error: unknown) => {
+      onProblem(`internal: ${String(error)}`);
+    });
   };
 }
 

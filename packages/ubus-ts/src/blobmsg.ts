@@ -2,7 +2,9 @@ import { BlobError, padded, readBlobs, writeBlob, type BlobAttribute } from "./b
 
 /** What ubus carries, as JavaScript has it. Integers beyond 2^53 are bigints. */
 export type UbusValue = null | boolean | number | bigint | string | readonly UbusValue[] | UbusTable;
-export interface UbusTable { readonly [name: string]: UbusValue }
+export interface UbusTable {
+  readonly [name: string]: UbusValue;
+}
 
 /** Types of a field (libubox, blobmsg.h), and of a parameter in a method's signature. */
 export const blobmsgType = { unspecified: 0, array: 1, table: 2, string: 3, int64: 4, int32: 5, int16: 6, bool: 7, double: 8 } as const;
@@ -39,7 +41,8 @@ function encodeField(name: string, value: UbusValue, depth: number): Buffer {
 function encodeValue(value: UbusValue, depth: number): readonly [number, Uint8Array] {
   if (depth > deepest) throw new BlobError(`more than ${deepest} levels`);
   switch (typeof value) {
-    case "boolean": return [blobmsgType.bool, Buffer.of(value ? 1 : 0)];
+    case "boolean":
+      return [blobmsgType.bool, Buffer.of(value ? 1 : 0)];
     case "string": {
       if (value.includes("\0")) throw new BlobError("a text must not hold NUL");
       return [blobmsgType.string, Buffer.from(`${value}\0`)];
@@ -48,8 +51,10 @@ function encodeValue(value: UbusValue, depth: number): readonly [number, Uint8Ar
       if (BigInt.asIntN(64, value) !== value) throw new BlobError("an integer does not fit in 64 bits");
       return [blobmsgType.int64, eightBytes((bytes) => bytes.writeBigInt64BE(value))];
     }
-    case "number": return encodeNumber(value);
-    default: break;
+    case "number":
+      return encodeNumber(value);
+    default:
+      break;
   }
   if (value === null) return [blobmsgType.unspecified, Buffer.alloc(0)];
   return isList(value)
@@ -78,19 +83,28 @@ function readTable(bytes: Buffer, depth: number): UbusTable {
 function readValue(type: number, data: Buffer, depth: number): UbusValue {
   if (depth > deepest) throw new BlobError(`more than ${deepest} levels`);
   switch (type) {
-    case blobmsgType.unspecified: return null;
-    case blobmsgType.array: return [...readBlobs(data)].map((attribute) => readValue(attribute.id, splitName(attribute).data, depth + 1));
-    case blobmsgType.table: return readTable(data, depth + 1);
+    case blobmsgType.unspecified:
+      return null;
+    case blobmsgType.array:
+      return [...readBlobs(data)].map((attribute) => readValue(attribute.id, splitName(attribute).data, depth + 1));
+    case blobmsgType.table:
+      return readTable(data, depth + 1);
     case blobmsgType.string: {
       if (data.at(-1) !== 0) throw new BlobError("a text is not ended by NUL");
       return data.toString("utf8", 0, data.indexOf(0));
     }
-    case blobmsgType.int64: return narrow(sized(data, 8).readBigInt64BE());
-    case blobmsgType.int32: return sized(data, 4).readInt32BE();
-    case blobmsgType.int16: return sized(data, 2).readInt16BE();
-    case blobmsgType.bool: return sized(data, 1)[0] !== 0;
-    case blobmsgType.double: return sized(data, 8).readDoubleBE();
-    default: throw new BlobError(`there is no type ${type}`);
+    case blobmsgType.int64:
+      return narrow(sized(data, 8).readBigInt64BE());
+    case blobmsgType.int32:
+      return sized(data, 4).readInt32BE();
+    case blobmsgType.int16:
+      return sized(data, 2).readInt16BE();
+    case blobmsgType.bool:
+      return sized(data, 1)[0] !== 0;
+    case blobmsgType.double:
+      return sized(data, 8).readDoubleBE();
+    default:
+      throw new BlobError(`there is no type ${type}`);
   }
 }
 

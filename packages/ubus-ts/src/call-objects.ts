@@ -36,8 +36,11 @@ export function callObjects(connection: () => UbusConnection | undefined): Objec
       if (error instanceof UbusError && error.status === ubusStatus.notFound) return [];
       throw error;
     });
-    return found.flatMap(({ objectPath, objectId, signature }) => objectPath === undefined || objectId === undefined ? []
-      : [{ path: objectPath, id: objectId, methods: readSignature(signature) }]);
+    return found.flatMap(({ objectPath, objectId, signature }) =>
+      objectPath === undefined || objectId === undefined
+        ? []
+        : [{ path: objectPath, id: objectId, methods: readSignature(signature) }]
+    );
   };
   const idOf = async (wanted: string): Promise<number> => {
     const [found] = await lookup(wanted);
@@ -73,7 +76,9 @@ export function callObjects(connection: () => UbusConnection | undefined): Objec
     async sendEvent(id, data) {
       await request(messageType.invoke, eventObject, { objectId: eventObject, method: "send", data: encodeTable({ id, data }) });
     },
-    lost() { knownIds.clear(); },
+    lost() {
+      knownIds.clear();
+    },
   };
 }
 

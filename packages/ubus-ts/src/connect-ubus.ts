@@ -25,7 +25,10 @@ const connectionLimits = {
  * UNSUBSCRIBE), `closed` once of the end. A connection whose bytes make no sense is ended.
  */
 export function connectUbus(
-  path: string, receive: (message: UbusMessage) => void, closed: (reason: string) => void, after: After,
+  path: string,
+  receive: (message: UbusMessage) => void,
+  closed: (reason: string) => void,
+  after: After,
 ): Promise<UbusConnection> {
   return new Promise((resolve, reject) => {
     let isOpen = false;
@@ -41,7 +44,9 @@ export function connectUbus(
       if (isOpen) closed(reason);
       else reject(new UbusError(ubusStatus.connectionFailed, reason));
     };
-    const stopWaiting = after(connectionLimits.hello, () => { end("ubusd did not say hello"); });
+    const stopWaiting = after(connectionLimits.hello, () => {
+      end("ubusd did not say hello");
+    });
 
     const send = (message: UbusMessage): boolean => {
       if (hasEnded || socket.writableLength > connectionLimits.unsent) return false;
@@ -61,7 +66,13 @@ export function connectUbus(
         if (isOpen) return;
         isOpen = true;
         stopWaiting();
-        resolve({ request: requests.request, send, close: () => { end("closed"); } });
+        resolve({
+          request: requests.request,
+          send,
+          close: () => {
+            end("closed");
+          },
+        });
       } else if (message.type === messageType.status || message.type === messageType.data) requests.answered(message);
       else if (isOpen) receive(message);
     });
@@ -72,7 +83,11 @@ export function connectUbus(
         end(error instanceof BlobError ? `ubusd cannot be understood: ${error.message}` : `internal: ${String(error)}`);
       }
     });
-    socket.on("error", (error: NodeJS.ErrnoException) => { end(`${path}: ${error.code ?? error.message}`); });
-    socket.on("close", () => { end("ubusd ended the connection"); });
+    socket.on("error", (error: NodeJS.ErrnoException) => {
+      end(`${path}: ${error.code ?? error.message}`);
+    });
+    socket.on("close", () => {
+      end("ubusd ended the connection");
+    });
   });
 }

@@ -78,11 +78,15 @@ export function hostObjects({ connection, onProblem, after }: ObjectHostDeps): O
       object.lost();
     },
     find: (id) => id === undefined ? undefined : numbered.get(id),
-    offerAll() { for (const object of hosted) offer(object); },
+    offerAll() {
+      for (const object of hosted) offer(object);
+    },
     lost() {
       numbered.clear();
       for (const object of hosted) object.lost();
     },
-    close() { for (const stop of offers) stop(); },
+    close() {
+      for (const stop of offers) stop();
+    },
   };
 }

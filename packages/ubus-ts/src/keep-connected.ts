@@ -45,13 +45,20 @@ export function keepConnected(path: string, events: KeptConnectionEvents, after:
     connectLater(reason);
   };
   const connectNow = (): void => {
-    connectUbus(path, (message) => { events.received(message); }, lost, after).then((opened) => {
-      if (isClosed) { opened.close(); return; }
+    connectUbus(path, (message) => {
+      events.received(message);
+    }, lost, after).then((opened) => {
+      if (isClosed) {
+        opened.close();
+        return;
+      }
       connection = opened;
       wait = firstWait;
       report(true, "connected");
       events.opened(opened);
-    }, (error: unknown) => { connectLater(error instanceof Error ? error.message : String(error)); });
+    }, (error: unknown) => {
+      connectLater(error instanceof Error ? error.message : String(error));
+    });
   };
 
   connectNow();

@@ -2,20 +2,50 @@ import { BlobError, padded, readBlobs, writeBlob } from "./blob.ts";
 
 /** What a message is (ubus, ubusmsg.h). */
 export const messageType = {
-  hello: 0, status: 1, data: 2, lookup: 4, invoke: 5, addObject: 6, removeObject: 7, subscribe: 8, unsubscribe: 9, notify: 10,
+  hello: 0,
+  status: 1,
+  data: 2,
+  lookup: 4,
+  invoke: 5,
+  addObject: 6,
+  removeObject: 7,
+  subscribe: 8,
+  unsubscribe: 9,
+  notify: 10,
 } as const;
 
 /** How a request ended (ubus, ubusmsg.h). */
 export const ubusStatus = {
-  ok: 0, invalidCommand: 1, invalidArgument: 2, methodNotFound: 3, notFound: 4, noData: 5, permissionDenied: 6, timeout: 7,
-  notSupported: 8, unknownError: 9, connectionFailed: 10, noMemory: 11, parseError: 12, systemError: 13,
+  ok: 0,
+  invalidCommand: 1,
+  invalidArgument: 2,
+  methodNotFound: 3,
+  notFound: 4,
+  noData: 5,
+  permissionDenied: 6,
+  timeout: 7,
+  notSupported: 8,
+  unknownError: 9,
+  connectionFailed: 10,
+  noMemory: 11,
+  parseError: 12,
+  systemError: 13,
 } as const;
 
 /** How the value of each attribute is written: a number, a text, a flag, or nested bytes that its reader decodes. */
 const attributes = {
-  status: [1, "number"], objectPath: [2, "text"], objectId: [3, "number"], method: [4, "text"], objectType: [5, "number"],
-  signature: [6, "nested"], data: [7, "nested"], target: [8, "number"], active: [9, "flag"], noReply: [10, "flag"],
-  user: [12, "text"], group: [13, "text"],
+  status: [1, "number"],
+  objectPath: [2, "text"],
+  objectId: [3, "number"],
+  method: [4, "text"],
+  objectType: [5, "number"],
+  signature: [6, "nested"],
+  data: [7, "nested"],
+  target: [8, "number"],
+  active: [9, "flag"],
+  noReply: [10, "flag"],
+  user: [12, "text"],
+  group: [13, "text"],
 } as const satisfies Readonly<Record<string, readonly [number, keyof Kinds]>>;
 
 interface Kinds {
@@ -79,7 +109,9 @@ export function createMessageReader(receive: (message: UbusMessage) => void): (c
       needed = headerLength + length;
       if (bytes.length < needed) break;
       receive({
-        type: bytes.readUInt8(1), seq: bytes.readUInt16BE(2), peer: bytes.readUInt32BE(4),
+        type: bytes.readUInt8(1),
+        seq: bytes.readUInt16BE(2),
+        peer: bytes.readUInt32BE(4),
         attributes: readAttributes(bytes.subarray(headerLength + 4, needed)),
       });
       bytes = bytes.subarray(needed);
@@ -114,9 +146,13 @@ function toBytes(value: Kinds[keyof Kinds]): Buffer {
 
 function fromBytes(kind: keyof Kinds, data: Buffer): Kinds[keyof Kinds] | undefined {
   switch (kind) {
-    case "number": return data.length === 4 ? data.readUInt32BE() : undefined;
-    case "text": return data.at(-1) === 0 ? data.toString("utf8", 0, data.indexOf(0)) : undefined;
-    case "flag": return data.length === 1 ? data[0] !== 0 : undefined;
-    case "nested": return data;
+    case "number":
+      return data.length === 4 ? data.readUInt32BE() : undefined;
+    case "text":
+      return data.at(-1) === 0 ? data.toString("utf8", 0, data.indexOf(0)) : undefined;
+    case "flag":
+      return data.length === 1 ? data[0] !== 0 : undefined;
+    case "nested":
+      return data;
   }
 }

@@ -43,7 +43,9 @@ export function openUbus({ path, onConnection, onProblem = () => undefined, afte
   const others = callObjects(connection);
 
   const kept = keepConnected(path, {
-    opened() { host.offerAll(); },
+    opened() {
+      host.offerAll();
+    },
     received(message) {
       const { objectId, target, active } = message.attributes;
       const object = host.find(objectId);
@@ -55,29 +57,41 @@ export function openUbus({ path, onConnection, onProblem = () => undefined, afte
       others.lost();
       host.lost();
     },
-    changed(isConnected, reason) { onConnection?.(isConnected, reason); },
+    changed(isConnected, reason) {
+      onConnection?.(isConnected, reason);
+    },
   }, after);
 
   return {
-    get isConnected() { return connection() !== undefined; },
+    get isConnected() {
+      return connection() !== undefined;
+    },
     lookup: (wanted) => others.lookup(wanted),
     invoke: (objectPath, method, args, timeout) => others.invoke(objectPath, method, args, timeout),
     sendEvent: (id, data) => others.sendEvent(id, data),
     publish(object) {
       const published = host.add(hostPublished(object));
       return {
-        get isPublished() { return published.isPublished; },
+        get isPublished() {
+          return published.isPublished;
+        },
         notify: (type, data) => published.notify(type, data),
-        remove: () => { host.remove(published); },
+        remove: () => {
+          host.remove(published);
+        },
       };
     },
     subscribe(objectPath, notified) {
       const subscription = host.add(hostSubscription(objectPath, notified, after));
-      return () => { host.remove(subscription); };
+      return () => {
+        host.remove(subscription);
+      };
     },
     listen(pattern, heard) {
       const listener = host.add(hostListener(pattern, heard));
-      return () => { host.remove(listener); };
+      return () => {
+        host.remove(listener);
+      };
     },
     close() {
       host.close();

@@ -6,7 +6,8 @@ import { UbusError } from "./ubus-error.ts";
  * Sends a request and waits. Resolves with what came as answer, in order; rejects with UbusError if the status is not 0, if time runs out or the
  * connection ends. `onData` hears of it at once, before any message that came behind it is read.
  */
-export type SendRequest = (type: number, peer: number, attributes: MessageAttributes, timeout: number, onData?: (data: MessageAttributes) => void) => Promise<readonly MessageAttributes[]>;
+export type SendRequest = (type: number, peer: number, attributes: MessageAttributes, timeout: number,
+  onData?: (data: MessageAttributes) => void) => Promise<readonly MessageAttributes[]>;
 
 /** Requests that wait for their answers, on one connection. */
 export interface PendingRequests {
@@ -45,24 +46,36 @@ export function keepRequests({ send, after }: PendingRequestsDeps): PendingReque
   let lastSeq = 0;
   let hasEnded = false;
   return {
-    request: (type, peer, attributes, timeout, onData) => new Promise((answer, refuse) => {
-      if (hasEnded) { refuse(new UbusError(ubusStatus.connectionFailed, "the connection to ubusd has ended")); return; }
-      if (pending.size >= requestLimits.requests) { refuse(new UbusError(ubusStatus.noMemory, "too many requests are under way")); return; }
-      do lastSeq = (lastSeq + 1) & 0xffff; while (pending.has(lastSeq));
-      const seq = lastSeq;
-      const waiting: PendingRequest = {
-        peer, data: [], bytes: 0, onData,
-        finish(status, why) {
-          stopTimer();
-          pending.delete(seq);
-          if (status === ubusStatus.ok) answer(waiting.data);
-          else refuse(new UbusError(status, why));
-        },
-      };
-      const stopTimer = after(timeout, () => { waiting.finish(ubusStatus.timeout, `no answer within ${timeout} ms`); });
-      pending.set(seq, waiting);
-      if (!send({ type, seq, peer, attributes })) waiting.finish(ubusStatus.noMemory, "the request is too large, or ubusd does not read");
-    }),
+    request: (type, peer, attributes, timeout, onData) =>
+      new Promise((answer, refuse) => {
+        if (hasEnded) {
+          refuse(new UbusError(ubusStatus.connectionFailed, "the connection to ubusd has ended"));
+          return;
+        }
+        if (pending.size >= requestLimits.requests) {
+          refuse(new UbusError(ubusStatus.noMemory, "too many requests are under way"));
+          return;
+        }
+        do lastSeq = (lastSeq + 1) & 0xffff; while (pending.has(lastSeq));
+        const seq = lastSeq;
+        const waiting: PendingRequest = {
+          peer,
+          data: [],
+          bytes: 0,
+          onData,
+          finish(status, why) {
+            stopTimer();
+            pending.delete(seq);
+            if (status === ubusStatus.ok) answer(waiting.data);
+            else refuse(new UbusError(status, why));
+          },
+        };
+        const stopTimer = after(timeout, () => {
+          waiting.finish(ubusStatus.timeout, `no answer within ${timeout} ms`);
+        });
+        pending.set(seq, waiting);
+        if (!send({ type, seq, peer, attributes })) waiting.finish(ubusStatus.noMemory, "the request is too large, or ubusd does not read");
+      }),
     /** Answers carry the sequence number of the request and its peer: both must match, as others count from 1 too. */
     answered({ type, seq, peer, attributes }) {
       const asked = pending.get(seq);
@@ -74,7 +87,8 @@ export function keepRequests({ send, after }: PendingRequestsDeps): PendingReque
       asked.bytes += (attributes.data?.length ?? 0) + (attributes.signature?.length ?? 0);
       asked.data.push(attributes);
       asked.onData?.(attributes);
-      if (asked.bytes > requestLimits.answerBytes || asked.data.length > requestLimits.answerMessages) asked.finish(ubusStatus.noMemory, "the answer is too large");
+      if (asked.bytes > requestLimits.answerBytes || asked.data.length > requestLimits.answerMessages)
+        asked.finish(ubusStatus.noMemory, "the answer is too large");
     },
     endAll(reason) {
       hasEnded = true;

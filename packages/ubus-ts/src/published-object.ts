@@ -32,16 +32,27 @@ export interface Publication {
 export function hostPublished(object: ObjectToPublish): HostedObject & Omit<Publication, "remove"> {
   let current: { readonly connection: UbusConnection; readonly id: number } | undefined;
   let lastSeq = 0;
-  const signature = Object.fromEntries(Object.entries(object.methods).map(([method, { signature: parameters }]) =>
-    [method, Object.fromEntries(Object.entries(parameters).map(([name, type]) => [name, blobmsgType[type]]))]));
+  const signature = Object.fromEntries(
+    Object.entries(object.methods).map((
+      [method, { signature: parameters }],
+    ) => [method, Object.fromEntries(Object.entries(parameters).map(([name, type]) => [name, blobmsgType[type]]))]),
+  );
   return {
     name: `object '${object.path}'`,
     // Without a signature the object would be invisible to lookup.
     attributes: { objectPath: object.path, signature: encodeTable(signature) },
-    get isPublished() { return current !== undefined; },
-    added(connection, id) { current = { connection, id }; },
-    lost() { current = undefined; },
-    activityChanged: (active) => { object.onSubscribers?.(active); },
+    get isPublished() {
+      return current !== undefined;
+    },
+    added(connection, id) {
+      current = { connection, id };
+    },
+    lost() {
+      current = undefined;
+    },
+    activityChanged: (active) => {
+      object.onSubscribers?.(active);
+    },
     invoked({ method, args, caller }) {
       const known = Object.hasOwn(object.methods, method) ? object.methods[method] : undefined;
       if (!known) throw new UbusError(ubusStatus.methodNotFound);
@@ -53,7 +64,9 @@ export function hostPublished(object: ObjectToPublish): HostedObject & Omit<Publ
       const { connection, id } = current;
       try {
         return connection.send({
-          type: messageType.notify, seq: lastSeq, peer: id,
+          type: messageType.notify,
+          seq: lastSeq,
+          peer: id,
           attributes: { objectId: id, method: type, data: encodeTable(data), noReply: true },
         });
       } catch (error) {

@@ -15,7 +15,8 @@ export const eventObject = 1;
 /** Asks ubusd for the events whose name matches `pattern`, for object `id`. Rejects with ubusd's status. */
 function registerForEvents(connection: UbusConnection, id: number, pattern: string): Promise<unknown> {
   // The object's number is unsigned, INT32 is not.
-  return connection.request(messageType.invoke, eventObject, { objectId: eventObject, method: "register", data: encodeTable({ object: id | 0, pattern }) }, requestTimeout);
+  return connection.request(messageType.invoke, eventObject, { objectId: eventObject, method: "register", data: encodeTable({ object: id | 0, pattern }) },
+    requestTimeout);
 }
 
 /** A nameless object that events with a matching id come to. */
@@ -23,7 +24,9 @@ export function hostListener(pattern: string, heard: (id: string, data: UbusTabl
   return {
     name: `events '${pattern}'`,
     attributes: {},
-    async added(connection, id) { await registerForEvents(connection, id, pattern); },
+    async added(connection, id) {
+      await registerForEvents(connection, id, pattern);
+    },
     lost: () => undefined,
     invoked({ method, args, isEvent }) {
       if (isEvent) heard(method, args);
@@ -44,7 +47,10 @@ export function hostSubscription(path: string, notified: (type: string, data: Ub
 
   const lookLater = (): void => {
     stopLooking();
-    if (!hearsOfNew && own) stopLooking = after(lookEvery, () => { look().catch(ignoreRefusal); });
+    if (!hearsOfNew && own)
+      stopLooking = after(lookEvery, () => {
+        look().catch(ignoreRefusal);
+      });
   };
   const subscribeTo = async (id: number): Promise<void> => {
     if (!own || target === id) return; // ubusd would tell twice
@@ -61,7 +67,10 @@ export function hostSubscription(path: string, notified: (type: string, data: Ub
   const look = async (): Promise<void> => {
     if (!own) return;
     const found = await own.connection.request(messageType.lookup, 0, { objectPath: path }, requestTimeout)
-      .catch((error: unknown) => { ignoreRefusal(error); return []; });
+      .catch((error: unknown) => {
+        ignoreRefusal(error);
+        return [];
+      });
     const id = found[0]?.objectId;
     if (id === undefined) lookLater();
     else await subscribeTo(id);

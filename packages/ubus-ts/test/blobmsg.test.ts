@@ -9,7 +9,12 @@ const text = fc.string({ unit: "grapheme", maxLength: 40 }).filter((each) => !ea
 const { tree } = fc.letrec<{ tree: UbusValue }>((tie) => ({
   tree: fc.oneof(
     { depthSize: "small" },
-    fc.constant(null), fc.boolean(), fc.integer(), fc.maxSafeInteger(), fc.double(), text,
+    fc.constant(null),
+    fc.boolean(),
+    fc.integer(),
+    fc.maxSafeInteger(),
+    fc.double(),
+    text,
     fc.bigInt({ min: 2n ** 53n, max: 2n ** 63n - 1n }),
     fc.array(tie("tree"), { maxLength: 5 }),
     fc.dictionary(name, tie("tree"), { maxKeys: 5, noNullPrototype: true }),

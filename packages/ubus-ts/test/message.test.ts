@@ -20,7 +20,9 @@ suite("ubus messages", () => {
     const bytes = Buffer.concat(sent.map(encodeMessage));
     fc.assert(fc.property(fc.array(fc.nat(bytes.length), { maxLength: 8 }), (cuts) => {
       const received: UbusMessage[] = [];
-      const read = createMessageReader((message) => { received.push(message); });
+      const read = createMessageReader((message) => {
+        received.push(message);
+      });
       const edges = [0, ...cuts.sort((a, b) => a - b), bytes.length];
       for (const [at, edge] of edges.slice(1).entries()) read(bytes.subarray(edges[at], edge));
       assert.deepEqual(received, sent);
@@ -28,17 +30,27 @@ suite("ubus messages", () => {
   });
 
   test("a length that is no length, and another version, end the stream", () => {
-    const feed = (hex: string): void => { createMessageReader(() => undefined)(Buffer.from(hex, "hex")); };
-    assert.throws(() => { feed("010400010000000000000004"); }, BlobError);
-    assert.throws(() => { feed("000400010000000000000003"); }, BlobError);
-    assert.throws(() => { feed("000400010000000000ffffff"); }, BlobError);
+    const feed = (hex: string): void => {
+      createMessageReader(() => undefined)(Buffer.from(hex, "hex"));
+    };
+    assert.throws(() => {
+      feed("010400010000000000000004");
+    }, BlobError);
+    assert.throws(() => {
+      feed("000400010000000000000003");
+    }, BlobError);
+    assert.throws(() => {
+      feed("000400010000000000ffffff");
+    }, BlobError);
   });
 
   test("a malformed attribute is left out, the message arrives", () => {
     const bytes = encodeMessage({ ...lookup, attributes: { objectId: 5, method: "x" } });
     bytes.writeUInt32BE(0x0300_0009, 12); // objectId of 5 bytes
     const received: UbusMessage[] = [];
-    createMessageReader((message) => { received.push(message); })(bytes);
+    createMessageReader((message) => {
+      received.push(message);
+    })(bytes);
     assert.equal(received[0]?.attributes.objectId, undefined);
   });
 

@@ -20,27 +20,50 @@ function connectionThat(answers: Readonly<Record<number, Answer>>): UbusConnecti
       for (const each of data) onData?.(each);
       return data;
     },
-    send: () => true, close: () => undefined,
+    send: () => true,
+    close: () => undefined,
   };
 }
 
 suite("on a connection that answers here", () => {
   const object = (name: string): HostedObject & { readonly events: string[] } => {
     const events: string[] = [];
-    return { name, events, attributes: { objectPath: name }, added: (_connection, id) => { events.push(`added ${id}`); }, lost: () => { events.push("lost"); }, invoked: () => null };
+    return {
+      name,
+      events,
+      attributes: { objectPath: name },
+      added: (_connection, id) => {
+        events.push(`added ${id}`);
+      },
+      lost: () => {
+        events.push("lost");
+      },
+      invoked: () => null,
+    };
   };
 
   test("an object that is refused is offered again, and one that was removed meanwhile is not", async () => {
     const offered: string[] = [];
     const waiting: (() => void)[] = [];
     let isTaken = true;
-    const connection = connectionThat({ [messageType.addObject]: ({ objectPath = "" }) => {
-      offered.push(objectPath);
-      if (isTaken) throw new UbusError(ubusStatus.invalidArgument);
-      return [{ objectId: 7 }];
-    } });
+    const connection = connectionThat({
+      [messageType.addObject]: ({ objectPath = "" }) => {
+        offered.push(objectPath);
+        if (isTaken) throw new UbusError(ubusStatus.invalidArgument);
+        return [{ objectId: 7 }];
+      },
+    });
     const problems: string[] = [];
-    const host = hostObjects({ connection: () => connection, onProblem: (problem) => { problems.push(problem); }, after: (_delay, callback) => { waiting.push(callback); return () => undefined; } });
+    const host = hostObjects({
+      connection: () => connection,
+      onProblem: (problem) => {
+        problems.push(problem);
+      },
+      after: (_delay, callback) => {
+        waiting.push(callback);
+        return () => undefined;
+      },
+    });
     const [kept, removed] = [host.add(object("kept")), host.add(object("removed"))];
     await settle();
     host.remove(removed);
@@ -56,13 +79,18 @@ suite("on a connection that answers here", () => {
   test("an object that has come back under another number is found; a method's own 'not found' is passed on", async () => {
     let id = 5;
     let lookups = 0;
-    const caller = callObjects(() => connectionThat({
-      [messageType.lookup]: () => { lookups++; return [{ objectPath: "it", objectId: id }]; },
-      [messageType.invoke]: ({ method }, peer) => {
-        if (peer !== id || method === "absent") throw new UbusError(ubusStatus.notFound);
-        return [{ data: encodeTable({ from: peer }) }];
-      },
-    }));
+    const caller = callObjects(() =>
+      connectionThat({
+        [messageType.lookup]: () => {
+          lookups++;
+          return [{ objectPath: "it", objectId: id }];
+        },
+        [messageType.invoke]: ({ method }, peer) => {
+          if (peer !== id || method === "absent") throw new UbusError(ubusStatus.notFound);
+          return [{ data: encodeTable({ from: peer }) }];
+        },
+      })
+    );
     assert.deepEqual(await caller.invoke("it", "do"), { from: 5 });
     id = 6;
     assert.deepEqual(await caller.invoke("it", "do"), { from: 6 });

@@ -15,7 +15,13 @@ let ubusd: TestUbusd;
 const opened: Ubus[] = [];
 
 async function connected(options: Partial<Parameters<typeof openUbus>[0]> = {}): Promise<Ubus> {
-  const ubus = openUbus({ path: place.path, onProblem: (message) => { throw new Error(message); }, ...options });
+  const ubus = openUbus({
+    path: place.path,
+    onProblem: (message) => {
+      throw new Error(message);
+    },
+    ...options,
+  });
   opened.push(ubus);
   await until("connected", () => ubus.isConnected);
   return ubus;
@@ -26,15 +32,24 @@ const echo = {
   methods: {
     echo: { signature: { text: "string", id: "int32", list: "array" }, answer: (args: UbusTable) => ({ args }) },
     who: { signature: {}, answer: (_args: UbusTable, { user, group }: { user: string | null; group: string | null }) => ({ user, group }) },
-    refuse: { signature: {}, answer: () => { throw new UbusError(ubusStatus.permissionDenied, undefined, { why: "no" }); } },
+    refuse: {
+      signature: {},
+      answer: () => {
+        throw new UbusError(ubusStatus.permissionDenied, undefined, { why: "no" });
+      },
+    },
     never: { signature: {}, answer: () => new Promise<UbusTable>(() => undefined) },
     huge: { signature: {}, answer: () => ({ text: "x".repeat(2_000_000) }) },
   },
 } as const;
 
 suite(`ubus client, against ${process.env["UBUSD"] ?? "our own small ubusd"}`, () => {
-  before(async () => { ubusd = await startUbusd(place.path); });
-  afterEach(() => { for (const ubus of opened.splice(0)) ubus.close(); });
+  before(async () => {
+    ubusd = await startUbusd(place.path);
+  });
+  afterEach(() => {
+    for (const ubus of opened.splice(0)) ubus.close();
+  });
   after(async () => {
     await ubusd.stop();
     place.remove();
@@ -80,11 +95,15 @@ suite(`ubus client, against ${process.env["UBUSD"] ?? "our own small ubusd"}`, (
     const problems: string[] = [];
     const delays: number[] = [];
     const [first, second] = [await connected(), await connected({
-      onProblem: (message) => { problems.push(message); },
+      onProblem: (message) => {
+        problems.push(message);
+      },
       after(delay, callback) {
         delays.push(delay);
         const timer = setTimeout(callback, delay === 5_000 ? 20 : delay);
-        return () => { clearTimeout(timer); };
+        return () => {
+          clearTimeout(timer);
+        };
       },
     })];
     const taken = first.publish(echo);
@@ -100,15 +119,27 @@ suite(`ubus client, against ${process.env["UBUSD"] ?? "our own small ubusd"}`, (
     const [server, client] = [await connected(), await connected()];
     const activity: boolean[] = [];
     const heard: unknown[] = [];
-    const stop = client.subscribe("test.echo", (type, data) => { heard.push([type, data]); });
-    const publication = server.publish({ ...echo, onSubscribers: (active) => { activity.push(active); } });
+    const stop = client.subscribe("test.echo", (type, data) => {
+      heard.push([type, data]);
+    });
+    const publication = server.publish({
+      ...echo,
+      onSubscribers: (active) => {
+        activity.push(active);
+      },
+    });
     await until("subscribed to what came later", () => activity.length === 1);
     assert.ok(publication.notify("request", { id: 17, devices: [{ mac: "aa" }] }));
     await until("notified", () => heard.length === 1);
     assert.deepEqual(heard, [["request", { id: 17, devices: [{ mac: "aa" }] }]]);
     publication.remove();
     await until("gone", async () => (await client.lookup("test.echo")).length === 0);
-    const again = server.publish({ ...echo, onSubscribers: (active) => { activity.push(active); } });
+    const again = server.publish({
+      ...echo,
+      onSubscribers: (active) => {
+        activity.push(active);
+      },
+    });
     await until("subscribed to the one that came back", () => activity.filter(Boolean).length === 2);
     again.notify("ended", {});
     await until("notified once", () => heard.length === 2);
@@ -120,8 +151,12 @@ suite(`ubus client, against ${process.env["UBUSD"] ?? "our own small ubusd"}`, (
     const [sender, listener] = [await connected(), await connected()];
     const heard: unknown[] = [];
     const all: string[] = [];
-    listener.listen("test.*", (id, data) => { heard.push([id, data]); });
-    listener.listen("*", (id) => { all.push(id); });
+    listener.listen("test.*", (id, data) => {
+      heard.push([id, data]);
+    });
+    listener.listen("*", (id) => {
+      all.push(id);
+    });
     await until("listening", async () => {
       await sender.sendEvent("other", {});
       await sender.sendEvent("test.ready", {});
@@ -136,11 +171,22 @@ suite(`ubus client, against ${process.env["UBUSD"] ?? "our own small ubusd"}`, (
 
   test("all comes back after ubusd was restarted", async () => {
     const states: boolean[] = [];
-    const [server, client] = [await connected({ onConnection: (isConnected) => { states.push(isConnected); } }), await connected()];
+    const [server, client] = [await connected({
+      onConnection: (isConnected) => {
+        states.push(isConnected);
+      },
+    }), await connected()];
     const heard: string[] = [];
     let active = false;
-    const publication = server.publish({ ...echo, onSubscribers: (now) => { active = now; } });
-    client.subscribe("test.echo", (type) => { heard.push(type); });
+    const publication = server.publish({
+      ...echo,
+      onSubscribers: (now) => {
+        active = now;
+      },
+    });
+    client.subscribe("test.echo", (type) => {
+      heard.push(type);
+    });
     await until("subscribed", () => active);
     await client.invoke("test.echo", "echo");
     await ubusd.stop();
@@ -159,7 +205,13 @@ suite(`ubus client, against ${process.env["UBUSD"] ?? "our own small ubusd"}`, (
   test("a callee that dies is a time-out, and found again when it is back", async () => {
     const [client, first] = [await connected(), await connected()];
     let isCalled = false;
-    const never = { signature: {}, answer: () => { isCalled = true; return new Promise<UbusTable>(() => undefined); } };
+    const never = {
+      signature: {},
+      answer: () => {
+        isCalled = true;
+        return new Promise<UbusTable>(() => undefined);
+      },
+    };
     const publication = first.publish({ path: "test.echo", methods: { never } });
     await until("published", () => publication.isPublished);
     const call = client.invoke("test.echo", "never", {}, 200);
@@ -183,13 +235,19 @@ suite("ubus client, against a hostile ubusd", () => {
       socket.on("error", () => undefined);
       serve(socket);
     });
-    await new Promise<void>((resolve) => { server.listen(path, () => { resolve(); }); });
+    await new Promise<void>((resolve) => {
+      server.listen(path, () => {
+        resolve();
+      });
+    });
     try {
       await use(path);
     } finally {
       for (const ubus of opened.splice(0)) ubus.close();
       for (const socket of sockets) socket.destroy();
-      await new Promise((resolve) => { server.close(resolve); });
+      await new Promise((resolve) => {
+        server.close(resolve);
+      });
       remove();
     }
   }
@@ -198,11 +256,16 @@ suite("ubus client, against a hostile ubusd", () => {
   test("noise ends the connection, which is tried again later and later", async () => {
     const delays: number[] = [];
     await withServer((socket) => socket.write(Buffer.alloc(64, 0xff)), async (path) => {
-      opened.push(openUbus({ path, after: (delay, callback) => {
-        if (delay !== 5_000) delays.push(delay);
-        const timer = setTimeout(callback, Math.min(delay, 3));
-        return () => { clearTimeout(timer); };
-      } }));
+      opened.push(openUbus({
+        path,
+        after: (delay, callback) => {
+          if (delay !== 5_000) delays.push(delay);
+          const timer = setTimeout(callback, Math.min(delay, 3));
+          return () => {
+            clearTimeout(timer);
+          };
+        },
+      }));
       await until("tried several times", () => delays.length >= 8);
     });
     assert.deepEqual(delays.slice(0, 8), [250, 500, 1000, 2000, 4000, 8000, 10_000, 10_000]);
@@ -225,14 +288,24 @@ suite("ubus client, against a hostile ubusd", () => {
   });
 
   test("a ubusd that does not read holds up requests, not memory", async () => {
-    await withServer((socket) => { socket.write(hello); socket.pause(); }, async (path) => {
+    await withServer((socket) => {
+      socket.write(hello);
+      socket.pause();
+    }, async (path) => {
       const ubus = openUbus({ path });
       opened.push(ubus);
       await until("connected", () => ubus.isConnected);
       const text = "x".repeat(900_000);
-      const results = await Promise.allSettled(Array.from({ length: 20 }, () => ubus.sendEvent("e", { text: text })).slice(0, 20).map((each) =>
-        Promise.race([each, wait(50).then(() => { throw new Error("waiting"); })])));
-      assert.ok(results.filter((each) => each.status === "rejected" && each.reason instanceof UbusError && each.reason.status === ubusStatus.noMemory).length >= 15);
+      const results = await Promise.allSettled(
+        Array.from({ length: 20 }, () => ubus.sendEvent("e", { text: text })).slice(0, 20).map((each) =>
+          Promise.race([each, wait(50).then(() => {
+            throw new Error("waiting");
+          })])
+        ),
+      );
+      assert.ok(
+        results.filter((each) => each.status === "rejected" && each.reason instanceof UbusError && each.reason.status === ubusStatus.noMemory).length >= 15,
+      );
     });
   });
 

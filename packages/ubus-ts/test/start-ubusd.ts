@@ -27,5 +27,10 @@ export async function startUbusd(path: string): Promise<TestUbusd> {
 /** The path of a socket in a folder of its own, which is removed with `remove`. */
 export function socketPath(): { readonly path: string; remove: () => void } {
   const folder = mkdtempSync(join(tmpdir(), "ubus-"));
-  return { path: join(folder, "ubus.sock"), remove: () => { rmSync(folder, { recursive: true, force: true }); } };
+  return {
+    path: join(folder, "ubus.sock"),
+    remove: () => {
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
 }

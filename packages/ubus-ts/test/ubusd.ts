@@ -38,15 +38,21 @@ export function startOwnUbusd(path: string): Promise<TestUbusd> {
   const clients = new Map<number, Client>();
   let nextId = firstId;
 
-  const send = (to: Client, message: UbusMessage): void => { if (!to.socket.destroyed) to.socket.write(encodeMessage(message)); };
-  const byPath = (wanted: string): Hosted[] => [...objects.values()].filter((each) => each.path !== undefined
-    && (wanted.endsWith("*") ? each.path.startsWith(wanted.slice(0, -1)) : each.path === wanted))
-    .sort((a, b) => ((a.path ?? "") < (b.path ?? "") ? -1 : 1));
+  const send = (to: Client, message: UbusMessage): void => {
+    if (!to.socket.destroyed) to.socket.write(encodeMessage(message));
+  };
+  const byPath = (wanted: string): Hosted[] =>
+    [...objects.values()].filter((each) =>
+      each.path !== undefined
+      && (wanted.endsWith("*") ? each.path.startsWith(wanted.slice(0, -1)) : each.path === wanted)
+    )
+      .sort((a, b) => ((a.path ?? "") < (b.path ?? "") ? -1 : 1));
 
   const sendEvent = (from: Client | null, name: string, data: Buffer): void => {
     for (const object of objects.values()) {
       const isWanted = object.patterns.some((pattern) => pattern.endsWith("*") ? name.startsWith(pattern.slice(0, -1)) : pattern === name);
-      if (isWanted && object.client !== from) send(object.client, { type: type.invoke, seq: ++object.seq, peer: 0, attributes: { objectId: object.id, method: name, data } });
+      if (isWanted && object.client !== from)
+        send(object.client, { type: type.invoke, seq: ++object.seq, peer: 0, attributes: { objectId: object.id, method: name, data } });
     }
   };
   const tellActivity = (object: Hosted): void => {
@@ -68,7 +74,9 @@ export function startOwnUbusd(path: string): Promise<TestUbusd> {
 
   /** Answers a request: a status, or undefined if an answer comes otherwise. */
   const handle = (client: Client, { type: kind, seq, peer, attributes }: UbusMessage): number | undefined => {
-    const answer = (data: MessageAttributes): void => { send(client, { type: type.data, seq, peer, attributes: data }); };
+    const answer = (data: MessageAttributes): void => {
+      send(client, { type: type.data, seq, peer, attributes: data });
+    };
     const object = attributes.objectId === undefined ? undefined : objects.get(attributes.objectId);
     const target = attributes.target === undefined ? undefined : objects.get(attributes.target);
     switch (kind) {
@@ -108,14 +116,22 @@ export function startOwnUbusd(path: string): Promise<TestUbusd> {
         for (const subscriber of object.subscribers) {
           const { noReply } = attributes;
           send(subscriber.client, {
-            type: type.invoke, seq, peer: client.id,
-            attributes: { objectId: subscriber.id, method: attributes.method ?? "", data: attributes.data ?? Buffer.alloc(0), ...(noReply === true ? { noReply } : {}) },
+            type: type.invoke,
+            seq,
+            peer: client.id,
+            attributes: {
+              objectId: subscriber.id,
+              method: attributes.method ?? "",
+              data: attributes.data ?? Buffer.alloc(0),
+              ...(noReply === true ? { noReply } : {}),
+            },
           });
         }
         return attributes.noReply === true ? undefined : status.ok;
       case type.invoke:
         return attributes.objectId === eventObject ? handleEvents(client, attributes) : forward(client, object, seq, attributes);
-      case type.status: case type.data: {
+      case type.status:
+      case type.data: {
         const to = clients.get(peer);
         if (to && object?.client === client) send(to, { type: kind, seq, peer: object.id, attributes });
         return undefined;
@@ -130,7 +146,9 @@ export function startOwnUbusd(path: string): Promise<TestUbusd> {
     if (!object) return status.notFound;
     const { method, data } = attributes;
     send(object.client, {
-      type: type.invoke, seq, peer: client.id,
+      type: type.invoke,
+      seq,
+      peer: client.id,
       attributes: { objectId: object.id, method, user: "root", group: "root", ...(data ? { data } : {}) },
     });
     return undefined;
@@ -178,10 +196,13 @@ export function startOwnUbusd(path: string): Promise<TestUbusd> {
     server.listen(path, () => {
       resolve({
         path,
-        stop: () => new Promise((stopped) => {
-          for (const { socket } of clients.values()) socket.destroy();
-          server.close(() => { stopped(); });
-        }),
+        stop: () =>
+          new Promise((stopped) => {
+            for (const { socket } of clients.values()) socket.destroy();
+            server.close(() => {
+              stopped();
+            });
+          }),
       });
     });
   });

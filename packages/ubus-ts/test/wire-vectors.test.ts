@@ -18,7 +18,9 @@ const lines = readFileSync(new URL("./ubus-wire.jsonl", import.meta.url), "utf8"
 
 function read(hex: string): UbusMessage {
   const messages: UbusMessage[] = [];
-  createMessageReader((message) => { messages.push(message); })(Buffer.from(hex, "hex"));
+  createMessageReader((message) => {
+    messages.push(message);
+  })(Buffer.from(hex, "hex"));
   const [message] = messages;
   assert.ok(message && messages.length === 1);
   return message;
@@ -36,7 +38,9 @@ suite("messages of OpenWrt's ubus", () => {
   });
 
   test("what `ubus call` makes of JSON is what we make of it, byte for byte, and its answer is the same value", () => {
-    const calls = lines.filter(({ scene, hex }) => scene.startsWith("ubus call test.echo echo ") && [messageType.invoke, messageType.data].includes(read(hex).type as 2 | 5));
+    const calls = lines.filter(({ scene, hex }) =>
+      scene.startsWith("ubus call test.echo echo ") && [messageType.invoke, messageType.data].includes(read(hex).type as 2 | 5)
+    );
     let compared = 0;
     for (const { scene, hex } of calls) {
       const { data, signature } = read(hex).attributes;
@@ -52,9 +56,10 @@ suite("messages of OpenWrt's ubus", () => {
   });
 
   test("the statuses that ubusd itself answers", () => {
-    const statusOf = (wanted: string): (number | undefined)[] => lines
-      .filter(({ scene, from, hex }) => scene === wanted && from === "ubusd" && read(hex).type === messageType.status)
-      .map(({ hex }) => read(hex).attributes.status);
+    const statusOf = (wanted: string): (number | undefined)[] =>
+      lines
+        .filter(({ scene, from, hex }) => scene === wanted && from === "ubusd" && read(hex).type === messageType.status)
+        .map(({ hex }) => read(hex).attributes.status);
     assert.deepEqual(statusOf("ubus call test.echo nothing"), [0, 3]);
     assert.deepEqual(statusOf("ubus call other x"), [4]);
   });

@@ -74,11 +74,17 @@ function readHead(bytes: Uint8Array, at: number): Head | undefined {
   const head = { major, value, length: 1 + extra, content: 0, isBreak: false };
   const items: Omit<Open, "is" | "left"> = { atValue: false, ignored: false, major };
   switch (major) {
-    case 2: case 3: return { ...head, content: value };
-    case 4: return { ...head, opens: { ...items, is: "items", left: value } };
-    case 5: return { ...head, opens: { ...items, is: "map", left: value * 2 } };
-    case 6: return { ...head, opens: { ...items, is: "items", left: 1 } };
-    default: return head;
+    case 2:
+    case 3:
+      return { ...head, content: value };
+    case 4:
+      return { ...head, opens: { ...items, is: "items", left: value } };
+    case 5:
+      return { ...head, opens: { ...items, is: "map", left: value * 2 } };
+    case 6:
+      return { ...head, opens: { ...items, is: "items", left: 1 } };
+    default:
+      return head;
   }
 }
 
@@ -86,11 +92,17 @@ function readIndefinite(major: number): Head | undefined {
   const head = { major, value: 0, length: 1, content: 0, isBreak: major === 7 };
   const items: Omit<Open, "is"> = { left: Infinity, atValue: false, ignored: false, major };
   switch (major) {
-    case 2: case 3: return { ...head, opens: { ...items, is: "pieces" } };
-    case 4: return { ...head, opens: { ...items, is: "items" } };
-    case 5: return { ...head, opens: { ...items, is: "map" } };
-    case 7: return head;
-    default: return undefined;
+    case 2:
+    case 3:
+      return { ...head, opens: { ...items, is: "pieces" } };
+    case 4:
+      return { ...head, opens: { ...items, is: "items" } };
+    case 5:
+      return { ...head, opens: { ...items, is: "map" } };
+    case 7:
+      return head;
+    default:
+      return undefined;
   }
 }
 

@@ -59,8 +59,14 @@ export function checkCbor(body: Uint8Array): Checked {
     if (first === breakCode) throw new BodyError("misplaced break");
     const [major, value] = [first >> 5, argument(first & 0x1f)];
     switch (major) {
-      case 2: case 3: string(major === 3, value); return;
-      case 4: case 5: items(major === 5, value, depth); return;
+      case 2:
+      case 3:
+        string(major === 3, value);
+        return;
+      case 4:
+      case 5:
+        items(major === 5, value, depth);
+        return;
       case 6:
         if (value !== decimalTag) throw new BodyError("a tag that no attribute has");
         items(false, 1, depth);
@@ -68,7 +74,8 @@ export function checkCbor(body: Uint8Array): Checked {
       case 7:
         if (first < 0xf4 || first > 0xf7) throw new BodyError("a value that no attribute has");
         return;
-      default: if (value === Infinity) throw new BodyError("malformed CBOR");
+      default:
+        if (value === Infinity) throw new BodyError("malformed CBOR");
     }
   };
   item(0);
@@ -81,9 +88,12 @@ function isUtf8(bytes: Uint8Array, from: number, to: number): boolean {
   for (let at = from; at < to;) {
     const first = bytes[at++] ?? 0;
     if (first < 0x80) continue;
-    const [more, least, most] = first >= 0xc2 && first < 0xe0 ? [1, 0x80, 0xbf]
-      : first >= 0xe0 && first < 0xf0 ? [2, first === 0xe0 ? 0xa0 : 0x80, first === 0xed ? 0x9f : 0xbf]
-      : first >= 0xf0 && first < 0xf5 ? [3, first === 0xf0 ? 0x90 : 0x80, first === 0xf4 ? 0x8f : 0xbf]
+    const [more, least, most] = first >= 0xc2 && first < 0xe0
+      ? [1, 0x80, 0xbf]
+      : first >= 0xe0 && first < 0xf0
+      ? [2, first === 0xe0 ? 0xa0 : 0x80, first === 0xed ? 0x9f : 0xbf]
+      : first >= 0xf0 && first < 0xf5
+      ? [3, first === 0xf0 ? 0x90 : 0x80, first === 0xf4 ? 0x8f : 0xbf]
       : [Infinity, 0, 0];
     if (at + more > to || (bytes[at] ?? 0) < least || (bytes[at] ?? 0) > most) return false;
     for (const end = at + more; at < end; at++) if (((bytes[at] ?? 0) & 0xc0) !== 0x80) return false;

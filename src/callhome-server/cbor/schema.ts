@@ -22,7 +22,7 @@ interface Field<T, Optional extends boolean> {
 type Fields = Record<string, Field<any, boolean>>;
 type ValueOf<F> = F extends Field<infer T, boolean> ? T : never;
 type Shape<F extends Fields> =
-  { readonly [K in keyof F as F[K]["optional"] extends true ? never : K]: ValueOf<F[K]> }
+  & { readonly [K in keyof F as F[K]["optional"] extends true ? never : K]: ValueOf<F[K]> }
   & { readonly [K in keyof F as F[K]["optional"] extends true ? K : never]?: ValueOf<F[K]> | undefined };
 
 /** A field that must be there; `key` is its CBOR key (RFC 9132 §6). */

@@ -19,7 +19,11 @@ const mostKept = 4;
 const keptFor = milliseconds(60_000);
 const largestBody = 16_384;
 
-interface Upload { readonly parts: Uint8Array[]; length: number; until: SteadyInstant }
+interface Upload {
+  readonly parts: Uint8Array[];
+  length: number;
+  until: SteadyInstant;
+}
 interface Download {
   readonly response: CoapResponse;
   readonly etag: Uint8Array;

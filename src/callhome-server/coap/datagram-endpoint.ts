@@ -3,7 +3,16 @@ import { dropOldest } from "./drop-oldest.ts";
 import type { CoapEndpoint, EndpointEvents, TransmissionParameters } from "./endpoint.ts";
 import { rememberExchanges, type Exchange } from "./exchanges.ts";
 import {
-  decodeDatagram, encodeDatagram, isRequest, isResponse, nothing, withMessageId, type CoapContent, type CoapDatagram, type MalformedDatagram, type MessageType,
+  decodeDatagram,
+  encodeDatagram,
+  isRequest,
+  isResponse,
+  nothing,
+  withMessageId,
+  type CoapContent,
+  type CoapDatagram,
+  type MalformedDatagram,
+  type MessageType,
 } from "./message.ts";
 import { createOwnRequests } from "./own-requests.ts";
 import { readRequest, requestContent, responseContent, type CoapResponse } from "./request.ts";
@@ -36,8 +45,14 @@ export function createDatagramEndpoint(io: DatagramIo, events: EndpointEvents): 
 
   const answer = async (message: CoapDatagram, exchange: Exchange): Promise<void> => {
     const { type, messageId } = message;
-    const keep = (reply: Uint8Array): void => { exchanges.keepReply(exchange, reply); };
-    const stopWaiting = type === "CON" ? io.clock.after(acknowledgeAfter, () => { keep(send.empty("ACK", messageId)); }) : () => undefined;
+    const keep = (reply: Uint8Array): void => {
+      exchanges.keepReply(exchange, reply);
+    };
+    const stopWaiting = type === "CON"
+      ? io.clock.after(acknowledgeAfter, () => {
+        keep(send.empty("ACK", messageId));
+      })
+      : () => undefined;
     const read = readRequest(message);
     const response = "refused" in read ? read.refused : await events.request(read);
     stopWaiting();
@@ -101,7 +116,9 @@ export function createDatagramEndpoint(io: DatagramIo, events: EndpointEvents): 
         return messageId;
       }, answered);
     },
-    ping: () => { send.empty("CON", send.newId()); },
+    ping: () => {
+      send.empty("CON", send.newId());
+    },
     notify(token: Uint8Array, response: CoapResponse) {
       if (send.isClosed()) return;
       const messageId = send.newId();
@@ -157,8 +174,12 @@ function sender(io: DatagramIo): Sender {
     },
     message,
     empty: (type, messageId) => message(type, messageId, { code: "0.00", token: nothing, options: [], payload: nothing }),
-    again: (datagram) => { if (!closed) io.transmit(datagram); },
+    again: (datagram) => {
+      if (!closed) io.transmit(datagram);
+    },
     isClosed: () => closed,
-    close() { closed = true; },
+    close() {
+      closed = true;
+    },
   };
 }

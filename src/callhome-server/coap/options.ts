@@ -1,8 +1,25 @@
 /** CoAP option numbers that a DOTS agent meets (RFC 7252 §5.10, RFC 7641, RFC 7959, RFC 8768, RFC 9177). */
 export const optionNumber = {
-  ifMatch: 1, uriHost: 3, etag: 4, ifNoneMatch: 5, observe: 6, uriPort: 7, uriPath: 11, contentFormat: 12, maxAge: 14,
-  uriQuery: 15, hopLimit: 16, accept: 17, qBlock1: 19, block2: 23, block1: 27, size2: 28, qBlock2: 31,
-  proxyUri: 35, proxyScheme: 39, size1: 60,
+  ifMatch: 1,
+  uriHost: 3,
+  etag: 4,
+  ifNoneMatch: 5,
+  observe: 6,
+  uriPort: 7,
+  uriPath: 11,
+  contentFormat: 12,
+  maxAge: 14,
+  uriQuery: 15,
+  hopLimit: 16,
+  accept: 17,
+  qBlock1: 19,
+  block2: 23,
+  block1: 27,
+  size2: 28,
+  qBlock2: 31,
+  proxyUri: 35,
+  proxyScheme: 39,
+  size1: 60,
 } as const;
 
 export interface CoapOption {

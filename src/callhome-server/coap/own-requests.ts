@@ -44,12 +44,20 @@ export function createOwnRequests({ clock, randomBytes }: OwnRequestsDeps): OwnR
       }
       const token = randomBytes(4);
       const key = tokenKey(token);
-      const waiting = { messageId: undefined as number | undefined, answered, stopWaiting: clock.after(timeout, () => { finish(key, "timeout"); }) };
+      const waiting = {
+        messageId: undefined as number | undefined,
+        answered,
+        stopWaiting: clock.after(timeout, () => {
+          finish(key, "timeout");
+        }),
+      };
       unanswered.set(key, waiting);
       waiting.messageId = send(token);
     },
     isWaiting: (token) => unanswered.has(tokenKey(token)),
-    answer(message) { finish(tokenKey(message.token), message); },
+    answer(message) {
+      finish(tokenKey(message.token), message);
+    },
     reset(messageId) {
       for (const [key, waiting] of unanswered) if (waiting.messageId === messageId) finish(key, "reset");
     },

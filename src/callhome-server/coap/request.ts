@@ -38,8 +38,14 @@ export interface CoapResponse {
 
 /** Critical options that are understood. Q-Block1 and Q-Block2 are not: a client takes that for their absence (RFC 9177 §4.1). */
 const understood: ReadonlySet<number> = new Set([
-  optionNumber.ifMatch, optionNumber.uriHost, optionNumber.uriPort, optionNumber.uriPath, optionNumber.uriQuery, optionNumber.accept,
-  optionNumber.block1, optionNumber.block2,
+  optionNumber.ifMatch,
+  optionNumber.uriHost,
+  optionNumber.uriPort,
+  optionNumber.uriPath,
+  optionNumber.uriQuery,
+  optionNumber.accept,
+  optionNumber.block1,
+  optionNumber.block2,
 ]);
 
 const proxying: ReadonlySet<number> = new Set([optionNumber.proxyUri, optionNumber.proxyScheme]);
@@ -58,7 +64,8 @@ export function readRequest(message: CoapContent, overStream = false): CoapReque
   if (!path || !query) return { refused: diagnosticResponse("4.02", "Uri-Path and Uri-Query must be UTF-8 of at most 255 bytes") };
   // RFC 7252 §5.4.3, §5.4.5: a critical option of a wrong length, or once too often, is one that is not understood.
   const accepts = message.options.filter((option) => option.number === optionNumber.accept);
-  if (accepts.length > 1 || accepts.some((option) => option.value.length > 2)) return { refused: diagnosticResponse("4.02", "Accept must come once, with at most 2 bytes") };
+  if (accepts.length > 1 || accepts.some((option) => option.value.length > 2))
+    return { refused: diagnosticResponse("4.02", "Accept must come once, with at most 2 bytes") };
   const [block1, block2] = [optionNumber.block1, optionNumber.block2].map((number) => message.options.find((option) => option.number === number));
   const blocks = { block1: block1 && readBlock(block1, overStream), block2: block2 && readBlock(block2, overStream) };
   if ((block1 && !blocks.block1) || (block2 && !blocks.block2)) return { refused: diagnosticResponse("4.02", "malformed block option") };

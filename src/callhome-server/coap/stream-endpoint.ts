@@ -51,10 +51,17 @@ export function createStreamEndpoint(io: StreamIo, events: EndpointEvents): Coap
         peerMessageSize = (size && readUint(size.value)) ?? peerMessageSize;
         break;
       }
-      case signal.ping: sendSignal(signal.pong, message.token, []); break;
-      case signal.release: events.ended("the peer released the connection"); break;
-      case signal.abort: events.ended("the peer aborted the connection"); break;
-      default: break; // a pong, or a signal that is not known (RFC 8323 §5.1): nothing to do
+      case signal.ping:
+        sendSignal(signal.pong, message.token, []);
+        break;
+      case signal.release:
+        events.ended("the peer released the connection");
+        break;
+      case signal.abort:
+        events.ended("the peer aborted the connection");
+        break;
+      default:
+        break; // a pong, or a signal that is not known (RFC 8323 §5.1): nothing to do
     }
   };
 
@@ -105,7 +112,9 @@ export function createStreamEndpoint(io: StreamIo, events: EndpointEvents): Coap
       }, answered);
     },
 
-    ping: () => { sendSignal(signal.ping, nothing, []); },
+    ping: () => {
+      sendSignal(signal.ping, nothing, []);
+    },
 
     notify(token: Uint8Array, response: CoapResponse) {
       send(responseContent(token, response));

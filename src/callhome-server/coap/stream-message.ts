@@ -9,7 +9,9 @@ export const signalOption = { maxMessageSize: 2, blockWiseTransfer: 4, custody: 
 
 /** How the lengths of RFC 8323 figure 7 are written: nibble, bytes that extend it, what they are counted from. */
 const lengthForms = [
-  { nibble: 13, bytes: 1, from: 13 }, { nibble: 14, bytes: 2, from: 269 }, { nibble: 15, bytes: 4, from: 65_805 },
+  { nibble: 13, bytes: 1, from: 13 },
+  { nibble: 14, bytes: 2, from: 269 },
+  { nibble: 15, bytes: 4, from: 65_805 },
 ] as const;
 
 /** A whole message at the head of `bytes`, and how many bytes it took. */

@@ -46,14 +46,28 @@ const mostHosts = 6;
 export async function discover(known: Discovered, offers: readonly OfferOn[], ports: DiscoverPorts): Promise<readonly Way[]> {
   const named = offers.filter(({ name, addresses }) => name !== null || addresses.length > 0);
   const trusted = named.filter(({ name }) => known.serverName === null || name === null || name === known.serverName.toLowerCase());
-  if (named.length > 0 && trusted.length === 0) throw new NothingSent(`DHCP names ${named.map(({ name }) => name).join(" and ")}, which is not the configured server_name`);
-  if (trusted.length === 0 && known.host === null) throw new NothingSent("DHCP on its WAN has not named the provider's DOTS client (DHCPv4 options 147 and 148, DHCPv6 options 141 and 142)");
+  if (named.length > 0 && trusted.length === 0)
+    throw new NothingSent(`DHCP names ${named.map(({ name }) => name).join(" and ")}, which is not the configured server_name`);
+  if (trusted.length === 0 && known.host === null)
+    throw new NothingSent("DHCP on its WAN has not named the provider's DOTS client (DHCPv4 options 147 and 148, DHCPv6 options 141 and 142)");
   const offered = trusted.flatMap(({ name, addresses, ...on }) => (addresses.length > 0 || name === null ? [] : [{ domain: name, on }]));
-  const domains = trusted.length === 0 ? [{ domain: known.host ?? "", on: {} }] : [...new Map(offered.map((each) => [`${each.domain} ${each.on.device ?? ""}`, each])).values()];
+  const domains = trusted.length === 0
+    ? [{ domain: known.host ?? "", on: {} }]
+    : [...new Map(offered.map((each) => [`${each.domain} ${each.on.device ?? ""}`, each])).values()];
   const ways = [
     // §5: with addresses there, the name is for authentication alone, and "MUST NOT be passed to an underlying resolution library".
-    ...trusted.flatMap(({ name, addresses, ...on }) => known.transports.flatMap((transport) => addresses.map((address): Way =>
-      ({ address, family: address.includes(":") ? 6 : 4, port: known.port, transport, serverName: known.serverName ?? name ?? address, ...on })))),
+    ...trusted.flatMap(({ name, addresses, ...on }) =>
+      known.transports.flatMap((transport) =>
+        addresses.map((address): Way => ({
+          address,
+          family: address.includes(":") ? 6 : 4,
+          port: known.port,
+          transport,
+          serverName: known.serverName ?? name ?? address,
+          ...on,
+        }))
+      )
+    ),
     ...(await Promise.all(domains.map(async ({ domain, on }) => (await throughDns(domain, known, ports)).map((way) => ({ ...way, ...on }))))).flat(),
   ];
   const allowed = ways.filter(({ address }) => ports.mayDial(address));
@@ -66,11 +80,15 @@ async function throughDns(domain: string, known: Discovered, ports: DiscoverPort
   const spots = await findService(domain, { transports: known.transports, port: known.port, random: () => ports.random() }, ports.dns);
   const hosts = [...new Set(spots.map(({ host }) => host))].slice(0, mostHosts);
   const failures: unknown[] = [];
-  const found = new Map(await Promise.all(hosts.map(async (host) => [host, await ports.addresses(host).catch((error: unknown) => {
-    failures.push(error);
-    return [];
-  })] as const)));
-  const ways = spots.flatMap(({ host, ...rest }: ServiceSpot) => (found.get(host) ?? []).map((each): Way => ({ ...each, ...rest, serverName: known.serverName ?? domain })));
+  const found = new Map(await Promise.all(hosts.map(async (host) =>
+    [host, await ports.addresses(host).catch((error: unknown) => {
+      failures.push(error);
+      return [];
+    })] as const
+  )));
+  const ways = spots.flatMap(({ host, ...rest }: ServiceSpot) =>
+    (found.get(host) ?? []).map((each): Way => ({ ...each, ...rest, serverName: known.serverName ?? domain }))
+  );
   if (ways.length === 0 && failures.length > 0) throw new NothingSent(errorText(failures[0]), { cause: failures[0] });
   return ways;
 }

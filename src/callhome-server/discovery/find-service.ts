@@ -61,7 +61,9 @@ export async function findService(domain: string, wanted: Wanted, dns: DnsRecord
     return query(name).catch(() => []);
   };
   const atService = async (name: string, transports: readonly Transport[]): Promise<ServiceSpot[]> => {
-    const records = inTurn(await ask((each) => dns.srv(each), name), wanted).filter((record) => isHostName(record.name) && record.port > 0 && record.port <= 65_535);
+    const records = inTurn(await ask((each) => dns.srv(each), name), wanted).filter((record) =>
+      isHostName(record.name) && record.port > 0 && record.port <= 65_535
+    );
     return records.slice(0, mostRecords).flatMap((record) => transports.map((transport) => ({ host: record.name, port: record.port, transport })));
   };
   const follow = async (name: string, transports: readonly Transport[], steps: number): Promise<ServiceSpot[]> => {
@@ -70,9 +72,15 @@ export async function findService(domain: string, wanted: Wanted, dns: DnsRecord
     const spots: ServiceSpot[] = [];
     for (const { flags, replacement, offered } of records) {
       switch (flags.toLowerCase()) {
-        case "": if (steps > 0) spots.push(...await follow(replacement, offered, steps - 1)); break;
-        case "s": spots.push(...await atService(replacement, offered)); break;
-        case "a": if (isHostName(replacement)) spots.push(...offered.map((transport) => ({ host: replacement, port: wanted.port, transport }))); break;
+        case "":
+          if (steps > 0) spots.push(...await follow(replacement, offered, steps - 1));
+          break;
+        case "s":
+          spots.push(...await atService(replacement, offered));
+          break;
+        case "a":
+          if (isHostName(replacement)) spots.push(...offered.map((transport) => ({ host: replacement, port: wanted.port, transport })));
+          break;
       }
     }
     return spots;

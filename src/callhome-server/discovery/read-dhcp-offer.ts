@@ -26,7 +26,7 @@ export function readDhcpOffer(family: IpFamily, { name, addresses }: DhcpOptions
  */
 function readFirstName(bytes: Uint8Array): string | null {
   const labels: string[] = [];
-  for (let at = 0; ;) {
+  for (let at = 0;;) {
     const length = bytes[at];
     if (length === undefined || length > 63 || at + 1 + length > bytes.length) return null;
     if (length === 0) break;
@@ -45,7 +45,9 @@ function readAddresses(family: IpFamily, bytes: Uint8Array): string[] {
   const size = family === 4 ? 4 : 16;
   if (bytes.length % size !== 0) return []; // "This MUST be a multiple of 16", "Set to 4*N"
   const all = Array.from({ length: bytes.length / size }, (_, at) => [...bytes.subarray(at * size, (at + 1) * size)]);
-  const texts = all.map((each) => family === 4 ? each.join(".") : each.map((byte) => byte.toString(16).padStart(2, "0")).join("").replace(/(....)(?=.)/g, "$1:"));
+  const texts = all.map((each) =>
+    family === 4 ? each.join(".") : each.map((byte) => byte.toString(16).padStart(2, "0")).join("").replace(/(....)(?=.)/g, "$1:")
+  );
   // An IPv4-mapped address becomes the IPv4 address that it stands for (§5.1.2).
   return texts.flatMap((text) => parseIpAddress(text) ?? []).map(formatIpAddress).filter(isDiallable).slice(0, mostAddresses);
 }

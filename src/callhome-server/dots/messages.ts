@@ -100,7 +100,9 @@ export const MitigationStatusBody = cborMap({
 const uint16 = integer(0, 65_535);
 const Value = cborMap({ maxValue: optional(34, uint16), minValue: optional(35, uint16), currentValue: optional(36, uint16) });
 const DecimalValue = cborMap({
-  maxValueDecimal: optional(41, decimal), minValueDecimal: optional(42, decimal), currentValueDecimal: optional(43, decimal),
+  maxValueDecimal: optional(41, decimal),
+  minValueDecimal: optional(42, decimal),
+  currentValueDecimal: optional(43, decimal),
 });
 
 const ConfigSet = cborMap({

@@ -47,7 +47,10 @@ interface Registered {
  * As each notification takes its three seconds, changes come before repetitions.
  */
 export function createObservers(
-  clock: SteadyClock, notify: (observation: Observation, response: CoapResponse) => void, most: () => number, notBefore: () => SteadyInstant = () => steadyInstant(-Infinity),
+  clock: SteadyClock,
+  notify: (observation: Observation, response: CoapResponse) => void,
+  most: () => number,
+  notBefore: () => SteadyInstant = () => steadyInstant(-Infinity),
 ): Observers {
   const registered = new Map<string, Registered>();
   let lastSent = steadyInstant(-Infinity);
@@ -96,14 +99,20 @@ export function createObservers(
       registered.set(key, entry);
       return entry.sequence;
     },
-    remove: (token) => { registered.delete(tokenKey(token)); },
-    changed: (concerns) => { mark("change", concerns); },
+    remove: (token) => {
+      registered.delete(tokenKey(token));
+    },
+    changed: (concerns) => {
+      mark("change", concerns);
+    },
     heard() {
       cancel?.();
       cancel = undefined;
       sendNext();
     },
-    repeat: () => { mark("repeat", () => true); },
+    repeat: () => {
+      mark("repeat", () => true);
+    },
     close() {
       cancel?.();
       cancel = undefined;

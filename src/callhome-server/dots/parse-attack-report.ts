@@ -23,7 +23,8 @@ export function parseAttackReport({ attackDetail, totalAttackTraffic = [] }: Sco
 
 function readAttack({ vendorId, attackId, attackDescription, attackSeverity, startTime, endTime, topTalker }: WireAttack): AttackDetail {
   return {
-    vendorId, attackId,
+    vendorId,
+    attackId,
     description: attackDescription ?? null,
     severity: attackSeverity === undefined ? null : attackSeverities[attackSeverity - 1] ?? null,
     startedAt: startTime === undefined ? null : wallInstant(startTime * 1000),

@@ -49,10 +49,16 @@ function readScopes(upstream: string, cuid: string, mid: number, [scope, second]
   const report = parseAttackReport(scope);
   return {
     asked: {
-      upstream, cuid, mid, ...(report ? { report } : {}),
+      upstream,
+      cuid,
+      mid,
+      ...(report ? { report } : {}),
       target: {
-        prefixes: scope.targetPrefix, ports: targetPorts, protocols: scope.targetProtocol ?? [],
-        fqdns: scope.targetFqdn ?? [], uris: scope.targetUri ?? [],
+        prefixes: scope.targetPrefix,
+        ports: targetPorts,
+        protocols: scope.targetProtocol ?? [],
+        fqdns: scope.targetFqdn ?? [],
+        uris: scope.targetUri ?? [],
       },
       source: { prefixes: scope.sourcePrefix, ports: sourcePorts, icmpTypes },
     },

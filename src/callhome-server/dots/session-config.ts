@@ -22,7 +22,10 @@ export interface SessionConfig {
 }
 
 type Name = keyof ChannelParameters;
-interface Range { readonly min: number; readonly max: number }
+interface Range {
+  readonly min: number;
+  readonly max: number;
+}
 
 /** What we accept: the acceptable values of RFC 9132 figure 20. NAT bindings need the heartbeat at 15-240 s (§4.5.2). */
 const ranges: Readonly<Record<Name, Range>> = {
@@ -38,7 +41,12 @@ const isDecimal = (name: Name): boolean => name === "ackTimeout" || name === "ac
 
 /** The RECOMMENDED values of RFC 9132 §4.5.2. */
 const defaults: ChannelParameters = {
-  heartbeatInterval: 30, missingHbAllowed: 15, probingRate: 5, maxRetransmit: 3, ackTimeout: 2, ackRandomFactor: 1.5,
+  heartbeatInterval: 30,
+  missingHbAllowed: 15,
+  probingRate: 5,
+  maxRetransmit: 3,
+  ackTimeout: 2,
+  ackRandomFactor: 1.5,
 };
 /** Heartbeats at most so far apart keep the bindings of most NATs (RFC 9132 §4.5.2); a path that has shown otherwise needs them closer. */
 export const longestHeartbeat = seconds(ranges.heartbeatInterval.max);
@@ -58,7 +66,10 @@ type WireConfig = TypeOf<typeof SignalConfigBody>["signalConfig"];
 type WireSet = NonNullable<WireConfig["idleConfig"]>;
 
 /** What a PUT to 'config' asks for, or why it is refused (RFC 9132 §4.5.2). */
-export function readSessionConfig(sid: number, payload: Uint8Array, longest: Seconds = longestHeartbeat): SessionConfig | { readonly code: "4.00" | "4.22"; readonly diagnostic: string } {
+export function readSessionConfig(sid: number, payload: Uint8Array, longest: Seconds = longestHeartbeat): SessionConfig | {
+  readonly code: "4.00" | "4.22";
+  readonly diagnostic: string;
+} {
   let wire: WireConfig;
   try {
     wire = readBody(SignalConfigBody, payload).signalConfig;
@@ -108,8 +119,9 @@ function readSet(set: WireSet | undefined): Partial<ChannelParameters> {
 }
 
 function writeSet(set: ChannelParameters, longest: Seconds): WireSet {
-  const entry = (name: Name): object => isDecimal(name)
-    ? { maxValueDecimal: ranges[name].max, minValueDecimal: ranges[name].min, currentValueDecimal: set[name] }
-    : { maxValue: rangeOf(name, longest).max, minValue: ranges[name].min, currentValue: set[name] };
+  const entry = (name: Name): object =>
+    isDecimal(name)
+      ? { maxValueDecimal: ranges[name].max, minValueDecimal: ranges[name].min, currentValueDecimal: set[name] }
+      : { maxValue: rangeOf(name, longest).max, minValue: ranges[name].min, currentValue: set[name] };
   return Object.fromEntries(names.map((name) => [name, entry(name)]));
 }

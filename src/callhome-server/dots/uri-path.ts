@@ -17,11 +17,16 @@ export function readDotsPath(path: readonly string[]): DotsPath | "not-found" | 
   if (wellKnown !== ".well-known" || dots !== "dots") return "not-found";
   const parameters = operation === "mitigate" && rest[0]?.startsWith("cdid=") && rest[0].length > 5 ? rest.slice(1) : rest;
   switch (operation) {
-    case "mitigate": return readParameters(operation, ["cuid", "mid"], parameters);
-    case "redirect": return readParameters(operation, ["cuid", "mid"], parameters); // RFC 9066 figure 9 has them
-    case "config": return readParameters(operation, ["sid"], parameters);
-    case "hb": return readParameters(operation, [], parameters); // §4.7: MUST NOT have a 'cuid', 'cdid', or 'mid'
-    default: return "not-found";
+    case "mitigate":
+      return readParameters(operation, ["cuid", "mid"], parameters);
+    case "redirect":
+      return readParameters(operation, ["cuid", "mid"], parameters); // RFC 9066 figure 9 has them
+    case "config":
+      return readParameters(operation, ["sid"], parameters);
+    case "hb":
+      return readParameters(operation, [], parameters); // §4.7: MUST NOT have a 'cuid', 'cdid', or 'mid'
+    default:
+      return "not-found";
   }
 }
 

@@ -64,15 +64,31 @@ function protocolOf(tokens: readonly string[]): number | undefined {
 
 function readToken(half: Half, key: string, value: string): void {
   switch (key) {
-    case "src": half.src ??= value; break;
-    case "dst": half.dst ??= value; break;
-    case "sport": half.sport ??= readNumber(value, 0xffff); break;
-    case "dport": half.dport ??= readNumber(value, 0xffff); break;
-    case "type": half.type ??= readNumber(value, 0xff); break;
+    case "src":
+      half.src ??= value;
+      break;
+    case "dst":
+      half.dst ??= value;
+      break;
+    case "sport":
+      half.sport ??= readNumber(value, 0xffff);
+      break;
+    case "dport":
+      half.dport ??= readNumber(value, 0xffff);
+      break;
+    case "type":
+      half.type ??= readNumber(value, 0xff);
+      break;
     // `-o id` adds a second `id=` at the end of the line, which must not replace the ICMP identifier.
-    case "id": half.id ??= readNumber(value, 0xffff_ffff); break;
-    case "packets": half.packets ??= readNumber(value, Number.MAX_SAFE_INTEGER); break;
-    case "bytes": half.bytes ??= readNumber(value, Number.MAX_SAFE_INTEGER); break;
+    case "id":
+      half.id ??= readNumber(value, 0xffff_ffff);
+      break;
+    case "packets":
+      half.packets ??= readNumber(value, Number.MAX_SAFE_INTEGER);
+      break;
+    case "bytes":
+      half.bytes ??= readNumber(value, Number.MAX_SAFE_INTEGER);
+      break;
   }
 }
 

@@ -22,7 +22,14 @@ export interface FlowLine {
 /** A line to read into, again and again: reading allocates nothing. */
 export function emptyFlowLine(): FlowLine {
   return {
-    is: "listed", at: 0, family: 4, protocol: 0, addresses: new Uint32Array(16), ports: new Uint16Array(4), counters: new Float64Array(4), id: 0,
+    is: "listed",
+    at: 0,
+    family: 4,
+    protocol: 0,
+    addresses: new Uint32Array(16),
+    ports: new Uint16Array(4),
+    counters: new Float64Array(4),
+    id: 0,
   };
 }
 

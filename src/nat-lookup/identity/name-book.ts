@@ -41,7 +41,8 @@ export function createNameBook(vendorOf: (mac: MacAddress) => string | null = ()
       const cleaned = cleanName(name.replaceAll("…", "..."));
       if (cleaned === null) return null;
       const key = keyOf(name);
-      const isTaken = [...bearers.get(key) ?? []].some((other) => other !== mac) || [...ownerNames].some(([other, given]) => other !== mac && keyOf(given) === key);
+      const isTaken = [...bearers.get(key) ?? []].some((other) => other !== mac)
+        || [...ownerNames].some(([other, given]) => other !== mac && keyOf(given) === key);
       if (!isTaken) return cleaned;
       const maker = isRandomised(mac) ? null : vendorOf(mac);
       return `${shortened(cleaned, longestName)} (${maker === null ? "" : `${shortened(maker, longestMaker)}, `}…${mac.slice(-5)})`;
@@ -51,7 +52,8 @@ export function createNameBook(vendorOf: (mac: MacAddress) => string | null = ()
 
 /** Without what the eye passes over: case, width, signs between words, the local domain, and what we have added. */
 function keyOf(name: string): string {
-  return name.slice(0, 256).normalize("NFKC").toLowerCase().replace(/ \([^()]*(?:…|\.\.\.)[0-9a-f:]{5}\)$/u, "").replace(/\.(?:lan|local|home|home\.arpa)$/u, "").replace(/[^\p{L}\p{N}]/gu, "");
+  return name.slice(0, 256).normalize("NFKC").toLowerCase().replace(/ \([^()]*(?:…|\.\.\.)[0-9a-f:]{5}\)$/u, "").replace(/\.(?:lan|local|home|home\.arpa)$/u,
+    "").replace(/[^\p{L}\p{N}]/gu, "");
 }
 
 function shortened(text: string, most: number): string {

@@ -22,7 +22,10 @@ export function hintedNames(answer: unknown, own: ReadonlySet<string> = new Set(
     const mac = parseMac(text);
     const name = field(hint, "name");
     const cleaned = typeof name === "string" ? cleanName(name) : null;
-    const addresses = ["ipaddrs", "ip6addrs"].flatMap((kind) => { const list = field(hint, kind); return Array.isArray(list) ? list as unknown[] : []; });
+    const addresses = ["ipaddrs", "ip6addrs"].flatMap((kind) => {
+      const list = field(hint, kind);
+      return Array.isArray(list) ? list as unknown[] : [];
+    });
     // A client that has taken an address of the router would get its name.
     if (addresses.some((address) => typeof address === "string" && own.has(address))) continue;
     if (mac !== undefined && cleaned !== null && !names.has(mac)) names.set(mac, cleaned);
@@ -66,7 +69,8 @@ export function netifdDevices(answer: unknown): { readonly wan: readonly string[
   const below = new Set(outward.flatMap((each) => deviceName(field(each, "device"))));
   const inward = up.filter((each) => !outward.includes(each) && field(each, "proto") === "static").flatMap((each) => deviceName(field(each, "l3_device")));
   return {
-    wan: [...wan], lan: [...new Set(inward)].filter((name) => name !== "lo" && !wan.has(name) && !below.has(name)),
+    wan: [...wan],
+    lan: [...new Set(inward)].filter((name) => name !== "lo" && !wan.has(name) && !below.has(name)),
     tunnels: [...new Set(up.filter((each) => tunnelProtocols.includes(field(each, "proto"))).flatMap((each) => deviceName(field(each, "l3_device"))))],
   };
 }
@@ -115,7 +119,8 @@ function isLanWithGateway(dumped: unknown): boolean {
 
 function hasDefaultRoute(dumped: unknown): boolean {
   const routes = field(dumped, "route");
-  return Array.isArray(routes) && routes.slice(0, mostRoutes).some((route) => field(route, "mask") === 0 && ["0.0.0.0", "::"].includes(String(field(route, "target"))));
+  return Array.isArray(routes)
+    && routes.slice(0, mostRoutes).some((route) => field(route, "mask") === 0 && ["0.0.0.0", "::"].includes(String(field(route, "target"))));
 }
 
 /** It goes into rules: only what Linux and nft take without quotes (IFNAMSIZ). */

@@ -34,7 +34,8 @@ export function createAddressPool(): AddressPool {
     hash = Math.imul(hash ^ (hash >>> 16), 0xc2b2ae35);
     return (hash ^ (hash >>> 13)) & (capacity - 1);
   };
-  const holds = (slot: number, from: Uint32Array, at: number): boolean => words[slot * 4 + 3] === from[at + 3] && words[slot * 4] === from[at]
+  const holds = (slot: number, from: Uint32Array, at: number): boolean =>
+    words[slot * 4 + 3] === from[at + 3] && words[slot * 4] === from[at]
     && words[slot * 4 + 1] === from[at + 1] && words[slot * 4 + 2] === from[at + 2];
   const numberOf = (slot: number): number => (((turns[slot] ?? 0) << slotBits) | slot) >>> 0;
 

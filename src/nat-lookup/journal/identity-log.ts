@@ -78,7 +78,9 @@ export function createIdentityLog(columns: FlowColumns): IdentityLog {
       return number;
     },
     get: (number) => identities.get(number),
-    get hasNew() { return hasNew; },
+    get hasNew() {
+      return hasNew;
+    },
     unknown(most) {
       const addresses: string[] = [];
       // The latest are the last.
@@ -113,6 +115,8 @@ export function createIdentityLog(columns: FlowColumns): IdentityLog {
       }
       if (full || identities.size > mostIdentities * 3 / 4) clean();
     },
-    get size() { return identities.size; },
+    get size() {
+      return identities.size;
+    },
   };
 }

@@ -39,14 +39,26 @@ export function flowColumns(capacity: number, pool: AddressPool) {
   const wrap = capacity - 1;
   const memory = new ArrayBuffer(capacity * bytesOfFlow);
   let taken = 0;
-  const column = <Column>(Type: new (buffer: ArrayBuffer, offset: number, length: number) => Column, width: 1 | 2 | 4): Column => {
+  const column = <Column>(Type: new(buffer: ArrayBuffer, offset: number, length: number) => Column, width: 1 | 2 | 4): Column => {
     const offset = taken;
     taken += capacity * width;
     return new Type(memory, offset, capacity);
   };
   // The widest first, so that each lies where its width wants it.
-  const [id, device, source, target, firstSeen, lastSeen, packets, alikeNext, portNext, alikeHeads, portHeads]
-    = Array.from({ length: 11 }, () => column(Uint32Array, 4)) as [Uint32Array, Uint32Array, Uint32Array, Uint32Array, Uint32Array, Uint32Array, Uint32Array, Uint32Array, Uint32Array, Uint32Array, Uint32Array];
+  const [id, device, source, target, firstSeen, lastSeen, packets, alikeNext, portNext, alikeHeads, portHeads] = Array.from({ length: 11 },
+    () => column(Uint32Array, 4)) as [
+      Uint32Array,
+      Uint32Array,
+      Uint32Array,
+      Uint32Array,
+      Uint32Array,
+      Uint32Array,
+      Uint32Array,
+      Uint32Array,
+      Uint32Array,
+      Uint32Array,
+      Uint32Array,
+    ];
   const bytes = column(Float32Array, 4);
   const [sourcePort, targetPort, identity] = [column(Uint16Array, 2), column(Uint16Array, 2), column(Uint16Array, 2)];
   const [protocol, flags, mark] = [column(Uint8Array, 1), column(Uint8Array, 1), column(Uint8Array, 1)];
@@ -70,12 +82,28 @@ export function flowColumns(capacity: number, pool: AddressPool) {
   const toTick = (at: WallInstant): number => Math.max(1, Math.round((sinceEpoch(at) - epoch) / tick));
 
   return {
-    id, device, source, target, sourcePort, targetPort, identity, protocol, flags, mark, packets, bytes, pool,
-    get size() { return size; },
+    id,
+    device,
+    source,
+    target,
+    sourcePort,
+    targetPort,
+    identity,
+    protocol,
+    flags,
+    mark,
+    packets,
+    bytes,
+    pool,
+    get size() {
+      return size;
+    },
     /** The slot of the newest flow but `age`. */
     slotAt: (age: number): number => (turns - age) & wrap,
     /** How many flows there have been, pushed out ones included. */
-    get added() { return turns - capacity; },
+    get added() {
+      return turns - capacity;
+    },
     firstSeen: (slot: number): WallInstant | null => (firstSeen[slot] === 0 ? null : wallInstant(epoch + (firstSeen[slot] ?? 0) * tick)),
     endedAt: (slot: number): WallInstant | null => ((flags[slot] ?? 0) < flag.ended ? null : wallInstant(epoch + (lastSeen[slot] ?? 0) * tick)),
     nextIsAlive: () => size === capacity && (flags[(turns + 1) & wrap] ?? 0) < flag.ended,

@@ -71,7 +71,11 @@ export function createNatJournal(capacity = 65_536): NatJournal {
 
     let slot = -1;
     let steps = 0;
-    for (let known = columns.firstAlike(flags, protocol, target, source, targetPort, sourcePort); known >= 0 && steps < longestWalk; known = columns.nextAlike(known), steps += 1) {
+    for (
+      let known = columns.firstAlike(flags, protocol, target, source, targetPort, sourcePort);
+      known >= 0 && steps < longestWalk;
+      known = columns.nextAlike(known), steps += 1
+    ) {
       if (columns.isSame(known, flags, protocol, target, source, targetPort, sourcePort)) {
         slot = known;
         break;
@@ -89,8 +93,20 @@ export function createNatJournal(capacity = 65_536): NatJournal {
         listing.left -= 1;
       }
       if (columns.nextIsAlive()) hasForgotten = true;
-      const identity = identities.of(line.family, device, () => formatWords(line.family, line.addresses, byTarget ? place.replySource : place.originalSource), at);
-      slot = columns.add({ flags, protocol, target, source, targetPort, sourcePort, device, identity, id: line.id, firstSeen: line.is === "opened" ? at : null }, at);
+      const identity = identities.of(line.family, device, () => formatWords(line.family, line.addresses, byTarget ? place.replySource : place.originalSource),
+        at);
+      slot = columns.add({
+        flags,
+        protocol,
+        target,
+        source,
+        targetPort,
+        sourcePort,
+        device,
+        identity,
+        id: line.id,
+        firstSeen: line.is === "opened" ? at : null,
+      }, at);
     }
     if (line.is !== "opened") {
       const own = byTarget ? 2 : 0;
@@ -119,7 +135,9 @@ export function createNatJournal(capacity = 65_536): NatJournal {
     },
     identities,
     columns,
-    get hasForgotten() { return hasForgotten; },
+    get hasForgotten() {
+      return hasForgotten;
+    },
     bytesHeld: columns.bytesHeld + pool.bytesHeld,
   };
 }

@@ -74,7 +74,9 @@ export function searchJournal({ columns, identities }: Pick<NatJournal, "columns
   }
 
   const make = flowMaker({ columns, identities });
-  const flows = [...hits.values()].flatMap(({ slots, packets, bytes }) => slots.flatMap((slot, at) => make(slot, at === slots.length - 1 ? { packets, bytes } : undefined) ?? []));
+  const flows = [...hits.values()].flatMap(({ slots, packets, bytes }) =>
+    slots.flatMap((slot, at) => make(slot, at === slots.length - 1 ? { packets, bytes } : undefined) ?? [])
+  );
   // One device cannot have followed another.
   return { flows: [...(hits.size > 1 ? latestOfEach(flows) : flows), ...near.flatMap((slot) => make(slot) ?? [])], count };
 }
@@ -177,16 +179,28 @@ function flowMaker({ columns, identities }: Pick<NatJournal, "columns" | "identi
     const icmp = isIcmp(protocol);
     const inside: FlowTuple = icmp ? { src: device, dst: target, icmpType: sport } : { src: device, dst: target };
     // The wire's tuple, from the target's side: the reply of what the device opened, the original of what came in to it.
-    const outside: FlowTuple = icmp ? { src: target, dst: source, icmpId: dport }
-      : portProtocols.includes(protocol) ? { src: target, dst: source, sport, dport } : { src: target, dst: source };
+    const outside: FlowTuple = icmp
+      ? { src: target, dst: source, icmpId: dport }
+      : portProtocols.includes(protocol)
+      ? { src: target, dst: source, sport, dport }
+      : { src: target, dst: source };
     return {
-      family, protocol, offloaded: false,
-      original: byTarget ? outside : inside, reply: byTarget ? inside : outside,
-      originalPackets: byTarget ? 0 : packets, originalBytes: byTarget ? 0 : bytes,
-      replyPackets: byTarget ? packets : 0, replyBytes: byTarget ? bytes : 0,
+      family,
+      protocol,
+      offloaded: false,
+      original: byTarget ? outside : inside,
+      reply: byTarget ? inside : outside,
+      originalPackets: byTarget ? 0 : packets,
+      originalBytes: byTarget ? 0 : bytes,
+      replyPackets: byTarget ? packets : 0,
+      replyBytes: byTarget ? bytes : 0,
       sighting: {
-        opener: byTarget ? "target" : "device", isListed: false, firstSeen: columns.firstSeen(slot), endedAt: columns.endedAt(slot),
-        mac: identity?.mac ?? null, name: identity?.name ?? null,
+        opener: byTarget ? "target" : "device",
+        isListed: false,
+        firstSeen: columns.firstSeen(slot),
+        endedAt: columns.endedAt(slot),
+        mac: identity?.mac ?? null,
+        name: identity?.name ?? null,
       },
     };
   };

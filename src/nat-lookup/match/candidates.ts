@@ -59,8 +59,12 @@ export function gatherCandidates(asked: AttackFlows): Candidates {
       if (near && nearMisses.length < mostNearMisses) nearMisses.push(flow);
     },
     flows: () => [...held, ...nearMisses],
-    get count() { return count; },
-    get leftOut() { return leftOut; },
+    get count() {
+      return count;
+    },
+    get leftOut() {
+      return leftOut;
+    },
   };
 }
 

@@ -9,28 +9,30 @@ import type { Distinction, WireVerdict, WireView } from "./wire-view.ts";
 export type HomeBorders = Pick<HomeAddresses, "router" | "inside">;
 
 /** How a flow of the home stands to the reported attack. */
-export type FlowMatch = {
-  /** What the journal knows of it; null for a flow that only the table has. */
-  readonly sighting: FlowSighting | null;
-} & (
-  | {
+export type FlowMatch =
+  & {
+    /** What the journal knows of it; null for a flow that only the table has. */
+    readonly sighting: FlowSighting | null;
+  }
+  & (
+    | {
       /** Opened by a device behind NAT; let in to a device by a port-forward; from a device without NAT. */
       readonly is: "opened" | "port-forward" | "routed";
       readonly view: WireView;
       /** What told this device from others behind the same address; empty if nothing did. */
       readonly toldApartBy: readonly Distinction[];
     }
-  | {
+    | {
       /** The router's own; between two hosts of the home, so that it never left by the WAN. */
       readonly is: "router-itself" | "hairpin";
       readonly view: WireView;
     }
-  | {
+    | {
       /** From the reported source to the target, but not as reported. */
       readonly is: Exclude<WireVerdict["is"], "fits">;
       readonly view: WireView;
     }
-);
+  );
 
 /** A flow that a device takes part with. */
 export type DeviceMatch = Extract<FlowMatch, { readonly is: "opened" | "port-forward" | "routed" }>;
@@ -65,7 +67,10 @@ export function flowMatcher(asked: AttackFlows, home: HomeBorders): (flow: Flow)
 
 /** Whether the reported source address belongs to one device alone depends on who translates it. */
 function caseOf(
-  flow: Flow, view: WireView, distinctions: readonly Distinction[], isRouter: (address: string) => boolean,
+  flow: Flow,
+  view: WireView,
+  distinctions: readonly Distinction[],
+  isRouter: (address: string) => boolean,
 ): { is: "opened" | "port-forward" | "routed"; toldApartBy: readonly Distinction[] } {
   if (view.deviceAddress === view.source.address) return { is: "routed", toldApartBy: distinctions };
   const is = view.opener === "device" ? "opened" : "port-forward";

@@ -28,6 +28,7 @@ function outsideKey(flow: Flow): string {
 
 function viewKeys(flow: Flow): [string, string] {
   const [byDevice, byTarget] = wireViews(flow).map(({ opener, protocol, deviceAddress, source, target, icmpId }) =>
-    `${opener} ${protocol} ${deviceAddress} ${source.address} ${source.port ?? icmpId ?? ""} ${target.address} ${target.port ?? ""}`);
+    `${opener} ${protocol} ${deviceAddress} ${source.address} ${source.port ?? icmpId ?? ""} ${target.address} ${target.port ?? ""}`
+  );
   return [byDevice ?? "", byTarget ?? ""];
 }

@@ -49,19 +49,27 @@ export function wireViews(flow: Flow): readonly [openedByDevice: WireView, opene
     {
       // The reply tuple is the wire's: masquerading changes source ports, and a redirection (DNS hijack) the target, so that
       // original.sport and original.dst never left the home.
-      opener: "device", protocol, deviceAddress: original.src,
+      opener: "device",
+      protocol,
+      deviceAddress: original.src,
       source: { address: reply.dst, port: reply.dport },
       target: { address: reply.src, port: reply.sport },
-      icmpType: original.icmpType, icmpId: reply.icmpId,
-      packets: flow.originalPackets, bytes: flow.originalBytes,
+      icmpType: original.icmpType,
+      icmpId: reply.icmpId,
+      packets: flow.originalPackets,
+      bytes: flow.originalBytes,
     },
     {
       // The target came in through a port-forward, or straight where there is no NAT: the original tuple is the wire's.
-      opener: "target", protocol, deviceAddress: reply.src,
+      opener: "target",
+      protocol,
+      deviceAddress: reply.src,
       source: { address: original.dst, port: original.dport },
       target: { address: original.src, port: original.sport },
-      icmpType: reply.icmpType, icmpId: original.icmpId,
-      packets: flow.replyPackets, bytes: flow.replyBytes,
+      icmpType: reply.icmpType,
+      icmpId: original.icmpId,
+      packets: flow.replyPackets,
+      bytes: flow.replyBytes,
     },
   ];
 }

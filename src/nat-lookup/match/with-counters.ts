@@ -4,9 +4,14 @@ import type { Device } from "../../model/device.ts";
 export function withCounters(devices: readonly Device[], weighed: readonly Device[]): readonly Device[] {
   return devices.map((device) => {
     // Flows under a forged address are those of the forger.
-    const same = weighed.find(({ mac, addresses }) => (device.mac === null ? addresses.some((address) => device.addresses.includes(address)) : mac === (device.insteadOf?.mac ?? device.mac)));
+    const same = weighed.find((
+      { mac, addresses },
+    ) => (device.mac === null ? addresses.some((address) => device.addresses.includes(address)) : mac === (device.insteadOf?.mac ?? device.mac)));
     if (!same) return device;
     const [known, now] = [device.evidence, same.evidence];
-    return { ...device, evidence: { ...known, flows: Math.max(known.flows, now.flows), packets: Math.max(known.packets, now.packets), bytes: Math.max(known.bytes, now.bytes) } };
+    return {
+      ...device,
+      evidence: { ...known, flows: Math.max(known.flows, now.flows), packets: Math.max(known.packets, now.packets), bytes: Math.max(known.bytes, now.bytes) },
+    };
   });
 }

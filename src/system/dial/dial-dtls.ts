@@ -20,19 +20,21 @@ export interface DialTarget {
 }
 
 /** Why there is no channel, or no longer. */
-export type DialFailure = (
-  | DtlsFailureCause
-  /** This host has no route, or the local address cannot be used. */
-  | { readonly reason: "unreachable" }
-  /** ICMP said that nobody listens there, and nothing else was heard. */
-  | { readonly reason: "refused" }
-  /** The caller's signal. */
-  | { readonly reason: "aborted" }
-) & {
-  readonly text: string;
-  /** Whether another attempt may go better although nothing is changed here. */
-  readonly retryable: boolean;
-};
+export type DialFailure =
+  & (
+    | DtlsFailureCause
+    /** This host has no route, or the local address cannot be used. */
+    | { readonly reason: "unreachable" }
+    /** ICMP said that nobody listens there, and nothing else was heard. */
+    | { readonly reason: "refused" }
+    /** The caller's signal. */
+    | { readonly reason: "aborted" }
+  )
+  & {
+    readonly text: string;
+    /** Whether another attempt may go better although nothing is changed here. */
+    readonly retryable: boolean;
+  };
 
 /** An attempt to dial that failed, with its cause. */
 export class DialError extends Error {
@@ -80,14 +82,19 @@ export interface DialOptions {
 }
 
 const host: DtlsHost = {
-  random: (into) => { randomFillSync(into); },
+  random: (into) => {
+    randomFillSync(into);
+  },
   nowMs: () => performance.now(),
   unixSeconds: () => Date.now() / 1000,
 };
 
 /** Connects a UDP socket of its own and makes a DTLS handshake over it. Rejects with a DialError. */
 export function dialDtls(
-  module: DtlsModule, target: DialTarget, events: DtlsChannelEvents, options: DialOptions = {},
+  module: DtlsModule,
+  target: DialTarget,
+  events: DtlsChannelEvents,
+  options: DialOptions = {},
 ): Promise<DtlsChannel> {
   const { signal, giveUpMs = 25_000 } = options;
   const session = new DtlsSession(module, target, host);
@@ -100,8 +107,12 @@ export function dialDtls(
     const isIpv6 = target.address.includes(":");
     const socket = createSocket({ type: isIpv6 ? "udp6" : "udp4" });
     // The socket keeps the process alive as long as the channel exists; timers need not.
-    const giveUp = setTimeout(() => { perform(session.giveUp()); }, giveUpMs).unref();
-    const abort = (): void => { end({ reason: "aborted", text: "the dialling was called off", retryable: false }); };
+    const giveUp = setTimeout(() => {
+      perform(session.giveUp());
+    }, giveUpMs).unref();
+    const abort = (): void => {
+      end({ reason: "aborted", text: "the dialling was called off", retryable: false });
+    };
 
     function end(failure: DialFailure): void {
       if (at === "closed") return;
@@ -125,14 +136,22 @@ export function dialDtls(
         // The consumer of a message may close the channel: what is left is then not its business any more.
         if (at === "closed") return;
         switch (effect.is) {
-          case "transmit": transmit(effect.datagram); break;
-          case "data": events.message(effect.bytes); break;
+          case "transmit":
+            transmit(effect.datagram);
+            break;
+          case "data":
+            events.message(effect.bytes);
+            break;
           case "connected":
             open(effect);
             // Data in the same datagram: not before the caller has the channel in hand to answer on.
-            setImmediate(() => { perform(effects.slice(index + 1)); });
+            setImmediate(() => {
+              perform(effects.slice(index + 1));
+            });
             return;
-          case "closed": end(explain(effect.failure)); break;
+          case "closed":
+            end(explain(effect.failure));
+            break;
         }
       }
       schedule();
@@ -160,7 +179,9 @@ export function dialDtls(
       clearTimeout(retransmit);
       const wait = session.nextTimeoutMs();
       if (at === "dialling" && wait !== undefined)
-        retransmit = setTimeout(() => { perform(session.onTimer()); }, wait).unref();
+        retransmit = setTimeout(() => {
+          perform(session.onTimer());
+        }, wait).unref();
     }
 
     function open(details: DtlsChannel["details"]): void {
@@ -172,13 +193,17 @@ export function dialDtls(
         peer: isIpv6 ? `[${target.address}]:${String(target.port)}` : `${target.address}:${String(target.port)}`,
         details: { cipherSuite: details.cipherSuite, resumed: details.resumed, connectionId: details.connectionId },
         localAddress: socket.address().address,
-        get maxMessageBytes() { return session.maxMessageBytes; },
+        get maxMessageBytes() {
+          return session.maxMessageBytes;
+        },
         send(message) {
           if (at !== "open" || message.length > session.maxMessageBytes) return false;
           perform(session.send(message));
           return true;
         },
-        close() { if (at === "open") release(); },
+        close() {
+          if (at === "open") release();
+        },
         saveSession: () => session.saveSession(),
       });
     }
@@ -188,7 +213,9 @@ export function dialDtls(
       if (error.syscall === "bind") end(unreachable(error));
       else notice(error);
     });
-    socket.on("message", (datagram) => { perform(session.receive(datagram)); });
+    socket.on("message", (datagram) => {
+      perform(session.receive(datagram));
+    });
 
     const connect = (): void => {
       // A connected socket: the kernel drops what comes from any other address or port.
@@ -198,7 +225,10 @@ export function dialDtls(
         else perform(session.start());
       }) as () => void);
     };
-    if (signal?.aborted) { abort(); return; }
+    if (signal?.aborted) {
+      abort();
+      return;
+    }
     signal?.addEventListener("abort", abort, { once: true });
     if (target.localAddress === undefined) connect();
     else socket.bind({ address: target.localAddress, exclusive: true }, connect);

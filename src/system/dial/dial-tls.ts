@@ -47,12 +47,14 @@ const aead = ["CHACHA20-POLY1305", "AES128-CCM", "AES256-CCM", "AES128-GCM-SHA25
 const tls13 = ["TLS_CHACHA20_POLY1305_SHA256", "TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_AES_128_CCM_SHA256"];
 const pskSuites = [...tls13, "ECDHE-PSK-CHACHA20-POLY1305", ...aead.map((suite) => `PSK-${suite}`)].join(":");
 const certificateSuites = [...tls13, ...aead.flatMap((suite) => [`ECDHE-ECDSA-${suite}`, ...(suite.includes("CCM") ? [] : [`ECDHE-RSA-${suite}`])]),
-  "@SECLEVEL=2", // as over DTLS: no RSA key below 2048 bits, no SHA-1 signature; Node's own level takes 1024
+  "@SECLEVEL=2" // as over DTLS: no RSA key below 2048 bits, no SHA-1 signature; Node's own level takes 1024
 ].join(":");
 
 /** Connects over TCP and makes a TLS 1.2 or 1.3 handshake (RFC 8323 §8). Rejects with a TlsDialError. */
 export function dialTls(
-  target: TlsTarget, events: ChannelEvents, options: { readonly signal: AbortSignal; readonly onSession: (session: Buffer) => void },
+  target: TlsTarget,
+  events: ChannelEvents,
+  options: { readonly signal: AbortSignal; readonly onSession: (session: Buffer) => void },
 ): Promise<TlsChannel> {
   return new Promise((resolve, reject) => {
     if (options.signal.aborted) {
@@ -83,14 +85,24 @@ export function dialTls(
       if (established) events.closed(why);
       else reject(new TlsDialError(why, connected, sent));
     };
-    const abort = (): void => { finish("aborted"); };
-    const timer = setTimeout(() => { finish(`no answer within ${String(giveUpMs / 1000)} s`); }, giveUpMs);
+    const abort = (): void => {
+      finish("aborted");
+    };
+    const timer = setTimeout(() => {
+      finish(`no answer within ${String(giveUpMs / 1000)} s`);
+    }, giveUpMs);
     options.signal.addEventListener("abort", abort, { once: true });
 
     socket.setNoDelay(true);
-    socket.once("connect", () => { connected = true; });
-    socket.on("error", (error: NodeJS.ErrnoException) => { finish(explain(error, target.credentials.is), connected || !localErrors.has(error.code ?? "")); });
-    socket.on("close", () => { finish("the peer closed the connection"); });
+    socket.once("connect", () => {
+      connected = true;
+    });
+    socket.on("error", (error: NodeJS.ErrnoException) => {
+      finish(explain(error, target.credentials.is), connected || !localErrors.has(error.code ?? ""));
+    });
+    socket.on("close", () => {
+      finish("the peer closed the connection");
+    });
     socket.on("session", options.onSession);
     /** What came before the caller has a session to deliver to: not before the promise's reaction has run. */
     let early: Uint8Array[] | undefined = [];
@@ -112,7 +124,9 @@ export function dialTls(
         close() {
           over = true;
           socket.end();
-          setTimeout(() => { socket.destroy(); }, 1_000).unref();
+          setTimeout(() => {
+            socket.destroy();
+          }, 1_000).unref();
         },
       });
       setImmediate(() => {
@@ -122,9 +136,12 @@ export function dialTls(
       });
     };
     // TLS 1.3 treats a pre-shared key like a session: offered both, OpenSSL does not tell which was taken.
-    const isResumed = (): boolean => target.session !== undefined && socket.isSessionReused()
+    const isResumed = (): boolean =>
+      target.session !== undefined && socket.isSessionReused()
       && !(target.credentials.is === "psk" && socket.getProtocol() === "TLSv1.3");
-    const deliver = (bytes: Uint8Array): void => { if (!over) events.message(bytes); };
+    const deliver = (bytes: Uint8Array): void => {
+      if (!over) events.message(bytes);
+    };
     socket.once("secureConnect", () => {
       socket.on("data", (bytes: Buffer) => {
         const copy = new Uint8Array(bytes);
@@ -136,7 +153,9 @@ export function dialTls(
       if (socket.getProtocol() === "TLSv1.3") {
         setTimeout(open, acceptanceMs).unref();
         // Not inside the event: it comes from the middle of OpenSSL's reading, where writing spoils the record sequence.
-        socket.once("session", () => { setImmediate(open); });
+        socket.once("session", () => {
+          setImmediate(open);
+        });
       } else open();
     });
   });
@@ -145,7 +164,10 @@ export function dialTls(
 function authentication({ credentials, serverName }: TlsTarget): ConnectionOptions {
   if (credentials.is === "certificate") {
     return {
-      ca: credentials.ca, cert: credentials.cert, key: credentials.key, ciphers: certificateSuites,
+      ca: credentials.ca,
+      cert: credentials.cert,
+      key: credentials.key,
+      ciphers: certificateSuites,
       checkServerIdentity: (_name, certificate) => checkServerIdentity(serverName, certificate),
     };
   }
@@ -162,7 +184,8 @@ function authentication({ credentials, serverName }: TlsTarget): ConnectionOptio
 const certificateInstead = "the peer answers with a certificate where the pre-shared key is expected";
 
 /** All that a handshake failure says. With TLS 1.3 a key that comes without a hash is for SHA-256 (RFC 8446 §4.2.11): a server that insists on SHA-384 finds nothing in common. */
-const noPskSuite = "the peer refuses our pre-shared key, or offers no cipher suite that we accept: with TLS 1.3 the key is for SHA-256 (TLS_AES_128_GCM_SHA256, TLS_CHACHA20_POLY1305_SHA256)";
+const noPskSuite =
+  "the peer refuses our pre-shared key, or offers no cipher suite that we accept: with TLS 1.3 the key is for SHA-256 (TLS_AES_128_GCM_SHA256, TLS_CHACHA20_POLY1305_SHA256)";
 
 /** Of connect(), before a SYN leaves. */
 const localErrors: ReadonlySet<string> = new Set(["ENETUNREACH", "ENETDOWN", "EADDRNOTAVAIL", "EINVAL", "EACCES", "EPERM"]);

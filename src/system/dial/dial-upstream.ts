@@ -1,6 +1,15 @@
 import { NothingSent } from "../../callhome-server/backoff.ts";
 import { isAllowedAlternate } from "../../callhome-server/redirection.ts";
-import { attemptDelay, candidateKey, orderCandidates, raceCandidates, waysTo, type Candidate, type LastWinner, type Transport } from "../../callhome-server/happy-eyeballs.ts";
+import {
+  attemptDelay,
+  candidateKey,
+  orderCandidates,
+  raceCandidates,
+  waysTo,
+  type Candidate,
+  type LastWinner,
+  type Transport,
+} from "../../callhome-server/happy-eyeballs.ts";
 import type { Channel, ChannelEvents, Dial, DialAddress } from "../../callhome-server/channel.ts";
 import type { Way } from "../../callhome-server/discovery/discover.ts";
 import type { DtlsCredentials, DtlsModule } from "dtls-wasm";
@@ -53,44 +62,71 @@ export function openDial(module: DtlsModule, settings: DialSettings): Dial {
   let home: string | undefined;
   const failed = new Map<string, SteadyInstant>();
 
-  const dialUdp = async ({ address, port, serverName }: Way, localAddress: string | undefined, events: ChannelEvents, signal: AbortSignal): Promise<Channel> => {
+  const dialUdp = async ({ address, port, serverName }: Way, localAddress: string | undefined, events: ChannelEvents,
+    signal: AbortSignal): Promise<Channel> => {
     // A resumed session verifies nothing again: it is for this name only.
     const key = `${serverName} ${address} ${port}`;
-    for (let attempt = 1; ; attempt++) {
+    for (let attempt = 1;; attempt++) {
       const resume = dtlsSessions.get(key);
       dtlsSessions.delete(key); // one that fails is not offered again
       try {
         const channel = await dialDtls(
-          module, { address, port, serverName, credentials, ...(resume ? { resume } : {}), ...(localAddress === undefined ? {} : { localAddress }), handshakeTimer },
-          { message: (bytes) => { events.message(bytes); }, closed: ({ text }) => { events.closed(text); }, unsendable: () => { events.unsendable?.(); } }, { signal },
+          module,
+          { address, port, serverName, credentials, ...(resume ? { resume } : {}), ...(localAddress === undefined ? {} : { localAddress }), handshakeTimer },
+          {
+            message: (bytes) => {
+              events.message(bytes);
+            },
+            closed: ({ text }) => {
+              events.closed(text);
+            },
+            unsendable: () => {
+              events.unsendable?.();
+            },
+          },
+          { signal },
         );
         const saved = channel.saveSession();
         if (saved) remember(dtlsSessions, key, saved);
         await settings.ready;
         const { cipherSuite, resumed } = channel.details;
-        return Object.assign(channel, { secured: describe("DTLSv1.2", cipherSuite, resumed) , pathProblem: () => pathProblem({ local: channel.localAddress, peer: address, port, isBound: localAddress !== undefined }) });
+        return Object.assign(channel, {
+          secured: describe("DTLSv1.2", cipherSuite, resumed),
+          pathProblem: () => pathProblem({ local: channel.localAddress, peer: address, port, isBound: localAddress !== undefined }),
+        });
       } catch (error) {
         if (attempt >= attemptsPerAddress || !(error instanceof DialError) || !isWorthAnotherPort(error)) throw error;
       }
     }
   };
 
-  const dialTcp = async ({ address, port, serverName }: Way, localAddress: string | undefined, events: ChannelEvents, signal: AbortSignal): Promise<Channel> => {
+  const dialTcp = async ({ address, port, serverName }: Way, localAddress: string | undefined, events: ChannelEvents,
+    signal: AbortSignal): Promise<Channel> => {
     await settings.ready;
     const key = `${serverName} ${address} ${port}`; // as for DTLS
     const session = tlsSessions.get(key);
     tlsSessions.delete(key);
-    const attempt = (resume: Buffer | undefined): Promise<TlsChannel> => dialTls(
-      { address, port, serverName, credentials, ...(resume ? { session: resume } : {}), ...(localAddress === undefined ? {} : { localAddress }) },
-      events, { signal, onSession: (ticket) => { remember(tlsSessions, key, ticket); } },
-    );
+    const attempt = (resume: Buffer | undefined): Promise<TlsChannel> =>
+      dialTls(
+        { address, port, serverName, credentials, ...(resume ? { session: resume } : {}), ...(localAddress === undefined ? {} : { localAddress }) },
+        events,
+        {
+          signal,
+          onSession: (ticket) => {
+            remember(tlsSessions, key, ticket);
+          },
+        },
+      );
     const channel = await attempt(session).catch((error: unknown) => {
       // Servers that cannot resume what they offered end the handshake (OpenSSL without a session id context).
       if (session && !signal.aborted && error instanceof TlsDialError && error.connected) return attempt(undefined);
       throw error;
     });
     const { protocol, cipherSuite, resumed } = channel.details;
-    return Object.assign(channel, { secured: describe(protocol, cipherSuite, resumed) , pathProblem: () => pathProblem({ local: channel.localAddress, peer: address, port, isBound: localAddress !== undefined }) });
+    return Object.assign(channel, {
+      secured: describe(protocol, cipherSuite, resumed),
+      pathProblem: () => pathProblem({ local: channel.localAddress, peer: address, port, isBound: localAddress !== undefined }),
+    });
   };
 
   /** RFC 9132 §4.3: the outcome of each attempt is cached. */
@@ -132,7 +168,13 @@ export function openDial(module: DtlsModule, settings: DialSettings): Dial {
       });
     const { result, winner } = await raceCandidates({
       candidates: orderCandidates(reachable, winners.get(to.host), clock.now(), failed),
-      dial, discard: (channel) => { channel.close(); }, delay: mitigating ? attemptDelay.mitigating : attemptDelay.idle, clock, signal,
+      dial,
+      discard: (channel) => {
+        channel.close();
+      },
+      delay: mitigating ? attemptDelay.mitigating : attemptDelay.idle,
+      clock,
+      signal,
     });
     failed.delete(candidateKey(winner));
     remember(winners, to.host, { candidate: winner, at: clock.now() });
@@ -163,6 +205,10 @@ function isWorthAnotherPort(error: DialError): boolean {
 }
 
 async function resolve(hosts: readonly string[]): Promise<ResolvedAddress[]> {
-  const all = await Promise.all(hosts.map((host) => resolveHost(host).catch((error: unknown) => { throw new NothingSent(errorText(error), { cause: error }); })));
+  const all = await Promise.all(hosts.map((host) =>
+    resolveHost(host).catch((error: unknown) => {
+      throw new NothingSent(errorText(error), { cause: error });
+    })
+  ));
   return all.flat();
 }

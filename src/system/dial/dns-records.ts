@@ -9,7 +9,9 @@ const saysNothing = ["ENODATA", "ENOTFOUND"];
 /** Asks the name servers of the system, as they are now, for one dial; no more once that is called off. */
 export function openDnsRecords(signal: AbortSignal): DnsRecords {
   const resolver = new Resolver(patience);
-  signal.addEventListener("abort", () => { resolver.cancel(); }, { once: true });
+  signal.addEventListener("abort", () => {
+    resolver.cancel();
+  }, { once: true });
   const orNothing = (error: unknown): readonly [] => {
     if (error instanceof Error && "code" in error && saysNothing.includes(String(error.code))) return [];
     throw error;

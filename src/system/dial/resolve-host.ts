@@ -20,8 +20,12 @@ const systemLookup: Lookup = (host, family) => lookup(host, { all: true, verbati
 export async function resolveHost(host: string, ask: Lookup = systemLookup): Promise<ResolvedAddress[]> {
   const family = isIP(host);
   if (family !== 0) return [{ address: host, family: family === 6 ? 6 : 4 }];
-  const found = await ask(host, 0).catch((error: unknown) => Promise.any([ask(host, 4), ask(host, 6)]).catch(() => {
-    throw new Error(`the name ${host} does not resolve (${error instanceof Error && "code" in error ? String(error.code) : String(error)})`, { cause: error });
-  }));
+  const found = await ask(host, 0).catch((error: unknown) =>
+    Promise.any([ask(host, 4), ask(host, 6)]).catch(() => {
+      throw new Error(`the name ${host} does not resolve (${error instanceof Error && "code" in error ? String(error.code) : String(error)})`, {
+        cause: error,
+      });
+    })
+  );
   return found.map(({ address, family: of }) => ({ address, family: of === 6 ? 6 : 4 }));
 }

@@ -42,9 +42,11 @@ function problemOfFolder(path: string, socketName: string): string | undefined {
   if (real === undefined) return `is a link that leads nowhere, ${expectedFolder}`;
   const where = real === path ? "lies" : `leads to ${real}, which lies`;
   if (isBelow(real, ownFolder) || real === ownFolder) return problemOfKind(real);
-  const isAllowed = [...roots, ...roots.flatMap((root) => resolvePath(root) ?? [])].some((root) => isBelow(real, root)) && !roots.some((root) => resolvePath(root) === real);
+  const isAllowed = [...roots, ...roots.flatMap((root) => resolvePath(root) ?? [])].some((root) => isBelow(real, root))
+    && !roots.some((root) => resolvePath(root) === real);
   if (!isAllowed) return `${where} elsewhere, ${expectedFolder}`;
-  return problemOfKind(real) ?? (isOurs(real, socketName) ? undefined : `${real === path ? "" : `leads to ${real}, which `}holds what is not this daemon's, ${expectedFolder}`);
+  return problemOfKind(real)
+    ?? (isOurs(real, socketName) ? undefined : `${real === path ? "" : `leads to ${real}, which `}holds what is not this daemon's, ${expectedFolder}`);
 }
 
 function problemOfKind(path: string): string | undefined {
@@ -59,7 +61,8 @@ function isOurs(folder: string, socketName: string): boolean {
   if (found.uid === process.geteuid?.() && (found.mode & 0o077) === 0) return true;
   const names = readdirSync(folder);
   const isKept = (name: string): boolean => /^(state|owner|ids)\.json(\..+)?$/.test(name);
-  return names.some((name) => name === "state.json" || name === "owner.json") || names.every((name) => isKept(name) || name === socketName || /^\.dc\d+$/.test(name));
+  return names.some((name) => name === "state.json" || name === "owner.json")
+    || names.every((name) => isKept(name) || name === socketName || /^\.dc\d+$/.test(name));
 }
 
 /** With all links resolved, as far as it exists; undefined if a link on the way leads nowhere. */

@@ -23,14 +23,22 @@ export function openDhcpOffers(folder: string): DhcpOffers {
   };
   return {
     async read(devices) {
-      const files = devices.filter((device) => /^[^/\s]{1,15}$/.test(device)).slice(0, mostDevices).flatMap((device) => ([6, 4] as const).map((family) => offerOn(device, family)));
+      const files = devices.filter((device) => /^[^/\s]{1,15}$/.test(device)).slice(0, mostDevices).flatMap((device) =>
+        ([6, 4] as const).map((family) => offerOn(device, family))
+      );
       return (await Promise.all(files)).flatMap((offer) => offer ?? []);
     },
     follow(changed) {
       mkdirSync(folder, { recursive: true, mode: 0o755 }); // before the first lease there is none
-      const watcher = watch(folder, { persistent: false }, () => { changed(); });
-      watcher.on("error", () => { watcher.close(); });
-      return () => { watcher.close(); };
+      const watcher = watch(folder, { persistent: false }, () => {
+        changed();
+      });
+      watcher.on("error", () => {
+        watcher.close();
+      });
+      return () => {
+        watcher.close();
+      };
     },
   };
 }

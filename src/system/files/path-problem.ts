@@ -37,7 +37,9 @@ function chooseSource(peer: string, port: number, from: string | undefined): Pro
       resolve(result);
       socket.close();
     };
-    socket.on("error", (error: NodeJS.ErrnoException) => { settle({ problem: error.code ?? error.message }); });
+    socket.on("error", (error: NodeJS.ErrnoException) => {
+      settle({ problem: error.code ?? error.message });
+    });
     const connect = (): void => {
       socket.connect(port, peer, ((error?: NodeJS.ErrnoException) => {
         settle(error ? { problem: error.code ?? error.message } : { address: socket.address().address });

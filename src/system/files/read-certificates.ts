@@ -17,7 +17,8 @@ const largestPem = 256 * 1024; // bytes
  * valid yet, is a warning: at boot the router's clock may be wrong until NTP has set it.
  */
 export function readCertificates(
-  files: { readonly caFile: string; readonly certFile: string; readonly keyFile: string }, now: WallInstant,
+  files: { readonly caFile: string; readonly certFile: string; readonly keyFile: string },
+  now: WallInstant,
 ): SecretReading<Certificates> {
   const ca = readChain(files.caFile, now, "the certificates of who may sign the upstream's");
   if ("problem" in ca) return ca;
@@ -29,7 +30,9 @@ export function readCertificates(
     return { problem: `${files.keyFile}: is not the key of the certificate in ${files.certFile}; its certificate must be the first one there` };
   }
   // mbedTLS knows RSA-PSS signatures, but no keys that are for nothing else (id-RSASSA-PSS, RFC 4055).
-  const pss = key.value.key.asymmetricKeyType === "rsa-pss" ? [`${files.keyFile}: an RSA-PSS key works over TCP only; for UDP (DTLS) ask for a certificate with an ECDSA or RSA key`] : [];
+  const pss = key.value.key.asymmetricKeyType === "rsa-pss"
+    ? [`${files.keyFile}: an RSA-PSS key works over TCP only; for UDP (DTLS) ask for a certificate with an ECDSA or RSA key`]
+    : [];
   return {
     value: { ca: ca.value.pem, cert: cert.value.pem, key: key.value.pem },
     warnings: [...ca.warnings, ...cert.warnings, ...pss],
@@ -80,7 +83,9 @@ function readKey(path: string): SecretReading<{ pem: string; key: KeyObject }> {
   if ("problem" in read) return read;
   const pem = read.value.toString("latin1");
   if (/ENCRYPTED/.test(pem)) {
-    return { problem: `${path}: the key is protected by a passphrase that nobody can type at boot, do: openssl pkey -in KEY -out NEWKEY, then chmod 600 NEWKEY` };
+    return {
+      problem: `${path}: the key is protected by a passphrase that nobody can type at boot, do: openssl pkey -in KEY -out NEWKEY, then chmod 600 NEWKEY`,
+    };
   }
   try {
     return { value: { pem, key: createPrivateKey(pem) }, warnings: [] };

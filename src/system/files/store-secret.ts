@@ -41,7 +41,9 @@ export function storeSecret(folder: string, section: string, option: string, tex
     renameSync(fresh, path);
     return { path };
   } catch (error) {
-    try { unlinkSync(fresh); } catch { /* it was never there */ }
+    try {
+      unlinkSync(fresh);
+    } catch { /* it was never there */ }
     return { problem: `cannot be stored in ${folder} (${errorText(error)})` };
   }
 }

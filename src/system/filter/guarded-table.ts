@@ -29,7 +29,8 @@ const unheard = "changes that other programs make to our nftables rules are noti
  * monitor had ended and was started again. Every transaction that has an effect is announced once, ours too: what is announced
  * more often than we did is not ours.
  */
-export function guardTables(tables: readonly Table[], { command, log }: Pick<SpawnOptions, "command"> & { readonly log: Log }, disturbed: (why: Disturbance) => void): Guard {
+export function guardTables(tables: readonly Table[], { command, log }: Pick<SpawnOptions, "command"> & { readonly log: Log },
+  disturbed: (why: Disturbance) => void): Guard {
   let problem: string | undefined;
   let unannounced = 0;
   /** Transactions of ours that run now: the kernel announces them before nft has ended. */
@@ -92,10 +93,19 @@ export function guardTables(tables: readonly Table[], { command, log }: Pick<Spa
       if (!anything) stop();
       else if (stopMonitor === undefined) {
         unannounced = underWay;
-        stopMonitor = monitorNft(tables, { ...(command ? { command } : {}), changed, missed: () => { raise("unwatched"); }, failed });
+        stopMonitor = monitorNft(tables, {
+          ...(command ? { command } : {}),
+          changed,
+          missed: () => {
+            raise("unwatched");
+          },
+          failed,
+        });
       }
     },
-    raise: () => { raise("changed"); },
+    raise: () => {
+      raise("changed");
+    },
     problems: () => (problem === undefined ? [] : [`${unheard}: ${problem}`]),
     stop,
   };

@@ -65,14 +65,17 @@ export function openHostapdClients(ubus: () => Bus | undefined, { clock, log, un
   let wanted: ReadonlyMap<MacAddress, SteadyInstant> = new Map();
   const networks = new Map<string, Network>();
   const problems = new Map<string, string>();
-  const schedule = createSchedule(clock, (error) => { log("error", `internal: ${errorText(error)}`); });
+  const schedule = createSchedule(clock, (error) => {
+    log("error", `internal: ${errorText(error)}`);
+  });
   let running = false;
   let askedMeanwhile = false;
   let isFirst = true;
   let retryIn = firstRetry;
   let ear: { readonly bus: Bus; readonly stop: () => void } | undefined;
 
-  const complain = (path: string, error: unknown, next = isLasting(error) ? "not tried again before the next renewal" : `next attempt in ${retryIn / 1000} s`): void => {
+  const complain = (path: string, error: unknown,
+    next = isLasting(error) ? "not tried again before the next renewal" : `next attempt in ${retryIn / 1000} s`): void => {
     const problem = `could not disconnect quarantined clients from ${path}: ${errorText(error)}`;
     if (problems.get(path) !== problem) log("warn", `${problem}; ${next}`);
     problems.set(path, problem);
@@ -84,9 +87,13 @@ export function openHostapdClients(ubus: () => Bus | undefined, { clock, log, un
       ear.stop();
       ear = undefined;
     }
-    if (wanted.size > 0) ear ??= { bus, stop: bus.listen("ubus.object.add", (_id, { path }) => {
-      if (typeof path === "string" && path.startsWith("hostapd.")) schedule.once("new network", settling, run);
-    }) };
+    if (wanted.size > 0)
+      ear ??= {
+        bus,
+        stop: bus.listen("ubus.object.add", (_id, { path }) => {
+          if (typeof path === "string" && path.startsWith("hostapd.")) schedule.once("new network", settling, run);
+        }),
+      };
   };
 
   /** Returns whether it is worth trying again soon. */
@@ -95,7 +102,7 @@ export function openHostapdClients(ubus: () => Bus | undefined, { clock, log, un
     networks.set(path, network);
     const isMadeAnew = network.id !== id;
     network.id = id;
-    if (isMadeAnew) for (const mac of wanted.keys()) network.bans.delete(mac);
+    if (isMadeAnew) { for (const mac of wanted.keys()) network.bans.delete(mac); }
     const ban = async (addr: MacAddress, until: SteadyInstant | null): Promise<void> => {
       const now = clock.now();
       network.bans.set(addr, { until: latest(until ?? now, network.bans.get(addr)?.until ?? now), isSure: false });
@@ -162,13 +169,17 @@ export function openHostapdClients(ubus: () => Bus | undefined, { clock, log, un
     askedMeanwhile = running;
     if (running) return;
     running = true;
-    tellAll().then(() => { problems.delete("any network"); }, (error: unknown) => {
+    tellAll().then(() => {
+      problems.delete("any network");
+    }, (error: unknown) => {
       complain("any network", error);
       if (!isLasting(error)) runAgain();
     }).finally(() => {
       running = false;
       if (askedMeanwhile) run();
-    }).catch((error: unknown) => { log("error", `internal: ${errorText(error)}`); });
+    }).catch((error: unknown) => {
+      log("error", `internal: ${errorText(error)}`);
+    });
   };
 
   return {
@@ -199,5 +210,6 @@ function isDue(ban: Ban | undefined, until: SteadyInstant, now: SteadyInstant): 
 
 /** Trying again soon will not help: not allowed, or a hostapd of another kind. */
 function isLasting(error: unknown): boolean {
-  return error instanceof UbusError && [ubusStatus.permissionDenied, ubusStatus.methodNotFound, ubusStatus.invalidArgument, ubusStatus.notSupported].some((status) => status === error.status);
+  return error instanceof UbusError
+    && [ubusStatus.permissionDenied, ubusStatus.methodNotFound, ubusStatus.invalidArgument, ubusStatus.notSupported].some((status) => status === error.status);
 }

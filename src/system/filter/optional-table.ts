@@ -27,7 +27,10 @@ const mostAttempts = 8;
 
 /** `isCurrent`: of a counter's name, whether anybody still asks for it. */
 export function openOptionalTable(
-  nftables: Nftables, table: Table, run: (statements: readonly Statement[]) => Promise<void>, isCurrent: (counter: string) => boolean,
+  nftables: Nftables,
+  table: Table,
+  run: (statements: readonly Statement[]) => Promise<void>,
+  isCurrent: (counter: string) => boolean,
 ): OptionalTable {
   const removal: readonly Statement[] = [{ do: "add table", table }, { do: "delete table", table }];
   let isThere = true; // an earlier run may have left it, with what it has counted
@@ -40,7 +43,7 @@ export function openOptionalTable(
   /** What the kernel took of it. */
   const runWhole = async (build: Build): Promise<readonly Statement[]> => {
     refused = [];
-    for (let attempt = 1; ; attempt += 1) {
+    for (let attempt = 1;; attempt += 1) {
       const whole = build(counted, refused);
       try {
         await run(whole.length === 0 ? removal : whole);
@@ -83,7 +86,9 @@ export function openOptionalTable(
       }
       mayHold = isNeeded;
     },
-    forget() { laid = undefined; },
+    forget() {
+      laid = undefined;
+    },
     problem: () => problem,
   };
 }

@@ -8,7 +8,18 @@ import { nothingReported, reportedNow } from "../../enforcer/reported-chains.ts"
 import type { MacAddress } from "../../model/device.ts";
 import type { EnforcementRule, FilterCount, ReportedTraffic, ObservedSender } from "../../model/enforcement.ts";
 import type { MitigationId } from "../../model/mitigation.ts";
-import { type CounterValue, type HeldElement, InvalidStatement, type Nftables, NftError, type NftFailure, openNftables, type SpawnOptions, type Statement, type TableNames } from "nftables-js";
+import {
+  type CounterValue,
+  type HeldElement,
+  InvalidStatement,
+  type Nftables,
+  NftError,
+  type NftFailure,
+  openNftables,
+  type SpawnOptions,
+  type Statement,
+  type TableNames,
+} from "nftables-js";
 import type { Log, PacketFilter } from "../../model/ports.ts";
 import { guardTables } from "./guarded-table.ts";
 import { openOptionalTable } from "./optional-table.ts";
@@ -33,7 +44,11 @@ export interface PacketFilterOptions extends Pick<SpawnOptions, "command"> {
  * `command`: as for `spawnNft`, for the process that watches over the tables.
  */
 export function openPacketFilter(nftables: Nftables = openNftables(), {
-  command, isNoticeOpen = () => true, wanDevices = () => Promise.resolve([]), bridgePorts = () => Promise.resolve(new Map()), log = () => undefined,
+  command,
+  isNoticeOpen = () => true,
+  wanDevices = () => Promise.resolve([]),
+  bridgePorts = () => Promise.resolve(new Map()),
+  log = () => undefined,
 }: PacketFilterOptions = {}): PacketFilter {
   /** Mitigations that the kernel is to hold something for; undefined until that is said: an earlier run may have left anything. */
   let enforced: ReadonlySet<MitigationId> | undefined;
@@ -77,7 +92,9 @@ export function openPacketFilter(nftables: Nftables = openNftables(), {
     const needed = new Set([...rules, ...reportedNow(reported)].map(({ mitigation }) => mitigation));
     enforced = needed;
     // While nft works: starting a process takes as long as the transaction does. It listens before anybody could know of what was laid.
-    setImmediate(() => { if (disturbed) guard.holds(enforced !== undefined && enforced.size > 0); });
+    setImmediate(() => {
+      if (disturbed) guard.holds(enforced !== undefined && enforced.size > 0);
+    });
     counted = new Map([...counted].filter(([mitigation]) => needed.has(mitigation)));
     const before = held ?? (await nftables.listNames(table)) ?? nothingHeld;
     let statements = buildRuleset(rules, before, counted, reported, notice && isNoticeOpen());
@@ -117,11 +134,12 @@ export function openPacketFilter(nftables: Nftables = openNftables(), {
         // The rules hold by now: nobody waits for what is done at the network cards beside.
         const isWaiting = cardsWanted !== undefined;
         cardsWanted = () => replaceAtCards(rules, reported);
-        if (!isWaiting) void turns.take("soon", async () => {
-          const work = cardsWanted;
-          cardsWanted = undefined;
-          await work?.();
-        });
+        if (!isWaiting)
+          void turns.take("soon", async () => {
+            const work = cardsWanted;
+            cardsWanted = undefined;
+            await work?.();
+          });
       });
     },
     readCounters: ({ isUrgent } = { isUrgent: false }) => turns.take(isUrgent ? "owner" : "soon", countTraffic),
@@ -132,12 +150,18 @@ export function openPacketFilter(nftables: Nftables = openNftables(), {
         guard.stop();
       };
     },
-    readWitness: (mitigation) => turns.take("soon", async () => {
-      const sets = ([4, 6] as const).map((family) => witnessSetName(mitigation, family)).filter((name) => held?.sets.includes(name) ?? true);
-      const seen: HeldElement[] = [];
-      for (const name of sets) seen.push(...await nftables.listSet(table, "set", name));
-      return seen.map(({ key: [mac = "", address = ""], counter }): ObservedSender => ({ mac, address, packets: counter?.packets ?? 0, bytes: counter?.bytes ?? 0 }));
-    }),
+    readWitness: (mitigation) =>
+      turns.take("soon", async () => {
+        const sets = ([4, 6] as const).map((family) => witnessSetName(mitigation, family)).filter((name) => held?.sets.includes(name) ?? true);
+        const seen: HeldElement[] = [];
+        for (const name of sets) seen.push(...await nftables.listSet(table, "set", name));
+        return seen.map(({ key: [mac = "", address = ""], counter }): ObservedSender => ({
+          mac,
+          address,
+          packets: counter?.packets ?? 0,
+          bytes: counter?.bytes ?? 0,
+        }));
+      }),
     warnings() {
       const atBridge = bridge.problem();
       return [...atBridge === undefined ? [] : [`quarantine does not reach devices on the same bridge: ${atBridge}`], ...guard.problems()];

@@ -40,10 +40,11 @@ export function createTurns(now: () => number = () => performance.now()): Turns 
     isBusy = false;
   };
   return {
-    take: (urgency, begin) => new Promise((resolve, reject) => {
-      // The caller hears of a failure; the next one does not.
-      waiting.push({ urgency, since: now(), begin: () => Promise.resolve().then(begin).then(resolve, reject) });
-      if (!isBusy) void work();
-    }),
+    take: (urgency, begin) =>
+      new Promise((resolve, reject) => {
+        // The caller hears of a failure; the next one does not.
+        waiting.push({ urgency, since: now(), begin: () => Promise.resolve().then(begin).then(resolve, reject) });
+        if (!isBusy) void work();
+      }),
   };
 }

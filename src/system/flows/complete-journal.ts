@@ -70,7 +70,9 @@ export function completeJournal({ clock, wallTime, log, journal, list, isFollowi
       if (incomplete) lost();
     });
   };
-  const listNoMoreThanEvery = (span: Milliseconds): void => { timers.after("list", milliseconds(Math.max(listAfter, between(clock.now(), later(listedAt, span)))), listNow); };
+  const listNoMoreThanEvery = (span: Milliseconds): void => {
+    timers.after("list", milliseconds(Math.max(listAfter, between(clock.now(), later(listedAt, span)))), listNow);
+  };
   const lost = (): void => {
     figures.losses += 1;
     if (!incomplete) log("info", "the flow journal missed events during a flood of new flows; a conntrack listing repairs it");
@@ -80,13 +82,17 @@ export function completeJournal({ clock, wallTime, log, journal, list, isFollowi
 
   return {
     isComplete: () => !incomplete,
-    began() { timers.after("list", listAfter, listNow); },
+    began() {
+      timers.after("list", listAfter, listNow);
+    },
     ended() {
       incomplete = true;
       timers.cancel("list");
     },
     lost,
-    mayHaveForgotten() { if (journal.hasForgotten) listNoMoreThanEvery(listForgottenEvery); },
+    mayHaveForgotten() {
+      if (journal.hasForgotten) listNoMoreThanEvery(listForgottenEvery);
+    },
     figures,
     stop() {
       timers.stop();

@@ -40,7 +40,9 @@ export const conntrackSettings: ConntrackSettings = {
       const before = readFileSync(receiveBuffer, "utf8").trim();
       if (Number(before) >= bytes) return doNothing;
       writeFileSync(receiveBuffer, String(bytes));
-      return () => { writeFileSync(receiveBuffer, before); };
+      return () => {
+        writeFileSync(receiveBuffer, before);
+      };
     } catch {
       return doNothing; // in a jail, say: then a flood is repaired by listings sooner
     }
@@ -52,7 +54,9 @@ export function checkSettings(settings: ConntrackSettings): string[] {
   const warnings: string[] = [];
   // 2: events are made while somebody listens (since Linux 5.19).
   if (settings.read("nf_conntrack_events") === 0 && !settings.write("nf_conntrack_events", 1)) {
-    warnings.push("the router forgets connections that have ended, so a device is found only while it attacks: net.netfilter.nf_conntrack_events is 0 and cannot be set");
+    warnings.push(
+      "the router forgets connections that have ended, so a device is found only while it attacks: net.netfilter.nf_conntrack_events is 0 and cannot be set",
+    );
   }
   if (settings.read("nf_conntrack_acct") === 0) {
     warnings.push("the router does not count the packets of connections, so nobody knows how much a device sent: set net.netfilter.nf_conntrack_acct to 1");

@@ -76,11 +76,25 @@ export function openFlowJournal(options: FlowJournalOptions): FlowJournal {
   };
   const learner = learnIdentities({ clock, wallTime, log, journal, directory, network, solicit });
   const completion = completeJournal({
-    clock, wallTime, log, journal, list: (done) => listFlows(follow, takeLine, done), isFollowing: () => events.isFollowing(),
-    completed() { if (events.isFollowing()) down = undefined; },
+    clock,
+    wallTime,
+    log,
+    journal,
+    list: (done) => listFlows(follow, takeLine, done),
+    isFollowing: () => events.isFollowing(),
+    completed() {
+      if (events.isFollowing()) down = undefined;
+    },
   });
   const events = followFlowEvents({
-    follow, clock, log, settings, budget, takeLine, began: completion.began, lost: completion.lost,
+    follow,
+    clock,
+    log,
+    settings,
+    budget,
+    takeLine,
+    began: completion.began,
+    lost: completion.lost,
     heard() {
       learner.flowsCame();
       completion.mayHaveForgotten();
@@ -93,7 +107,11 @@ export function openFlowJournal(options: FlowJournalOptions): FlowJournal {
     },
   });
 
-  network.addresses().then((home) => { journal.setBorders(home); }, () => undefined).finally(() => { events.begin(); });
+  network.addresses().then((home) => {
+    journal.setBorders(home);
+  }, () => undefined).finally(() => {
+    events.begin();
+  });
 
   return {
     search: (asked, { nearMisses = 0 } = {}) => searchJournal(journal, asked, { now: wallTime(), nearMisses }),
@@ -105,9 +123,15 @@ export function openFlowJournal(options: FlowJournalOptions): FlowJournal {
       const size = `journal: ${journal.columns.size} flows, kept for ${seconds < 120 ? `${seconds} s` : `${Math.round(seconds / 60)} minutes`}`;
       if (down !== undefined) return `${size}; ${down}`;
       if (!completion.isComplete()) return `${size}; some events were missed, so the connection table is asked too`;
-      return !journal.hasForgotten ? `${size}; it has missed none that live` : `${size}; it had to forget flows that still live, so the connection table is asked too`;
+      return !journal.hasForgotten
+        ? `${size}; it has missed none that live`
+        : `${size}; it had to forget flows that still live, so the connection table is asked too`;
     },
-    get figures() { return { ...lines, ...completion.figures, pauses: events.pauses(), flows: journal.columns.size, bytesHeld: journal.bytesHeld, busy: budget.total }; },
-    stop() { for (const each of [events, completion, learner]) each.stop(); },
+    get figures() {
+      return { ...lines, ...completion.figures, pauses: events.pauses(), flows: journal.columns.size, bytesHeld: journal.bytesHeld, busy: budget.total };
+    },
+    stop() {
+      for (const each of [events, completion, learner]) each.stop();
+    },
   };
 }

@@ -41,7 +41,8 @@ export function openFlowMemory({ table, journal, log }: FlowMemoryOptions): Flow
     },
     cut: (addresses, targets) => table.cut(addresses, targets, livingFlows(journal, targets)),
     remarks: () => [
-      ...(failure === undefined ? [] : [failure]), journal.describe(),
+      ...(failure === undefined ? [] : [failure]),
+      journal.describe(),
       "kernel: it records who sends reported packets once there is a request for them, so it has no say in a lookup",
     ],
     warnings: () => (failure === undefined ? [] : [failure]),
@@ -52,7 +53,8 @@ export function openFlowMemory({ table, journal, log }: FlowMemoryOptions): Flow
 function livingFlows(journal: FlowJournal, targets: readonly IpPrefix[]): readonly Flow[] | undefined {
   if (!journal.vouches()) return undefined;
   const { flows, count } = journal.search({
-    source: { prefixes: [], ports: [], icmpTypes: [] }, target: { prefixes: targets, ports: [], protocols: [], fqdns: [], uris: [] },
+    source: { prefixes: [], ports: [], icmpTypes: [] },
+    target: { prefixes: targets, ports: [], protocols: [], fqdns: [], uris: [] },
   });
   return count > flows.length ? undefined : flows.filter(({ sighting }) => sighting?.endedAt === null);
 }

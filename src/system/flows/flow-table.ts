@@ -37,13 +37,15 @@ export interface ConntrackTable extends FlowTable {
  * /proc/net/nf_conntrack, which on kernel 6.1 takes quadratic time, and loses and repeats entries.
  */
 export function openConntrack({ run, log }: { readonly run: RunCommand; readonly log: Log }): ConntrackTable {
-  const walk = (args: readonly string[], onFlow: (flow: Flow) => void, isUrgent = false): Promise<CommandResult> => run("conntrack", args, {
-    ...listing, isUrgent,
-    onLine(line) {
-      const flow = parseConntrack(line);
-      if (flow) onFlow(flow);
-    },
-  });
+  const walk = (args: readonly string[], onFlow: (flow: Flow) => void, isUrgent = false): Promise<CommandResult> =>
+    run("conntrack", args, {
+      ...listing,
+      isUrgent,
+      onLine(line) {
+        const flow = parseConntrack(line);
+        if (flow) onFlow(flow);
+      },
+    });
 
   const list = async (args: readonly string[], onFlow: (flow: Flow) => void, isUrgent = false): Promise<void> => {
     const result = await walk(args, onFlow, isUrgent);
@@ -75,7 +77,7 @@ export function openConntrack({ run, log }: { readonly run: RunCommand; readonly
         }
       }
     };
-    if (living) for (const flow of living) weigh(flow);
+    if (living) { for (const flow of living) weigh(flow); }
     else for (const family of new Set(deletions.map(({ device }) => device.family))) await list(wholeListing(family), weigh);
     return deletions.filter((deletion) => useful.has(deletion));
   };
@@ -84,16 +86,21 @@ export function openConntrack({ run, log }: { readonly run: RunCommand; readonly
     async matching(asked: AttackFlows, depth = "quick") {
       const candidates = gatherCandidates(asked);
       await inTurn(listingArguments(asked), (args) => list(args, candidates.add, depth === "explain"));
-      if (candidates.leftOut > 0) log("warn", `conntrack: ${candidates.leftOut} of ${candidates.count} flows that match a request do not fit into its evidence`);
+      if (candidates.leftOut > 0)
+        log("warn", `conntrack: ${candidates.leftOut} of ${candidates.count} flows that match a request do not fit into its evidence`);
       return candidates.flows();
     },
     async cut(addresses, targets, living) {
       const devices = addresses.flatMap((address) => parseIpAddress(address) ?? []);
       let deletions: readonly Deletion[] = deletionArguments(devices, targets);
       if (living || deletions.length > fewDeletions) deletions = await onlyUseful(deletions, living);
-      if (deletions.length > mostDeletions) log("warn", `conntrack: ${deletions.length - mostDeletions} flows were not deleted: too many addresses and targets`);
+      if (deletions.length > mostDeletions)
+        log("warn", `conntrack: ${deletions.length - mostDeletions} flows were not deleted: too many addresses and targets`);
       const ended: Flow[] = [];
-      await inTurn(deletions.slice(0, mostDeletions), (deletion) => remove(deletion, (flow) => { if (ended.length < mostEnded) ended.push(flow); }));
+      await inTurn(deletions.slice(0, mostDeletions), (deletion) =>
+        remove(deletion, (flow) => {
+          if (ended.length < mostEnded) ended.push(flow);
+        }));
       return ended;
     },
   };

@@ -52,7 +52,9 @@ export function followFlowEvents({ follow, clock, log, settings, budget, takeLin
   let bornAt = clock.now();
   let stopped = false;
 
-  const narrowSockets = (): void => { for (const narrow of undo.splice(0)) narrow(); };
+  const narrowSockets = (): void => {
+    for (const narrow of undo.splice(0)) narrow();
+  };
   const begin = (): void => {
     if (stopped) return;
     bornAt = clock.now();
@@ -60,11 +62,15 @@ export function followFlowEvents({ follow, clock, log, settings, budget, takeLin
     const narrow = settings.widenSockets(socketBuffer);
     const mine = follow("conntrack", events, {
       onData(chunk) {
-        budget.spend(() => { split(chunk); });
+        budget.spend(() => {
+          split(chunk);
+        });
         if (budget.isSpent()) {
           pauses += 1;
           mine.pause();
-          timers.after("resume", budget.untilNext(), () => { mine.resume(); });
+          timers.after("resume", budget.untilNext(), () => {
+            mine.resume();
+          });
         }
         heard();
       },

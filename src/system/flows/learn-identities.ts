@@ -45,7 +45,9 @@ export function learnIdentities({ clock, wallTime, log, journal, directory, netw
       journal.setBorders(home);
       journal.identities.refresh(neighbours, names, wallTime());
       solicitUnknown(home.inside);
-    }).catch((error: unknown) => { log("debug", `the flow journal cannot read who holds which address: ${errorText(error)}`); });
+    }).catch((error: unknown) => {
+      log("debug", `the flow journal cannot read who holds which address: ${errorText(error)}`);
+    });
   };
 
   /** Who only sends is not answered, so that the kernel need not know who it is: it has to be asked once. */
@@ -67,6 +69,8 @@ export function learnIdentities({ clock, wallTime, log, journal, directory, netw
       if (journal.identities.hasNew) timers.after("ask", milliseconds(Math.max(askAfter, askNewEvery - since)), ask);
       else if (since >= askKnownEvery) timers.after("ask", askAfter, ask);
     },
-    stop() { timers.stop(); },
+    stop() {
+      timers.stop();
+    },
   };
 }

@@ -30,7 +30,9 @@ export function createTimeBudget(stopwatch: () => number = () => performance.now
       spent += took;
       total += took;
     },
-    get total() { return milliseconds(total); },
+    get total() {
+      return milliseconds(total);
+    },
     isSpent: () => spent >= period * share,
     untilNext: () => milliseconds(Math.max(1, Math.ceil(began + period - stopwatch()))),
   };

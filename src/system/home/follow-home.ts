@@ -50,18 +50,26 @@ export function followHome({ run, follow, clock, log, stopwatch }: HomeTablesOpt
   let before: string | undefined;
 
   const ip = createTableReading<IpState>({
-    read: () => readIpState(run), clock, isFollowed,
+    read: () => readIpState(run),
+    clock,
+    isFollowed,
     changed(now) {
       const after = textOf(now);
-      if (before !== undefined && after !== before) for (const listener of listeners) listener();
+      if (before !== undefined && after !== before) { for (const listener of listeners) listener(); }
       before = after;
     },
   });
   const neighbours = createFollowedTable<Neighbour>({
-    read: async () => (await readNeighbours(run)).map((each) => [keyOf(each), each]), most: mostNeighbours, clock, isFollowed,
+    read: async () => (await readNeighbours(run)).map((each) => [keyOf(each), each]),
+    most: mostNeighbours,
+    clock,
+    isFollowed,
   });
   const ports = createFollowedTable<string>({
-    read: () => readBridgePorts(run), most: mostPorts, clock, isFollowed,
+    read: () => readBridgePorts(run),
+    most: mostPorts,
+    clock,
+    isFollowed,
   });
 
   const masterOf = (device: string): string | null => ip.held()?.links.find(({ name }) => name === device)?.master ?? null;
@@ -75,25 +83,42 @@ export function followHome({ run, follow, clock, log, stopwatch }: HomeTablesOpt
   };
   const take = (event: HomeEvent): void => {
     switch (event.is) {
-      case "links": ip.readAgain(); break;
+      case "links":
+        ip.readAgain();
+        break;
       case "neighbour":
         if (event.mac === null) neighbours.remove(keyOf(event));
         else neighbours.set(keyOf(event), { address: event.address, mac: event.mac, device: event.device });
         break;
-      case "port": takePort(event); break;
+      case "port":
+        takePort(event);
+        break;
     }
   };
-  const monitor = followMonitor({ follow, clock, log, take, ...(stopwatch ? { stopwatch } : {}), missed() {
-    for (const table of [ip, neighbours, ports]) table.readAgain();
-  } });
+  const monitor = followMonitor({
+    follow,
+    clock,
+    log,
+    take,
+    ...(stopwatch ? { stopwatch } : {}),
+    missed() {
+      for (const table of [ip, neighbours, ports]) table.readAgain();
+    },
+  });
   // The first reading waits, as all tools do, until the first dial has left.
-  ip.get().catch((error: unknown) => { log("debug", `could not read the home's addresses: ${errorText(error)}`); }).finally(() => { monitor.begin(); });
+  ip.get().catch((error: unknown) => {
+    log("debug", `could not read the home's addresses: ${errorText(error)}`);
+  }).finally(() => {
+    monitor.begin();
+  });
 
   return {
     ip: () => ip.get(),
     neighbours: async () => [...(await neighbours.get()).values()],
     ports: () => ports.get(),
-    onChange(listener) { listeners.push(listener); },
+    onChange(listener) {
+      listeners.push(listener);
+    },
     warnings: () => monitor.warnings(),
     stop() {
       for (const each of [ip, neighbours, ports, monitor]) each.stop();
@@ -106,5 +131,6 @@ function keyOf({ device, address }: { readonly device: string; readonly address:
 }
 
 function textOf({ links, defaultRoutes, delegations }: IpState): string {
-  return JSON.stringify([links.map(({ name, addresses }) => [name, ...addresses.map(({ network, address }) => [formatIpPrefix(address), network.length])]), defaultRoutes, delegations.map(formatIpPrefix)]);
+  return JSON.stringify([links.map(({ name, addresses }) => [name, ...addresses.map(({ network, address }) => [formatIpPrefix(address), network.length])]),
+    defaultRoutes, delegations.map(formatIpPrefix)]);
 }

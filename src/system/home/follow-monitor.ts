@@ -63,10 +63,14 @@ export function followMonitor({ follow, clock, log, take, missed, stopwatch }: M
     const split = lineSplitter(takeLine);
     const mine = process = follow("ip", monitor, {
       onData(piece) {
-        budget.spend(() => { split(piece); });
+        budget.spend(() => {
+          split(piece);
+        });
         if (!budget.isSpent()) return;
         mine.pause();
-        after("resume", budget.untilNext(), () => { mine.resume(); });
+        after("resume", budget.untilNext(), () => {
+          mine.resume();
+        });
       },
       onComplaint(text) {
         // "netlink receive error No buffer space available (105)": the kernel has dropped announcements.
@@ -89,7 +93,9 @@ export function followMonitor({ follow, clock, log, take, missed, stopwatch }: M
       timers.delete(name);
     }
     if (between(bornAt, clock.now()) >= longLife) attempts = 0;
-    const complaint = `changes of addresses and neighbours cannot be followed: ${reason}${isMissing || attempts > 0 ? ": is the package ip-full installed?" : ""}; until then they are read for each request`;
+    const complaint = `changes of addresses and neighbours cannot be followed: ${reason}${
+      isMissing || attempts > 0 ? ": is the package ip-full installed?" : ""
+    }; until then they are read for each request`;
     const delay = restartAfter[Math.min(attempts, restartAfter.length - 1)] ?? milliseconds(60_000);
     if (complaint !== down) log("warn", `${complaint}; next attempt in ${delay / 1000} s`);
     down = complaint;

@@ -38,7 +38,8 @@ export function createFollowedTable<Value>({ read, most, clock, isFollowed }: Fo
         replay = undefined;
       }
     },
-    clock, isFollowed,
+    clock,
+    isFollowed,
   });
   const announce = (change: Change): void => {
     const held = reading.held();
@@ -56,9 +57,15 @@ export function createFollowedTable<Value>({ read, most, clock, isFollowed }: Fo
       });
     },
     remove(key, was) {
-      announce((table) => { if (was === undefined || table.get(key) === was) table.delete(key); });
+      announce((table) => {
+        if (was === undefined || table.get(key) === was) table.delete(key);
+      });
     },
-    readAgain: () => { reading.readAgain(); },
-    stop: () => { reading.stop(); },
+    readAgain: () => {
+      reading.readAgain();
+    },
+    stop: () => {
+      reading.stop();
+    },
   };
 }

@@ -36,8 +36,10 @@ export function deviceWarnings(ip: IpState, configured: HomeDevices, netifd?: Ne
     if (others.length > 0) return `${others.join(" and ")} ${others.length === 1 ? "is" : "are"} used instead`;
     return configured[side].some((name) => linkOf(ip, name)) ? "the others are used" : `no other ${side.toUpperCase()} device was found`;
   };
-  const missing = (["wan", "lan"] as const).flatMap((side) => configured[side].filter((name) => !linkOf(ip, name))
-    .map((name) => `${side}_device '${name}' does not exist: ${instead(side)}; correct it in the configuration`));
+  const missing = (["wan", "lan"] as const).flatMap((side) =>
+    configured[side].filter((name) => !linkOf(ip, name))
+      .map((name) => `${side}_device '${name}' does not exist: ${instead(side)}; correct it in the configuration`)
+  );
   const present = configured.wan.filter((name) => linkOf(ip, name));
   if (present.length === 0 || leadsOutside(ip, configured) || found.wan.every((name) => present.includes(name))) return missing;
   return [...missing, `wan_device '${present.join("', '")}' does not lead to the internet: ${instead("wan")}; correct it in the configuration`];
@@ -66,7 +68,9 @@ function findDevices(ip: IpState, netifd?: NetifdDevices): HomeDevices {
 export function guessDevices({ links, defaultRoutes }: IpState): HomeDevices {
   const isBridge = (link: Link | undefined): boolean => link?.kind === "bridge";
   const outward = [...new Set(defaultRoutes.map(({ device }) => device))];
-  const inward = links.filter((link) => isBridge(link) || (link.kind === "vlan" && isBridge(links.find(({ name }) => name === link.below)))).map(({ name }) => name);
+  const inward = links.filter((link) => isBridge(link) || (link.kind === "vlan" && isBridge(links.find(({ name }) => name === link.below)))).map(({ name }) =>
+    name
+  );
   const isMistaken = (name: string): boolean => inward.includes(name) && isPrivate(links.find((link) => link.name === name));
   const wan = outward.every(isMistaken) ? outward : outward.filter((name) => !isMistaken(name));
   return { wan, lan: inward.filter((name) => !wan.includes(name)) };

@@ -28,7 +28,9 @@ export interface HomeDirectoryOptions {
  * `neighbours` fails if the table cannot be read; names and ports are for the owner's eyes, so a source of those that is missing or
  * broken is logged once and passed over.
  */
-export function openHomeDirectory({ tables, log, leaseFiles = openWrtLeaseFiles, dhcp = () => ({ hosts: [], leaseFiles: [] }), vendorOf = () => null, hints }: HomeDirectoryOptions): HomeDirectory {
+export function openHomeDirectory(
+  { tables, log, leaseFiles = openWrtLeaseFiles, dhcp = () => ({ hosts: [], leaseFiles: [] }), vendorOf = () => null, hints }: HomeDirectoryOptions,
+): HomeDirectory {
   const complaints = new Set<string>();
   const complainOnce = (message: string): void => {
     if (complaints.has(message)) return;
@@ -38,7 +40,9 @@ export function openHomeDirectory({ tables, log, leaseFiles = openWrtLeaseFiles,
   const files = openLeaseFiles();
   const readLeases = async (): Promise<readonly Lease[]> => {
     const { hosts, leaseFiles: configured } = dhcp();
-    const complain = (file: string, error: unknown): void => { complainOnce(`cannot read names from ${file}: ${errorText(error)}`); };
+    const complain = (file: string, error: unknown): void => {
+      complainOnce(`cannot read names from ${file}: ${errorText(error)}`);
+    };
     return [...hosts, ...await files.read([...leaseFiles, ...configured], complain)];
   };
 
@@ -77,5 +81,7 @@ export function openHomeDirectory({ tables, log, leaseFiles = openWrtLeaseFiles,
  */
 function leasedNeighbours(leases: readonly Lease[], table: readonly Neighbour[]): Neighbour[] {
   const known = new Set(table.map(({ address }) => address));
-  return leases.flatMap(({ mac, addresses }) => (mac === null ? [] : addresses.filter((address) => !known.has(address)).map((address) => ({ address, mac, device: "" }))));
+  return leases.flatMap((
+    { mac, addresses },
+  ) => (mac === null ? [] : addresses.filter((address) => !known.has(address)).map((address) => ({ address, mac, device: "" }))));
 }

@@ -26,7 +26,9 @@ export interface OpenedHomeNetwork extends HomeNetwork {
 }
 
 /** The addresses and prefixes of this home, as the kernel has them now. */
-export function openHomeNetwork({ tables, configured, sourceScope, resolvers = () => [], netifd = () => undefined, shared = () => [] }: HomeNetworkOptions): OpenedHomeNetwork {
+export function openHomeNetwork(
+  { tables, configured, sourceScope, resolvers = () => [], netifd = () => undefined, shared = () => [] }: HomeNetworkOptions,
+): OpenedHomeNetwork {
   const devicesOf = (ip: IpState): HomeDevices => chooseDevices(ip, configured(), netifd());
   return {
     devices: async () => devicesOf(await tables.ip()),
@@ -36,7 +38,8 @@ export function openHomeNetwork({ tables, configured, sourceScope, resolvers = (
       const lan = ip.links.filter(({ name }) => devices.lan.includes(name));
       const wans = ip.links.filter(({ name }) => devices.wan.includes(name)).map((link) => describeWan(link, ip));
       return {
-        outside: distinct([...sourceScope(), ...wans.flatMap(({ prefixes }) => prefixes), ...lan.flatMap(globalNetworks6), ...ip.delegations, ...shared().map(({ address }) => address)]),
+        outside: distinct([...sourceScope(), ...wans.flatMap(({ prefixes }) => prefixes), ...lan.flatMap(globalNetworks6), ...ip.delegations,
+          ...shared().map(({ address }) => address)]),
         shared: shared(),
         router: distinct(ip.links.flatMap(({ addresses }) => addresses).map(({ address }) => address)),
         inside: distinct(lan.flatMap(({ addresses }) => addresses).map(({ network }) => network).filter((network) => !isLinkLocal(network))),
@@ -62,7 +65,8 @@ function describeWan(link: Link, { defaultRoutes }: IpState): Wan {
   const routes = defaultRoutes.filter(({ device }) => device === link.name);
   return {
     device: link.name,
-    prefixes: distinct([...link.addresses.map(({ address }) => address).filter(isGlobal), ...globalNetworks6(link), ...routes.flatMap(({ from }) => parseIpPrefix(from ?? "") ?? [])]),
+    prefixes: distinct([...link.addresses.map(({ address }) => address).filter(isGlobal), ...globalNetworks6(link),
+      ...routes.flatMap(({ from }) => parseIpPrefix(from ?? "") ?? [])]),
     gateways: distinct(routes.flatMap(gatewayOf)),
   };
 }

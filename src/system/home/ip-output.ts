@@ -45,10 +45,16 @@ export const uselessStates: readonly unknown[] = ["FAILED", "INCOMPLETE", "NOARP
 export async function readIpState(run: RunCommand): Promise<IpState> {
   const ip = (...args: readonly string[]): Promise<unknown> => runForJson(run, "ip", args);
   const [links, routes4, routes6, unreachable] = await Promise.all([
-    ip("-d", "addr"), ip("-4", "route", "show", "default").catch(noneOfFamily),
-    ip("-6", "route", "show", "default").catch(noneOfFamily), ip("-6", "route", "show", "type", "unreachable").catch(noneOfFamily),
+    ip("-d", "addr"),
+    ip("-4", "route", "show", "default").catch(noneOfFamily),
+    ip("-6", "route", "show", "default").catch(noneOfFamily),
+    ip("-6", "route", "show", "type", "unreachable").catch(noneOfFamily),
   ]);
-  return { links: readLinks(links), defaultRoutes: [...items(routes4), ...items(routes6)].flatMap(readDefaultRoute), delegations: readDelegations(unreachable) };
+  return {
+    links: readLinks(links),
+    defaultRoutes: [...items(routes4), ...items(routes6)].flatMap(readDefaultRoute),
+    delegations: readDelegations(unreachable),
+  };
 }
 
 /** A kernel without the family: `ip` says so by its status. That it could not be run is another thing. */
@@ -74,8 +80,13 @@ function readLinks(json: unknown): Link[] {
     const mac = parseMac(text(entry, "address") ?? "");
     const info = field(entry, "linkinfo");
     return [{
-      name, mac: mac === undefined || mac === "00:00:00:00:00:00" ? null : mac, kind: text(info, "info_kind"),
-      master: text(entry, "master"), below: text(entry, "link"), filtersVlans: field(field(info, "info_data"), "vlan_filtering") === 1, addresses: items(field(entry, "addr_info")).flatMap(readAddress),
+      name,
+      mac: mac === undefined || mac === "00:00:00:00:00:00" ? null : mac,
+      kind: text(info, "info_kind"),
+      master: text(entry, "master"),
+      below: text(entry, "link"),
+      filtersVlans: field(field(info, "info_data"), "vlan_filtering") === 1,
+      addresses: items(field(entry, "addr_info")).flatMap(readAddress),
     }];
   });
 }

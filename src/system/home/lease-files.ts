@@ -32,7 +32,9 @@ export function openLeaseFiles(): LeaseFiles {
     const leases = readLeases(file);
     known.set(key, { stamp, leases });
     // It may be readable the next time, though nothing about it has changed.
-    leases.catch(() => { if (known.get(key)?.leases === leases) known.delete(key); });
+    leases.catch(() => {
+      if (known.get(key)?.leases === leases) known.delete(key);
+    });
     return leases;
   };
   return {
@@ -63,7 +65,12 @@ function filesAt(path: string): readonly (string | Buffer)[] {
     const names = readdirSync(path).filter((name) => !name.startsWith(".")).sort().slice(0, mostFilesOfFolder);
     const files: (string | Buffer)[] = names.filter((name) => !name.includes("\ufffd")).map((name) => join(path, name));
     // A name that is not UTF-8 is found by its bytes only.
-    if (files.length < names.length) files.push(...readdirSync(path, "buffer").filter((name) => name.toString("utf8").includes("\ufffd") && name[0] !== 0x2e).slice(0, names.length - files.length).map((name) => Buffer.concat([Buffer.from(path), name])));
+    if (files.length < names.length)
+      files.push(
+        ...readdirSync(path, "buffer").filter((name) => name.toString("utf8").includes("\ufffd") && name[0] !== 0x2e).slice(0, names.length - files.length).map(
+          (name) => Buffer.concat([Buffer.from(path), name]),
+        ),
+      );
     return files;
   } catch {
     return [];
@@ -104,7 +111,9 @@ async function readLeases(path: string | Buffer): Promise<readonly Lease[]> {
 }
 
 function nextTurn(): Promise<void> {
-  return new Promise((resolve) => { setImmediate(resolve); });
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
 }
 
 function isAbsent(error: unknown): boolean {

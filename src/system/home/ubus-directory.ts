@@ -46,12 +46,15 @@ export function openUbusDirectory(ubus: () => Pick<Ubus, "isConnected" | "lookup
 
   const ask = async (bus: Pick<Ubus, "lookup" | "invoke">): Promise<void> => {
     const network = async (path: string): Promise<[MacAddress, string][]> => {
-      const [clients, status] = await Promise.all([bus.invoke(path, "get_clients", {}, timeout), bus.invoke(path, "get_status", {}, timeout).catch(() => ({}))]);
+      const [clients, status] = await Promise.all([bus.invoke(path, "get_clients", {}, timeout),
+        bus.invoke(path, "get_status", {}, timeout).catch(() => ({}))]);
       const name = wifiName(status);
       return wifiClients(clients).map((mac) => [mac, name]);
     };
     await Promise.allSettled([
-      bus.invoke("luci-rpc", "getHostHints", {}, timeout).then((answer) => { names = hintedNames(answer, ownAddresses()); }),
+      bus.invoke("luci-rpc", "getHostHints", {}, timeout).then((answer) => {
+        names = hintedNames(answer, ownAddresses());
+      }),
       bus.invoke("network.interface", "dump", {}, timeout).then((answer) => {
         devices = netifdDevices(answer);
         shared = sharedAddresses(answer);
@@ -67,7 +70,9 @@ export function openUbusDirectory(ubus: () => Pick<Ubus, "isConnected" | "lookup
     const bus = ubus();
     if (asking || !bus?.isConnected) return asking ?? Promise.resolve();
     askedAt = clock.now();
-    asking = ask(bus).finally(() => { asking = undefined; });
+    asking = ask(bus).finally(() => {
+      asking = undefined;
+    });
     return asking;
   };
   const refreshIfOld = (): void => {

@@ -33,7 +33,9 @@ export function watchDevices({ tables, configured, netifd, clock, log }: DeviceW
       logged = warnings;
     });
   };
-  const lookOrNot = (): void => { look().catch(() => undefined); }; // a table that cannot be read is warned of elsewhere
+  const lookOrNot = (): void => {
+    look().catch(() => undefined);
+  }; // a table that cannot be read is warned of elsewhere
   tables.onChange(lookOrNot);
   lookOrNot();
   return {
@@ -41,6 +43,8 @@ export function watchDevices({ tables, configured, netifd, clock, log }: DeviceW
       lookOrNot(); // netifd may have said more, and a reload changes the configuration
       return warnings;
     },
-    stop: () => { cancel?.(); },
+    stop: () => {
+      cancel?.();
+    },
   };
 }

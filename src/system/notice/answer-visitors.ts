@@ -48,7 +48,9 @@ const headers = {
   "Cache-Control": "no-store",
   "Vary": "Accept-Language",
   "Connection": "close",
-  "Content-Security-Policy": `default-src 'none'; style-src 'sha256-${createHash("sha256").update(noticeStyle).digest("base64")}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
+  "Content-Security-Policy": `default-src 'none'; style-src 'sha256-${
+    createHash("sha256").update(noticeStyle).digest("base64")
+  }'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
   "Referrer-Policy": "no-referrer",
   "X-Content-Type-Options": "nosniff",
 } as const;

@@ -34,23 +34,28 @@ export function guardConnections(visitors: Visitors): ConnectionGuard {
     }
     if (open.size >= noticeLimits.connections) makeRoom();
     open.set(socket, who);
-    const end = setTimeout(() => { socket.destroy(); }, noticeLimits.life);
+    const end = setTimeout(() => {
+      socket.destroy();
+    }, noticeLimits.life);
     socket.once("close", () => {
       clearTimeout(end);
       open.delete(socket);
     });
     // A device may have any number of addresses, but few MAC addresses: as soon as that is known it is what counts.
-    if (who === nobodyKnows) visitors.identify(from).then(() => {
-      const known = visitors.seenAs(from);
-      if (known === undefined || !open.has(socket)) return;
-      if (countOf(known) >= noticeLimits.connectionsOfOne) socket.destroy();
-      else open.set(socket, known);
-    }, () => undefined);
+    if (who === nobodyKnows)
+      visitors.identify(from).then(() => {
+        const known = visitors.seenAs(from);
+        if (known === undefined || !open.has(socket)) return;
+        if (countOf(known) >= noticeLimits.connectionsOfOne) socket.destroy();
+        else open.set(socket, known);
+      }, () => undefined);
   };
 
   return {
     welcome,
-    endAll() { for (const socket of open.keys()) socket.destroy(); },
+    endAll() {
+      for (const socket of open.keys()) socket.destroy();
+    },
   };
 }
 

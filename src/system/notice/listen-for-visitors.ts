@@ -12,14 +12,26 @@ export interface VisitorListener {
 export async function listenForVisitors(port: number, { welcome, answer }: VisitorListener): Promise<Server> {
   const { createServer } = await import("node:http");
   const created = createServer({
-    maxHeaderSize: noticeLimits.headers, requestTimeout: noticeLimits.life, headersTimeout: noticeLimits.life, connectionsCheckingInterval: 1_000,
-    keepAlive: false, requireHostHeader: false,
+    maxHeaderSize: noticeLimits.headers,
+    requestTimeout: noticeLimits.life,
+    headersTimeout: noticeLimits.life,
+    connectionsCheckingInterval: 1_000,
+    keepAlive: false,
+    requireHostHeader: false,
   });
-  const take = (request: IncomingMessage, response: ServerResponse): void => { answer(request, response).catch(() => { request.socket.destroy(); }); };
-  created.on("connection", (socket: Socket) => { welcome(socket); });
+  const take = (request: IncomingMessage, response: ServerResponse): void => {
+    answer(request, response).catch(() => {
+      request.socket.destroy();
+    });
+  };
+  created.on("connection", (socket: Socket) => {
+    welcome(socket);
+  });
   created.on("request", take);
   created.on("checkContinue", take); // nobody is told to go on
-  created.on("clientError", (_error, socket) => { socket.destroy(); });
+  created.on("clientError", (_error, socket) => {
+    socket.destroy();
+  });
   // A kernel without IPv6 has no address `::`.
   await bind(created, port, "::").catch((error: unknown) => {
     if (["EAFNOSUPPORT", "EADDRNOTAVAIL"].includes(codeOf(error))) return bind(created, port, "0.0.0.0");

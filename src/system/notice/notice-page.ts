@@ -35,7 +35,8 @@ export function openNoticePage({ visitors, language, log, changed = () => undefi
   let problem: string | undefined;
   let isClosed = false;
   let turn: Promise<void> = Promise.resolve();
-  const isCutOff = ({ address, macs }: Visitor): boolean => cutOff.some(({ mac, addresses }) => (mac !== null && macs.includes(mac)) || addresses.includes(address));
+  const isCutOff = ({ address, macs }: Visitor): boolean =>
+    cutOff.some(({ mac, addresses }) => (mac !== null && macs.includes(mac)) || addresses.includes(address));
 
   const guard = guardConnections(visitors);
   const answer = answerVisitors({ visitors, language, isCutOff });

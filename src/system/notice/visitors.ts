@@ -60,8 +60,9 @@ export function openVisitors({ network, lanDevices, neighbours, clock }: Visitor
       if (!isHere) return undefined;
       const written = formatIpAddress(address);
       // Link-local addresses are one device's on each network only.
-      const macsIn = (entries: readonly Neighbour[]): MacAddress[] =>
-        [...new Set(entries.filter((entry) => entry.address === written && (!isLinkLocal || entry.device === zone)).map(({ mac }) => mac))];
+      const macsIn = (
+        entries: readonly Neighbour[],
+      ): MacAddress[] => [...new Set(entries.filter((entry) => entry.address === written && (!isLinkLocal || entry.device === zone)).map(({ mac }) => mac))];
       const macs = macsIn(await table(keptFor.neighbours));
       if (macs.length > 0) return { address: written, macs };
       // It speaks to us, so the kernel knows it by now.

@@ -75,16 +75,25 @@ export class MqttDialError extends Error {
  * Connects, once. Rejects with an Error that says why not. Each connection is a client of MQTT.js of its own, which never dials by itself: what
  * it keeps for a connection ends with that. The library is 369 KB, costs 17 MB of memory, and is unpacked and loaded only here.
  */
-export async function openMqttConnection({ target, will, subscription, listing, window, clock, signal }: MqttDial, events: MqttConnectionEvents): Promise<MqttConnection> {
+export async function openMqttConnection({ target, will, subscription, listing, window, clock, signal }: MqttDial,
+  events: MqttConnectionEvents): Promise<MqttConnection> {
   const { MqttClient } = await import("mqtt");
   const url = new URL(target.url);
   const isSecure = url.protocol === "mqtts:";
   const socket = await openStream({
-    host: url.hostname.replace(/^\[(.*)\]$/, "$1"), port: Number(url.port === "" ? (isSecure ? 8883 : 1883) : url.port), ...(isSecure ? { tls: { ca: target.ca } } : {}),
+    host: url.hostname.replace(/^\[(.*)\]$/, "$1"),
+    port: Number(url.port === "" ? (isSecure ? 8883 : 1883) : url.port),
+    ...(isSecure ? { tls: { ca: target.ca } } : {}),
   }, mqttLimits.patience, clock, signal);
   const stream = guardBroker(socket, {
-    isSubscribed: subscription?.isSubscribed ?? (() => false), clock,
-    listing: listing && { isListed: listing.isListed, found: (topic) => { events.found(topic); } },
+    isSubscribed: subscription?.isSubscribed ?? (() => false),
+    clock,
+    listing: listing && {
+      isListed: listing.isListed,
+      found: (topic) => {
+        events.found(topic);
+      },
+    },
   });
 
   let reason: { readonly text: string; readonly isOffence: boolean } | undefined;
@@ -93,21 +102,36 @@ export async function openMqttConnection({ target, will, subscription, listing, 
     reason ??= { text: isOffence ? `the broker ${error.message}` : errorText(error), isOffence };
   });
   const client = new MqttClient(() => stream, {
-    protocolVersion: 4, clean: true, connectTimeout: mqttLimits.patience, reconnectPeriod: 0, keepalive, queueQoSZero: false, resubscribe: false,
+    protocolVersion: 4,
+    clean: true,
+    connectTimeout: mqttLimits.patience,
+    reconnectPeriod: 0,
+    keepalive,
+    queueQoSZero: false,
+    resubscribe: false,
     will: { topic: will.topic, payload: Buffer.from(will.payload), qos: 1, retain: will.retain },
-    ...(target.username === null ? {} : { username: target.username }), ...(target.password === null ? {} : { password: target.password }),
+    ...(target.username === null ? {} : { username: target.username }),
+    ...(target.password === null ? {} : { password: target.password }),
   });
   client.on("error", (error) => {
     reason ??= { text: errorText(error), isOffence: false };
     stream.destroy();
   });
-  const callOff = (): void => { stream.destroy(); };
+  const callOff = (): void => {
+    stream.destroy();
+  };
   signal.addEventListener("abort", callOff, { once: true });
   if (signal.aborted) callOff();
   await new Promise<void>((resolve, reject) => {
-    client.once("connect", () => { resolve(); });
-    client.once("close", () => { reject(new MqttDialError(reason?.text ?? "the broker closed the connection", reason?.isOffence ?? false)); });
-  }).finally(() => { signal.removeEventListener("abort", callOff); });
+    client.once("connect", () => {
+      resolve();
+    });
+    client.once("close", () => {
+      reject(new MqttDialError(reason?.text ?? "the broker closed the connection", reason?.isOffence ?? false));
+    });
+  }).finally(() => {
+    signal.removeEventListener("abort", callOff);
+  });
 
   /** In the order in which they were sent. */
   const waiting = new Map<number, { readonly topic: string; readonly bytes: number }>();
@@ -127,7 +151,9 @@ export async function openMqttConnection({ target, will, subscription, listing, 
   };
   const awaitAcknowledgement = (): void => {
     stopWaiting();
-    stopWaiting = waiting.size === 0 ? () => undefined : clock.after(mqttLimits.silence, () => { finish(`the broker acknowledged nothing for ${mqttLimits.silence / 1000} s`); });
+    stopWaiting = waiting.size === 0 ? () => undefined : clock.after(mqttLimits.silence, () => {
+      finish(`the broker acknowledged nothing for ${mqttLimits.silence / 1000} s`);
+    });
   };
   const acknowledged = (number: number): void => {
     const one = waiting.get(number);
@@ -141,8 +167,12 @@ export async function openMqttConnection({ target, will, subscription, listing, 
     events.ready();
   };
 
-  client.on("close", () => { finish(reason?.text ?? "the broker closed the connection", reason?.isOffence); });
-  client.on("message", (topic, payload, { retain }) => { if (!isOver) events.message(topic, payload, retain); });
+  client.on("close", () => {
+    finish(reason?.text ?? "the broker closed the connection", reason?.isOffence);
+  });
+  client.on("message", (topic, payload, { retain }) => {
+    if (!isOver) events.message(topic, payload, retain);
+  });
   if (subscription) {
     client.subscribe(subscription.filter, { qos: 1 }, (error, granted) => {
       if (!isOver) events.subscribed(!error && granted?.some(({ qos }) => qos > 2) !== true);
@@ -152,7 +182,10 @@ export async function openMqttConnection({ target, will, subscription, listing, 
   // What it keeps comes behind the SUBACK, and no more is wanted.
   if (listing) {
     client.subscribe(listing.filter, { qos: 0 }, (error) => {
-      if (!isOver && !error) client.unsubscribe(listing.filter, () => { if (!isOver) events.listed(); });
+      if (!isOver && !error)
+        client.unsubscribe(listing.filter, () => {
+          if (!isOver) events.listed();
+        });
     });
   }
 
@@ -168,7 +201,9 @@ export async function openMqttConnection({ target, will, subscription, listing, 
       waiting.set(number, { topic, bytes });
       bytesWaiting += bytes;
       if (waiting.size === 1) awaitAcknowledgement();
-      client.publish(topic, payload, { qos: 1, retain }, (error) => { if (!error) acknowledged(number); });
+      client.publish(topic, payload, { qos: 1, retain }, (error) => {
+        if (!error) acknowledged(number);
+      });
       return true;
     },
     unacknowledged: () => [...new Set([...waiting.values()].map(({ topic }) => topic))],
@@ -177,7 +212,10 @@ export async function openMqttConnection({ target, will, subscription, listing, 
       stopWaiting();
       await new Promise<void>((resolve) => {
         const stop = clock.after(milliseconds(1_000), resolve);
-        const done = (): void => { stop(); resolve(); };
+        const done = (): void => {
+          stop();
+          resolve();
+        };
         client.once("close", done);
         client.publish(last.topic, last.payload, { qos: 1, retain: last.retain }, done);
       });

@@ -27,7 +27,8 @@ export interface BrokerListing {
 }
 
 const type = { connack: 2, publish: 3, puback: 4, suback: 9, unsuback: 11, pingresp: 13 } as const;
-const names = ["0", "CONNECT", "CONNACK", "PUBLISH", "PUBACK", "PUBREC", "PUBREL", "PUBCOMP", "SUBSCRIBE", "SUBACK", "UNSUBSCRIBE", "UNSUBACK", "PINGREQ", "PINGRESP", "DISCONNECT", "15"] as const;
+const names = ["0", "CONNECT", "CONNACK", "PUBLISH", "PUBACK", "PUBREC", "PUBREL", "PUBCOMP", "SUBSCRIBE", "SUBACK", "UNSUBSCRIBE", "UNSUBACK", "PINGREQ",
+  "PINGRESP", "DISCONNECT", "15"] as const;
 
 /** What a broker sends that it must not; the text continues "the broker ". */
 export class BrokerOffence extends Error {}
@@ -105,8 +106,10 @@ function readFixedHeader(bytes: Buffer, at: number, isWelcomed: boolean, isListi
   if (first === undefined) return undefined;
   const kind = first >> 4;
   const name = names[kind] ?? "";
-  if (!(Object.values(type) as number[]).includes(kind) || (kind === type.unsuback && !isListing)) throw new BrokerOffence(`sent a ${name} packet, which nothing of ours asks for`);
-  if ((kind === type.connack) === isWelcomed) throw new BrokerOffence(isWelcomed ? "accepted the same connection twice" : `sent a ${name} packet before it accepted the connection`);
+  if (!(Object.values(type) as number[]).includes(kind) || (kind === type.unsuback && !isListing))
+    throw new BrokerOffence(`sent a ${name} packet, which nothing of ours asks for`);
+  if ((kind === type.connack) === isWelcomed)
+    throw new BrokerOffence(isWelcomed ? "accepted the same connection twice" : `sent a ${name} packet before it accepted the connection`);
   if (kind === type.publish && (first & 0b0110) >= 0b0100) throw new BrokerOffence("sent a message with QoS 2, which was not asked for");
   let length = 0;
   for (let part = 0; part < 4; part++) {
@@ -129,10 +132,18 @@ function checkPublish(packet: Buffer, body: number, isSubscribed: (topic: string
 export function guardBroker(socket: Socket, rules: BrokerRules): Duplex {
   const read = createBrokerReader(rules);
   const stream = new Duplex({
-    read() { socket.resume(); },
-    write(chunk: Buffer, _encoding, done) { socket.write(chunk, done); },
-    writev(chunks, done) { socket.write(Buffer.concat(chunks.map(({ chunk }) => chunk as Buffer)), done); },
-    final(done) { socket.end(done); },
+    read() {
+      socket.resume();
+    },
+    write(chunk: Buffer, _encoding, done) {
+      socket.write(chunk, done);
+    },
+    writev(chunks, done) {
+      socket.write(Buffer.concat(chunks.map(({ chunk }) => chunk as Buffer)), done);
+    },
+    final(done) {
+      socket.end(done);
+    },
     destroy(error, done) {
       socket.destroy();
       done(error);
@@ -147,8 +158,14 @@ export function guardBroker(socket: Socket, rules: BrokerRules): Duplex {
       stream.destroy(error as BrokerOffence);
     }
   });
-  socket.on("end", () => { stream.push(null); });
-  socket.on("error", (error) => { stream.destroy(error); });
-  socket.on("close", () => { stream.destroy(); });
+  socket.on("end", () => {
+    stream.push(null);
+  });
+  socket.on("error", (error) => {
+    stream.destroy(error);
+  });
+  socket.on("close", () => {
+    stream.destroy();
+  });
   return stream;
 }

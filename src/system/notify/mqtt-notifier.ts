@@ -102,7 +102,11 @@ export function openMqtt(target: MqttTarget, around: MqttDeps): MqttNotifier {
   const wanted = (): MqttMessage[] => {
     const mitigations = around.mitigations();
     const living = new Set(mitigations.map(({ id }) => id));
-    const messages = [available("online"), { topic: `${prefix}/state`, payload: JSON.stringify(describeState(mitigations, around.isConnected())), retain: true }];
+    const messages = [available("online"), {
+      topic: `${prefix}/state`,
+      payload: JSON.stringify(describeState(mitigations, around.isConnected())),
+      retain: true,
+    }];
     for (const mitigation of mitigations) {
       const { id } = mitigation;
       const now = clock.now();
@@ -113,14 +117,16 @@ export function openMqtt(target: MqttTarget, around: MqttDeps): MqttNotifier {
     }
     for (const topic of published.keys()) {
       const [id, answers] = [idOf(topic), answerOf(prefix, topic)];
-      if ((id !== undefined && !living.has(id)) || (answers !== undefined && (!living.has(answers) || !target.commands))) messages.push({ topic, payload: "", retain: true });
+      if ((id !== undefined && !living.has(id)) || (answers !== undefined && (!living.has(answers) || !target.commands)))
+        messages.push({ topic, payload: "", retain: true });
     }
     for (const id of endedAt.keys()) if (!living.has(id)) endedAt.delete(id);
     return messages;
   };
   /** Last: at many brokers not even allowed. */
   const discovery = (): MqttMessage[] => (!target.homeassistant ? [] : [
-    ...announceSensors(prefix), ...(target.commands ? around.mitigations().flatMap((mitigation) => announceAnswers(prefix, mitigation, target.language)) : []),
+    ...announceSensors(prefix),
+    ...(target.commands ? around.mitigations().flatMap((mitigation) => announceAnswers(prefix, mitigation, target.language)) : []),
   ].map((message) => ({ ...message, retain: true })));
 
   /** False: no more can be sent now. */
@@ -195,7 +201,9 @@ export function openMqtt(target: MqttTarget, around: MqttDeps): MqttNotifier {
     if (leftOut !== undefined) {
       complain(`the broker ends the connection over ${leftOut}; it is left out for an hour, see the broker's access rules`);
       stops.forgive();
-      stops.forgive = clock.after(deniedFor, () => { denials.forgive(); });
+      stops.forgive = clock.after(deniedFor, () => {
+        denials.forgive();
+      });
     }
     dialLater(reason, isOffence);
   };
@@ -213,15 +221,22 @@ export function openMqtt(target: MqttTarget, around: MqttDeps): MqttNotifier {
     problem = undefined;
     for (const topic of published.keys()) published.set(topic, null); // the broker may have lost what it kept, or not
     log("info", `notify ${target.name}: connected`);
-    stops.settle = clock.after(settledAfter, () => { failures = offences = 0; });
-    if (cannotSubscribe) stops.askAgain = clock.after(deniedFor, () => { redial(opened); });
+    stops.settle = clock.after(settledAfter, () => {
+      failures = offences = 0;
+    });
+    if (cannotSubscribe)
+      stops.askAgain = clock.after(deniedFor, () => {
+        redial(opened);
+      });
     sync();
   };
   /** With commands, which this connection goes without. */
   const redial = (without: MqttConnection): void => {
     connection = undefined;
     offences = 0;
-    void without.close(available("online")).then(() => { if (!isClosed) dial(); });
+    void without.close(available("online")).then(() => {
+      if (!isClosed) dial();
+    });
   };
   const dial = (): void => {
     stops.dial();
@@ -230,15 +245,21 @@ export function openMqtt(target: MqttTarget, around: MqttDeps): MqttNotifier {
     takesCommands = target.commands && offences < mostOffences;
     if (target.commands && !takesCommands) complain(`commands are not asked for on the next connection, since the last ${mostOffences} with them failed`);
     const how: MqttDial = {
-      target, will: available("offline"), clock, signal: abort.signal, window: denials.isCareful() ? 1 : mqttLimits.unacknowledged,
+      target,
+      will: available("offline"),
+      clock,
+      signal: abort.signal,
+      window: denials.isCareful() ? 1 : mqttLimits.unacknowledged,
       listing: isListed || listings >= mostListings ? undefined : { filter: `${prefix}/mitigation/+`, isListed: isMitigationTopic },
       subscription: takesCommands ? { filter: `${prefix}/mitigation/+/set`, isSubscribed: isCommandTopic } : undefined,
     };
     openMqttConnection(how, {
-      ready: () => { clock.after(milliseconds(0), sync); },
+      ready: () => {
+        clock.after(milliseconds(0), sync);
+      },
       acknowledged(topic) {
         hasTaken = true;
-        if (topic === `${prefix}/event`) for (const tell of taken.splice(0)) tell();
+        if (topic === `${prefix}/event`) { for (const tell of taken.splice(0)) tell(); }
         denials.acknowledged(kindOf(topic));
       },
       message: obey,
@@ -274,15 +295,22 @@ export function openMqtt(target: MqttTarget, around: MqttDeps): MqttNotifier {
   };
   return {
     add,
-    try: (told) => new Promise((resolve, reject) => {
-      if (!connection) {
-        reject(new Error(problem === undefined ? "there is no connection with the broker yet" : `no connection with the broker: ${problem}`));
-        return;
-      }
-      const stop = clock.after(tryFor, () => { reject(new Error("the broker did not take it")); });
-      if (taken.length < mostEvents) taken.push(() => { stop(); resolve(); });
-      add(told);
-    }),
+    try: (told) =>
+      new Promise((resolve, reject) => {
+        if (!connection) {
+          reject(new Error(problem === undefined ? "there is no connection with the broker yet" : `no connection with the broker: ${problem}`));
+          return;
+        }
+        const stop = clock.after(tryFor, () => {
+          reject(new Error("the broker did not take it"));
+        });
+        if (taken.length < mostEvents)
+          taken.push(() => {
+            stop();
+            resolve();
+          });
+        add(told);
+      }),
     sync,
     retryNow() {
       if (connection || dialling || isClosed) return;

@@ -12,10 +12,24 @@ export function openNtfy(target: NotifierTarget, around: NotifierDeps): Outbox<N
   const parts = url.pathname.split("/").filter((part) => part !== "");
   const topic = decodeURIComponent(parts.pop() ?? "");
   url.pathname = `/${parts.join("/")}`;
-  return createOutbox(target.name, ({ title, text, asks, event, actions }, signal) => post({ url: url.href, ca: target.ca, clock: around.clock, signal, headers: authorization(target), body: JSON.stringify({
-    topic, title, message: shortened(text === "" ? title : text), priority: asks ? 4 : 3, tags: [tags[event]],
-    ...(target.page === null ? {} : { click: target.page, actions: actions.slice(0, mostActions).map(({ label }) => ({ action: "view", label, url: target.page })) }),
-  }) }), around);
+  return createOutbox(target.name, ({ title, text, asks, event, actions }, signal) =>
+    post({
+      url: url.href,
+      ca: target.ca,
+      clock: around.clock,
+      signal,
+      headers: authorization(target),
+      body: JSON.stringify({
+        topic,
+        title,
+        message: shortened(text === "" ? title : text),
+        priority: asks ? 4 : 3,
+        tags: [tags[event]],
+        ...(target.page === null
+          ? {}
+          : { click: target.page, actions: actions.slice(0, mostActions).map(({ label }) => ({ action: "view", label, url: target.page })) }),
+      }),
+    }), around);
 }
 
 /** More buttons than this make ntfy refuse the message (https://docs.ntfy.sh/publish/#action-buttons). */
@@ -29,7 +43,14 @@ function shortened(text: string): string {
 }
 
 const tags: Readonly<Record<Notification["event"], string>> = {
-  test: "test_tube", request: "warning", reminder: "hourglass", blocked: "shield", ended: "white_check_mark", more: "repeat", upstream_down: "electric_plug", upstream_up: "electric_plug",
+  test: "test_tube",
+  request: "warning",
+  reminder: "hourglass",
+  blocked: "shield",
+  ended: "white_check_mark",
+  more: "repeat",
+  upstream_down: "electric_plug",
+  upstream_up: "electric_plug",
 };
 
 function authorization({ username, password }: NotifierTarget): Record<string, string> {

@@ -23,7 +23,14 @@ export interface Notifiers {
   close(): Promise<void>;
 }
 
-interface Open { add(told: Told): void; try(told: Told): Promise<void>; sync?(): void; retryNow(): void; warnings(): readonly string[]; close(): Promise<void> | void }
+interface Open {
+  add(told: Told): void;
+  try(told: Told): Promise<void>;
+  sync?(): void;
+  retryNow(): void;
+  warnings(): readonly string[];
+  close(): Promise<void> | void;
+}
 
 const approvals = "/cgi-bin/luci/admin/services/dots-callhome/approvals";
 
@@ -45,10 +52,18 @@ export function openNotifiers(configs: readonly NotifyConfig[], around: MqttDeps
         if (config.events.includes(event)) notifier.add({ announcement, notification: composeNotification(announcement, config.language) });
       }
     },
-    sync: () => { for (const { notifier } of opened) notifier.sync?.(); },
-    retryNow: () => { for (const { notifier } of opened) notifier.retryNow(); },
+    sync: () => {
+      for (const { notifier } of opened) notifier.sync?.();
+    },
+    retryNow: () => {
+      for (const { notifier } of opened) notifier.retryNow();
+    },
     warnings: () => opened.flatMap(({ notifier }) => notifier.warnings()),
-    close: async () => { await Promise.all(opened.map(async ({ notifier }) => { await notifier.close(); })); },
+    close: async () => {
+      await Promise.all(opened.map(async ({ notifier }) => {
+        await notifier.close();
+      }));
+    },
   };
 }
 
@@ -75,20 +90,39 @@ function open(config: NotifyConfig, { password, ca }: Files, around: MqttDeps): 
     if ("problem" in read) {
       const problem = `notify ${name} is off: ${read.problem}`;
       around.log("error", `${problem}; it is read again at the next reload`);
-      return { add: () => undefined, try: () => Promise.reject(new Error(problem)), retryNow: () => undefined, warnings: () => [problem], close: () => undefined };
+      return {
+        add: () => undefined,
+        try: () => Promise.reject(new Error(problem)),
+        retryNow: () => undefined,
+        warnings: () => [problem],
+        close: () => undefined,
+      };
     }
   }
   const target: NotifierTarget = {
-    name, url: config.url, username: config.username, language: config.language, page: pageOf(config.page),
-    password: "value" in password ? password.value : null, ca: "value" in ca ? ca.value?.toString("utf8") : undefined,
+    name,
+    url: config.url,
+    username: config.username,
+    language: config.language,
+    page: pageOf(config.page),
+    password: "value" in password ? password.value : null,
+    ca: "value" in ca ? ca.value?.toString("utf8") : undefined,
   };
   switch (config.type) {
     case "ntfy": {
       const ntfy = openNtfy(target, around);
-      return { ...ntfy, add: ({ notification }) => { ntfy.add(notification); }, try: ({ notification }) => ntfy.try(notification) };
+      return {
+        ...ntfy,
+        add: ({ notification }) => {
+          ntfy.add(notification);
+        },
+        try: ({ notification }) => ntfy.try(notification),
+      };
     }
-    case "webhook": return openWebhook(target, around);
-    case "mqtt": return openMqtt({ ...target, topicPrefix: config.topicPrefix, homeassistant: config.homeassistant, commands: config.commands }, around);
+    case "webhook":
+      return openWebhook(target, around);
+    case "mqtt":
+      return openMqtt({ ...target, topicPrefix: config.topicPrefix, homeassistant: config.homeassistant, commands: config.commands }, around);
   }
 }
 

@@ -19,7 +19,9 @@ export interface StreamTarget {
  */
 export async function openStream(target: StreamTarget, patience: Milliseconds, clock: SteadyClock, signal?: AbortSignal): Promise<Socket> {
   const abort = new AbortController();
-  const callOff = (): void => { abort.abort(); };
+  const callOff = (): void => {
+    abort.abort();
+  };
   if (signal?.aborted) callOff();
   signal?.addEventListener("abort", callOff, { once: true });
   const stop = clock.after(patience, callOff);
@@ -39,8 +41,13 @@ export async function openStream(target: StreamTarget, patience: Milliseconds, c
 async function connectTcp({ host, port }: StreamTarget, clock: SteadyClock, signal: AbortSignal): Promise<Socket> {
   const addresses = await unlessAborted(resolveHost(host), signal);
   const { result } = await raceCandidates<Socket>({
-    candidates: orderCandidates(waysTo(addresses, ["tcp"], port), undefined, clock.now()), delay: attemptDelay.idle, clock, signal,
-    discard: (socket) => { socket.destroy(); },
+    candidates: orderCandidates(waysTo(addresses, ["tcp"], port), undefined, clock.now()),
+    delay: attemptDelay.idle,
+    clock,
+    signal,
+    discard: (socket) => {
+      socket.destroy();
+    },
     dial: ({ address }, attempt) => settle(connect({ host: address, port, noDelay: true }), "connect", attempt),
   });
   return result;
@@ -48,7 +55,11 @@ async function connectTcp({ host, port }: StreamTarget, clock: SteadyClock, sign
 
 async function beginTls(tls: typeof import("node:tls"), socket: Socket, host: string, ca: string | undefined, signal: AbortSignal): Promise<Socket> {
   const secured = tls.connect({
-    socket, host, ...(isIP(host) === 0 ? { servername: host.replace(/\.$/, "") } : {}), ...(ca === undefined ? {} : { ca }), minVersion: "TLSv1.2",
+    socket,
+    host,
+    ...(isIP(host) === 0 ? { servername: host.replace(/\.$/, "") } : {}),
+    ...(ca === undefined ? {} : { ca }),
+    minVersion: "TLSv1.2",
     rejectUnauthorized: true, // whatever the environment says
     secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
   });
@@ -64,9 +75,13 @@ function settle<S extends Socket>(socket: S, event: "connect" | "secureConnect",
       socket.destroy();
       reject(error);
     };
-    const abort = (): void => { fail(new Error("aborted")); };
+    const abort = (): void => {
+      fail(new Error("aborted"));
+    };
     socket.on("error", fail); // stays: an error must not end the process before the next owner listens
-    socket.once("close", () => { fail(new Error("the server closed the connection")); });
+    socket.once("close", () => {
+      fail(new Error("the server closed the connection"));
+    });
     socket.once(event, () => {
       signal.removeEventListener("abort", abort);
       resolve(socket);
@@ -79,9 +94,13 @@ function settle<S extends Socket>(socket: S, event: "connect" | "secureConnect",
 /** A resolver that hangs goes on hanging, in a thread of its own. */
 function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
-    const abort = (): void => { reject(new Error("aborted")); };
+    const abort = (): void => {
+      reject(new Error("aborted"));
+    };
     if (signal.aborted) abort();
     signal.addEventListener("abort", abort, { once: true });
-    work.then(resolve, reject).finally(() => { signal.removeEventListener("abort", abort); });
+    work.then(resolve, reject).finally(() => {
+      signal.removeEventListener("abort", abort);
+    });
   });
 }

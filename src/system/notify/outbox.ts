@@ -23,7 +23,9 @@ const mostAttempts = 10;
 
 /** Delivers one after the other, in order, again and again; what is too much or too old is dropped, and the log says so. The signal ends a delivery. */
 export function createOutbox<T>(
-  name: string, deliver: (item: T, signal: AbortSignal) => Promise<void>, { clock, log }: { readonly clock: Timer; readonly log: Log },
+  name: string,
+  deliver: (item: T, signal: AbortSignal) => Promise<void>,
+  { clock, log }: { readonly clock: Timer; readonly log: Log },
 ): Outbox<T> {
   const waiting: T[] = [];
   const closing = new AbortController();
@@ -40,7 +42,9 @@ export function createOutbox<T>(
       if (attempts > 0) log("info", `notify ${name}: delivered again`);
       problem = undefined;
       done(item);
-    }, (error: unknown) => { failed(item, error); });
+    }, (error: unknown) => {
+      failed(item, error);
+    });
   };
   const failed = (item: T, error: unknown): void => {
     if (closing.signal.aborted) return;

@@ -34,14 +34,27 @@ export async function post({ url, body, headers, ca, clock, signal }: Post, pati
   // Only where there is somebody to tell: it takes memory. Before there is a socket: one that closes meanwhile would not be noticed.
   const { request } = await import("node:http");
   const socket = await openStream({
-    host: hostname.replace(/^\[(.*)\]$/, "$1"), port: Number(port === "" ? (isSecure ? 443 : 80) : port), ...(isSecure ? { tls: { ca } } : {}),
+    host: hostname.replace(/^\[(.*)\]$/, "$1"),
+    port: Number(port === "" ? (isSecure ? 443 : 80) : port),
+    ...(isSecure ? { tls: { ca } } : {}),
   }, patience, clock, signal);
   const left = Math.max(1, patience - Math.max(0, between(begun, clock.now())));
   const status = await ask(request, socket, {
-    path: `${pathname}${search}`, body, left: milliseconds(left), clock, signal,
+    path: `${pathname}${search}`,
+    body,
+    left: milliseconds(left),
+    clock,
+    signal,
     headers: {
-      "Host": host, "Content-Type": "application/json", "Content-Length": String(Buffer.byteLength(body)), "User-Agent": "dots-callhome", "Connection": "close",
-      ...(username === "" ? {} : { Authorization: `Basic ${Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString("base64")}` }), ...headers,
+      "Host": host,
+      "Content-Type": "application/json",
+      "Content-Length": String(Buffer.byteLength(body)),
+      "User-Agent": "dots-callhome",
+      "Connection": "close",
+      ...(username === ""
+        ? {}
+        : { Authorization: `Basic ${Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString("base64")}` }),
+      ...headers,
     },
   }).catch((error: unknown) => {
     socket.destroy();
@@ -52,7 +65,10 @@ export async function post({ url, body, headers, ca, clock, signal }: Post, pati
   throw isFinal(status) ? new RefusedDelivery(problem) : new Error(problem);
 }
 
-interface Question extends Pick<Post, "body" | "headers" | "clock" | "signal"> { readonly path: string; readonly left: Milliseconds }
+interface Question extends Pick<Post, "body" | "headers" | "clock" | "signal"> {
+  readonly path: string;
+  readonly left: Milliseconds;
+}
 
 /** Sends the request on a socket of its own, and gives the answer's status. The socket is gone soon afterwards, whatever the server does. */
 function ask(open: typeof import("node:http").request, socket: Socket, { path, body, headers, left, clock, signal }: Question): Promise<number> {
@@ -64,8 +80,12 @@ function ask(open: typeof import("node:http").request, socket: Socket, { path, b
       request.destroy();
       socket.destroy();
     };
-    const stop = clock.after(left, () => { end(`no answer within ${postLimits.patience / 1000} s`); });
-    const callOff = (): void => { end("called off"); };
+    const stop = clock.after(left, () => {
+      end(`no answer within ${postLimits.patience / 1000} s`);
+    });
+    const callOff = (): void => {
+      end("called off");
+    };
     signal.addEventListener("abort", callOff, { once: true });
     socket.once("close", () => {
       stop();
@@ -76,8 +96,12 @@ function ask(open: typeof import("node:http").request, socket: Socket, { path, b
       reject(error);
       socket.destroy();
     });
-    request.on("information", () => { if (++interim > postLimits.interim) end("the server answers HTTP 1xx again and again"); });
-    request.on("upgrade", () => { end("the server answers HTTP 101"); });
+    request.on("information", () => {
+      if (++interim > postLimits.interim) end("the server answers HTTP 1xx again and again");
+    });
+    request.on("upgrade", () => {
+      end("the server answers HTTP 101");
+    });
     request.on("response", (response) => {
       resolve(response.statusCode ?? 0);
       let read = 0;
@@ -86,7 +110,9 @@ function ask(open: typeof import("node:http").request, socket: Socket, { path, b
         read += chunk.length;
         if (read > postLimits.body) socket.destroy();
       });
-      response.on("end", () => { socket.destroy(); });
+      response.on("end", () => {
+        socket.destroy();
+      });
     });
     request.end(body);
     if (signal.aborted) callOff();

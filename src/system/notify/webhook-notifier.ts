@@ -25,9 +25,20 @@ export function openWebhook(target: NotifierTarget, around: NotifierDeps): Outbo
       "X-Dots-Callhome-Signature": `sha256=${createHmac("sha256", target.password).update(`${timestamp}.${body}`).digest("hex")}`,
     };
     return post({
-      url: target.url, body, ca: target.ca, clock: around.clock, signal, headers: { "X-Dots-Callhome-Delivery": id, "X-Dots-Callhome-Timestamp": timestamp, ...signature },
+      url: target.url,
+      body,
+      ca: target.ca,
+      clock: around.clock,
+      signal,
+      headers: { "X-Dots-Callhome-Delivery": id, "X-Dots-Callhome-Timestamp": timestamp, ...signature },
     });
   }, around);
   const named = (told: Told): Told & { readonly id: string } => ({ ...told, id: randomUUID() });
-  return { ...outbox, add: (told) => { outbox.add(named(told)); }, try: (told) => outbox.try(named(told)) };
+  return {
+    ...outbox,
+    add: (told) => {
+      outbox.add(named(told));
+    },
+    try: (told) => outbox.try(named(told)),
+  };
 }

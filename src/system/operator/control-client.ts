@@ -11,7 +11,10 @@ const largestReply = 32 * 1024 * 1024; // bytes
  * error like those that the daemon sends, in words for the person at the terminal.
  */
 export function callDaemon(
-  path: string, method: string, params: object, { clock, timeout, who }: { clock: Timer; timeout: Milliseconds; who?: string },
+  path: string,
+  method: string,
+  params: object,
+  { clock, timeout, who }: { clock: Timer; timeout: Milliseconds; who?: string },
 ): Promise<Reply> {
   return new Promise((resolve) => {
     const chunks: Buffer[] = [];
@@ -32,8 +35,12 @@ export function callDaemon(
       if (chunk.includes(10)) finish(readReply(Buffer.concat(chunks)));
       else if (length > largestReply) finish(fail("internal", "the daemon's answer is too large"));
     });
-    socket.on("end", () => { finish(fail("unreachable", "the daemon ended the connection without an answer, it may be stopping; see its log")); });
-    socket.on("error", (error: NodeJS.ErrnoException) => { finish(fail("unreachable", explain(path, error))); });
+    socket.on("end", () => {
+      finish(fail("unreachable", "the daemon ended the connection without an answer, it may be stopping; see its log"));
+    });
+    socket.on("error", (error: NodeJS.ErrnoException) => {
+      finish(fail("unreachable", explain(path, error)));
+    });
   });
 }
 
@@ -50,7 +57,6 @@ function readReply(bytes: Buffer): Reply {
   }
   return fail("internal", "the daemon's answer cannot be understood, it may be of another version; restart it");
 }
-
 
 function explain(path: string, error: NodeJS.ErrnoException): string {
   switch (error.code) {

@@ -37,7 +37,9 @@ export class ControlSocketError extends Error {}
  * Rejects with a ControlSocketError if another daemon answers at `path`; takes over a socket that nobody answers on.
  */
 export async function openControlSocket(
-  path: string, answer: Answerer, deps: ControlSocketDeps,
+  path: string,
+  answer: Answerer,
+  deps: ControlSocketDeps,
 ): Promise<ControlSocket> {
   const { log } = deps;
   await checkPath(path);
@@ -55,13 +57,18 @@ export async function openControlSocket(
     serveClient(client, answer, deps);
   });
   const isOurs = await listenPrivately(server, path);
-  server.on("error", (error) => { log("error", `control socket ${path}: ${error.message}`); });
+  server.on("error", (error) => {
+    log("error", `control socket ${path}: ${error.message}`);
+  });
   return {
-    close: () => new Promise((resolve) => {
-      if (isOurs()) unlinkSync(path);
-      for (const client of clients) client.destroy();
-      server.close(() => { resolve(); });
-    }),
+    close: () =>
+      new Promise((resolve) => {
+        if (isOurs()) unlinkSync(path);
+        for (const client of clients) client.destroy();
+        server.close(() => {
+          resolve();
+        });
+      }),
   };
 }
 
@@ -72,8 +79,13 @@ async function checkPath(path: string): Promise<void> {
   if (!found.isSocket()) throw new ControlSocketError(`${path} exists and is not a socket; remove it, or set option control_socket to another path`);
   const outcome = await new Promise<string>((resolve) => {
     const probe = connect(path);
-    probe.on("connect", () => { resolve("alive"); probe.destroy(); });
-    probe.on("error", (error: NodeJS.ErrnoException) => { resolve(error.code ?? "unknown error"); });
+    probe.on("connect", () => {
+      resolve("alive");
+      probe.destroy();
+    });
+    probe.on("error", (error: NodeJS.ErrnoException) => {
+      resolve(error.code ?? "unknown error");
+    });
   });
   // EAGAIN: somebody listens there whose queue is full.
   if (outcome === "alive" || outcome === "EAGAIN") throw new ControlSocketError(`another dots-callhome is running, it answers on ${path}; stop it first`);
@@ -102,7 +114,9 @@ async function listenPrivately(server: Server, path: string): Promise<() => bool
     renameSync(temporary, path);
   } catch (error) {
     server.close();
-    throw new ControlSocketError(`cannot open the control socket ${path}: ${error instanceof Error ? error.message : "unknown error"}; check option control_socket`);
+    throw new ControlSocketError(
+      `cannot open the control socket ${path}: ${error instanceof Error ? error.message : "unknown error"}; check option control_socket`,
+    );
   }
   const inode = statOf(path)?.ino;
   return () => inode !== undefined && statOf(path)?.ino === inode;
@@ -128,7 +142,11 @@ function serveClient(client: Socket, answer: Answerer, { clock, log }: ControlSo
     const request = readRequest(line);
     const reply = "error" in request ? { id: null, error: request.error } : { id: request.id, ...await answer(request.who, request.method, request.params) };
     expectProgress();
-    await new Promise<void>((resolve) => { client.write(`${JSON.stringify(reply)}\n`, () => { resolve(); }); });
+    await new Promise<void>((resolve) => {
+      client.write(`${JSON.stringify(reply)}\n`, () => {
+        resolve();
+      });
+    });
     expectProgress();
   };
 
@@ -169,6 +187,8 @@ function serveClient(client: Socket, answer: Answerer, { clock, log }: ControlSo
     receive(Buffer.from("\n")); // for a last line that was not ended
   });
   client.on("error", () => client.destroy());
-  client.on("close", () => { stopTimer(); });
+  client.on("close", () => {
+    stopTimer();
+  });
   expectProgress();
 }

@@ -24,9 +24,16 @@ const wireTypes = { number: "int32", text: "string", texts: "array" } as const s
 
 /** ubus has numbers only: `error {code, message}` goes along as data. */
 const statusOf: Readonly<Record<OperatorErrorCode, number>> = {
-  "bad-request": ubusStatus.invalidArgument, "bad-params": ubusStatus.invalidArgument, "unknown-method": ubusStatus.methodNotFound,
-  "not-found": ubusStatus.notFound, "wrong-state": ubusStatus.notSupported, forbidden: ubusStatus.permissionDenied,
-  busy: ubusStatus.noMemory, internal: ubusStatus.systemError, unreachable: ubusStatus.connectionFailed, timeout: ubusStatus.timeout,
+  "bad-request": ubusStatus.invalidArgument,
+  "bad-params": ubusStatus.invalidArgument,
+  "unknown-method": ubusStatus.methodNotFound,
+  "not-found": ubusStatus.notFound,
+  "wrong-state": ubusStatus.notSupported,
+  forbidden: ubusStatus.permissionDenied,
+  busy: ubusStatus.noMemory,
+  internal: ubusStatus.systemError,
+  unreachable: ubusStatus.connectionFailed,
+  timeout: ubusStatus.timeout,
 };
 
 /** Publishes the control methods as the ubus object `dots-callhome`. A ubusd that is not there is waited for, quietly. */
@@ -66,12 +73,16 @@ export function openOperatorOnUbus(path: string, answer: Answerer, log: Log, con
   });
   return {
     ubus,
-    tell: ({ event, about }) => { publication.notify(event, about as unknown as UbusTable); },
+    tell: ({ event, about }) => {
+      publication.notify(event, about as unknown as UbusTable);
+    },
     warnings() {
       if (lost !== undefined) return [`ubus: ${lost}`];
       return refusal === undefined || !ubus.isConnected || publication.isPublished ? [] : [`ubus: ${refusal}`];
     },
-    close: () => { ubus.close(); },
+    close: () => {
+      ubus.close();
+    },
   };
 }
 

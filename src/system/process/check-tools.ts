@@ -21,7 +21,10 @@ export function checkTools({ run, clock, log }: { readonly run: RunCommand; read
     const found = trials.flatMap((trial) => (trial.status === "rejected" ? [trial.reason instanceof Error ? trial.reason.message : String(trial.reason)] : []));
     for (const warning of found) if (!warnings.includes(warning)) log("warn", warning);
     warnings = found;
-    if (found.length > 0 && !stopped) cancel = clock.after(lookAgainAfter, () => { void look(); });
+    if (found.length > 0 && !stopped)
+      cancel = clock.after(lookAgainAfter, () => {
+        void look();
+      });
   };
   void look();
   return {

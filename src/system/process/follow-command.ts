@@ -38,14 +38,22 @@ export const followCommand: FollowCommand = (tool, args, { onData, onComplaint, 
   const child = startTool(tool, args, (error) => {
     end({ status: null, isMissing: error.code === "ENOENT", reason: error.code === "ENOENT" ? `${tool} is not installed` : error.message });
   });
-  child?.stdout.on("data", (chunk: Buffer) => { if (!over) onData(chunk); });
-  child?.stderr.setEncoding("utf8").on("data", (text: string) => { if (!over) onComplaint(text.slice(0, 4096)); });
+  child?.stdout.on("data", (chunk: Buffer) => {
+    if (!over) onData(chunk);
+  });
+  child?.stderr.setEncoding("utf8").on("data", (text: string) => {
+    if (!over) onComplaint(text.slice(0, 4096));
+  });
   child?.on("close", (status, signal) => {
     end({ status, isMissing: false, reason: status === null ? `${tool} was killed by ${signal ?? "a signal"}` : `${tool} ended with status ${status}` });
   });
   return {
-    pause: () => { child?.stdout.pause(); },
-    resume: () => { child?.stdout.resume(); },
+    pause: () => {
+      child?.stdout.pause();
+    },
+    resume: () => {
+      child?.stdout.resume();
+    },
     stop() {
       over = true;
       child?.kill("SIGTERM");

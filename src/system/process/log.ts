@@ -14,7 +14,9 @@ const longestMessage = 1000;
  * `threshold` is asked each time, so that a reload can change it.
  */
 export function openLog(
-  out: { write(text: string): unknown; readonly isTTY?: boolean }, clock: Pick<WallClock, "now">, threshold: () => LogLevel,
+  out: { write(text: string): unknown; readonly isTTY?: boolean },
+  clock: Pick<WallClock, "now">,
+  threshold: () => LogLevel,
 ): Log {
   return (level, message) => {
     if (levels.indexOf(level) > levels.indexOf(threshold())) return;

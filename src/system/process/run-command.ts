@@ -49,50 +49,53 @@ const mostErrorText = 4096;
 const longestLine = 65_536;
 
 /** Runs a tool to its end, without a shell, within its time and output. Rejects with CommandFailure. */
-export const runCommand: RunCommand = (tool, args, options = {}) => new Promise((resolve, reject) => {
-  const { timeout = defaultTimeout, mostOutput = defaultMostOutput, onLine } = options;
-  const lines = onLine && lineReader(onLine);
-  const held: Buffer[] = [];
-  let bytes = 0;
-  let stderr = "";
-  let failure: CommandFailure | undefined;
+export const runCommand: RunCommand = (tool, args, options = {}) =>
+  new Promise((resolve, reject) => {
+    const { timeout = defaultTimeout, mostOutput = defaultMostOutput, onLine } = options;
+    const lines = onLine && lineReader(onLine);
+    const held: Buffer[] = [];
+    let bytes = 0;
+    let stderr = "";
+    let failure: CommandFailure | undefined;
 
-  const child = startTool(tool, args, (error) => {
-    clearTimeout(timer);
-    reject(error.code === "ENOENT" ? missingTool(tool) : new CommandFailure(tool, "killed", `${tool} cannot be run: ${error.message}`));
-  });
-  const fail = (reason: FailureReason, message: string): void => {
-    failure ??= new CommandFailure(tool, reason, message);
-    child?.kill("SIGKILL");
-    // A child of the tool may hold the pipes open: do not wait for it.
-    child?.stdout.destroy();
-    child?.stderr.destroy();
-  };
-  const timer = setTimeout(() => { fail("timeout", `${tool} took longer than ${timeout} ms`); }, timeout);
-  if (!child) return;
+    const child = startTool(tool, args, (error) => {
+      clearTimeout(timer);
+      reject(error.code === "ENOENT" ? missingTool(tool) : new CommandFailure(tool, "killed", `${tool} cannot be run: ${error.message}`));
+    });
+    const fail = (reason: FailureReason, message: string): void => {
+      failure ??= new CommandFailure(tool, reason, message);
+      child?.kill("SIGKILL");
+      // A child of the tool may hold the pipes open: do not wait for it.
+      child?.stdout.destroy();
+      child?.stderr.destroy();
+    };
+    const timer = setTimeout(() => {
+      fail("timeout", `${tool} took longer than ${timeout} ms`);
+    }, timeout);
+    if (!child) return;
 
-  child.stdout.on("data", (chunk: Buffer) => {
-    bytes += chunk.length;
-    if (bytes > mostOutput) fail("output", `${tool} printed more than ${mostOutput} bytes`);
-    else if (!lines) held.push(chunk);
-    else {
-      try {
-        lines(chunk);
-      } catch (error) {
-        fail("output", `cannot use the output of ${tool}: ${errorText(error)}`);
+    child.stdout.on("data", (chunk: Buffer) => {
+      bytes += chunk.length;
+      if (bytes > mostOutput) fail("output", `${tool} printed more than ${mostOutput} bytes`);
+      else if (!lines) held.push(chunk);
+      else {
+        try {
+          lines(chunk);
+        } catch (error) {
+          fail("output", `cannot use the output of ${tool}: ${errorText(error)}`);
+        }
       }
-    }
+    });
+    child.stderr.setEncoding("utf8").on("data", (text: string) => {
+      if (stderr.length < mostErrorText) stderr += text.slice(0, mostErrorText - stderr.length);
+    });
+    child.on("close", (status, signal) => {
+      clearTimeout(timer);
+      if (failure) reject(failure);
+      else if (status === null) reject(new CommandFailure(tool, "killed", `${tool} was killed by ${signal ?? "a signal"}`));
+      else resolve({ status, stdout: Buffer.concat(held).toString("utf8"), stderr });
+    });
   });
-  child.stderr.setEncoding("utf8").on("data", (text: string) => {
-    if (stderr.length < mostErrorText) stderr += text.slice(0, mostErrorText - stderr.length);
-  });
-  child.on("close", (status, signal) => {
-    clearTimeout(timer);
-    if (failure) reject(failure);
-    else if (status === null) reject(new CommandFailure(tool, "killed", `${tool} was killed by ${signal ?? "a signal"}`));
-    else resolve({ status, stdout: Buffer.concat(held).toString("utf8"), stderr });
-  });
-});
 
 /** The failure for a tool that ended with an error, in its own words. */
 export function failedStatus(tool: string, result: CommandResult): CommandFailure {

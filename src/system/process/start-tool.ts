@@ -10,7 +10,8 @@ export type Tool = ChildProcessByStdio<null, Readable, Readable>;
 export function startTool(tool: string, args: readonly string[], failed: (error: NodeJS.ErrnoException) => void): Tool | undefined {
   try {
     const child: Tool = spawn(tool, args, {
-      shell: false, stdio: ["ignore", "pipe", "pipe"],
+      shell: false,
+      stdio: ["ignore", "pipe", "pipe"],
       // procd starts a service with a bare PATH; messages are read, so they must not be translated.
       env: { PATH: `${process.env["PATH"] ?? ""}:/usr/sbin:/usr/bin:/sbin:/bin`, LC_ALL: "C" },
     });

@@ -18,7 +18,9 @@ function after(delay: Milliseconds, callback: () => void): () => void {
     timer = setTimeout(remaining > 0 ? wait : callback, step);
   };
   wait();
-  return () => { clearTimeout(timer); };
+  return () => {
+    clearTimeout(timer);
+  };
 }
 
 /** The wall clock and Node's timers, for any delay; `after(Infinity, …)` never calls back. */
@@ -44,5 +46,7 @@ export const steadyClock: SteadyClock = { now: () => steadyInstant(performance.n
 /** Hears by how many milliseconds the wall clock was put forward, before anybody is told the new time, until the returned function is called. */
 export function onClockJump(listener: JumpListener): () => void {
   jumpListeners.add(listener);
-  return () => { jumpListeners.delete(listener); };
+  return () => {
+    jumpListeners.delete(listener);
+  };
 }

@@ -26,7 +26,10 @@ const table: readonly [what: string, body: string, kept: string][] = [
   ["behind the DOTS tag", "d9010f a1 18c8 81 00", "d9010fa118c8f6"],
   ["a text is no key, nor is a negative number", "a2 61 61 81 00 38c8 81 00", "a26161810038c88100"],
 ];
-for (const [what, body, kept] of table) test(what, () => { assert.equal(blanked(body), kept); });
+for (const [what, body, kept] of table)
+  test(what, () => {
+    assert.equal(blanked(body), kept);
+  });
 
 test("however deep: 16,000 levels cost no recursion", () => {
   const deep = "a2 18c8" + "81".repeat(16_000) + "00" + "01 02";
@@ -34,12 +37,22 @@ test("however deep: 16,000 levels cost no recursion", () => {
   assert.equal(blanked("a2 18c8" + "9f".repeat(8_000) + "ff".repeat(8_000) + "01 02"), "a218c8f60102");
 });
 
-for (const [what, body] of [
-  ["a value that is cut", "a1 18c8 82 01"], ["a string that is cut", "a1 18c8 7a ffffffff 61"], ["a reserved head", "a1 18c8 1c"],
-  ["a piece of another type", "a1 18c8 7f 41 00 ff"], ["a break amid a map", "a1 18c8 bf 01 ff"], ["a break in a definite array", "a1 18c8 82 01 ff"],
-  ["pieces in pieces", "a1 18c8 7f 7f ff ff"], ["a simple value below 32 in two bytes", "a1 18c8 f8 1f"], ["an indefinite integer", "a1 18c8 1f"],
-] as const) {
-  test(`not well-formed: ${what}`, () => { assert.throws(() => blanked(body), BodyError); });
+for (
+  const [what, body] of [
+    ["a value that is cut", "a1 18c8 82 01"],
+    ["a string that is cut", "a1 18c8 7a ffffffff 61"],
+    ["a reserved head", "a1 18c8 1c"],
+    ["a piece of another type", "a1 18c8 7f 41 00 ff"],
+    ["a break amid a map", "a1 18c8 bf 01 ff"],
+    ["a break in a definite array", "a1 18c8 82 01 ff"],
+    ["pieces in pieces", "a1 18c8 7f 7f ff ff"],
+    ["a simple value below 32 in two bytes", "a1 18c8 f8 1f"],
+    ["an indefinite integer", "a1 18c8 1f"],
+  ] as const
+) {
+  test(`not well-formed: ${what}`, () => {
+    assert.throws(() => blanked(body), BodyError);
+  });
 }
 
 test("what is malformed elsewhere, or too large, is left as it is for the decoder", () => {
@@ -50,7 +63,8 @@ test("what is malformed elsewhere, or too large, is left as it is for the decode
 
 test("whatever stands under an ignored key, the rest is read as without it", () => {
   const value = fc.letrec((tie) => ({
-    value: fc.oneof({ maxDepth: 12 }, fc.integer(), fc.string(), fc.boolean(), fc.double(), fc.uint8Array({ maxLength: 300 }), fc.array(tie("value"), { maxLength: 4 }), fc.dictionary(fc.string(), tie("value"), { maxKeys: 3 })),
+    value: fc.oneof({ maxDepth: 12 }, fc.integer(), fc.string(), fc.boolean(), fc.double(), fc.uint8Array({ maxLength: 300 }),
+      fc.array(tie("value"), { maxLength: 4 }), fc.dictionary(fc.string(), tie("value"), { maxKeys: 3 })),
   })).value;
   fc.assert(fc.property(fc.array(fc.tuple(fc.integer({ min: 200, max: 255 }), value), { maxLength: 4 }), fc.boolean(), (ignored, last) => {
     const entries: [number, unknown][] = [...ignored, [1, [2, "x"]]];
@@ -60,7 +74,8 @@ test("whatever stands under an ignored key, the rest is read as without it", () 
 });
 
 test("arbitrary bytes end in bytes that are no longer, or a BodyError", () => {
-  const piece = fc.oneof(fc.uint8Array({ maxLength: 4 }), fc.constantFrom("a1", "bf", "9f", "ff", "c4", "81", "01", "18c8", "7f", "82", "5f", "a218c8").map(bytes));
+  const piece = fc.oneof(fc.uint8Array({ maxLength: 4 }),
+    fc.constantFrom("a1", "bf", "9f", "ff", "c4", "81", "01", "18c8", "7f", "82", "5f", "a218c8").map(bytes));
   fc.assert(fc.property(fc.array(piece, { maxLength: 60 }), (pieces) => {
     const body = Buffer.concat(pieces);
     try {

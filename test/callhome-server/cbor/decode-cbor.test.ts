@@ -18,7 +18,10 @@ const read: readonly [what: string, hex: string, value: unknown][] = [
   ["12 levels", "81".repeat(12) + "01", [[[[[[[[[[[[1]]]]]]]]]]]]],
   ["empty containers do not count as open", "88" + "80".repeat(8), [[], [], [], [], [], [], [], []]],
 ];
-for (const [what, hex, value] of read) test(`read: ${what}`, () => { assert.deepEqual(plain(bytes(hex)), value); });
+for (const [what, hex, value] of read)
+  test(`read: ${what}`, () => {
+    assert.deepEqual(plain(bytes(hex)), value);
+  });
 
 const refused: readonly [what: string, hex: string, message?: RegExp][] = [
   ["nothing", "", /empty/],
@@ -103,7 +106,9 @@ test("decimals have the same value whatever their exponent: go-dots sends the na
 test("whatever cborg writes of plain values comes back", () => {
   const leaf = fc.oneof(fc.integer(), fc.string(), fc.boolean(), fc.constant(null));
   const value = fc.letrec((tie) => ({ value: fc.oneof({ maxDepth: 6 }, leaf, fc.array(tie("value"), { maxLength: 4 })) })).value;
-  fc.assert(fc.property(value, (each) => { assert.deepEqual(decodeCbor(encode(each)), each); }));
+  fc.assert(fc.property(value, (each) => {
+    assert.deepEqual(decodeCbor(encode(each)), each);
+  }));
 });
 
 test("arbitrary bytes end in a value or a BodyError, nothing else", () => {
@@ -118,8 +123,16 @@ test("arbitrary bytes end in a value or a BodyError, nothing else", () => {
 });
 
 test("texts are UTF-8 where TextDecoder says so", () => {
-  const isText = (of: Uint8Array): boolean => { try { new TextDecoder("utf-8", { fatal: true }).decode(of); return true; } catch { return false; } };
-  const piece = fc.oneof(fc.string({ unit: "binary", maxLength: 2 }).map((each) => Buffer.from(each)), fc.uint8Array({ maxLength: 3 }), fc.constantFrom("e0", "ed", "f0", "f4", "9f", "a0", "80", "bf").map(bytes));
+  const isText = (of: Uint8Array): boolean => {
+    try {
+      new TextDecoder("utf-8", { fatal: true }).decode(of);
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  const piece = fc.oneof(fc.string({ unit: "binary", maxLength: 2 }).map((each) => Buffer.from(each)), fc.uint8Array({ maxLength: 3 }),
+    fc.constantFrom("e0", "ed", "f0", "f4", "9f", "a0", "80", "bf").map(bytes));
   fc.assert(fc.property(fc.array(piece, { maxLength: 6 }), (pieces) => {
     const text = Buffer.concat(pieces);
     const body = Uint8Array.from([0x58 | 0x20, text.length, ...text]);

@@ -14,12 +14,17 @@ const table: readonly [what: string, value: unknown, written: string][] = [
   ["a decimal of two digits", new Decimal(1.5), "c4 82 21 1896"],
   ["text is counted in bytes", "é", "62 c3a9"],
 ];
-for (const [what, value, written] of table) test(`written: ${what}`, () => { assert.equal(hex(encodeCbor(value)), hex(bytes(written))); });
+for (const [what, value, written] of table)
+  test(`written: ${what}`, () => {
+    assert.equal(hex(encodeCbor(value)), hex(bytes(written)));
+  });
 
 test("what cborg writes of the same, byte by byte, and it comes back", () => {
   const leaf = fc.oneof(fc.maxSafeInteger(), fc.integer({ min: -300, max: 300 }), fc.string({ unit: "grapheme" }), fc.boolean());
-  const value = fc.letrec((tie) => ({ value: fc.oneof({ maxDepth: 6 }, leaf, fc.array(tie("value"), { maxLength: 4 }),
-    fc.uniqueArray(fc.tuple(fc.nat(70_000), tie("value")), { maxLength: 4, selector: ([key]) => key }).map((entries) => new Map(entries))) })).value;
+  const value = fc.letrec((tie) => ({
+    value: fc.oneof({ maxDepth: 6 }, leaf, fc.array(tie("value"), { maxLength: 4 }),
+      fc.uniqueArray(fc.tuple(fc.nat(70_000), tie("value")), { maxLength: 4, selector: ([key]) => key }).map((entries) => new Map(entries))),
+  })).value;
   fc.assert(fc.property(value, (each) => {
     const written = encodeCbor(each);
     assert.equal(hex(written), hex(encode(each)));

@@ -7,7 +7,11 @@ import { MitigationBody, MitigationStatusBody, RedirectBody, SignalConfigBody } 
 import { formatIpPrefix, parseIpPrefix } from "../../../src/model/ip-prefix.ts";
 import { bytes, cbor, hex, plain } from "../wire.ts";
 
-const Message = cborMap({ aNumber: required(1, integer(-1, 9)), someText: optional(2, text(3)), inner: optional(300, cborMap({ flag: required(4, boolean) })) });
+const Message = cborMap({
+  aNumber: required(1, integer(-1, 9)),
+  someText: optional(2, text(3)),
+  inner: optional(300, cborMap({ flag: required(4, boolean) })),
+});
 const read = (value: object): unknown => readBody(Message, cbor(value));
 
 test("a message is read by its keys; what is optional may be missing", () => {
@@ -35,13 +39,25 @@ const wrong: readonly [value: unknown, message: string][] = [
   [{ 1: 1, 300: { 4: true, 5: 0 } }, "inner: unknown or unexpected comprehension-required key 5"],
 ];
 for (const [value, message] of wrong) {
-  test(`refused: ${message}`, () => { assert.throws(() => readBody(Message, cbor(value)), new BodyError(message)); });
+  test(`refused: ${message}`, () => {
+    assert.throws(() => readBody(Message, cbor(value)), new BodyError(message));
+  });
 }
 
 /** RFC 9132 §10.6.1.1, the new table. */
 const ranges: readonly [key: number, optional: boolean][] = [
-  [3, false], [127, false], [128, true], [255, true], [256, false], [16_383, false], [16_384, true], [32_767, true], [32_768, true], [49_151, true],
-  [49_152, true], [65_535, true],
+  [3, false],
+  [127, false],
+  [128, true],
+  [255, true],
+  [256, false],
+  [16_383, false],
+  [16_384, true],
+  [32_767, true],
+  [32_768, true],
+  [49_151, true],
+  [49_152, true],
+  [65_535, true],
 ];
 for (const [key, ignored] of ranges) {
   test(`key ${key} is comprehension-${ignored ? "optional" : "required"}`, () => {
@@ -67,7 +83,8 @@ test("prefixes and decimals", () => {
   assert.deepEqual(readBody(Both, cbor({ 1: "203.0.113.77/24" })), { prefix: parseIpPrefix("203.0.113.0/24") });
   assert.equal(hex(writeBody(Both, { factor: 1.5 })), "a1" + "02" + "c4822118" + "96");
   assert.deepEqual([readBody(Both, bytes("a102c4822018cd")), readBody(Both, cbor({ 2: 3 }))], [{ factor: 20.5 }, { factor: 3 }]);
-  for (const value of [{ 1: "203.0.113.7/33" }, { 1: "example.com" }, { 1: 7 }, { 2: 1.5 }, { 2: "1.5" }]) assert.throws(() => readBody(Both, cbor(value)), BodyError);
+  for (const value of [{ 1: "203.0.113.7/33" }, { 1: "example.com" }, { 1: 7 }, { 2: 1.5 }, { 2: "1.5" }])
+    assert.throws(() => readBody(Both, cbor(value)), BodyError);
 });
 
 test("RFC 9132 figure 8: the bytes of figure 7", () => {
@@ -76,35 +93,71 @@ test("RFC 9132 figure 8: the bytes of figure 7", () => {
     0783 A1081850 A10819 01BB A10819 1F90 0A81 06 0E19 0E10`));
   assert.deepEqual(scope?.targetPrefix?.map(formatIpPrefix), ["2001:db8:6401::1/128", "2001:db8:6401::2/128"]);
   assert.deepEqual({ ...scope, targetPrefix: 0 }, {
-    targetPrefix: 0, targetPortRange: [{ lowerPort: 80 }, { lowerPort: 443 }, { lowerPort: 8080 }], targetProtocol: [6], lifetime: 3600,
+    targetPrefix: 0,
+    targetPortRange: [{ lowerPort: 80 }, { lowerPort: 443 }, { lowerPort: 8080 }],
+    targetProtocol: [6],
+    lifetime: 3600,
   });
 });
 
 test("RFC 9066 §6.2: the keys of call home, as IANA assigned them", () => {
   const scope = { 6: ["198.51.100.9/32"], 32768: ["203.0.113.7/32"], 32769: [{ 8: 1, 9: 2 }], 32770: [{ 32771: 8, 32772: 9 }] };
   assert.deepEqual(readBody(MitigationBody, cbor({ 1: { 2: [scope] } })).mitigationScope.scope[0], {
-    targetPrefix: [parseIpPrefix("198.51.100.9")], sourcePrefix: [parseIpPrefix("203.0.113.7")],
-    sourcePortRange: [{ lowerPort: 1, upperPort: 2 }], sourceIcmpTypeRange: [{ lowerType: 8, upperType: 9 }],
+    targetPrefix: [parseIpPrefix("198.51.100.9")],
+    sourcePrefix: [parseIpPrefix("203.0.113.7")],
+    sourcePortRange: [{ lowerPort: 1, upperPort: 2 }],
+    sourceIcmpTypeRange: [{ lowerType: 8, upperType: 9 }],
   });
   assert.deepEqual(readBody(RedirectBody, cbor({ 46: { 32773: "alt.example", 32774: ["2001:db8::1"], 32775: 600 } })).redirectedSignal, {
-    altChClient: "alt.example", altChClientRecord: ["2001:db8::1"], ttl: 600,
+    altChClient: "alt.example",
+    altChClientRecord: ["2001:db8::1"],
+    ttl: 600,
   });
 });
 
 /** RFC 9132 table 5: what stands on the wire for each attribute that we send. */
 test("every attribute of an answer has the key of table 5", () => {
   const scope = {
-    mid: 1, mitigationStart: 2, lifetime: -1, status: 4, bytesDropped: 5, bpsDropped: 6, pktsDropped: 7, ppsDropped: 8, targetProtocol: [6], targetFqdn: ["a"],
-    targetUri: ["b"], conflictInformation: { conflictStatus: 1, conflictCause: 2, retryTimer: 3, conflictScope: { mid: 4 } }, targetPortRange: [{ lowerPort: 1, upperPort: 2 }],
+    mid: 1,
+    mitigationStart: 2,
+    lifetime: -1,
+    status: 4,
+    bytesDropped: 5,
+    bpsDropped: 6,
+    pktsDropped: 7,
+    ppsDropped: 8,
+    targetProtocol: [6],
+    targetFqdn: ["a"],
+    targetUri: ["b"],
+    conflictInformation: { conflictStatus: 1, conflictCause: 2, retryTimer: 3, conflictScope: { mid: 4 } },
+    targetPortRange: [{ lowerPort: 1, upperPort: 2 }],
   };
-  assert.deepEqual(plain(writeBody(MitigationStatusBody, { mitigationScope: { scope: [scope] } })), { 1: { 2: [{
-    5: 1, 7: [{ 8: 1, 9: 2 }], 10: [6], 11: ["a"], 12: ["b"], 14: -1, 15: 2, 16: 4, 17: { 18: 1, 19: 2, 20: 3, 21: { 5: 4 } }, 25: 5, 26: 6, 27: 7, 28: 8,
-  }] } });
+  assert.deepEqual(plain(writeBody(MitigationStatusBody, { mitigationScope: { scope: [scope] } })), {
+    1: {
+      2: [{
+        5: 1,
+        7: [{ 8: 1, 9: 2 }],
+        10: [6],
+        11: ["a"],
+        12: ["b"],
+        14: -1,
+        15: 2,
+        16: 4,
+        17: { 18: 1, 19: 2, 20: 3, 21: { 5: 4 } },
+        25: 5,
+        26: 6,
+        27: 7,
+        28: 8,
+      }],
+    },
+  });
   const value = { maxValue: 3, minValue: 1, currentValue: 2 };
   assert.equal(hex(writeBody(SignalConfigBody, { signalConfig: { idleConfig: { heartbeatInterval: value } } })), "a1181ea1182ca11821a3182203182301182402");
 });
 
 test("a message that is written is read back", () => {
   const arbitrary = fc.record({ aNumber: fc.integer({ min: -1, max: 9 }), someText: fc.string({ minLength: 1, maxLength: 3 }) }, { noNullPrototype: true });
-  fc.assert(fc.property(arbitrary, (message) => { assert.deepEqual(readBody(Message, writeBody(Message, message)), message); }));
+  fc.assert(fc.property(arbitrary, (message) => {
+    assert.deepEqual(readBody(Message, writeBody(Message, message)), message);
+  }));
 });

@@ -124,11 +124,13 @@ test("an answer that takes longer than a second: an empty ACK, then a CON of our
   assert.deepEqual(sent(), []);
 });
 
-for (const [what, parameters, moments] of [
-  ["RFC 9132's values", { ackTimeout: milliseconds(2_000), ackRandomFactor: 1, maxRetransmit: 3 }, [2_000, 4_000, 8_000]],
-  ["others", { ackTimeout: milliseconds(1_000), ackRandomFactor: 1, maxRetransmit: 2 }, [1_000, 2_000]],
-  ["none", { ackTimeout: milliseconds(1_000), ackRandomFactor: 1, maxRetransmit: 0 }, []],
-] as const) {
+for (
+  const [what, parameters, moments] of [
+    ["RFC 9132's values", { ackTimeout: milliseconds(2_000), ackRandomFactor: 1, maxRetransmit: 3 }, [2_000, 4_000, 8_000]],
+    ["others", { ackTimeout: milliseconds(1_000), ackRandomFactor: 1, maxRetransmit: 2 }, [1_000, 2_000]],
+    ["none", { ackTimeout: milliseconds(1_000), ackRandomFactor: 1, maxRetransmit: 0 }, []],
+  ] as const
+) {
   test(`a separate answer that is never acknowledged is repeated at doubling distances, then given up: ${what}`, async () => {
     const answer = later<CoapResponse>();
     const { receive, sent, clock } = endpointUnderTest(() => answer.promise, parameters);

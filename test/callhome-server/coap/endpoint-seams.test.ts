@@ -34,14 +34,22 @@ describe("exchanges", () => {
 });
 
 describe("own requests", () => {
-  const response = (token: Uint8Array): Parameters<ReturnType<typeof createOwnRequests>["answer"]>[0] => ({ code: "2.05", token, options: [], payload: nothing });
+  const response = (token: Uint8Array): Parameters<ReturnType<typeof createOwnRequests>["answer"]>[0] => ({
+    code: "2.05",
+    token,
+    options: [],
+    payload: nothing,
+  });
 
   it("are answered once: by a response, a reset or the end of their time", () => {
     const clock = fakeClock();
     let tokens = 0;
     const own = createOwnRequests({ clock, randomBytes: () => Uint8Array.of(++tokens) });
     const answers: string[] = [];
-    for (const id of [101, 102, 103]) own.ask({ timeout: milliseconds(1_000) }, () => id, (answer) => { answers.push(`${id} ${typeof answer === "string" ? answer : answer.code}`); });
+    for (const id of [101, 102, 103])
+      own.ask({ timeout: milliseconds(1_000) }, () => id, (answer) => {
+        answers.push(`${id} ${typeof answer === "string" ? answer : answer.code}`);
+      });
     assert.deepEqual([own.isWaiting(Uint8Array.of(1)), own.isWaiting(Uint8Array.of(9))], [true, false]);
     own.answer(response(Uint8Array.of(1)));
     own.answer(response(Uint8Array.of(1)));
@@ -57,7 +65,9 @@ describe("own requests", () => {
     const own = createOwnRequests({ clock, randomBytes: () => Uint8Array.of(++tokens) });
     let sent = 0;
     const answers: unknown[] = [];
-    const ask = (): void => { own.ask({ timeout: milliseconds(1_000) }, () => ++sent, (answer) => answers.push(answer)); };
+    const ask = (): void => {
+      own.ask({ timeout: milliseconds(1_000) }, () => ++sent, (answer) => answers.push(answer));
+    };
     for (let at = 0; at < 17; at++) ask();
     assert.deepEqual([sent, answers], [16, ["timeout"]]);
     own.close();
@@ -72,7 +82,12 @@ describe("retransmission", () => {
     const at: number[] = [];
     const began = clock.now();
     const retransmission = createRetransmission({
-      clock, transmit: () => { at.push((between(began, clock.now())) / 1000); }, randomBytes: () => Uint8Array.of(255), transmission: () => ({ ackTimeout: milliseconds(2_000), ackRandomFactor: 1.5, maxRetransmit: 3 }),
+      clock,
+      transmit: () => {
+        at.push((between(began, clock.now())) / 1000);
+      },
+      randomBytes: () => Uint8Array.of(255),
+      transmission: () => ({ ackTimeout: milliseconds(2_000), ackRandomFactor: 1.5, maxRetransmit: 3 }),
     });
     retransmission.begin(1, nothing);
     clock.skip(100_000);

@@ -23,7 +23,8 @@ const standard: TransmissionParameters = { ackTimeout: milliseconds(2_000), ackR
 
 /** An endpoint whose handler answers as it is told, 2.05 at once by default. */
 export function endpointUnderTest(
-  answer: (request: CoapRequest) => Promise<CoapResponse | undefined> = () => Promise.resolve({ code: "2.05" }), transmission = standard,
+  answer: (request: CoapRequest) => Promise<CoapResponse | undefined> = () => Promise.resolve({ code: "2.05" }),
+  transmission = standard,
 ): UnderTest {
   const clock = fakeClock();
   const handled: CoapRequest[] = [];
@@ -38,19 +39,36 @@ export function endpointUnderTest(
   };
   const endpoint = createDatagramEndpoint(
     {
-      clock: clock.steady, transmit: (datagram) => { out.push(decoded(datagram)); }, transmission: () => transmission,
+      clock: clock.steady,
+      transmit: (datagram) => {
+        out.push(decoded(datagram));
+      },
+      transmission: () => transmission,
       // Never twice the same, and the first message ID is 0x0101 + 1.
-      randomBytes: (count) => { random += 1; return Uint8Array.from({ length: count }, (_, at) => (random >> (8 * at)) & 0xff).fill(1, 0, random === 1 ? count : 0); },
+      randomBytes: (count) => {
+        random += 1;
+        return Uint8Array.from({ length: count }, (_, at) => (random >> (8 * at)) & 0xff).fill(1, 0, random === 1 ? count : 0);
+      },
     },
     {
-      request(request) { handled.push(request); return answer(request); },
-      forgotten: (token) => { forgotten.push(hex(token)); },
-      heard: () => { heard += 1; },
+      request(request) {
+        handled.push(request);
+        return answer(request);
+      },
+      forgotten: (token) => {
+        forgotten.push(hex(token));
+      },
+      heard: () => {
+        heard += 1;
+      },
       ended: () => undefined,
     },
   );
   return {
-    endpoint, clock, handled, forgotten,
+    endpoint,
+    clock,
+    handled,
+    forgotten,
     sent: () => take().map((message) => `${message.type} ${message.messageId.toString(16)} ${message.code}`),
     sentMessages: take,
     heard: () => heard,
@@ -64,6 +82,13 @@ export function endpointUnderTest(
 /** A promise that is resolved from outside. */
 export function later<T>(): { readonly promise: Promise<T>; resolve(value: T): void } {
   let resolve: (value: T) => void = () => undefined;
-  const promise = new Promise<T>((done) => { resolve = done; });
-  return { promise, resolve: (value) => { resolve(value); } };
+  const promise = new Promise<T>((done) => {
+    resolve = done;
+  });
+  return {
+    promise,
+    resolve: (value) => {
+      resolve(value);
+    },
+  };
 }

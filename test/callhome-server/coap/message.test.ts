@@ -2,11 +2,27 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import {
-  codeFromByte, codeToByte, decodeDatagram, encodeDatagram, isRequest, isResponse, type CoapDatagram, type MessageType,
+  codeFromByte,
+  codeToByte,
+  decodeDatagram,
+  encodeDatagram,
+  isRequest,
+  isResponse,
+  type CoapDatagram,
+  type MessageType,
 } from "../../../src/callhome-server/coap/message.ts";
 import { bytes, decoded, hex, text } from "../wire.ts";
 
-const vectors: readonly [what: string, hex: string, type: MessageType, id: number, code: string, token: string, options: [number, string][], payload: string][] = [
+const vectors: readonly [
+  what: string,
+  hex: string,
+  type: MessageType,
+  id: number,
+  code: string,
+  token: string,
+  options: [number, string][],
+  payload: string,
+][] = [
   ["RFC 7252 figure 16: GET /temperature", "40017d34bb74656d7065726174757265", "CON", 0x7d34, "0.01", "", [[11, "74656d7065726174757265"]], ""],
   ["RFC 7252 figure 16: its answer", "60457d34ff32322e332043", "ACK", 0x7d34, "2.05", "", [], "22.3 C"],
   ["RFC 7252 figure 17: with a token", "41017d3520bb74656d7065726174757265", "CON", 0x7d35, "0.01", "20", [[11, "74656d7065726174757265"]], ""],
@@ -46,7 +62,9 @@ const malformed: readonly [what: string, hex: string, rejectable: boolean][] = [
   ["a value that is cut short", "40011234b36161", true],
   ["an option number above 65535", "40011234e0fff0" + "e0fff0", true],
   ["65 options", "40011234" + "00".repeat(65), true],
-  ...[9, 10, 11, 12, 13, 14, 15].map((length): [string, string, boolean] => [`token length ${length}`, `4${length.toString(16)}011234${"00".repeat(16)}`, true]),
+  ...[9, 10, 11, 12, 13, 14, 15].map((
+    length,
+  ): [string, string, boolean] => [`token length ${length}`, `4${length.toString(16)}011234${"00".repeat(16)}`, true]),
   ["a token that is cut short", "44011234000000", true],
 ];
 
@@ -66,7 +84,8 @@ const arbitraryDatagram: fc.Arbitrary<CoapDatagram> = fc.record({
   code: fc.integer({ min: 1, max: 255 }).map(codeFromByte),
   token: fc.uint8Array({ maxLength: 8 }),
   options: fc.array(fc.record({
-    number: fc.oneof(fc.nat(40), fc.nat(0xffff)), value: fc.oneof(fc.uint8Array({ maxLength: 20 }), fc.uint8Array({ minLength: 260, maxLength: 300 })),
+    number: fc.oneof(fc.nat(40), fc.nat(0xffff)),
+    value: fc.oneof(fc.uint8Array({ maxLength: 20 }), fc.uint8Array({ minLength: 260, maxLength: 300 })),
   }, { noNullPrototype: true }), { maxLength: 6 }).map((options) => options.sort((a, b) => a.number - b.number)),
   payload: fc.uint8Array({ maxLength: 40 }),
 });
@@ -90,13 +109,17 @@ test("a message that is cut anywhere is never taken for a longer one", () => {
 });
 
 test("arbitrary bytes never throw", () => {
-  fc.assert(fc.property(fc.uint8Array({ maxLength: 80 }), (data) => { decodeDatagram(data); }), { numRuns: 5_000 });
+  fc.assert(fc.property(fc.uint8Array({ maxLength: 80 }), (data) => {
+    decodeDatagram(data);
+  }), { numRuns: 5_000 });
 });
 
 test("codes", () => {
   for (let byte = 0; byte < 256; byte++) assert.equal(codeToByte(codeFromByte(byte)), byte);
   assert.equal(codeToByte("4.15"), 0x8f);
-  const kinds = (["0.00", "0.01", "0.31", "1.00", "2.05", "3.01", "4.00", "5.03", "6.00", "7.01"] as const).map((code) => [code, isRequest(code), isResponse(code)]);
+  const kinds = (["0.00", "0.01", "0.31", "1.00", "2.05", "3.01", "4.00", "5.03", "6.00", "7.01"] as const).map((
+    code,
+  ) => [code, isRequest(code), isResponse(code)]);
   assert.deepEqual(kinds.filter(([, asks]) => asks).map(([code]) => code), ["0.01", "0.31"]);
   assert.deepEqual(kinds.filter(([, , answers]) => answers).map(([code]) => code), ["2.05", "4.00", "5.03"]);
 });

@@ -18,16 +18,20 @@ test("a uint may have leading zeros, and not more than 4 bytes", () => {
 });
 
 test("every uint comes back", () => {
-  fc.assert(fc.property(fc.nat(0xffff_ffff), (value) => { assert.equal(readUint(writeUint(value)), value); }));
+  fc.assert(fc.property(fc.nat(0xffff_ffff), (value) => {
+    assert.equal(readUint(writeUint(value)), value);
+  }));
 });
 
 test("critical are the odd numbers (RFC 7252 §5.4.6)", () => {
   const critical = Object.entries(optionNumber).filter(([, number]) => isCritical(number)).map(([name]) => name);
-  assert.deepEqual(critical, ["ifMatch", "uriHost", "ifNoneMatch", "uriPort", "uriPath", "uriQuery", "accept", "qBlock1", "block2", "block1", "qBlock2", "proxyUri", "proxyScheme"]);
+  assert.deepEqual(critical, ["ifMatch", "uriHost", "ifNoneMatch", "uriPort", "uriPath", "uriQuery", "accept", "qBlock1", "block2", "block1", "qBlock2",
+    "proxyUri", "proxyScheme"]);
 });
 
 test("options are written in the order of their numbers; those of one number keep theirs", () => {
-  const wire = writeOptionsAndPayload([{ number: 15, value: bytes("02") }, { number: 11, value: bytes("61") }, { number: 11, value: bytes("62") }], bytes("07"));
+  const wire = writeOptionsAndPayload([{ number: 15, value: bytes("02") }, { number: 11, value: bytes("61") }, { number: 11, value: bytes("62") }],
+    bytes("07"));
   assert.equal(hex(wire), "b161" + "0162" + "4102" + "ff07");
 });
 

@@ -13,7 +13,9 @@ type Answer = CoapContent | "timeout" | "reset";
 /** Sends a heartbeat of ours; its token, and what has become of it. */
 function ask(under: UnderTest, timeout = 30_000): { readonly token: string; readonly id: string; answers: string[] } {
   const answers: string[] = [];
-  const answered = (answer: Answer): void => { answers.push(typeof answer === "string" ? answer : answer.code); };
+  const answered = (answer: Answer): void => {
+    answers.push(typeof answer === "string" ? answer : answer.code);
+  };
   under.endpoint.request({ code: "0.03", path: ["hb"], body: bytes("a0"), timeout: milliseconds(timeout) }, answered);
   const [message] = under.sentMessages();
   return { token: message ? hex(message.token) : "", id: (message?.messageId ?? 0).toString(16).padStart(4, "0"), answers };

@@ -7,11 +7,22 @@ import { bytes, decoded, hex, request, text } from "../wire.ts";
 const read = (options: readonly CoapOption[]): ReturnType<typeof readRequest> => readRequest(decoded(request("0.01", "a", { options })));
 
 test("a request's options, read", () => {
-  const got = readRequest(decoded(request("0.03", "x/y", { query: ["c=n"], observe: 0, ifMatch: true, payload: bytes("a0"), options: [uintOption(optionNumber.accept, 271)] })));
+  const got = readRequest(
+    decoded(request("0.03", "x/y", { query: ["c=n"], observe: 0, ifMatch: true, payload: bytes("a0"), options: [uintOption(optionNumber.accept, 271)] })),
+  );
   assert.ok(!("refused" in got));
   assert.deepEqual({ ...got, token: hex(got.token), payload: hex(got.payload) }, {
-    code: "0.03", token: "0102030405060708", path: ["x", "y"], query: ["c=n"], observe: 0, contentFormat: 271, accept: 271, ifMatch: "exists",
-    block1: undefined, block2: undefined, payload: "a0",
+    code: "0.03",
+    token: "0102030405060708",
+    path: ["x", "y"],
+    query: ["c=n"],
+    observe: 0,
+    contentFormat: 271,
+    accept: 271,
+    ifMatch: "exists",
+    block1: undefined,
+    block2: undefined,
+    payload: "a0",
   });
 });
 
@@ -60,7 +71,9 @@ const passed: readonly [what: string, options: CoapOption[]][] = [
   ["a Content-Format of 5 bytes: elective, as if it were not there", [{ number: 12, value: bytes("000000010f") }]],
 ];
 for (const [what, options] of passed) {
-  test(`read: ${what}`, () => { assert.ok(!("refused" in read(options))); });
+  test(`read: ${what}`, () => {
+    assert.ok(!("refused" in read(options)));
+  });
 }
 
 test("a byte order mark is part of a path segment, not left out", () => {
@@ -70,7 +83,13 @@ test("a byte order mark is part of a path segment, not left out", () => {
 
 test("an answer's options are written", () => {
   const { options } = responseContent(bytes("07"), {
-    code: "2.05", contentFormat: 271, observe: 3, maxAge: 60, etag: bytes("0001"), block2: { number: 1, more: true, size: 64 }, size2: 100,
+    code: "2.05",
+    contentFormat: 271,
+    observe: 3,
+    maxAge: 60,
+    etag: bytes("0001"),
+    block2: { number: 1, more: true, size: 64 },
+    size2: 100,
   });
   assert.deepEqual(options.map(({ number, value }) => [number, hex(value)]), [[6, "03"], [12, "010f"], [14, "3c"], [4, "0001"], [23, "1a"], [28, "64"]]);
 });
@@ -81,4 +100,3 @@ test("our own request and an error, on the wire", () => {
   assert.equal(text(diagnosticResponse("4.00", "Größe").payload ?? bytes("")), "Größe");
   assert.deepEqual((["2.05", "4.00", "5.03"] as const).map(isErrorCode), [false, true, true]);
 });
-

@@ -8,7 +8,17 @@ import { fakeClock } from "../../fake-clock.ts";
 import { bytes } from "../wire.ts";
 
 const get: CoapRequest = {
-  code: "0.01", token: nothing, path: ["x"], query: [], observe: 0, contentFormat: undefined, accept: undefined, ifMatch: undefined, block1: undefined, block2: undefined, payload: nothing,
+  code: "0.01",
+  token: nothing,
+  path: ["x"],
+  query: [],
+  observe: 0,
+  contentFormat: undefined,
+  accept: undefined,
+  ifMatch: undefined,
+  block1: undefined,
+  block2: undefined,
+  payload: nothing,
 };
 
 test("Observe is in the first block only (RFC 7959 §3.4)", async () => {

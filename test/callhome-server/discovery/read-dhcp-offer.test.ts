@@ -23,7 +23,10 @@ const names: readonly [what: string, hex: string, name: string | null][] = [
   ["a dot within a label", "03 612e62 00", "a.b"],
   ["a hyphen first", "02 2d61 00", null],
 ];
-for (const [what, hex, name] of names) test(`a name: ${what}`, () => { assert.equal(readDhcpOffer(4, { name: bytes(hex), addresses: null }).name, name); });
+for (const [what, hex, name] of names)
+  test(`a name: ${what}`, () => {
+    assert.equal(readDhcpOffer(4, { name: bytes(hex), addresses: null }).name, name);
+  });
 
 const addresses: readonly [what: string, family: 4 | 6, hex: string, addresses: readonly string[]][] = [
   ["IPv4, in order", 4, "cb007101 c0000201", ["203.0.113.1", "192.0.2.1"]],
@@ -34,10 +37,15 @@ const addresses: readonly [what: string, family: 4 | 6, hex: string, addresses: 
   ["no multiple of 16", 6, "cb007101", []],
   ["multicast and loopback are discarded", 4, "e0000001 7f000001 cb007101", ["203.0.113.1"]],
   ["unspecified, broadcast, link-local too", 4, "00000000 ffffffff a9fe0101", []],
-  ["the same of IPv6", 6, `ff020000000000000000000000000001 00000000000000000000000000000001 fe800000000000000000000000000001 ${"00".repeat(16)} 00000000000000000000ffff7f000001`, []],
+  ["the same of IPv6", 6,
+    `ff020000000000000000000000000001 00000000000000000000000000000001 fe800000000000000000000000000001 ${"00".repeat(16)} 00000000000000000000ffff7f000001`,
+    []],
   ["not more than eight", 4, "cb007101".repeat(63), Array(8).fill("203.0.113.1")],
 ];
-for (const [what, family, hex, expected] of addresses) test(`addresses: ${what}`, () => { assert.deepEqual(readDhcpOffer(family, { name: null, addresses: bytes(hex) }).addresses, expected); });
+for (const [what, family, hex, expected] of addresses)
+  test(`addresses: ${what}`, () => {
+    assert.deepEqual(readDhcpOffer(family, { name: null, addresses: bytes(hex) }).addresses, expected);
+  });
 
 test("whatever the bytes are, a name is one of a host, and an address one to dial", () => {
   const option = fc.option(fc.uint8Array({ maxLength: 300 }));

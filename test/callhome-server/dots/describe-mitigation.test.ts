@@ -24,15 +24,35 @@ test("before anything is enforced: what was asked, lifetime and status", () => {
   assert.deepEqual(scopeOf([pending], "a"), [{ 5: 56, 6: ["198.51.100.9/32"], 14: 3600, 16: 1, 32768: ["203.0.113.7/32"] }]);
 });
 
-const request = requested({ mid: 7, to: "2001:db8:6401::2 2001:db8:6401::1", toPorts: "8080 80-90", protocols: [17, 6], from: "203.0.113.0/30", fromPorts: "5 1-3", types: "8 0-3" });
-const full: Mitigation = { ...dropping, request: { ...request, target: { ...request.target, fqdns: ["b.example"], uris: ["coap://b"] } }, dropped: { packets: 1_000, bytes: 60_000 } };
+const request = requested({
+  mid: 7,
+  to: "2001:db8:6401::2 2001:db8:6401::1",
+  toPorts: "8080 80-90",
+  protocols: [17, 6],
+  from: "203.0.113.0/30",
+  fromPorts: "5 1-3",
+  types: "8 0-3",
+});
+const full: Mitigation = {
+  ...dropping,
+  request: { ...request, target: { ...request.target, fqdns: ["b.example"], uris: ["coap://b"] } },
+  dropped: { packets: 1_000, bytes: 60_000 },
+};
 const config = {
-  6: ["2001:db8:6401::2/128", "2001:db8:6401::1/128"], 7: [{ 8: 8080 }, { 8: 80, 9: 90 }], 10: [17, 6], 11: ["b.example"], 12: ["coap://b"],
-  32768: ["203.0.113.0/30"], 32769: [{ 8: 5 }, { 8: 1, 9: 3 }], 32770: [{ 32771: 8 }, { 32771: 0, 32772: 3 }],
+  6: ["2001:db8:6401::2/128", "2001:db8:6401::1/128"],
+  7: [{ 8: 8080 }, { 8: 80, 9: 90 }],
+  10: [17, 6],
+  11: ["b.example"],
+  12: ["coap://b"],
+  32768: ["203.0.113.0/30"],
+  32769: [{ 8: 5 }, { 8: 1, 9: 3 }],
+  32770: [{ 32771: 8 }, { 32771: 0, 32772: 3 }],
 };
 const state = { 14: 3589, 15: sinceEpoch(startPlus(1_000)) / 1000, 16: 2, 25: 60_000, 26: 6_000, 27: 1_000, 28: 100 };
 for (const [filter, expected] of [["a", { 5: 7, ...config, ...state }], ["c", { 5: 7, ...config, 14: 3589 }], ["n", { 5: 7, ...state }]] as const) {
-  test(`everything, with c=${filter}; lists keep their order`, () => { assert.deepEqual(scopeOf([full], filter, startPlus(11_000)), [expected]); });
+  test(`everything, with c=${filter}; lists keep their order`, () => {
+    assert.deepEqual(scopeOf([full], filter, startPlus(11_000)), [expected]);
+  });
 }
 
 test("averages of the first second are not divided by nothing", () => {
@@ -42,12 +62,17 @@ test("averages of the first second are not divided by nothing", () => {
 });
 
 for (const status of [1, 2, 3, 4, 5, 6, 7, 8] satisfies MitigationStatus[]) {
-  test(`status ${status} is key 16`, () => { assert.deepEqual(scopeOf([{ ...pending, status }], "n"), [{ 5: 56, 14: 3600, 16: status }]); });
+  test(`status ${status} is key 16`, () => {
+    assert.deepEqual(scopeOf([{ ...pending, status }], "n"), [{ 5: 56, 14: 3600, 16: status }]);
+  });
 }
 
 test("the lifetime of one that was withdrawn is what is left of its terminating period, and at most of its lifetime; none of one that has ended", () => {
   const lifetime = (mitigation: Mitigation): unknown => (scopeOf([mitigation], "n", startPlus(20_000)) as [{ 14: unknown }])[0][14];
-  assert.deepEqual([terminating, { ...terminating, expiresAt: null }, { ...terminating, expiresAt: startPlus(30_000) }, ended, { ...ended, expiresAt: null }].map(lifetime), [100, 100, 10, 0, 0]);
+  assert.deepEqual(
+    [terminating, { ...terminating, expiresAt: null }, { ...terminating, expiresAt: startPlus(30_000) }, ended, { ...ended, expiresAt: null }].map(lifetime),
+    [100, 100, 10, 0, 0],
+  );
 });
 
 test("a mitigation that the owner denies says why", () => {

@@ -30,11 +30,22 @@ export interface FakeService {
 export function fakeService(): FakeService {
   const clock = fakeClock();
   const notified: CoapResponse[] = [];
-  const observers = createObservers(clock.steady, (_, response) => { notified.push(response); }, () => 16);
+  const observers = createObservers(clock.steady, (_, response) => {
+    notified.push(response);
+  }, () => 16);
   let config: SessionConfig = defaultSessionConfig();
   const fake: FakeService = {
-    clock, observers, notified, asked: [], withdrawn: [], heard: [], redirected: [],
-    admission: { is: "created", mitigation: pending }, mitigations: [], refusedRedirect: undefined, config: () => config,
+    clock,
+    observers,
+    notified,
+    asked: [],
+    withdrawn: [],
+    heard: [],
+    redirected: [],
+    admission: { is: "created", mitigation: pending },
+    mitigations: [],
+    refusedRedirect: undefined,
+    config: () => config,
     async serve(datagram) {
       const read: CoapRequest | { readonly refused: CoapResponse } = readRequest(decoded(datagram));
       return "refused" in read ? read.refused : serveDots(service, observers, read, () => clock.now());
@@ -46,11 +57,18 @@ export function fakeService(): FakeService {
       fake.asked.push({ read, ifMatch });
       return Promise.resolve(fake.admission);
     },
-    withdraw: (...what) => { fake.withdrawn.push(what.join(" ")); },
+    withdraw: (...what) => {
+      fake.withdrawn.push(what.join(" "));
+    },
     mitigationsOf: (upstream, cuid) => fake.mitigations.filter(({ request }) => request.upstream === upstream && request.cuid === cuid),
-    sessionConfig: () => config, longestHeartbeat: () => seconds(240),
-    configureSession: (next) => { config = next ?? defaultSessionConfig(); },
-    heartbeat: (hearsUs) => { fake.heard.push(hearsUs); },
+    sessionConfig: () => config,
+    longestHeartbeat: () => seconds(240),
+    configureSession: (next) => {
+      config = next ?? defaultSessionConfig();
+    },
+    heartbeat: (hearsUs) => {
+      fake.heard.push(hearsUs);
+    },
     redirect(to) {
       fake.redirected.push(to);
       return fake.refusedRedirect;

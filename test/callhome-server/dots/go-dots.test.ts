@@ -28,10 +28,15 @@ for (const message of sent) {
     const fake = fakeService();
     fake.mitigations = [{ ...pending, request: requested({ mid: 123 }) }];
     const options = Object.entries(message.options ?? {}).map(([number, value]): CoapOption => ({ number: Number(number), value: bytes(value) }));
-    const response = await fake.serve(request(message.code, (message.path ?? [".well-known", "dots", "mitigate", "cuid=dz6pHjaADkaFTbjr0JGBpw", "mid=123"]).join("/"), {
-      type: message.type, ifMatch: message.if_match !== undefined, options,
-      ...(message.payload === undefined ? {} : { payload: bytes(message.payload) }), ...(message.cf === undefined ? {} : { format: message.cf }),
-    }));
+    const response = await fake.serve(
+      request(message.code, (message.path ?? [".well-known", "dots", "mitigate", "cuid=dz6pHjaADkaFTbjr0JGBpw", "mid=123"]).join("/"), {
+        type: message.type,
+        ifMatch: message.if_match !== undefined,
+        options,
+        ...(message.payload === undefined ? {} : { payload: bytes(message.payload) }),
+        ...(message.cf === undefined ? {} : { format: message.cf }),
+      }),
+    );
     if (message.options?.["31"] !== undefined) {
       // RFC 9177 §4.1: that is how it learns that there is no Q-Block here.
       assert.equal(response?.code, "4.02");

@@ -23,19 +23,25 @@ function watched(): Watched {
     log.push(`${(between(start, clock.now())) / 1000} ${hex(token)} ${code} ${observe ?? "-"} ${maxAge ?? "-"}`);
   }, () => 16);
   return {
-    observers, clock, state,
+    observers,
+    clock,
+    state,
     told() {
       const told = log;
       log = [];
       return told;
     },
-    watch: (token, resource) => observers.add({
-      token: bytes(token), resource, path: [], query: [],
-      represent() {
-        const now = state.get(resource);
-        return now && { response: { code: "2.05", maxAge: now.value }, final: now.final ?? false };
-      },
-    }),
+    watch: (token, resource) =>
+      observers.add({
+        token: bytes(token),
+        resource,
+        path: [],
+        query: [],
+        represent() {
+          const now = state.get(resource);
+          return now && { response: { code: "2.05", maxAge: now.value }, final: now.final ?? false };
+        },
+      }),
   };
 }
 

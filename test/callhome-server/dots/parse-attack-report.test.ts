@@ -21,16 +21,30 @@ const report = (scope: object): AttackReport => {
 const least = { 202: 32_473, 164: 77 };
 const talking = (...talkers: readonly object[]): object => ({ 207: [{ ...least, 170: { 184: talkers } }] });
 
-test("nothing is said: there is no report", () => { assert.equal(said({}), undefined); });
+test("nothing is said: there is no report", () => {
+  assert.equal(said({}), undefined);
+});
 
 test("all of an attack that the owner can read", () => {
-  const { attacks: [attack] } = report({ 207: [{ ...least, 165: "DNS amplification", 166: 4, 167: 1_795_896_840, 168: 1_795_896_900, 210: "en-US", 169: { 143: 12_683 } }] });
-  assert.deepEqual(attack, { vendorId: 32_473, attackId: 77, description: "DNS amplification", severity: "high", startedAt: 1_795_896_840_000, endedAt: 1_795_896_900_000, talkers: [] });
+  const { attacks: [attack] } = report({
+    207: [{ ...least, 165: "DNS amplification", 166: 4, 167: 1_795_896_840, 168: 1_795_896_900, 210: "en-US", 169: { 143: 12_683 } }],
+  });
+  assert.deepEqual(attack, {
+    vendorId: 32_473,
+    attackId: 77,
+    description: "DNS amplification",
+    severity: "high",
+    startedAt: 1_795_896_840_000,
+    endedAt: 1_795_896_900_000,
+    talkers: [],
+  });
 });
 
 test("what is left out is not known", () => {
   assert.deepEqual(report({ 207: [least] }), {
-    attacks: [{ vendorId: 32_473, attackId: 77, description: null, severity: null, startedAt: null, endedAt: null, talkers: [] }], bitsPerSecond: null, packetsPerSecond: null,
+    attacks: [{ vendorId: 32_473, attackId: 77, description: null, severity: null, startedAt: null, endedAt: null, talkers: [] }],
+    bitsPerSecond: null,
+    packetsPerSecond: null,
   });
 });
 
@@ -54,7 +68,9 @@ const rates: readonly [what: string, traffic: readonly object[], bits: number | 
   ["a unit without a value", [{ 134: 11 }], null, null],
 ];
 for (const [what, traffic, bitsPerSecond, packetsPerSecond] of rates) {
-  test(`traffic: ${what}`, () => { assert.deepEqual(report({ 205: traffic }), { attacks: [], bitsPerSecond, packetsPerSecond }); });
+  test(`traffic: ${what}`, () => {
+    assert.deepEqual(report({ 205: traffic }), { attacks: [], bitsPerSecond, packetsPerSecond });
+  });
 }
 
 test("a long description is cut, and no character of it in two", () => {

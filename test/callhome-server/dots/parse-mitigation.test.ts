@@ -21,14 +21,29 @@ test("RFC 9066 figure 10", () => {
 
 test("every attribute, in the order that it came in", () => {
   const { asked } = accepted({
-    ...leastScope, 6: ["198.51.100.10", "198.51.100.9/32"], 7: [{ 8: 8080 }, { 8: 80, 9: 90 }], 10: [17, 6], 11: ["a.example"], 12: ["https://a.example/"],
-    32769: [{ 8: 40_000, 9: 40_100 }], 32770: [{ 32771: 8 }, { 32771: 128, 32772: 129 }], 45: true,
+    ...leastScope,
+    6: ["198.51.100.10", "198.51.100.9/32"],
+    7: [{ 8: 8080 }, { 8: 80, 9: 90 }],
+    10: [17, 6],
+    11: ["a.example"],
+    12: ["https://a.example/"],
+    32769: [{ 8: 40_000, 9: 40_100 }],
+    32770: [{ 32771: 8 }, { 32771: 128, 32772: 129 }],
+    45: true,
   });
   assert.deepEqual(asked.target.prefixes.map(formatIpPrefix), ["198.51.100.10/32", "198.51.100.9/32"]);
   assert.deepEqual({ ...asked.target, prefixes: 0 }, {
-    prefixes: 0, ports: [{ lower: 8080, upper: 8080 }, { lower: 80, upper: 90 }], protocols: [17, 6], fqdns: ["a.example"], uris: ["https://a.example/"],
+    prefixes: 0,
+    ports: [{ lower: 8080, upper: 8080 }, { lower: 80, upper: 90 }],
+    protocols: [17, 6],
+    fqdns: ["a.example"],
+    uris: ["https://a.example/"],
   });
-  assert.deepEqual({ ...asked.source, prefixes: 0 }, { prefixes: 0, ports: [{ lower: 40_000, upper: 40_100 }], icmpTypes: [{ lower: 8, upper: 8 }, { lower: 128, upper: 129 }] });
+  assert.deepEqual({ ...asked.source, prefixes: 0 }, {
+    prefixes: 0,
+    ports: [{ lower: 40_000, upper: 40_100 }],
+    icmpTypes: [{ lower: 8, upper: 8 }, { lower: 128, upper: 129 }],
+  });
 });
 
 const fine: readonly [what: string, scope: object, lifetime: number | null, attackStatus: number | null][] = [
@@ -58,7 +73,8 @@ const refused: readonly [what: string, scope: object, diagnostic: string | RegEx
   ["no target-prefix", without(6), "target-prefix is missing"],
   ["no target-prefix but a name, which is not resolved", { ...without(6), 11: ["a.example"] }, "target-prefix is missing"],
   ["an IPv4 source of an IPv6 target", { ...leastScope, 6: ["2001:db8::9/128"] }, "source-prefix and target-prefix have no address family in common"],
-  ["IPv6 sources of an IPv4 target", { ...leastScope, 32768: ["2001:db8::7/128", "2001:db8::8/128"] }, "source-prefix and target-prefix have no address family in common"],
+  ["IPv6 sources of an IPv4 target", { ...leastScope, 32768: ["2001:db8::7/128", "2001:db8::8/128"] },
+    "source-prefix and target-prefix have no address family in common"],
   ["trigger-mitigation false", { ...leastScope, 45: false }, /^trigger-mitigation false/],
   // RFC 9132 §4.4.1.1
   ["no lifetime", without(14), "lifetime is missing"],
@@ -74,8 +90,13 @@ const refused: readonly [what: string, scope: object, diagnostic: string | RegEx
   ["an empty list", { ...leastScope, 10: [] }, /^target-protocol: 1 to/],
   ["an empty text", { ...leastScope, 11: [""] }, /^target-fqdn: text/],
   // Names and URIs are RFC 6991's, which are ASCII; nothing that a terminal, a log or a page would obey, or not show.
-  ...["\u0000", "\u001b[2J", "\n", "\u007f", "\u009b2J", "\u202e", "\u2066", "\u200b", "\ufeff", "\u2028"].flatMap((character): [string, object, RegExp][] => [11, 12].map((key) => (
-    [`${JSON.stringify(character)} in a text`, { ...leastScope, [key]: [`a.exam${character}ple`] }, /^target-(fqdn|uri): (a control or invisible character|text)|UTF-8/]))),
+  ...["\u0000", "\u001b[2J", "\n", "\u007f", "\u009b2J", "\u202e", "\u2066", "\u200b", "\ufeff", "\u2028"].flatMap((character): [string, object, RegExp][] =>
+    [11, 12].map((
+      key,
+    ) => [`${JSON.stringify(character)} in a text`, { ...leastScope, [key]: [`a.exam${character}ple`] },
+      /^target-(fqdn|uri): (a control or invisible character|text)|UTF-8/]
+    )
+  ),
   ["a name that is not ASCII", { ...leastScope, 11: ["müller.example"] }, /^target-fqdn: printable ASCII/],
   ["a URI with a space", { ...leastScope, 12: ["https://a.example/ b"] }, /^target-uri: printable ASCII/],
   ["protocol 256", { ...leastScope, 10: [256] }, /^target-protocol/],
@@ -88,11 +109,11 @@ const refused: readonly [what: string, scope: object, diagnostic: string | RegEx
   ["65 prefixes", { ...leastScope, 6: Array(65).fill("198.51.100.9/32") }, /^target-prefix: 1 to 64/],
   ["a prefix of 33 bits", { ...leastScope, 6: ["198.51.100.9/33"] }, /^target-prefix: not an IP prefix/],
   ["a prefix of 129 bits", { ...leastScope, 32768: ["2001:db8::/129"] }, /^source-prefix: not an IP prefix/],
-  ...["127.0.0.1/32", "127.255.0.0/16", "224.0.0.251/32", "239.0.0.0/8", "255.255.255.255/32", "0.0.0.0/32", "0.0.0.0/0", "128.0.0.0/1", "::1/128", "::/128", "::/0", "ff02::fb/128",
-    "::ffff:127.0.0.1/128", "8000::/1"].flatMap((prefix): [string, object, RegExp][] => [
-    [`${prefix} as target`, { ...leastScope, 6: [prefix] }, /includes broadcast, loopback, multicast or unspecified/],
-    [`${prefix} as source`, { ...leastScope, 32768: ["203.0.113.7", prefix] }, /includes broadcast, loopback, multicast or unspecified/],
-  ]),
+  ...["127.0.0.1/32", "127.255.0.0/16", "224.0.0.251/32", "239.0.0.0/8", "255.255.255.255/32", "0.0.0.0/32", "0.0.0.0/0", "128.0.0.0/1", "::1/128", "::/128",
+    "::/0", "ff02::fb/128", "::ffff:127.0.0.1/128", "8000::/1"].flatMap((prefix): [string, object, RegExp][] => [
+      [`${prefix} as target`, { ...leastScope, 6: [prefix] }, /includes broadcast, loopback, multicast or unspecified/],
+      [`${prefix} as source`, { ...leastScope, 32768: ["203.0.113.7", prefix] }, /includes broadcast, loopback, multicast or unspecified/],
+    ]),
 ];
 for (const [what, scope, diagnostic] of refused) {
   test(`4.00: ${what}`, () => {

@@ -19,26 +19,50 @@ const lanAddress = fc.oneof(
 const secretText = fc.stringMatching(/^[a-z]{6,12}$/).map((word) => `home-${word}`);
 
 const device: fc.Arbitrary<Device> = fc.record({
-  mac: fc.option(mac), name: fc.option(secretText), addresses: fc.array(lanAddress, { minLength: 1, maxLength: 4 }), port: fc.option(secretText),
-  certainty: fc.constantFrom("exact", "likely", "ambiguous"), evidence: fc.constant({ ...camera.evidence, flows: 271_828, packets: 3_141_592, bytes: 16_180_339 }),
+  mac: fc.option(mac),
+  name: fc.option(secretText),
+  addresses: fc.array(lanAddress, { minLength: 1, maxLength: 4 }),
+  port: fc.option(secretText),
+  certainty: fc.constantFrom("exact", "likely", "ambiguous"),
+  evidence: fc.constant({ ...camera.evidence, flows: 271_828, packets: 3_141_592, bytes: 16_180_339 }),
 });
 
 const mitigation: fc.Arbitrary<Mitigation> = fc.record({
-  id: fc.integer({ min: 900_000_000, max: 999_999_999 }), request: fc.constantFrom(requested({ upstream: "home-upstream" }), { ...requested({ upstream: "home-upstream" }), report: { attacks: [], bitsPerSecond: 1, packetsPerSecond: 1 } }), devices: fc.array(device, { minLength: 1, maxLength: 3 }),
-  state: fc.constantFrom("pending", "active", "terminating", "ended"), outcome: fc.constantFrom(null, "denied", "released"),
-  status: fc.integer({ min: 1, max: 7 }) as fc.Arbitrary<MitigationStatus>, action: fc.constantFrom("block", "limit", "quarantine", "observe"),
-  decidedBy: fc.constantFrom(null, "owner", "policy"), requestedAt: fc.constant(start), expiresAt: fc.constantFrom(null, startPlus(3_600_000)),
-  allowedUntil: fc.constantFrom(null, startPlus(60_000)), startedAt: fc.constantFrom(null, start), deadline: fc.constantFrom(null, startPlus(1)), terminatingPeriod: fc.constant(seconds(120)),
-  dropped: fc.record({ packets: fc.nat(10_000), bytes: fc.nat(10_000) }), lastDropAt: fc.constant(null), conflict: fc.constantFrom(null, { cause: 4 as const }),
+  id: fc.integer({ min: 900_000_000, max: 999_999_999 }),
+  request: fc.constantFrom(requested({ upstream: "home-upstream" }), {
+    ...requested({ upstream: "home-upstream" }),
+    report: { attacks: [], bitsPerSecond: 1, packetsPerSecond: 1 },
+  }),
+  devices: fc.array(device, { minLength: 1, maxLength: 3 }),
+  state: fc.constantFrom("pending", "active", "terminating", "ended"),
+  outcome: fc.constantFrom(null, "denied", "released"),
+  status: fc.integer({ min: 1, max: 7 }) as fc.Arbitrary<MitigationStatus>,
+  action: fc.constantFrom("block", "limit", "quarantine", "observe"),
+  decidedBy: fc.constantFrom(null, "owner", "policy"),
+  requestedAt: fc.constant(start),
+  expiresAt: fc.constantFrom(null, startPlus(3_600_000)),
+  allowedUntil: fc.constantFrom(null, startPlus(60_000)),
+  startedAt: fc.constantFrom(null, start),
+  deadline: fc.constantFrom(null, startPlus(1)),
+  terminatingPeriod: fc.constant(seconds(120)),
+  dropped: fc.record({ packets: fc.nat(10_000), bytes: fc.nat(10_000) }),
+  lastDropAt: fc.constant(null),
+  conflict: fc.constantFrom(null, { cause: 4 as const }),
 });
 
 /** As text, and as bytes where they have a form in bytes. */
 function secretsOf({ id, devices }: Mitigation): string[] {
   const text = (value: string | null): string[] => value === null ? [] : [Buffer.from(value, "utf8").toString("hex")];
   return [
-    id.toString(16), "home-upstream", ...[271_828, 3_141_592, 16_180_339].map((count) => count.toString(16).padStart(8, "0")),
+    id.toString(16),
+    "home-upstream",
+    ...[271_828, 3_141_592, 16_180_339].map((count) => count.toString(16).padStart(8, "0")),
     ...devices.flatMap(({ mac, name, port, addresses }) => [
-      ...text(mac), ...(mac === null ? [] : [mac.replaceAll(":", "")]), ...text(name), ...text(port), ...addresses.flatMap(text),
+      ...text(mac),
+      ...(mac === null ? [] : [mac.replaceAll(":", "")]),
+      ...text(name),
+      ...text(port),
+      ...addresses.flatMap(text),
     ]),
   ];
 }
@@ -47,7 +71,9 @@ test("nothing that is private to the home is in any answer, whatever the home lo
   fc.assert(fc.property(fc.array(mitigation, { minLength: 1, maxLength: 3 }), fc.constantFrom("a", "c", "n"), (mitigations, filter) => {
     const [first] = mitigations;
     assert.ok(first);
-    const said = [statusBody(mitigations, filter as "a", start), acceptedBody(first, start), ...(first.conflict ? [conflictBody(first.conflict)] : [])].map(hex);
+    const said = [statusBody(mitigations, filter as "a", start), acceptedBody(first, start), ...(first.conflict ? [conflictBody(first.conflict)] : [])].map(
+      hex,
+    );
     for (const each of mitigations) {
       for (const secret of secretsOf(each)) assert.ok(!said.some((body) => body.includes(secret)), `${secret} in ${said.join(" ")}`);
     }

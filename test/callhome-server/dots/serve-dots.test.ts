@@ -24,7 +24,16 @@ const diagnostic = (response: CoapResponse): string => text(response.payload ?? 
 /** Each operation with each method: a body that would do, and the code. */
 const bodies = { mitigate: put, config, hb: heartbeat, redirect } as const;
 const paths = { mitigate: `${mine}/mid=56`, config: `${dots}/config/sid=7`, hb: `${dots}/hb`, redirect: `${dots}/redirect` } as const;
-const methods: Readonly<Record<string, CoapCode>> = { GET: "0.01", POST: "0.02", PUT: "0.03", DELETE: "0.04", FETCH: "0.05", PATCH: "0.06", iPATCH: "0.07", unknown: "0.31" };
+const methods: Readonly<Record<string, CoapCode>> = {
+  GET: "0.01",
+  POST: "0.02",
+  PUT: "0.03",
+  DELETE: "0.04",
+  FETCH: "0.05",
+  PATCH: "0.06",
+  iPATCH: "0.07",
+  unknown: "0.31",
+};
 const served: Readonly<Record<keyof typeof bodies, Readonly<Record<string, CoapCode>>>> = {
   mitigate: { GET: "4.04", PUT: "2.01", DELETE: "2.02" },
   config: { GET: "4.04", PUT: "2.01", DELETE: "2.02" },
@@ -67,15 +76,27 @@ for (const operation of ["mitigate", "config", "hb", "redirect"] as const) {
 }
 
 for (const path of ["", ".well-known/core", dots, `${dots}/tm`, `${dots}/mitigation`, "x"]) {
-  test(`4.04: /${path}`, async () => { assert.equal((await answer("0.01", path)).code, "4.04"); });
+  test(`4.04: /${path}`, async () => {
+    assert.equal((await answer("0.01", path)).code, "4.04");
+  });
 }
 
 const incomplete: readonly [method: string, path: string][] = [
-  ["PUT", `${dots}/mitigate`], ["PUT", mine], ["PUT", `${dots}/mitigate/mid=1`], ["GET", `${dots}/mitigate`], ["DELETE", `${dots}/mitigate`], ["DELETE", mine],
-  ["PUT", `${dots}/config`], ["PUT", `${dots}/hb/cuid=x`], ["GET", `${mine}/mid=`], ["PUT", `${mine}/mid=1/x=2`],
+  ["PUT", `${dots}/mitigate`],
+  ["PUT", mine],
+  ["PUT", `${dots}/mitigate/mid=1`],
+  ["GET", `${dots}/mitigate`],
+  ["DELETE", `${dots}/mitigate`],
+  ["DELETE", mine],
+  ["PUT", `${dots}/config`],
+  ["PUT", `${dots}/hb/cuid=x`],
+  ["GET", `${mine}/mid=`],
+  ["PUT", `${mine}/mid=1/x=2`],
 ];
 for (const [name, path] of incomplete) {
-  test(`4.00: ${name} /${path}`, async () => { assert.equal((await answer(methods[name] ?? "0.01", path, name === "PUT" ? { payload: put } : {})).code, "4.00"); });
+  test(`4.00: ${name} /${path}`, async () => {
+    assert.equal((await answer(methods[name] ?? "0.01", path, name === "PUT" ? { payload: put } : {})).code, "4.00");
+  });
 }
 
 test("PUT mitigate: what the service decides is what is answered", async () => {
@@ -115,7 +136,8 @@ test("PUT mitigate with an If-Match that is not empty: it never matches, for a m
   fake.mitigations = [pending];
   const tag = { number: optionNumber.ifMatch, value: bytes("01") };
   assert.equal(await fake.serve(request("0.03", `${mine}/mid=56`, { payload: put, options: [tag] })), undefined);
-  assert.equal((await fake.serve(request("0.03", `${mine}/mid=56`, { payload: put, options: [{ ...tag, value: bytes("") }, tag] })))?.code, "2.01", "one of several that matches is enough (RFC 7252 §5.10.8)");
+  assert.equal((await fake.serve(request("0.03", `${mine}/mid=56`, { payload: put, options: [{ ...tag, value: bytes("") }, tag] })))?.code, "2.01",
+    "one of several that matches is enough (RFC 7252 §5.10.8)");
 });
 
 test("GET mitigate: a request that was refused does not hide the one that runs under its mid", async () => {
@@ -131,7 +153,11 @@ test("GET mitigate: one, all, none, of another client, of another upstream", asy
     const response = await answer("0.01", path, {}, fake);
     return response.code === "2.05" ? (plain(response.payload ?? bytes("")) as { 1: { 2: { 5: number }[] } })[1][2].map((each) => each[5]) : response.code;
   };
-  fake.mitigations = [pending, { ...dropping, id: 18, request: requested({ mid: 60 }) }, { ...pending, id: 19, request: requested({ upstream: "other", mid: 61 }) }];
+  fake.mitigations = [pending, { ...dropping, id: 18, request: requested({ mid: 60 }) }, {
+    ...pending,
+    id: 19,
+    request: requested({ upstream: "other", mid: 61 }),
+  }];
   assert.deepEqual(await mids(mine), [56, 60]);
   assert.deepEqual(await mids(`${mine}/mid=60`), [60]);
   for (const path of [`${mine}/mid=61`, `${dots}/mitigate/cuid=else`]) assert.equal(await mids(path), "4.04");
@@ -151,7 +177,10 @@ test("GET mitigate: of a mid that came twice the latest, and nothing that was ov
   assert.equal((await answer("0.01", `${mine}/mid=57`, {}, fake)).code, "4.04");
 });
 
-for (const [query, expected] of [[["c=c"], "2.05"], [["c=n"], "2.05"], [["c=a"], "2.05"], [["x=1"], "2.05"], [["c=x"], "4.00"], [["c="], "4.00"], [["c=a", "c=n"], "4.00"]] as const) {
+for (
+  const [query, expected] of [[["c=c"], "2.05"], [["c=n"], "2.05"], [["c=a"], "2.05"], [["x=1"], "2.05"], [["c=x"], "4.00"], [["c="], "4.00"], [["c=a", "c=n"],
+    "4.00"]] as const
+) {
   test(`GET mitigate?${query.join("&")}: ${expected}`, async () => {
     const fake = fakeService();
     fake.mitigations = [pending];
@@ -208,11 +237,21 @@ test("DELETE mitigate: 2.02 without a body, whether there is one or not", async 
 
 test("config: sid, created, changed, overridden, refused, deleted", async () => {
   const fake = fakeService();
-  const code = async (name: string, path: string): Promise<CoapCode> => (await answer(methods[name] ?? "0.01", `${dots}/${path}`, name === "PUT" ? { payload: config } : {}, fake)).code;
+  const code = async (name: string, path: string): Promise<CoapCode> =>
+    (await answer(methods[name] ?? "0.01", `${dots}/${path}`, name === "PUT" ? { payload: config } : {}, fake)).code;
   const steps: readonly [name: string, path: string, code: CoapCode, sid: number | null][] = [
-    ["GET", "config", "2.05", null], ["GET", "config/sid=5", "4.04", null], ["PUT", "config/sid=5", "2.01", 5], ["PUT", "config/sid=5", "2.04", 5],
-    ["GET", "config/sid=5", "2.05", 5], ["PUT", "config/sid=4", "4.00", 5], ["PUT", "config/sid=6", "2.01", 6], ["GET", "config/sid=5", "4.04", 6],
-    ["DELETE", "config/sid=5", "2.02", 6], ["DELETE", "config/sid=6", "2.02", null], ["PUT", "config/sid=1", "2.01", 1], ["DELETE", "config", "2.02", null],
+    ["GET", "config", "2.05", null],
+    ["GET", "config/sid=5", "4.04", null],
+    ["PUT", "config/sid=5", "2.01", 5],
+    ["PUT", "config/sid=5", "2.04", 5],
+    ["GET", "config/sid=5", "2.05", 5],
+    ["PUT", "config/sid=4", "4.00", 5],
+    ["PUT", "config/sid=6", "2.01", 6],
+    ["GET", "config/sid=5", "4.04", 6],
+    ["DELETE", "config/sid=5", "2.02", 6],
+    ["DELETE", "config/sid=6", "2.02", null],
+    ["PUT", "config/sid=1", "2.01", 1],
+    ["DELETE", "config", "2.02", null],
   ];
   for (const [name, path, expected, sid] of steps) {
     assert.equal(await code(name, path), expected, `${name} ${path}`);

@@ -1,7 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { encode, Tagged } from "cborg";
-import { closerHeartbeat, defaultSessionConfig, readSessionConfig, sessionConfigBody, type SessionConfig } from "../../../src/callhome-server/dots/session-config.ts";
+import {
+  closerHeartbeat,
+  defaultSessionConfig,
+  readSessionConfig,
+  sessionConfigBody,
+  type SessionConfig,
+} from "../../../src/callhome-server/dots/session-config.ts";
 import { bytes, cbor, hex, text } from "../wire.ts";
 import { seconds } from "../../../src/model/time.ts";
 
@@ -30,13 +36,27 @@ const cases: readonly [what: string, body: object, mitigating: object, idle: obj
   ["heartbeats off when idle, as figure 23", { 32: set, 44: { 33: current(0) } }, values, { ...defaults, heartbeatInterval: 0 }],
   ["bounds that only servers send are passed over", { 32: { 33: { 34: 1, 35: 2, 36: 60 } } }, { ...defaults, heartbeatInterval: 60 }, defaults],
   ["a decimal as an integer", { 32: { 39: { 43: 3 } } }, { ...defaults, ackTimeout: 3 }, defaults],
-  ["the lower bounds", { 32: { 33: current(15), 37: current(3), 38: current(2), 39: currentDecimal(1), 40: currentDecimal(1.1), 50: current(5) } },
-    { heartbeatInterval: 15, missingHbAllowed: 3, maxRetransmit: 2, ackTimeout: 1, ackRandomFactor: 1.1, probingRate: 5 }, defaults],
-  ["the upper bounds", { 32: { 33: current(240), 37: current(20), 38: current(15), 39: currentDecimal(30), 40: currentDecimal(4), 50: current(20) } },
-    { heartbeatInterval: 240, missingHbAllowed: 20, maxRetransmit: 15, ackTimeout: 30, ackRandomFactor: 4, probingRate: 20 }, defaults],
+  ["the lower bounds", { 32: { 33: current(15), 37: current(3), 38: current(2), 39: currentDecimal(1), 40: currentDecimal(1.1), 50: current(5) } }, {
+    heartbeatInterval: 15,
+    missingHbAllowed: 3,
+    maxRetransmit: 2,
+    ackTimeout: 1,
+    ackRandomFactor: 1.1,
+    probingRate: 5,
+  }, defaults],
+  ["the upper bounds", { 32: { 33: current(240), 37: current(20), 38: current(15), 39: currentDecimal(30), 40: currentDecimal(4), 50: current(20) } }, {
+    heartbeatInterval: 240,
+    missingHbAllowed: 20,
+    maxRetransmit: 15,
+    ackTimeout: 30,
+    ackRandomFactor: 4,
+    probingRate: 20,
+  }, defaults],
 ];
 for (const [what, body, mitigating, idle] of cases) {
-  test(`accepted: ${what}`, () => { assert.deepEqual(accepted(cbor({ 30: body })), { sid: 7, mitigating, idle }); });
+  test(`accepted: ${what}`, () => {
+    assert.deepEqual(accepted(cbor({ 30: body })), { sid: 7, mitigating, idle });
+  });
 }
 
 for (const digits of [1, 2, 3, 6, 12]) {

@@ -18,10 +18,18 @@ const paths: readonly [path: string, expected: object][] = [
   ["redirect", { operation: "redirect" }],
   ["redirect/cuid=dz6p/mid=123", { operation: "redirect", cuid: "dz6p", mid: 123 }],
 ];
-for (const [path, expected] of paths) test(`read: ${path.slice(0, 60)}`, () => { assert.deepEqual(read(`.well-known/dots/${path}`), expected); });
+for (const [path, expected] of paths)
+  test(`read: ${path.slice(0, 60)}`, () => {
+    assert.deepEqual(read(`.well-known/dots/${path}`), expected);
+  });
 
-for (const path of ["", "x", ".well-known", ".well-known/core", ".well-known/dots", ".well-known/dots/", ".well-known/dots/tm", ".well-known/dots/Mitigate", "dots/.well-known/hb", ".well-known/dots/__proto__"]) {
-  test(`not found: /${path}`, () => { assert.equal(read(path), "not-found"); });
+for (
+  const path of ["", "x", ".well-known", ".well-known/core", ".well-known/dots", ".well-known/dots/", ".well-known/dots/tm", ".well-known/dots/Mitigate",
+    "dots/.well-known/hb", ".well-known/dots/__proto__"]
+) {
+  test(`not found: /${path}`, () => {
+    assert.equal(read(path), "not-found");
+  });
 }
 
 const wrong: readonly [path: string, text: RegExp][] = [
@@ -41,7 +49,9 @@ const wrong: readonly [path: string, text: RegExp][] = [
   ["mitigate/cuid=", /empty Uri-Path parameter 'cuid'/],
   ["mitigate/cdid=/cuid=a", /unexpected/],
   ["mitigate/cuid=a/mid=", /empty Uri-Path parameter 'mid'/],
-  ...["-1", "01", "1.0", "0x1", " 1", "1e3", "4294967296", "99999999999", "one"].map((mid): [string, RegExp] => [`mitigate/cuid=a/mid=${mid}`, /'mid' must be an integer/]),
+  ...["-1", "01", "1.0", "0x1", " 1", "1e3", "4294967296", "99999999999", "one"].map((
+    mid,
+  ): [string, RegExp] => [`mitigate/cuid=a/mid=${mid}`, /'mid' must be an integer/]),
   [`mitigate/cuid=${"x".repeat(129)}`, /too long/],
   ["config/cuid=a", /unexpected/],
   ["config/cuid=a/sid=1", /unexpected/],
@@ -60,5 +70,7 @@ for (const [path, text] of wrong) {
 
 test("arbitrary segments never throw", () => {
   const segment = fc.oneof(fc.string(), fc.constantFrom(".well-known", "dots", "mitigate", "config", "cuid=a", "mid=1", "sid=2", "cdid=x", "hb", ""));
-  fc.assert(fc.property(fc.array(segment, { maxLength: 7 }), (path) => { readDotsPath(path); }));
+  fc.assert(fc.property(fc.array(segment, { maxLength: 7 }), (path) => {
+    readDotsPath(path);
+  }));
 });

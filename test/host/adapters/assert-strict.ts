@@ -11,7 +11,8 @@ function show(value: unknown): string {
   if (value instanceof Map) return `Map ${show([...value])}`;
   if (value instanceof Set) return `Set ${show([...value])}`;
   try {
-    return (JSON.stringify(value, (_key, each: unknown) => (typeof each === "bigint" ? `${each}n` : each)) as string | undefined ?? String(value)).slice(0, 600);
+    return (JSON.stringify(value, (_key, each: unknown) => (typeof each === "bigint" ? `${each}n` : each)) as string | undefined ?? String(value)).slice(0,
+      600);
   } catch {
     return String(value);
   }
@@ -29,7 +30,9 @@ function isSame(a: unknown, b: unknown): boolean {
   if (a instanceof Date && b instanceof Date) return a.getTime() === b.getTime();
   if (a instanceof RegExp && b instanceof RegExp) return String(a) === String(b);
   if (a instanceof Set && b instanceof Set) return a.size === b.size && [...a].every((one) => b.has(one) || [...b].some((other) => isSame(one, other)));
-  if (a instanceof Map && b instanceof Map) return a.size === b.size && [...a].every(([key, value]) => (b.has(key) ? isSame(value, b.get(key)) : [...b].some(([other, its]) => isSame(key, other) && isSame(value, its))));
+  if (a instanceof Map && b instanceof Map)
+    return a.size === b.size
+      && [...a].every(([key, value]) => (b.has(key) ? isSame(value, b.get(key)) : [...b].some(([other, its]) => isSame(key, other) && isSame(value, its))));
   if (a instanceof Error && b instanceof Error && (a.message !== b.message || a.name !== b.name)) return false;
   const [own, other] = [ownKeys(a), ownKeys(b)];
   return own.length === other.length && own.every((key) => Object.hasOwn(b, key) && isSame(valueOf(a, key), valueOf(b, key)));
@@ -54,16 +57,30 @@ function isExpected(error: unknown, expected: unknown): boolean {
   });
 }
 
-const assert = (value: unknown, message?: unknown): void => { if (!value) fail(message, `${show(value)} is not truthy`); };
+const assert = (value: unknown, message?: unknown): void => {
+  if (!value) fail(message, `${show(value)} is not truthy`);
+};
 export default Object.assign(assert, {
   ok: assert,
   AssertionError,
-  equal: (a: unknown, b: unknown, message?: unknown) => { if (!Object.is(a, b)) fail(message, `${show(a)} is not ${show(b)}`); },
-  notEqual: (a: unknown, b: unknown, message?: unknown) => { if (Object.is(a, b)) fail(message, `${show(a)} on both sides`); },
-  deepEqual: (a: unknown, b: unknown, message?: unknown) => { if (!isSame(a, b)) fail(message, `${show(a)} is not ${show(b)}`); },
-  notDeepEqual: (a: unknown, b: unknown, message?: unknown) => { if (isSame(a, b)) fail(message, `${show(a)} on both sides`); },
-  match: (text: string, expected: RegExp, message?: unknown) => { if (!expected.test(text)) fail(message, `${show(text)} does not match ${String(expected)}`); },
-  doesNotMatch: (text: string, expected: RegExp, message?: unknown) => { if (expected.test(text)) fail(message, `${show(text)} matches ${String(expected)}`); },
+  equal: (a: unknown, b: unknown, message?: unknown) => {
+    if (!Object.is(a, b)) fail(message, `${show(a)} is not ${show(b)}`);
+  },
+  notEqual: (a: unknown, b: unknown, message?: unknown) => {
+    if (Object.is(a, b)) fail(message, `${show(a)} on both sides`);
+  },
+  deepEqual: (a: unknown, b: unknown, message?: unknown) => {
+    if (!isSame(a, b)) fail(message, `${show(a)} is not ${show(b)}`);
+  },
+  notDeepEqual: (a: unknown, b: unknown, message?: unknown) => {
+    if (isSame(a, b)) fail(message, `${show(a)} on both sides`);
+  },
+  match: (text: string, expected: RegExp, message?: unknown) => {
+    if (!expected.test(text)) fail(message, `${show(text)} does not match ${String(expected)}`);
+  },
+  doesNotMatch: (text: string, expected: RegExp, message?: unknown) => {
+    if (expected.test(text)) fail(message, `${show(text)} matches ${String(expected)}`);
+  },
   fail: (message?: unknown) => fail(message, "failed"),
   throws(run: () => unknown, expected?: unknown, message?: unknown) {
     try {
@@ -74,7 +91,9 @@ export default Object.assign(assert, {
     }
     fail(typeof expected === "string" ? expected : message, "it did not throw");
   },
-  doesNotThrow: (run: () => unknown) => { run(); },
+  doesNotThrow: (run: () => unknown) => {
+    run();
+  },
   async rejects(work: Promise<unknown> | (() => Promise<unknown>), expected?: unknown, message?: unknown) {
     try {
       await (typeof work === "function" ? work() : work);

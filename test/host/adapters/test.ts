@@ -5,7 +5,13 @@ interface TestContext {
   after(hook: () => unknown): void;
   diagnostic(text: string): void;
 }
-interface Scope { readonly name: string; readonly before: (() => unknown)[]; readonly after: (() => unknown)[]; readonly beforeEach: (() => unknown)[]; readonly afterEach: (() => unknown)[] }
+interface Scope {
+  readonly name: string;
+  readonly before: (() => unknown)[];
+  readonly after: (() => unknown)[];
+  readonly beforeEach: (() => unknown)[];
+  readonly afterEach: (() => unknown)[];
+}
 
 const outcome = { passed: 0, failed: 0 };
 const newScope = (name: string): Scope => ({ name, before: [], after: [], beforeEach: [], afterEach: [] });
@@ -15,7 +21,8 @@ const queue: { readonly name: string; readonly scopes: readonly Scope[]; readonl
 let scopes: readonly Scope[] = [scope];
 
 const bodyOf = (rest: readonly unknown[]): Body | undefined => rest.find((each) => typeof each === "function") as Body | undefined;
-const isSkipped = (rest: readonly unknown[]): boolean => rest.some((each) => typeof each === "object" && each !== null && "skip" in each && each.skip !== false && each.skip !== undefined);
+const isSkipped = (rest: readonly unknown[]): boolean =>
+  rest.some((each) => typeof each === "object" && each !== null && "skip" in each && each.skip !== false && each.skip !== undefined);
 
 export function test(name: string, ...rest: unknown[]): Promise<void> {
   const body = bodyOf(rest);
@@ -33,10 +40,18 @@ export function describe(name: string, ...rest: unknown[]): void {
 }
 export const suite = describe;
 
-export const before = (hook: () => unknown): void => { scope.before.push(hook); };
-export const after = (hook: () => unknown): void => { scope.after.push(hook); };
-export const beforeEach = (hook: () => unknown): void => { scope.beforeEach.push(hook); };
-export const afterEach = (hook: () => unknown): void => { scope.afterEach.push(hook); };
+export const before = (hook: () => unknown): void => {
+  scope.before.push(hook);
+};
+export const after = (hook: () => unknown): void => {
+  scope.after.push(hook);
+};
+export const beforeEach = (hook: () => unknown): void => {
+  scope.beforeEach.push(hook);
+};
+export const afterEach = (hook: () => unknown): void => {
+  scope.afterEach.push(hook);
+};
 
 /** What follows is of another file. */
 export function beginFile(name: string): void {
@@ -51,7 +66,9 @@ async function runOne(name: string, body: Body): Promise<void> {
       const innerBody = bodyOf(rest);
       if (innerBody) await runOne(`${name} > ${inner}`, innerBody);
     },
-    after: (hook) => { hooks.push(hook); },
+    after: (hook) => {
+      hooks.push(hook);
+    },
     diagnostic: () => undefined,
   };
   try {
@@ -87,7 +104,9 @@ async function runAll(): Promise<void> {
 
 /** To be called after all files are loaded. */
 export async function runTests(): Promise<void> {
-  await runAll().catch((error: unknown) => { fail("a hook", error); });
+  await runAll().catch((error: unknown) => {
+    fail("a hook", error);
+  });
   process.stdout.write(`# tests ${outcome.passed + outcome.failed}\n# pass ${outcome.passed}\n# fail ${outcome.failed}\n`);
   process.exit(outcome.failed > 0 || outcome.passed === 0 ? 1 : 0);
 }

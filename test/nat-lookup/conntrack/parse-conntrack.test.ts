@@ -5,17 +5,23 @@ import type { Flow } from "../../../src/model/flow.ts";
 import { parseConntrack } from "../../../src/nat-lookup/conntrack/parse-conntrack.ts";
 import { flow, vector } from "../asking.ts";
 
-const udp = "udp      17 28 src=192.168.1.21 dst=198.51.100.9 sport=40001 dport=443 packets=3 bytes=384 src=198.51.100.9 dst=203.0.113.7 sport=443 dport=50058 packets=2 bytes=256 mark=0 use=1";
+const udp =
+  "udp      17 28 src=192.168.1.21 dst=198.51.100.9 sport=40001 dport=443 packets=3 bytes=384 src=198.51.100.9 dst=203.0.113.7 sport=443 dport=50058 packets=2 bytes=256 mark=0 use=1";
 const recordings = ["list-ipv4.txt", "list-ipv6.txt", "list-extended-id.txt", "list-mark-zone.txt"];
 const lines = recordings.flatMap((file) => vector(`conntrack/${file}`).trimEnd().split("\n"));
 
 describe("parseConntrack", () => {
   it("reads both tuples and the counters of each direction", () => {
     assert.deepEqual(parseConntrack(udp), {
-      family: 4, protocol: 17, offloaded: false,
+      family: 4,
+      protocol: 17,
+      offloaded: false,
       original: { src: "192.168.1.21", dst: "198.51.100.9", sport: 40001, dport: 443 },
       reply: { src: "198.51.100.9", dst: "203.0.113.7", sport: 443, dport: 50058 },
-      originalPackets: 3, originalBytes: 384, replyPackets: 2, replyBytes: 256,
+      originalPackets: 3,
+      originalBytes: 384,
+      replyPackets: 2,
+      replyBytes: 256,
     });
   });
 
@@ -38,14 +44,27 @@ describe("parseConntrack", () => {
   });
 
   it("takes no entry id for an ICMP identifier", () => {
-    assert.deepEqual(parseConntrack("unknown  50 599 src=10.0.0.1 dst=10.0.0.2 src=10.0.0.2 dst=10.0.0.1 use=1 id=77")?.reply, { src: "10.0.0.2", dst: "10.0.0.1" });
+    assert.deepEqual(parseConntrack("unknown  50 599 src=10.0.0.1 dst=10.0.0.2 src=10.0.0.2 dst=10.0.0.1 use=1 id=77")?.reply, {
+      src: "10.0.0.2",
+      dst: "10.0.0.1",
+    });
   });
 
   const variants: [string, string, Partial<Flow>][] = [
-    ["offloaded, without a time-out", "tcp      6 src=10.0.0.1 dst=1.1.1.1 sport=1 dport=2 packets=5 bytes=6 src=1.1.1.1 dst=2.2.2.2 sport=2 dport=9 packets=7 bytes=8 [OFFLOAD] mark=0 use=3", { offloaded: true, originalPackets: 5, replyPackets: 7 }],
-    ["offloaded to hardware", "ipv4     2 udp      17 src=10.0.0.1 dst=1.1.1.1 sport=1 dport=2 src=1.1.1.1 dst=2.2.2.2 sport=2 dport=9 [HW_OFFLOAD] mark=0 zone=4 use=3", { offloaded: true, protocol: 17 }],
-    ["an event, with time stamp", "[1795291200.123456]\t    [NEW] ipv6     10 udp      17 30 src=fe80::1 dst=ff02::fb sport=5353 dport=5353 [UNREPLIED] src=ff02::fb dst=fe80::1 sport=5353 dport=5353", { family: 6 }],
-    ["labels, a security context and a helper", "udp 17 1 src=1.1.1.1 dst=2.2.2.2 sport=1 dport=2 src=2.2.2.2 dst=1.1.1.1 sport=2 dport=1 [ASSURED] mark=0 secctx=system_u:r:x:s0 labels=eth0-in,x=y helper=ftp use=1", { protocol: 17 }],
+    ["offloaded, without a time-out",
+      "tcp      6 src=10.0.0.1 dst=1.1.1.1 sport=1 dport=2 packets=5 bytes=6 src=1.1.1.1 dst=2.2.2.2 sport=2 dport=9 packets=7 bytes=8 [OFFLOAD] mark=0 use=3",
+      { offloaded: true, originalPackets: 5, replyPackets: 7 }],
+    ["offloaded to hardware",
+      "ipv4     2 udp      17 src=10.0.0.1 dst=1.1.1.1 sport=1 dport=2 src=1.1.1.1 dst=2.2.2.2 sport=2 dport=9 [HW_OFFLOAD] mark=0 zone=4 use=3", {
+      offloaded: true,
+      protocol: 17,
+    }],
+    ["an event, with time stamp",
+      "[1795291200.123456]\t    [NEW] ipv6     10 udp      17 30 src=fe80::1 dst=ff02::fb sport=5353 dport=5353 [UNREPLIED] src=ff02::fb dst=fe80::1 sport=5353 dport=5353",
+      { family: 6 }],
+    ["labels, a security context and a helper",
+      "udp 17 1 src=1.1.1.1 dst=2.2.2.2 sport=1 dport=2 src=2.2.2.2 dst=1.1.1.1 sport=2 dport=1 [ASSURED] mark=0 secctx=system_u:r:x:s0 labels=eth0-in,x=y helper=ftp use=1",
+      { protocol: 17 }],
     ["counters off", "udp 17 1 src=1.1.1.1 dst=2.2.2.2 sport=1 dport=2 src=2.2.2.2 dst=1.1.1.1 sport=2 dport=1 use=1", { originalPackets: 0, replyBytes: 0 }],
   ];
   for (const [what, line, expected] of variants) {
@@ -68,17 +87,24 @@ describe("parseConntrack", () => {
     ["no address", udp.replace("192.168.1.21", "camera.lan")],
     ["too long", `${udp} ${"x".repeat(3000)}`],
   ];
-  for (const [what, line] of garbage) it(`refuses a line: ${what}`, () => { assert.equal(parseConntrack(line), undefined); });
+  for (const [what, line] of garbage)
+    it(`refuses a line: ${what}`, () => {
+      assert.equal(parseConntrack(line), undefined);
+    });
 
   it("drops numbers that are out of range, not the flow", () => {
-    const read = parseConntrack(udp.replace("sport=40001", "sport=70000").replace("packets=3", "packets=-3").replace("bytes=384", "bytes=99999999999999999999999"));
+    const read = parseConntrack(
+      udp.replace("sport=40001", "sport=70000").replace("packets=3", "packets=-3").replace("bytes=384", "bytes=99999999999999999999999"),
+    );
     assert.deepEqual([read?.original.sport, read?.originalPackets, read?.originalBytes], [undefined, 0, 0]);
   });
 
   it("never throws, and what it reads is within bounds", () => {
     const word = fc.oneof(fc.constantFrom(...new Set(lines.flatMap((line) => line.split(" ")))), fc.string(), fc.string({ unit: "binary" }));
     const madeUp = fc.array(word, { maxLength: 60 }).map((words) => words.join(" "));
-    const mangled = fc.tuple(fc.constantFrom(...lines), fc.nat(300), fc.nat(20), fc.string()).map(([line, at, length, text]) => line.slice(0, at) + text + line.slice(at + length));
+    const mangled = fc.tuple(fc.constantFrom(...lines), fc.nat(300), fc.nat(20), fc.string()).map(([line, at, length, text]) =>
+      line.slice(0, at) + text + line.slice(at + length)
+    );
     fc.assert(fc.property(fc.oneof(madeUp, mangled, fc.string({ unit: "binary", maxLength: 4000 })), (line) => {
       const read = parseConntrack(line);
       if (!read) return;
@@ -86,7 +112,8 @@ describe("parseConntrack", () => {
         for (const address of [src, dst]) assert.match(address, read.family === 4 ? /^[\d.]{7,15}$/ : /^[0-9a-f:.]{2,45}$/);
         for (const number of [sport, dport, icmpId, icmpType]) assert.ok(number === undefined || (number >= 0 && number <= 0xffff));
       }
-      for (const count of [read.protocol, read.originalPackets, read.originalBytes, read.replyPackets, read.replyBytes]) assert.ok(Number.isSafeInteger(count) && count >= 0);
+      for (const count of [read.protocol, read.originalPackets, read.originalBytes, read.replyPackets, read.replyBytes])
+        assert.ok(Number.isSafeInteger(count) && count >= 0);
     }), { numRuns: 3000 });
   });
 });

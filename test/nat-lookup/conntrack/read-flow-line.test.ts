@@ -25,7 +25,8 @@ function expected(text: string): unknown {
   const { original, reply } = flow;
   const icmp = flow.protocol === 1 || flow.protocol === 58;
   const ports = [original, reply].flatMap((tuple) => (icmp ? [tuple.icmpId ?? 0, tuple.icmpType ?? 0] : [tuple.sport ?? 0, tuple.dport ?? 0]));
-  return [flow.family, flow.protocol, original.src, original.dst, reply.src, reply.dst, ...ports, flow.originalPackets, flow.originalBytes, flow.replyPackets, flow.replyBytes];
+  return [flow.family, flow.protocol, original.src, original.dst, reply.src, reply.dst, ...ports, flow.originalPackets, flow.originalBytes, flow.replyPackets,
+    flow.replyBytes];
 }
 
 /** `198.51.00.9` is read as what it says; a kernel never prints it. */
@@ -34,7 +35,9 @@ function isCanonical(address: unknown): boolean {
   return read !== undefined && formatIpAddress(read) === address;
 }
 
-const recorded = ["list-ipv4.txt", "list-ipv6.txt", "list-mark-zone.txt", "list-extended-id.txt"].flatMap((file) => vector(`conntrack/${file}`).trimEnd().split("\n"));
+const recorded = ["list-ipv4.txt", "list-ipv6.txt", "list-mark-zone.txt", "list-extended-id.txt"].flatMap((file) =>
+  vector(`conntrack/${file}`).trimEnd().split("\n")
+);
 
 describe("readFlowLine", () => {
   it("reads every recorded line as parseConntrack does", () => {
@@ -44,13 +47,19 @@ describe("readFlowLine", () => {
     }
   });
   it("reads events", () => {
-    const opened = read("[1795301997.154061]\t    [NEW] udp      17 100 src=192.168.1.23 dst=198.51.100.9 sport=40001 dport=443 [UNREPLIED] src=198.51.100.9 dst=203.0.113.7 sport=443 dport=14001 mark=0 id=108892798 [USERSPACE] portid=18564");
+    const opened = read(
+      "[1795301997.154061]\t    [NEW] udp      17 100 src=192.168.1.23 dst=198.51.100.9 sport=40001 dport=443 [UNREPLIED] src=198.51.100.9 dst=203.0.113.7 sport=443 dport=14001 mark=0 id=108892798 [USERSPACE] portid=18564",
+    );
     assert.deepEqual([opened?.is, opened?.at, opened?.id, opened?.protocol], ["opened", 1795301997154, 108892798, 17]);
-    const ended = read("[1795301997.164765]\t[DESTROY] udp      17 99 src=192.168.1.23 dst=198.51.100.9 sport=40002 dport=443 packets=7 bytes=700 [UNREPLIED] src=198.51.100.9 dst=203.0.113.7 sport=443 dport=14002 packets=0 bytes=0 id=3322711165");
+    const ended = read(
+      "[1795301997.164765]\t[DESTROY] udp      17 99 src=192.168.1.23 dst=198.51.100.9 sport=40002 dport=443 packets=7 bytes=700 [UNREPLIED] src=198.51.100.9 dst=203.0.113.7 sport=443 dport=14002 packets=0 bytes=0 id=3322711165",
+    );
     assert.deepEqual([ended?.is, ended?.id, [...ended?.counters ?? []]], ["ended", 3322711165, [7, 700, 0, 0]]);
   });
   it("reads protocols without ports, and steps over keys that it does not know", () => {
-    const gre = read("    [NEW] gre      47 30 src=192.168.1.23 dst=198.51.100.9 srckey=0x0 dstkey=0x0 [UNREPLIED] src=198.51.100.9 dst=203.0.113.7 srckey=0x0 dstkey=0x0 zone=3 labels=a=b [OFFLOAD] id=5");
+    const gre = read(
+      "    [NEW] gre      47 30 src=192.168.1.23 dst=198.51.100.9 srckey=0x0 dstkey=0x0 [UNREPLIED] src=198.51.100.9 dst=203.0.113.7 srckey=0x0 dstkey=0x0 zone=3 labels=a=b [OFFLOAD] id=5",
+    );
     assert.deepEqual(gre && inWords(gre), [4, 47, "192.168.1.23", "198.51.100.9", "198.51.100.9", "203.0.113.7", 0, 0, 0, 0, 0, 0, 0, 0]);
     assert.equal(gre?.id, 5);
     assert.equal(read("unknown  50 599 src=192.168.1.23 dst=198.51.100.9 src=198.51.100.9 dst=203.0.113.7")?.id, 0, "no id is no harm");
@@ -67,7 +76,8 @@ describe("readFlowLine", () => {
       const found = read(text);
       const reference = expected(text);
       // Where both read it, they name the same; what is left of a number may differ.
-      if (found && Array.isArray(reference) && reference.slice(2, 6).every(isCanonical)) assert.deepEqual((inWords(found) as unknown[]).slice(0, 6), reference.slice(0, 6));
+      if (found && Array.isArray(reference) && reference.slice(2, 6).every(isCanonical))
+        assert.deepEqual((inWords(found) as unknown[]).slice(0, 6), reference.slice(0, 6));
     }), { numRuns: 2000 });
   });
   it("reads IPv6 addresses in each of their forms, and prints them as the kernel does", () => {

@@ -20,30 +20,44 @@ const odhcpd2512 = `# br-lan a:b:c:d:e:7 ipv4 broken\\x20my\\x20caf\\xc3\\xa9 17
 `;
 
 describe("parseLeases", () => {
-  const brief = (text: string): string[] => parseLeases(text).map(({ mac, duidMac, addresses, name }) => `${mac ?? "-"} ${duidMac ?? "-"} ${addresses.join(",")} ${name ?? "-"}`);
+  const brief = (text: string): string[] =>
+    parseLeases(text).map(({ mac, duidMac, addresses, name }) => `${mac ?? "-"} ${duidMac ?? "-"} ${addresses.join(",")} ${name ?? "-"}`);
   const table: [string, string, string[]][] = [
     ["dnsmasq", dnsmasq, [
-      "aa:bb:cc:dd:ee:01 - 192.168.1.23 camera", "aa:bb:cc:dd:ee:02 - 192.168.1.24 -",
-      "- aa:bb:cc:dd:ee:03 2001:db8:1::23 camera6", "- - 2001:db8:1::24 -",
+      "aa:bb:cc:dd:ee:01 - 192.168.1.23 camera",
+      "aa:bb:cc:dd:ee:02 - 192.168.1.24 -",
+      "- aa:bb:cc:dd:ee:03 2001:db8:1::23 camera6",
+      "- - 2001:db8:1::24 -",
     ]],
     ["odhcpd 24.10", odhcpd2410, [
-      "aa:bb:cc:dd:ee:04 - 192.168.1.37 tv", "- - 192.168.1.37 tv",
-      "- aa:bb:cc:dd:ee:05 2001:db8:1::25 my printer", "- aa:bb:cc:dd:ee:06 2001:db8:1::26,fd00::26 -",
+      "aa:bb:cc:dd:ee:04 - 192.168.1.37 tv",
+      "- - 192.168.1.37 tv",
+      "- aa:bb:cc:dd:ee:05 2001:db8:1::25 my printer",
+      "- aa:bb:cc:dd:ee:06 2001:db8:1::26,fd00::26 -",
     ]],
     ["odhcpd 25.12", odhcpd2512, ["0a:0b:0c:0d:0e:07 - 192.168.1.38 my café", "- - 2001:db8:1::27 phone"]],
-    ["half a line at the end", "1795291200 aa:bb:cc:dd:ee:01 192.168.1.23 camera 01:aa\n1795291200 aa:bb:cc:dd:ee:02 192.168.1.24 lap", ["aa:bb:cc:dd:ee:01 - 192.168.1.23 camera"]],
+    ["half a line at the end", "1795291200 aa:bb:cc:dd:ee:01 192.168.1.23 camera 01:aa\n1795291200 aa:bb:cc:dd:ee:02 192.168.1.24 lap", [
+      "aa:bb:cc:dd:ee:01 - 192.168.1.23 camera",
+    ]],
     ["line ends of DOS", "1795291200 aa:bb:cc:dd:ee:01 192.168.1.23 camera *\r\n", ["aa:bb:cc:dd:ee:01 - 192.168.1.23 camera"]],
     ["an escape that is no character", "# br-lan aabbccddee04 ipv4 a\\xff\\xfeb 0 0 32 1.2.3.4/32\n", ["aa:bb:cc:dd:ee:04 - 1.2.3.4 a\\xff\\xfeb"]],
     ["nothing of use", "\n\n#\n# br-lan\nhello\n1\n1 2 3 4 5\n::1\n0 aa:bb:cc:dd:ee:01\n999999999999 aa:bb:cc:dd:ee:01 300.1.1.1 x *\n", []],
     ["a line too long", `0 aa:bb:cc:dd:ee:01 192.168.1.23 ${"x".repeat(5000)} *\n`, []],
   ];
-  for (const [what, text, expected] of table) it(`reads ${what}`, () => { assert.deepEqual(brief(text), expected); });
+  for (const [what, text, expected] of table)
+    it(`reads ${what}`, () => {
+      assert.deepEqual(brief(text), expected);
+    });
 
-  it("reads at most 8,192 lines", () => { assert.equal(parseLeases("1.2.3.4 a\n".repeat(10_000)).length, 8192); });
+  it("reads at most 8,192 lines", () => {
+    assert.equal(parseLeases("1.2.3.4 a\n".repeat(10_000)).length, 8192);
+  });
 
   it("never throws", () => {
     const all = dnsmasq + odhcpd2410 + odhcpd2512;
-    const mangled = fc.tuple(fc.nat(all.length), fc.nat(30), fc.string({ unit: "binary" })).map(([at, length, text]) => all.slice(0, at) + text + all.slice(at + length));
+    const mangled = fc.tuple(fc.nat(all.length), fc.nat(30), fc.string({ unit: "binary" })).map(([at, length, text]) =>
+      all.slice(0, at) + text + all.slice(at + length)
+    );
     fc.assert(fc.property(fc.oneof(mangled, fc.string({ unit: "binary" })), (text) => {
       for (const lease of nameDevices(parseLeases(text), []).values()) assert.ok(lease.length > 0 && Array.from(lease).length <= 64);
     }), { numRuns: 1000 });
@@ -51,7 +65,10 @@ describe("parseLeases", () => {
 });
 
 describe("nameDevices", () => {
-  const neighbours = [{ address: "2001:db8:1::27", mac: "aa:bb:cc:dd:ee:08" }, { address: "192.168.1.23", mac: "aa:bb:cc:dd:ee:01" }, { address: "2001:db8:1::23", mac: "aa:bb:cc:dd:ee:01" }];
+  const neighbours = [{ address: "2001:db8:1::27", mac: "aa:bb:cc:dd:ee:08" }, { address: "192.168.1.23", mac: "aa:bb:cc:dd:ee:01" }, {
+    address: "2001:db8:1::23",
+    mac: "aa:bb:cc:dd:ee:01",
+  }];
   it("goes by MAC address, then by neighbour, then by DUID", () => {
     assert.deepEqual(Object.fromEntries(nameDevices(parseLeases(dnsmasq + odhcpd2410 + odhcpd2512), neighbours)), {
       "aa:bb:cc:dd:ee:01": "camera", // not camera6, which only its address says
@@ -79,9 +96,12 @@ describe("names that are no host names, and what is written beside them", () => 
     ["hosts, with a comment", "192.168.1.23 nas # belongs to Tom", "nas"],
     ["hosts, with a comment that touches", "192.168.1.23\tnas.lan nas #Tom's", "nas"],
   ];
-  for (const [what, line, name] of table) it(what, () => {
-    const [lease] = parseLeases(`${line.replaceAll("\\\\", "\\")}\n`);
-    assert.deepEqual([lease?.name, lease?.addresses], [name, ["192.168.1.23"]]);
+  for (const [what, line, name] of table)
+    it(what, () => {
+      const [lease] = parseLeases(`${line.replaceAll("\\\\", "\\")}\n`);
+      assert.deepEqual([lease?.name, lease?.addresses], [name, ["192.168.1.23"]]);
+    });
+  it("a blocklist names nobody", () => {
+    assert.deepEqual(parseLeases("0.0.0.0 ads.example\n127.0.0.1 ads.example\n:: ads.example\n192.168.1.23\t# nobody\n"), []);
   });
-  it("a blocklist names nobody", () => { assert.deepEqual(parseLeases("0.0.0.0 ads.example\n127.0.0.1 ads.example\n:: ads.example\n192.168.1.23\t# nobody\n"), []); });
 });

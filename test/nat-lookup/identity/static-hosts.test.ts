@@ -30,6 +30,11 @@ config host
     ]);
   });
   it("finds where leases are kept", () => {
-    assert.deepEqual(read("config dnsmasq\n\toption leasefile '/var/dhcp/leases'\nconfig odhcpd 'odhcpd'\n\toption leasefile '/tmp/odhcpd.leases'\n\nconfig dnsmasq\n\toption leasefile 'relative'\n").leaseFiles, ["/var/dhcp/leases", "/tmp/odhcpd.leases"]);
+    assert.deepEqual(
+      read(
+        "config dnsmasq\n\toption leasefile '/var/dhcp/leases'\nconfig odhcpd 'odhcpd'\n\toption leasefile '/tmp/odhcpd.leases'\n\nconfig dnsmasq\n\toption leasefile 'relative'\n",
+      ).leaseFiles,
+      ["/var/dhcp/leases", "/tmp/odhcpd.leases"],
+    );
   });
 });

@@ -26,9 +26,15 @@ interface Told {
   readonly packets?: number;
 }
 
-function tell(journal: NatJournal, { event = "NEW", from = "192.168.1.21", sport = 40_000, wan = "203.0.113.7", wanPort, to = "198.51.100.9", port = 443, id, packets = 0 }: Told, at: number): void {
+function tell(journal: NatJournal,
+  { event = "NEW", from = "192.168.1.21", sport = 40_000, wan = "203.0.113.7", wanPort, to = "198.51.100.9", port = 443, id, packets = 0 }: Told,
+  at: number): void {
   const counted = event === "NEW" ? "" : ` packets=${packets} bytes=${packets * 100}`;
-  const text = `${event === "" ? "" : `[${event}] `}udp 17 30 src=${from} dst=${to} sport=${sport} dport=${port}${counted} src=${to} dst=${wan} sport=${port} dport=${wanPort}${id === undefined ? "" : ` id=${id}`}`;
+  const text = `${
+    event === "" ? "" : `[${event}] `
+  }udp 17 30 src=${from} dst=${to} sport=${sport} dport=${port}${counted} src=${to} dst=${wan} sport=${port} dport=${wanPort}${
+    id === undefined ? "" : ` id=${id}`
+  }`;
   const bytes = Buffer.from(text);
   assert.ok(readFlowLine(bytes, 0, bytes.length, line), text);
   journal.record(line, wallInstant(at));
@@ -40,12 +46,19 @@ function play(capacity = 1024): NatJournal {
   return journal;
 }
 
-const neighboursAt = (camera: string, laptop: string): { address: string; mac: string }[] => [{ address: camera, mac: macs.camera }, { address: laptop, mac: macs.laptop }];
+const neighboursAt = (camera: string,
+  laptop: string): { address: string; mac: string }[] => [{ address: camera, mac: macs.camera }, { address: laptop, mac: macs.laptop }];
 const usual = neighboursAt("192.168.1.21", "192.168.1.22");
 
 function find(journal: NatJournal, words: Words, now: number, neighbours = usual): Finding {
   const asked = asking({ toPorts: "443", protocols: [17], ...words });
-  return findDevices(asked, searchJournal(journal, asked, { now: wallInstant(now) }).flows, { borders: recordedBorders, neighbours, names, ownerNames: new Map(), now: wallInstant(now) });
+  return findDevices(asked, searchJournal(journal, asked, { now: wallInstant(now) }).flows, {
+    borders: recordedBorders,
+    neighbours,
+    names,
+    ownerNames: new Map(),
+    now: wallInstant(now),
+  });
 }
 const brief = ({ devices }: Finding): string[] => devices.map(({ name, mac, certainty }: Device) => `${name ?? mac ?? "?"} ${certainty}`);
 
@@ -176,9 +189,12 @@ describe("the NAT journal", () => {
 
   it("keeps IPv6 flows apart by address, also after more addresses than it can hold", () => {
     const journal = play(65_536);
-    const v6 = (at: number): void => { tell(journal, { from: "2001:db8:1::21", wan: "2001:db8:1::21", wanPort: 40_000, to: `2001:db8:c000::${at.toString(16)}`, port: 443 }, began); };
+    const v6 = (at: number): void => {
+      tell(journal, { from: "2001:db8:1::21", wan: "2001:db8:1::21", wanPort: 40_000, to: `2001:db8:c000::${at.toString(16)}`, port: 443 }, began);
+    };
     for (let at = 1; at <= 20_000; at += 1) v6(at);
-    const finding = (at: number): string[] => brief(find(journal, { from: "2001:db8:1::21", to: `2001:db8:c000::${at.toString(16)}` }, began, [{ address: "2001:db8:1::21", mac: macs.camera }]));
+    const finding = (at: number): string[] =>
+      brief(find(journal, { from: "2001:db8:1::21", to: `2001:db8:c000::${at.toString(16)}` }, began, [{ address: "2001:db8:1::21", mac: macs.camera }]));
     assert.deepEqual(finding(19_999), ["camera likely"]);
     const wide = searchJournal(journal, asking({ from: "2001:db8:1::/64", to: "2001:db8:c000::/64" }), { now: wallInstant(began) });
     assert.ok(wide.count > 8_000 && wide.count < 8_192, String(wide.count));
@@ -187,7 +203,8 @@ describe("the NAT journal", () => {
 
   it("answers the same by its index as by walking", () => {
     const journal = play(4096);
-    for (let at = 0; at < 3000; at += 1) tell(journal, { from: `192.168.1.${21 + at % 2}`, wanPort: 1024 + at % 500, sport: at, to: `198.51.100.${9 + at % 3}` }, began + at);
+    for (let at = 0; at < 3000; at += 1)
+      tell(journal, { from: `192.168.1.${21 + at % 2}`, wanPort: 1024 + at % 500, sport: at, to: `198.51.100.${9 + at % 3}` }, began + at);
     const asked = asking({ fromPorts: "1024-1100", toPorts: "443", to: "198.51.100.9 198.51.100.10", protocols: [17] });
     const byIndex = searchJournal(journal, asked, { now: wallInstant(began + 3000) });
     const walked = searchJournal(journal, asked, { now: wallInstant(began + 3000), nearMisses: 1 });

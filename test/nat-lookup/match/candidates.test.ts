@@ -5,7 +5,9 @@ import type { Flow } from "../../../src/model/flow.ts";
 import { asking, flow } from "../asking.ts";
 
 function udp(device: string, port: number): Flow {
-  return flow(`udp 17 9 src=${device} dst=198.51.100.9 sport=${port} dport=443 packets=2 bytes=200 src=198.51.100.9 dst=203.0.113.7 sport=443 dport=${port} packets=1 bytes=100 use=1`);
+  return flow(
+    `udp 17 9 src=${device} dst=198.51.100.9 sport=${port} dport=443 packets=2 bytes=200 src=198.51.100.9 dst=203.0.113.7 sport=443 dport=${port} packets=1 bytes=100 use=1`,
+  );
 }
 
 describe("gatherCandidates", () => {
@@ -22,7 +24,8 @@ describe("gatherCandidates", () => {
     const candidates = gatherCandidates(asking());
     for (let port = 1; port <= 60_000; port += 1) candidates.add(udp("192.168.1.21", port));
     candidates.add(udp("192.168.1.22", 60_001));
-    const packetsOf = (device: string): number => candidates.flows().filter((each) => each.original.src === device).reduce((sum, each) => sum + each.originalPackets, 0);
+    const packetsOf = (device: string): number =>
+      candidates.flows().filter((each) => each.original.src === device).reduce((sum, each) => sum + each.originalPackets, 0);
     assert.deepEqual([candidates.flows().length, packetsOf("192.168.1.21"), packetsOf("192.168.1.22")], [1025, 120_000, 2]);
     assert.deepEqual([candidates.count, candidates.leftOut], [60_001, 0]);
   });

@@ -20,7 +20,10 @@ const masqueraded = entry(17, "192.168.1.21#55003 > 198.51.100.9#443", "198.51.1
 const forwarded = entry(6, "198.51.100.9#6000 > 203.0.113.7#8080", "192.168.1.21#80 > 198.51.100.9#6000");
 const hijacked = entry(17, "192.168.1.22#5353 > 192.0.2.53#53", "198.51.100.10#53 > 203.0.113.7#5353");
 const ping = entry(1, "192.168.1.21 > 198.51.100.9", "198.51.100.9 > 203.0.113.7", { original: "type=8 code=0 id=11", reply: "type=0 code=0 id=222" });
-const pinged = entry(58, "2001:db8:99::9 > 2001:db8:1::21", "2001:db8:1::21 > 2001:db8:99::9", { original: "type=128 code=0 id=5", reply: "type=129 code=0 id=5" });
+const pinged = entry(58, "2001:db8:99::9 > 2001:db8:1::21", "2001:db8:1::21 > 2001:db8:99::9", {
+  original: "type=128 code=0 id=5",
+  reply: "type=129 code=0 id=5",
+});
 const gre = entry(47, "192.168.1.21 > 198.51.100.9", "198.51.100.9 > 203.0.113.7", { original: "srckey=0x0 dstkey=0x0", reply: "srckey=0x0 dstkey=0x0" });
 const routed6 = entry(17, "2001:db8:1::21#40003 > 2001:db8:99::9#443", "2001:db8:99::9#443 > 2001:db8:1::21#40003");
 const served6 = entry(6, "2001:db8:99::9#7000 > 2001:db8:1::21#80", "2001:db8:1::21#80 > 2001:db8:99::9#7000");
@@ -42,7 +45,11 @@ describe("flowMatcher", () => {
     ["masquerade: the outside address tells no device from another", masqueraded, { from: "203.0.113.7/32" }, "opened 192.168.1.21  5"],
     ["masquerade: all ports are no restriction", masqueraded, { fromPorts: "0-65535" }, "opened 192.168.1.21  5"],
     ["masquerade: ranges that make up all ports are none either", masqueraded, { fromPorts: "1024-30000 30001-65535" }, "opened 192.168.1.21  5"],
-    ["masquerade: several prefixes and ranges", masqueraded, { from: "192.0.2.1 203.0.113.0/28", fromPorts: "1-2 14400-14410", to: "192.0.2.0/24 198.51.100.0/24" }, "opened 192.168.1.21 source-port 5"],
+    ["masquerade: several prefixes and ranges", masqueraded, {
+      from: "192.0.2.1 203.0.113.0/28",
+      fromPorts: "1-2 14400-14410",
+      to: "192.0.2.0/24 198.51.100.0/24",
+    }, "opened 192.168.1.21 source-port 5"],
     ["masquerade: another WAN address", masqueraded, { from: "203.0.113.8" }, "none"],
     ["masquerade: another target", masqueraded, { to: "198.51.100.10" }, "none"],
     ["masquerade: another target port", masqueraded, { toPorts: "80 8443" }, "other-target-port 192.168.1.21"],
@@ -79,7 +86,8 @@ describe("flowMatcher", () => {
     ["IPv6: written otherwise", routed6, { from: "2001:DB8:1:0::21", to: "2001:db8:99:0:0::9" }, "routed 2001:db8:1::21 source-address 5"],
     ["NPTv6: one address, one device", nptv6, { from: "2001:db8:5::21", to: "2001:db8:99::9" }, "opened fd00:1::21 source-address 5"],
     ["NAT66: one address, all devices", masqueraded6, { from: "2001:db8:ff::2", to: "2001:db8:99::9" }, "opened fd00:1::21  5"],
-    ["IPv4 without NAT", entry(17, "192.168.1.21#1 > 198.51.100.9#2", "198.51.100.9#2 > 192.168.1.21#1"), { from: "192.168.1.21" }, "routed 192.168.1.21 source-address 5"],
+    ["IPv4 without NAT", entry(17, "192.168.1.21#1 > 198.51.100.9#2", "198.51.100.9#2 > 192.168.1.21#1"), { from: "192.168.1.21" },
+      "routed 192.168.1.21 source-address 5"],
 
     ["the router opened it", own, { fromPorts: "43000" }, "router-itself 203.0.113.7"],
     ["the router serves it", ownServer, { fromPorts: "22" }, "router-itself 203.0.113.7"],
@@ -119,6 +127,7 @@ describe("addressSet", () => {
   });
   it("holds nothing that is not an address", () => {
     const holds = addressSet(prefixes("0.0.0.0/0 ::/0"));
-    for (const text of ["", ".", "1.2.3", "1.2.3.4.5", "1.2.3.256", "1..2.3", "1.2.3.", "a.b.c.d", ":::", "x:y", "1.2.3.4/8"]) assert.equal(holds(text), false, text);
+    for (const text of ["", ".", "1.2.3", "1.2.3.4.5", "1.2.3.256", "1..2.3", "1.2.3.", "a.b.c.d", ":::", "x:y", "1.2.3.4/8"])
+      assert.equal(holds(text), false, text);
   });
 });

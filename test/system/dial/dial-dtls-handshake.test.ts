@@ -26,14 +26,15 @@ before(async () => {
   pskFile = join(ca.directory, "psk.txt");
   writeFileSync(pskFile, "cpe-0001:00112233445566778899aabbccddeeff\n");
 });
-after(() => { ca.remove(); });
+after(() => {
+  ca.remove();
+});
 
-const server = ({ certFile, keyFile }: Identity): string[] =>
-  ["-cert", certFile, "-key", keyFile, "-CAfile", ca.file, "-Verify", "1", "-verify_return_error"];
-const gnutlsPriority = (keyExchange: string, rest = ""): string[] =>
-  ["--priority", `NORMAL:-VERS-ALL:+VERS-DTLS1.2:-KX-ALL:${keyExchange}${rest}`];
-const gnutlsServer = ({ certFile, keyFile }: Identity): string[] =>
-  ["--x509certfile", certFile, "--x509keyfile", keyFile, "--x509cafile", ca.file, "--require-client-cert"];
+const server = ({ certFile, keyFile }: Identity): string[] => ["-cert", certFile, "-key", keyFile, "-CAfile", ca.file, "-Verify", "1", "-verify_return_error"];
+const gnutlsPriority = (keyExchange: string, rest = ""): string[] => ["--priority", `NORMAL:-VERS-ALL:+VERS-DTLS1.2:-KX-ALL:${keyExchange}${rest}`];
+const gnutlsServer = (
+  { certFile, keyFile }: Identity,
+): string[] => ["--x509certfile", certFile, "--x509keyfile", keyFile, "--x509cafile", ca.file, "--require-client-cert"];
 
 async function echoes(peer: Peer, suite: string, where: Partial<Where> = {}, long = 1000): Promise<void> {
   let dialled: Dialled | undefined;
@@ -80,10 +81,12 @@ for (const [theirs, ours] of ecdsaSuites)
     await echoes(await startOpenssl([...server(ecdsa), "-cipher", theirs]), ours, { credentials: mutual });
   });
 
-for (const [theirs, ours] of [
-  ["ECDHE-RSA-CHACHA20-POLY1305", "TLS-ECDHE-RSA-WITH-CHACHA20-POLY1305-SHA256"],
-  ["ECDHE-RSA-AES128-GCM-SHA256", "TLS-ECDHE-RSA-WITH-AES-128-GCM-SHA256"],
-] as const)
+for (
+  const [theirs, ours] of [
+    ["ECDHE-RSA-CHACHA20-POLY1305", "TLS-ECDHE-RSA-WITH-CHACHA20-POLY1305-SHA256"],
+    ["ECDHE-RSA-AES128-GCM-SHA256", "TLS-ECDHE-RSA-WITH-AES-128-GCM-SHA256"],
+  ] as const
+)
   test(`OpenSSL, RSA certificate of the server, ${ours}`, async () => {
     await echoes(await startOpenssl([...server(rsa), "-cipher", theirs]), ours, { credentials: mutual });
   });
@@ -117,14 +120,13 @@ test("OpenSSL with cookies (HelloVerifyRequest)", async () => {
 
 test("a server known by its address: an IP in the certificate, none in SNI (RFC 6066 §3)", async () => {
   const byAddress = ca.issue({ name: "byaddress", alternatives: "IP:127.0.0.1" });
-  const peer = await startOpenssl([...server(byAddress), "-servername", "elsewhere.example", "-servername_fatal",
-    "-cert2", byAddress.certFile, "-key2", byAddress.keyFile]);
+  const peer = await startOpenssl([...server(byAddress), "-servername", "elsewhere.example", "-servername_fatal", "-cert2", byAddress.certFile, "-key2",
+    byAddress.keyFile]);
   await echoes(peer, "TLS-ECDHE-ECDSA-WITH-CHACHA20-POLY1305-SHA256", { credentials: mutual, serverName: "127.0.0.1" });
 });
 
 test("the server sees the name in SNI", async () => {
-  const peer = await startOpenssl([...server(ecdsa), "-servername", "isp.example", "-servername_fatal",
-    "-cert2", ecdsa.certFile, "-key2", ecdsa.keyFile]);
+  const peer = await startOpenssl([...server(ecdsa), "-servername", "isp.example", "-servername_fatal", "-cert2", ecdsa.certFile, "-key2", ecdsa.keyFile]);
   await echoes(peer, "TLS-ECDHE-ECDSA-WITH-CHACHA20-POLY1305-SHA256", { credentials: mutual });
 });
 

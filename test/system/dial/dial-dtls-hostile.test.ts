@@ -12,7 +12,9 @@ import { loadDtls, startOpenssl } from "../../../packages/dtls-wasm/test/peers.t
 import { startProxy } from "../../../packages/dtls-wasm/test/proxy.ts";
 
 let client: DtlsModule, server: DtlsModule;
-before(async () => { [client, server] = await Promise.all([loadDtls(), loadServer()]); });
+before(async () => {
+  [client, server] = await Promise.all([loadDtls(), loadServer()]);
+});
 
 /** Whatever came of it: connected and nothing but honest data, or ended with a reason that allows another attempt. */
 function assertHonest(it: MemoryNet, what: string): void {
@@ -51,7 +53,8 @@ test("after the handshake: arbitrary datagrams", () => {
   const it = new MemoryNet(client, server).connect();
   assert.ok(it.echoes("first"));
   const events = it.events.length;
-  const header = fc.tuple(fc.constantFrom(20, 21, 22, 23, 25), fc.integer({ min: 0, max: 3 }), fc.maxSafeNat().map((n) => n % 2 ** 48), fc.uint8Array({ maxLength: 300 }))
+  const header = fc.tuple(fc.constantFrom(20, 21, 22, 23, 25), fc.integer({ min: 0, max: 3 }), fc.maxSafeNat().map((n) => n % 2 ** 48),
+    fc.uint8Array({ maxLength: 300 }))
     .map(([type, epoch, sequence, body]) => record(type, epoch, sequence, body));
   const piece = fc.oneof(fc.uint8Array({ maxLength: 100 }), header, fc.constant(it.received.at(-1) ?? new Uint8Array()));
   const composed = fc.array(piece, { minLength: 1, maxLength: 5 }).map((pieces) => Uint8Array.from(Buffer.concat(pieces)));
@@ -92,12 +95,14 @@ test("instead of the server: nobody gets a session without the key", () => {
 test("arbitrary changes to the datagrams of a handshake", () => {
   fc.assert(fc.property(fc.nat(1), fc.nat(), fc.integer({ min: 1, max: 255 }), fc.boolean(), (nth, at, flip, cut) => {
     let arrivals = 0;
-    const it = new MemoryNet(client, server, { link: (direction, datagram) => {
-      if (direction === "to-server" || arrivals++ !== nth) return [datagram];
-      const changed = cut ? datagram.slice(0, at % datagram.length) : datagram.slice();
-      if (!cut) changed[at % changed.length] = (changed[at % changed.length] ?? 0) ^ flip;
-      return [changed];
-    } });
+    const it = new MemoryNet(client, server, {
+      link: (direction, datagram) => {
+        if (direction === "to-server" || arrivals++ !== nth) return [datagram];
+        const changed = cut ? datagram.slice(0, at % datagram.length) : datagram.slice();
+        if (!cut) changed[at % changed.length] = (changed[at % changed.length] ?? 0) ^ flip;
+        return [changed];
+      },
+    });
     it.connect(60_000);
     if (!it.settled) it.perform(it.client.giveUp());
     assertHonest(it, `datagram ${String(nth)}, byte ${String(at)}`);
@@ -122,7 +127,9 @@ test("OpenSSL: spoofed datagrams from the server's address, in a full and in a r
     // During the handshake: what mbedTLS has to drop. What may end an attempt (alerts in the clear) is tested above.
     const harmless = [new Uint8Array(0), new Uint8Array(12), record(23, 1, 0, Buffer.from("FORGED")), record(23, 2, 0, Buffer.from("FORGED")),
       record(21, 1, 0, Uint8Array.of(2, 40)), record(22, 3, 0, new Uint8Array(50))];
-    proxy.onDatagram = (direction) => { if (direction === "to-client") harmless.forEach(proxy.toClient); };
+    proxy.onDatagram = (direction) => {
+      if (direction === "to-client") harmless.forEach(proxy.toClient);
+    };
     const dialled = await dial(client, { address: proxy.address, port: proxy.port, ...(resume ? { resume } : {}) });
     assert.equal(dialled.channel.details.resumed, resumed);
     proxy.onDatagram = () => undefined;
@@ -158,12 +165,18 @@ test("datagrams from other addresses and ports never reach the session: the kern
   const stranger = createSocket("udp4");
   // An honest, fresh record that takes another way: authenticated, but from the wrong address.
   let detoured: Buffer | undefined;
-  proxy.onDatagram = (direction, datagram) => { if (direction === "to-client") detoured ??= datagram; };
+  proxy.onDatagram = (direction, datagram) => {
+    if (direction === "to-client") detoured ??= datagram;
+  };
   proxy.dropToClient = true;
   dialled.channel.send(Buffer.from("echo detour\n"));
   while (!detoured) await new Promise((resolve) => setTimeout(resolve, 5));
   for (const datagram of [detoured, honest, record(21, 0, 3, Uint8Array.of(2, 40))])
-    await new Promise<void>((resolve) => { stranger.send(datagram, port, "127.0.0.9", () => { resolve(); }); });
+    await new Promise<void>((resolve) => {
+      stranger.send(datagram, port, "127.0.0.9", () => {
+        resolve();
+      });
+    });
   proxy.dropToClient = false;
   await dialled.echo("second");
   assert.deepEqual(dialled.messages, ["echo first\n", "echo second\n"]);
@@ -195,7 +208,9 @@ test("ICMP: a server that vanishes does not end the session, one that comes back
 test("a spoofed alert ends one attempt; the next succeeds", async () => {
   const peer = await startOpenssl(opensslPsk);
   const proxy = await startProxy(peer);
-  proxy.onDatagram = (direction) => { if (direction === "to-server") proxy.toClient(record(21, 0, 0, Uint8Array.of(2, 80))); };
+  proxy.onDatagram = (direction) => {
+    if (direction === "to-server") proxy.toClient(record(21, 0, 0, Uint8Array.of(2, 80)));
+  };
   const failure = await refusal(client, { address: proxy.address, port: proxy.port });
   assert.deepEqual([failure.reason, failure.retryable, failure.reason === "alert" && failure.alert], ["alert", true, "internal_error"]);
   proxy.close();

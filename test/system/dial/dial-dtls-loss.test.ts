@@ -17,7 +17,9 @@ before(async () => {
   module = await loadDtls();
   ca = new CertificateAuthority("authority");
 });
-after(() => { ca.remove(); });
+after(() => {
+  ca.remove();
+});
 
 /** One attempt, as the daemon makes it, then three echoes. False: given up in time and for a reason to try again. */
 async function survives(trouble: Trouble, serverArgs: readonly string[], credentials: DtlsCredentials): Promise<boolean> {

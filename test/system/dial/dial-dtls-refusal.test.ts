@@ -28,12 +28,12 @@ before(async () => {
   pskFile = join(ca.directory, "psk.txt");
   writeFileSync(pskFile, "cpe-0001:00112233445566778899aabbccddeeff\n");
 });
-after(() => { ca.remove(); });
+after(() => {
+  ca.remove();
+});
 
-const own = (identity: Identity = router, trusted = ca): DtlsCredentials =>
-  ({ is: "certificate", ca: trusted.pem, cert: identity.cert, key: identity.key });
-const server = ({ certFile, keyFile }: Identity): string[] =>
-  ["-cert", certFile, "-key", keyFile, "-CAfile", ca.file, "-Verify", "1", "-verify_return_error"];
+const own = (identity: Identity = router, trusted = ca): DtlsCredentials => ({ is: "certificate", ca: trusted.pem, cert: identity.cert, key: identity.key });
+const server = ({ certFile, keyFile }: Identity): string[] => ["-cert", certFile, "-key", keyFile, "-CAfile", ca.file, "-Verify", "1", "-verify_return_error"];
 
 async function refused(peer: Peer, where: Partial<Where>, giveUpMs = 1500): Promise<DialFailure> {
   try {
@@ -105,7 +105,8 @@ test("nothing in common: the server has CBC only, or no PSK", async () => {
 });
 
 test("a server without extended master secret (RFC 7627), one without renegotiation_info (RFC 5746)", async () => {
-  const start = (flag: string): Promise<Peer> => startGnutls(["--pskpasswd", pskFile, "--priority", `NORMAL:-VERS-ALL:+VERS-DTLS1.2:-KX-ALL:+ECDHE-PSK:${flag}`]);
+  const start = (flag: string): Promise<Peer> =>
+    startGnutls(["--pskpasswd", pskFile, "--priority", `NORMAL:-VERS-ALL:+VERS-DTLS1.2:-KX-ALL:+ECDHE-PSK:${flag}`]);
   const old = await refused(await start("%NO_SESSION_HASH"), {});
   assert.equal(old.reason, "malformed");
   assert.match(old.text, /extended_master_secret/);
@@ -118,7 +119,8 @@ test("credentials that cannot be used are final", async () => {
     [{ is: "psk", identity: "cpe", key: new Uint8Array(0) }, /credentials/],
     [{ is: "psk", identity: "cpe", key: new Uint8Array(200) }, /credentials/],
     [{ is: "certificate", ca: "nonsense", cert: router.cert, key: router.key }, /CA certificates/],
-    [{ is: "certificate", ca: `${ca.pem}-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n`, cert: router.cert, key: router.key }, /CA certificates: 1 of them/],
+    [{ is: "certificate", ca: `${ca.pem}-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n`, cert: router.cert, key: router.key },
+      /CA certificates: 1 of them/],
     [{ is: "certificate", ca: ca.pem, cert: "", key: router.key }, /our certificate/],
     [{ is: "certificate", ca: ca.pem, cert: router.cert, key: "-----BEGIN NOTHING-----" }, /private key/],
     // RFC 4055: `check` warns of it, and says that TCP takes it.
@@ -143,7 +145,9 @@ test("nobody listens: refused, after the time to give up, since ICMP can be forg
 
 test("a server that never answers: timeout", async () => {
   const silent = createSocket("udp4");
-  await new Promise<void>((resolve) => { silent.bind(0, "127.0.0.1", resolve); });
+  await new Promise<void>((resolve) => {
+    silent.bind(0, "127.0.0.1", resolve);
+  });
   const failure = await refusal(module, { address: "127.0.0.1", port: silent.address().port }, { giveUpMs: 300 });
   silent.close();
   assert.deepEqual([failure.reason, failure.text], ["timeout", "no answer from the server"]);
@@ -160,7 +164,9 @@ test("called off: before, and in the middle", async () => {
   const where = { address: "127.0.0.1", port: await freePort("127.0.0.1") };
   assert.equal((await refusal(module, where, { signal: AbortSignal.abort() })).reason, "aborted");
   const controller = new AbortController();
-  setTimeout(() => { controller.abort(); }, 50);
+  setTimeout(() => {
+    controller.abort();
+  }, 50);
   const failure = await refusal(module, where, { signal: controller.signal });
   assert.deepEqual([failure.reason, failure.retryable], ["aborted", false]);
 });

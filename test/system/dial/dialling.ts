@@ -24,14 +24,24 @@ export async function dial(module: DtlsModule, where: Where, options: DialOption
   const closings: DialFailure[] = [];
   let heard = (): void => undefined;
   const target: DialTarget = {
-    serverName: "isp.example", credentials: psk, ...where,
+    serverName: "isp.example",
+    credentials: psk,
+    ...where,
   };
   const channel = await dialDtls(module, target, {
-    message(bytes) { messages.push(Buffer.from(bytes).toString()); heard(); },
-    closed(failure) { closings.push(failure); heard(); },
+    message(bytes) {
+      messages.push(Buffer.from(bytes).toString());
+      heard();
+    },
+    closed(failure) {
+      closings.push(failure);
+      heard();
+    },
   }, options);
   return {
-    channel, messages, closings,
+    channel,
+    messages,
+    closings,
     async echo(text) {
       const line = `echo ${text}\n`;
       // GnuTLS' server echoes in pieces of 254 bytes.
@@ -40,7 +50,10 @@ export async function dial(module: DtlsModule, where: Where, options: DialOption
         assert.equal(channel.send(Buffer.from(line)), true, closings[0]?.text);
         await new Promise<void>((resolve) => {
           const later = setTimeout(resolve, 500);
-          heard = () => { clearTimeout(later); resolve(); };
+          heard = () => {
+            clearTimeout(later);
+            resolve();
+          };
         });
       }
       assert.ok(heardIt(), `no echo of ${line.slice(0, 40)}; heard ${messages.map((message) => `${message.slice(0, 40)} (${String(message.length)})`).join()}`);

@@ -9,7 +9,8 @@ import { complainOfGlobals } from "../../../src/config/config.ts";
 import { checkPaths } from "../../../src/system/files/check-paths.ts";
 
 let folder: string;
-const problems = (stateDir: string, controlSocket: string): string[] => checkPaths({ stateDir, controlSocket }).map(({ option, message }) => `${option}: ${message}`);
+const problems = (stateDir: string, controlSocket: string): string[] =>
+  checkPaths({ stateDir, controlSocket }).map(({ option, message }) => `${option}: ${message}`);
 const ofState = (path: string): string => problems(path, join(folder, "new/control.sock")).join("\n");
 const ofSocket = (path: string): string => problems(join(folder, "new"), path).join("\n");
 const expected = /expected a folder below \/etc\/dots-callhome, \/var, \/run or \/tmp that is ours alone: new, empty, or this daemon's already$/;
@@ -19,7 +20,9 @@ suite("paths that root hands over, and that the removal clears", () => {
     folder = mkdtempSync("/tmp/dots-paths-");
     chmodSync(folder, 0o755);
   });
-  afterEach(() => { rmSync(folder, { recursive: true, force: true }); });
+  afterEach(() => {
+    rmSync(folder, { recursive: true, force: true });
+  });
 
   test("the defaults, and what the package sets", () => {
     assert.deepEqual(problems("/etc/dots-callhome", "/var/run/dots-callhome.sock"), []);
@@ -27,7 +30,10 @@ suite("paths that root hands over, and that the removal clears", () => {
   });
 
   test("elsewhere, or one of the roots itself", () => {
-    for (const path of ["/etc/dropbear", "/etc", "/etc/dots-callhome-other", "/root/.ssh", "/", "/tmp", "/var", "/run", "/var/run", "/tmp/../etc/dropbear", "/usr/lib/dots-callhome"]) {
+    for (
+      const path of ["/etc/dropbear", "/etc", "/etc/dots-callhome-other", "/root/.ssh", "/", "/tmp", "/var", "/run", "/var/run", "/tmp/../etc/dropbear",
+        "/usr/lib/dots-callhome"]
+    ) {
       assert.match(ofState(path), expected, path);
       assert.match(ofState(path), /^state_dir: '/);
     }
@@ -55,9 +61,13 @@ suite("paths that root hands over, and that the removal clears", () => {
     writeFileSync(join(own, "state.json.new"), "");
     assert.equal(ofState(own), "");
     const server = createServer().listen(join(own, "control.sock"));
-    await new Promise((resolve) => { server.once("listening", resolve); });
+    await new Promise((resolve) => {
+      server.once("listening", resolve);
+    });
     assert.equal(ofSocket(join(own, "control.sock")), "", "beside the running daemon");
-    await new Promise((resolve) => { server.close(resolve); });
+    await new Promise((resolve) => {
+      server.close(resolve);
+    });
     writeFileSync(join(own, "isp.psk"), "x");
     assert.match(ofState(own), /holds what is not this daemon's/);
     writeFileSync(join(own, "owner.json"), "{}");
@@ -100,12 +110,14 @@ suite("paths that root hands over, and that the removal clears", () => {
     for (const name of ["others", "false", "out", "out/dropbear", "file"]) assert.ok(!isOwn(join(folder, name)), name);
     for (const path of ["/etc/dots-callhome", "/etc/dots-callhome/state"]) assert.ok(isOwn(path), path);
     for (const path of ["/etc/dropbear", "/etc", "/tmp", "/var", "/run", "/var/run", "/", "/etc/crontabs", "/root"]) assert.ok(!isOwn(path), path);
-    for (const name of ["empty", "kept", "own", "new", "others", "out", "file"]) assert.equal(ofState(join(folder, name)) === "", isOwn(join(folder, name)), name);
+    for (const name of ["empty", "kept", "own", "new", "others", "out", "file"])
+      assert.equal(ofState(join(folder, name)) === "", isOwn(join(folder, name)), name);
   });
 
   test("the complaint names file, line, section and option", () => {
     const text = "config globals 'globals'\n\toption consent 'ask'\n\toption state_dir '/etc/dropbear'\n";
-    assert.equal(complainOfGlobals(text, "/etc/config/dots-callhome", "state_dir", "'/etc/dropbear' lies elsewhere"), "/etc/config/dots-callhome:3: config globals 'globals': option state_dir: '/etc/dropbear' lies elsewhere");
+    assert.equal(complainOfGlobals(text, "/etc/config/dots-callhome", "state_dir", "'/etc/dropbear' lies elsewhere"),
+      "/etc/config/dots-callhome:3: config globals 'globals': option state_dir: '/etc/dropbear' lies elsewhere");
     assert.equal(complainOfGlobals("", "f", "state_dir", "x"), "f:1: option state_dir: x");
   });
 });

@@ -6,12 +6,16 @@ import { after, test } from "node:test";
 import { openDhcpConfig } from "../../../src/system/files/dhcp-config.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "dch-dhcp-"));
-after(() => { rmSync(folder, { recursive: true }); });
+after(() => {
+  rmSync(folder, { recursive: true });
+});
 
 test("what cannot be read of it is a line in the log, once for each state of the file; no file is none", () => {
   const path = join(folder, "dhcp");
   const lines: string[] = [];
-  const read = openDhcpConfig((level, line) => { lines.push(`${level}: ${line}`); }, path);
+  const read = openDhcpConfig((level, line) => {
+    lines.push(`${level}: ${line}`);
+  }, path);
   const names = (): unknown[] => read().hosts.map(({ name }) => name);
   const nas = "config host\n\toption name 'nas'\n\toption mac '02:00:00:00:00:01'\n";
   assert.deepEqual([names(), lines], [[], []]);
@@ -26,7 +30,9 @@ test("what cannot be read of it is a line in the log, once for each state of the
 
 test("one that cannot be read at all is a line in the log", () => {
   const lines: string[] = [];
-  const read = openDhcpConfig((level, line) => { lines.push(`${level}: ${line}`); }, folder);
+  const read = openDhcpConfig((level, line) => {
+    lines.push(`${level}: ${line}`);
+  }, folder);
   assert.deepEqual([read().hosts, read().hosts], [[], []]);
   assert.equal(lines.length, 1);
   assert.match(lines[0] ?? "", /^warn: cannot read names from /);

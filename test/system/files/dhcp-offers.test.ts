@@ -7,15 +7,21 @@ import { openDhcpOffers } from "../../../src/system/files/dhcp-offers.ts";
 import { until } from "../../until.ts";
 
 const work = mkdtempSync(join(tmpdir(), "dch-offers-"));
-after(() => { rmSync(work, { recursive: true, force: true }); });
+after(() => {
+  rmSync(work, { recursive: true, force: true });
+});
 const folder = join(work, "offers");
 const offers = openDhcpOffers(folder);
-const write = (file: string, text: string): void => { writeFileSync(join(folder, file), text); };
+const write = (file: string, text: string): void => {
+  writeFileSync(join(folder, file), text);
+};
 
 test("the folder is made, watched, and read anew each time", async () => {
   assert.deepEqual(await offers.read(["wan"]), []);
   let heard = 0;
-  const stop = offers.follow(() => { heard++; });
+  const stop = offers.follow(() => {
+    heard++;
+  });
   write(".wan.4.new", "name 04646f747303697370076578616d706c6500\naddresses cb007101\n");
   renameSync(join(folder, ".wan.4.new"), join(folder, "wan.4"));
   await until("the change is heard", () => heard > 0);
@@ -30,7 +36,8 @@ test("both families of the devices that are asked for, and of no other", async (
   write("wan.4", "addresses cb007101\n");
   write("wan2.4", "addresses cb007102\n");
   assert.deepEqual((await offers.read(["wan"])).map(({ addresses }) => addresses[0]), ["2001:db8::1", "203.0.113.1"]);
-  assert.deepEqual((await offers.read(["../offers/wan2", "", "a b", "wan2"])).map(({ device, addresses }) => [device, addresses[0]]), [["wan2", "203.0.113.2"]]);
+  assert.deepEqual((await offers.read(["../offers/wan2", "", "a b", "wan2"])).map(({ device, addresses }) => [device, addresses[0]]), [["wan2",
+    "203.0.113.2"]]);
 });
 
 test("whatever lies there: not more than its beginning is read, and what is no line of ours says nothing", async () => {

@@ -9,8 +9,12 @@ import { readPassword, readPsk } from "../../../src/system/files/read-secret.ts"
 import { wallInstant } from "../../../src/model/time.ts";
 
 let folder: string;
-before(() => { folder = mkdtempSync(join(tmpdir(), "dots-secret-")); });
-after(() => { rmSync(folder, { recursive: true }); });
+before(() => {
+  folder = mkdtempSync(join(tmpdir(), "dots-secret-"));
+});
+after(() => {
+  rmSync(folder, { recursive: true });
+});
 
 let count = 0;
 function file(content: string | Buffer, mode = 0o600, name = `f${++count}`): string {
@@ -105,7 +109,8 @@ describe("certificates", () => {
   /** A self-signed certificate for 30 days, with its key. */
   function makeCertificate(name: string): { certFile: string; keyFile: string } {
     const [certFile, keyFile] = [join(folder, `${name}.pem`), join(folder, `${name}.key`)];
-    execFileSync("openssl", ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", `/CN=${name}`, "-days", "30", "-keyout", keyFile, "-out", certFile], { stdio: "ignore" });
+    execFileSync("openssl", ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", `/CN=${name}`, "-days", "30", "-keyout",
+      keyFile, "-out", certFile], { stdio: "ignore" });
     chmodSync(keyFile, 0o600);
     return { certFile, keyFile };
   }
@@ -130,7 +135,8 @@ describe("certificates", () => {
 
   it("are taken with a warning where the key is for RSA-PSS alone, which DTLS does not do", () => {
     const [certFile, keyFile] = [join(folder, "pss.pem"), join(folder, "pss.key")];
-    execFileSync("openssl", ["req", "-x509", "-newkey", "rsa-pss", "-pkeyopt", "rsa_keygen_bits:2048", "-nodes", "-subj", "/CN=pss", "-keyout", keyFile, "-out", certFile], { stdio: "ignore" });
+    execFileSync("openssl", ["req", "-x509", "-newkey", "rsa-pss", "-pkeyopt", "rsa_keygen_bits:2048", "-nodes", "-subj", "/CN=pss", "-keyout", keyFile, "-out",
+      certFile], { stdio: "ignore" });
     chmodSync(keyFile, 0o600);
     const reading = readCertificates({ ...files, certFile, keyFile }, wallInstant(today + 60_000));
     assert.ok("value" in reading, JSON.stringify(reading));

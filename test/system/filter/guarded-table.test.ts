@@ -5,7 +5,12 @@ import { until } from "../../until.ts";
 
 test("an nft monitor that does not run is a warning while there is anything to guard; the log says when it is started again", async () => {
   const log: string[] = [];
-  const guard = guardTables([{ family: "inet", name: "dots_callhome" }], { command: ["/bin/false"], log: (level, message) => { log.push(`${level}: ${message}`); } }, () => undefined);
+  const guard = guardTables([{ family: "inet", name: "dots_callhome" }], {
+    command: ["/bin/false"],
+    log: (level, message) => {
+      log.push(`${level}: ${message}`);
+    },
+  }, () => undefined);
   assert.deepEqual(guard.problems(), []);
   guard.holds(true);
   await until("it is noticed", () => guard.problems().length > 0);
@@ -22,11 +27,13 @@ const monitors: readonly (readonly [what: string, script: string, why: readonly 
   ["hears of a change that is not ours", `${change}; exec sleep 600`, ["changed"]],
   ["hears of a change, and dies: that somebody changed our rules is what counts", `${change}; exit 1`, ["changed"]],
 ];
-for (const [what, script, expected] of monitors) test(`an nft monitor that ${what}`, async () => {
-  const heard: string[] = [];
-  const guard = guardTables([{ family: "inet", name: "dots_callhome" }], { command: ["/bin/sh", "-c", script], log: () => undefined }, (why) => heard.push(why));
-  guard.holds(true);
-  await until("it is told", () => heard.length >= expected.length);
-  guard.stop();
-  assert.deepEqual(heard.slice(0, expected.length), expected);
-});
+for (const [what, script, expected] of monitors)
+  test(`an nft monitor that ${what}`, async () => {
+    const heard: string[] = [];
+    const guard = guardTables([{ family: "inet", name: "dots_callhome" }], { command: ["/bin/sh", "-c", script], log: () => undefined },
+      (why) => heard.push(why));
+    guard.holds(true);
+    await until("it is told", () => heard.length >= expected.length);
+    guard.stop();
+    assert.deepEqual(heard.slice(0, expected.length), expected);
+  });

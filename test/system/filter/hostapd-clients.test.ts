@@ -30,10 +30,16 @@ function fakeWifi({ unban = [], clock = fakeClock() }: { unban?: string[]; clock
   const log: string[] = [];
   let nextId = 1;
   const bus: Pick<Ubus, "isConnected" | "lookup" | "invoke" | "listen"> = {
-    get isConnected() { return wifi.isConnected; },
+    get isConnected() {
+      return wifi.isConnected;
+    },
     lookup: () => {
       wifi.lookups++;
-      return wifi.fault ? Promise.reject(wifi.fault) : Promise.resolve([...objects].map(([path, { id, hostapd }]) => ({ path, id, methods: Object.fromEntries(Object.keys(hostapd.methods).map((name) => [name, {}])) })));
+      return wifi.fault
+        ? Promise.reject(wifi.fault)
+        : Promise.resolve(
+          [...objects].map(([path, { id, hostapd }]) => ({ path, id, methods: Object.fromEntries(Object.keys(hostapd.methods).map((name) => [name, {}])) })),
+        );
     },
     async invoke(path, method, args = {}) {
       await Promise.resolve();
@@ -44,25 +50,41 @@ function fakeWifi({ unban = [], clock = fakeClock() }: { unban?: string[]; clock
     listen(pattern, heard) {
       assert.equal(pattern, "ubus.object.add");
       ears.add(heard);
-      return () => { ears.delete(heard); };
+      return () => {
+        ears.delete(heard);
+      };
     },
   };
   const wifi: FakeWifi = {
-    clock, log, isConnected: true, lookups: 0, fault: undefined,
-    clients: openHostapdClients(() => bus, { clock: clock.steady, log: (level, message) => { log.push(`${level} ${message}`); }, unban: () => new Set(unban) }),
+    clock,
+    log,
+    isConnected: true,
+    lookups: 0,
+    fault: undefined,
+    clients: openHostapdClients(() => bus, {
+      clock: clock.steady,
+      log: (level, message) => {
+        log.push(`${level} ${message}`);
+      },
+      unban: () => new Set(unban),
+    }),
     add(path) {
       const hostapd = playHostapd(() => sinceEpoch(clock.now()));
       objects.set(path, { id: nextId++, hostapd });
       for (const ear of ears) ear("ubus.object.add", { path });
       return hostapd;
     },
-    remove(path) { objects.delete(path); },
+    remove(path) {
+      objects.delete(path);
+    },
   };
   return wifi;
 }
 
 /** All that hangs on promises only. */
-const settled = async (): Promise<void> => { for (let round = 0; round < 5; round++) await settle(); };
+const settled = async (): Promise<void> => {
+  for (let round = 0; round < 5; round++) await settle();
+};
 
 describe("Wi-Fi clients that are cut off", () => {
   it("are put off every network, whether they are there or not, for as long as the kernel holds them", async () => {
@@ -201,7 +223,8 @@ describe("a daemon that starts again", () => {
     const clock = fakeClock();
     const wifi = fakeWifi({ unban: [lamp, "02:00:00:00:0a:07"], clock });
     const home = wifi.add("hostapd.phy0-ap0");
-    const call = (addr: string): unknown => home.methods["del_client"]?.answer({ addr, reason: 5, deauth: true, ban_time: 500_000 }, { user: null, group: null });
+    const call = (addr: string): unknown =>
+      home.methods["del_client"]?.answer({ addr, reason: 5, deauth: true, ban_time: 500_000 }, { user: null, group: null });
     for (const mac of [camera, lamp, "02:00:00:00:0a:08"]) call(mac);
     assert.ok(home.join("02:00:00:00:0a:07"));
     await clock.advance(100_000);

@@ -8,11 +8,18 @@ test("what the owner waits for comes after what is under way, and before all tha
   const ends: (() => void)[] = [];
   const asked = <T>(name: string, answer: T): Promise<T> => {
     order.push(name);
-    return new Promise((resolve) => ends.push(() => { resolve(answer); }));
+    return new Promise((resolve) =>
+      ends.push(() => {
+        resolve(answer);
+      })
+    );
   };
   const nftables: Nftables = {
-    runTransaction: ([first]) => asked(first && "table" in first ? `rules ${first.table.family}` : "?", undefined), listNames: () => Promise.resolve(undefined), listCounters: () => Promise.resolve(new Map()),
-    listCountersOf: (tables) => asked("counters", tables.map(() => new Map())), listSet: (_table, _kind, name) => asked(name, []),
+    runTransaction: ([first]) => asked(first && "table" in first ? `rules ${first.table.family}` : "?", undefined),
+    listNames: () => Promise.resolve(undefined),
+    listCounters: () => Promise.resolve(new Map()),
+    listCountersOf: (tables) => asked("counters", tables.map(() => new Map())),
+    listSet: (_table, _kind, name) => asked(name, []),
   };
   const filter = openPacketFilter(nftables);
   const all: Promise<unknown>[] = [filter.readWitness(1), filter.readCounters(), filter.readCounters()];

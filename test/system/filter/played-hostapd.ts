@@ -26,7 +26,8 @@ export function playHostapd(now: () => number): PlayedHostapd {
     for (const [mac, until] of banned) if (until <= now()) banned.delete(mac);
   };
   const hostapd: PlayedHostapd = {
-    clients, calls,
+    clients,
+    calls,
     bans() {
       forget();
       return banned;
@@ -38,20 +39,29 @@ export function playHostapd(now: () => number): PlayedHostapd {
       return true;
     },
     methods: {
-      del_client: { signature: { addr: "string", reason: "int32", deauth: "bool", ban_time: "int32" }, answer({ addr, reason, deauth, ban_time: time }) {
-        if (hostapd.fault) return hostapd.fault();
-        if (typeof addr !== "string" || reason !== 5 || deauth !== true || typeof time !== "number" || !Number.isInteger(time)) throw new Error("not as hostapd wants it");
-        calls.push(`${addr} ${time}`);
-        clients.delete(addr);
-        // time * 1000, in an int: what overflows is negative, or anything.
-        if (time === 0 || time > 2_147_483) banned.delete(addr);
-        else banned.set(addr, now() + time);
-        return {};
-      } },
-      list_bans: { signature: {}, answer() {
-        forget();
-        return { clients: [...banned.keys()] };
-      } },
+      del_client: {
+        signature: { addr: "string", reason: "int32", deauth: "bool", ban_time: "int32" },
+        answer({ addr, reason, deauth, ban_time: time }) {
+          if (hostapd.fault) return hostapd.fault();
+          if (typeof addr !== "string" || reason !== 5 || deauth !== true || typeof time !== "number" || !Number.isInteger(time))
+            throw new Error(
+              "not as hostapd wants it",
+            );
+          calls.push(`${addr} ${time}`);
+          clients.delete(addr);
+          // time * 1000, in an int: what overflows is negative, or anything.
+          if (time === 0 || time > 2_147_483) banned.delete(addr);
+          else banned.set(addr, now() + time);
+          return {};
+        },
+      },
+      list_bans: {
+        signature: {},
+        answer() {
+          forget();
+          return { clients: [...banned.keys()] };
+        },
+      },
       get_clients: { signature: {}, answer: () => ({ clients: Object.fromEntries([...clients].map((mac) => [mac, { authorized: true }])) }) },
       get_status: { signature: {}, answer: () => ({ ssid: "home" }) },
     },

@@ -10,11 +10,19 @@ function played() {
   const ends = new Map<string, (failure?: Error) => void>();
   return {
     order,
-    pass: (milliseconds: number) => { time += milliseconds; },
-    take: (name: string, urgency: Urgency) => turns.take(urgency, () => {
-      order.push(name);
-      return new Promise<string>((resolve, reject) => ends.set(name, (failure) => { if (failure) reject(failure); else resolve(name); }));
-    }),
+    pass: (milliseconds: number) => {
+      time += milliseconds;
+    },
+    take: (name: string, urgency: Urgency) =>
+      turns.take(urgency, () => {
+        order.push(name);
+        return new Promise<string>((resolve, reject) =>
+          ends.set(name, (failure) => {
+            if (failure) reject(failure);
+            else resolve(name);
+          })
+        );
+      }),
     async end(name: string, failure?: Error) {
       ends.get(name)?.(failure);
       await new Promise((resolve) => setImmediate(resolve));

@@ -19,13 +19,40 @@ function play(): Played {
   const clock = fakeClock();
   const whole: boolean[] = [];
   const log: string[] = [];
-  const journal = { hasForgotten: false, beginListing: () => (isWhole: boolean) => { whole.push(isWhole); } };
+  const journal = {
+    hasForgotten: false,
+    beginListing: () => (isWhole: boolean) => {
+      whole.push(isWhole);
+    },
+  };
   let done: ((problem: string | undefined) => void) | undefined;
   const completion = completeJournal({
-    clock: clock.steady, wallTime: () => clock.now(), log: (level, message) => { log.push(`${level}: ${message}`); }, journal, isFollowing: () => true, completed: () => undefined,
-    list(listener) { done = listener; return () => { done = undefined; }; },
+    clock: clock.steady,
+    wallTime: () => clock.now(),
+    log: (level, message) => {
+      log.push(`${level}: ${message}`);
+    },
+    journal,
+    isFollowing: () => true,
+    completed: () => undefined,
+    list(listener) {
+      done = listener;
+      return () => {
+        done = undefined;
+      };
+    },
   });
-  return { completion, clock, journal, whole, log, end(problem) { (done ?? assert.fail("nothing is listed"))(problem); done = undefined; } };
+  return {
+    completion,
+    clock,
+    journal,
+    whole,
+    log,
+    end(problem) {
+      (done ?? assert.fail("nothing is listed"))(problem);
+      done = undefined;
+    },
+  };
 }
 
 describe("completeJournal", () => {
@@ -98,7 +125,9 @@ describe("listFlows", () => {
         happened.push(args[2]);
         runs.push(listeners);
         return { pause: () => undefined, resume: () => undefined, stop: () => undefined };
-      }, () => undefined, (problem) => { happened.push(problem); });
+      }, () => undefined, (problem) => {
+        happened.push(problem);
+      });
       for (const status of ends) runs.at(-1)?.onEnd({ status, isMissing: false, reason: "why" });
       assert.deepEqual(happened, expected);
     }

@@ -11,7 +11,9 @@ const home: HomeAddresses = { ...recordedBorders, outside: prefixes("203.0.113.7
 const asked = asking({ fromPorts: "14000-14100", toPorts: "443", protocols: [17] });
 
 function flow(event: "NEW" | "DESTROY" | "", port: number, { from = "192.168.1.21", more = "" } = {}): string {
-  return `${event === "" ? "" : `    [${event}] `}udp      17 30 src=${from} dst=198.51.100.9 sport=40000 dport=443 src=198.51.100.9 dst=203.0.113.7 sport=443 dport=${port}${more}\n`;
+  return `${
+    event === "" ? "" : `    [${event}] `
+  }udp      17 30 src=${from} dst=198.51.100.9 sport=40000 dport=443 src=198.51.100.9 dst=203.0.113.7 sport=443 dport=${port}${more}\n`;
 }
 
 interface Running {
@@ -42,19 +44,47 @@ async function play({ sysctls = {}, busy = 0 }: { sysctls?: Record<string, numbe
   const follow: FollowCommand = (tool, args, says) => {
     const running: Running = { args: [tool, ...args].join(" "), says, paused: false, stopped: false };
     runs.push(running);
-    return { pause: () => { running.paused = true; }, resume: () => { running.paused = false; }, stop: () => { running.stopped = true; } };
+    return {
+      pause: () => {
+        running.paused = true;
+      },
+      resume: () => {
+        running.paused = false;
+      },
+      stop: () => {
+        running.stopped = true;
+      },
+    };
   };
   const journal = openFlowJournal({
-    follow, clock: clock.steady, wallTime: () => clock.now(), log: (level, message) => { log.push(`${level}: ${message}`); },
-    directory: { neighbours: () => Promise.resolve([{ address: "192.168.1.21", mac: macs.camera, device: "br-lan" }]), names: () => Promise.resolve(new Map()), port: () => Promise.resolve(null) },
+    follow,
+    clock: clock.steady,
+    wallTime: () => clock.now(),
+    log: (level, message) => {
+      log.push(`${level}: ${message}`);
+    },
+    directory: {
+      neighbours: () => Promise.resolve([{ address: "192.168.1.21", mac: macs.camera, device: "br-lan" }]),
+      names: () => Promise.resolve(new Map()),
+      port: () => Promise.resolve(null),
+    },
     network: { addresses: () => Promise.resolve(home) },
     settings: { read: (name) => sysctls[name], write: () => false, widenSockets: () => () => undefined },
-    solicit: (address) => { solicited.push(address); },
-    stopwatch: () => { watch += busy; return watch + sinceEpoch(clock.now()); },
+    solicit: (address) => {
+      solicited.push(address);
+    },
+    stopwatch: () => {
+      watch += busy;
+      return watch + sinceEpoch(clock.now());
+    },
   });
   await clock.advance(0);
   return {
-    journal, clock, runs, log, solicited,
+    journal,
+    clock,
+    runs,
+    log,
+    solicited,
     events: () => runs.filter(({ args }) => args.includes(" -E ")).at(-1) ?? assert.fail("nothing runs"),
     async endListing(lines = "", end = {}) {
       for (const family of ["ipv4", "ipv6"]) {
@@ -87,7 +117,9 @@ describe("openFlowJournal", () => {
 
   it("joins lines that were cut in the middle, and steps over garbage", async () => {
     const { journal, events } = await play();
-    const text = `${flow("NEW", 14_001)}\u0000\u00ff garbage = [\n${flow("NEW", 14_002)}${"x".repeat(20_000)}\n${flow("NEW", 14_003, { more: " zone=5 labels=a [OFFLOAD]" })}[NEW] udp 17 src=1`;
+    const text = `${flow("NEW", 14_001)}\u0000\u00ff garbage = [\n${flow("NEW", 14_002)}${"x".repeat(20_000)}\n${
+      flow("NEW", 14_003, { more: " zone=5 labels=a [OFFLOAD]" })
+    }[NEW] udp 17 src=1`;
     for (let at = 0; at < text.length; at += 7) events().says.onData(Buffer.from(text.slice(at, at + 7), "latin1"));
     assert.deepEqual(journal.search(asked).flows.map(({ reply }) => reply.dport).sort(), [14_001, 14_002, 14_003]);
     assert.equal(journal.figures.unreadable, 1, "the endless line is not even looked at");
@@ -106,7 +138,9 @@ describe("openFlowJournal", () => {
     await clock.advance(300);
     await endListing();
     for (let at = 0; at < 20; at += 1) {
-      events().says.onComplaint("WARNING: We have hit ENOBUFS! We are losing events.\nThis message means that the current netlink socket buffer size is too small.\n");
+      events().says.onComplaint(
+        "WARNING: We have hit ENOBUFS! We are losing events.\nThis message means that the current netlink socket buffer size is too small.\n",
+      );
       await clock.advance(1000);
     }
     assert.equal(journal.vouches(), false);

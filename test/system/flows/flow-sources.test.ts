@@ -11,7 +11,11 @@ import { milliseconds } from "../../../src/model/time.ts";
 
 const listed = recordedFlows("list-ipv4.txt").slice(0, 3);
 const quiet: FlowJournal = {
-  search: () => ({ flows: [], count: 0 }), vouches: () => false, warnings: () => [], describe: () => "journal: 0 flows", stop: () => undefined,
+  search: () => ({ flows: [], count: 0 }),
+  vouches: () => false,
+  warnings: () => [],
+  describe: () => "journal: 0 flows",
+  stop: () => undefined,
   figures: { lines: 0, unreadable: 0, pauses: 0, losses: 0, listings: 0, completed: 0, flows: 0, bytesHeld: 0, busy: milliseconds(0) },
 };
 
@@ -19,9 +23,17 @@ describe("openFlowMemory", () => {
   it("goes on, and warns, while the table cannot be read", async () => {
     const log: string[] = [];
     let broken = true;
-    const matching = (): Promise<readonly Flow[]> => (broken ? Promise.reject(new CommandFailure("conntrack", "missing", "conntrack is not installed: install the package conntrack")) : Promise.resolve(listed));
+    const matching = (): Promise<
+      readonly Flow[]
+    > => (broken
+      ? Promise.reject(new CommandFailure("conntrack", "missing", "conntrack is not installed: install the package conntrack"))
+      : Promise.resolve(listed));
     const memory: FlowMemory = openFlowMemory({
-      table: { matching, cut: () => Promise.resolve([]) }, journal: quiet, log: (level, message) => { log.push(`${level}: ${message}`); },
+      table: { matching, cut: () => Promise.resolve([]) },
+      journal: quiet,
+      log: (level, message) => {
+        log.push(`${level}: ${message}`);
+      },
     });
     assert.deepEqual(await memory.matching(asking()), []);
     assert.deepEqual(await memory.matching(asking()), []);
@@ -45,7 +57,8 @@ describe("checkTools", () => {
     const tools = checkTools({ run, clock: clock.steady, log: () => undefined });
     await clock.advance(0);
     assert.deepEqual(tools.warnings(), [
-      "ip failed with status 1: ip: unrecognized option: j (is the package ip-full installed?)", "bridge is not installed: install the package ip-bridge",
+      "ip failed with status 1: ip: unrecognized option: j (is the package ip-full installed?)",
+      "bridge is not installed: install the package ip-bridge",
     ]);
     isFull = true;
     await clock.advance(60_000);

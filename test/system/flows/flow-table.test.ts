@@ -20,7 +20,16 @@ function play(lines: string, end: Partial<CommandResult> = {}): Played {
     for (const line of lines.split("\n")) options?.onLine?.(line);
     return Promise.resolve({ status: 0, stdout: "", stderr: "", ...end });
   };
-  return { table: openConntrack({ run, log: (level, message) => { log.push(`${level}: ${message}`); } }), calls, log };
+  return {
+    table: openConntrack({
+      run,
+      log: (level, message) => {
+        log.push(`${level}: ${message}`);
+      },
+    }),
+    calls,
+    log,
+  };
 }
 
 const recorded = vector("conntrack/list-ipv4.txt");
@@ -45,7 +54,8 @@ describe("openConntrack, matching", () => {
     await assert.rejects(openConntrack({ run, log: () => undefined }).matching(asking()), /install the package conntrack/);
   });
   it("says when it has to leave flows out", async () => {
-    const lines = Array.from({ length: 5000 }, (_, at) => `udp 17 9 src=10.0.${at >> 8}.${at & 255} dst=198.51.100.9 sport=1 dport=2 src=198.51.100.9 dst=203.0.113.7 sport=2 dport=${at} use=1`);
+    const lines = Array.from({ length: 5000 },
+      (_, at) => `udp 17 9 src=10.0.${at >> 8}.${at & 255} dst=198.51.100.9 sport=1 dport=2 src=198.51.100.9 dst=203.0.113.7 sport=2 dport=${at} use=1`);
     const { table, log } = play(lines.join("\n"));
     assert.equal((await table.matching(asking({ to: "198.51.100.0/24", from: "203.0.113.0/24" }))).length, 4096);
     assert.deepEqual(log, ["warn: conntrack: 904 of 5000 flows that match a request do not fit into its evidence"]);
@@ -69,7 +79,8 @@ describe("openConntrack, cut", () => {
     const gone = { status: 1, stderr: "conntrack v1.4.7 (conntrack-tools): Operation failed: such conntrack doesn't exist\n" };
     for (const [failures, attempts] of [[1, 2], [4, 5], [5, undefined]] as const) {
       let calls = 0;
-      const run: RunCommand = (_tool, args) => Promise.resolve({ status: 0, stdout: "", stderr: "", ...(args[3] === "--orig-src" && ++calls <= failures ? gone : {}) });
+      const run: RunCommand = (_tool, args) =>
+        Promise.resolve({ status: 0, stdout: "", stderr: "", ...(args[3] === "--orig-src" && ++calls <= failures ? gone : {}) });
       const cut = openConntrack({ run, log: () => undefined }).cut(["192.168.1.21"], prefixes("198.51.100.9"));
       if (attempts === undefined) await assert.rejects(cut, /doesn't exist/);
       else await cut;
@@ -88,10 +99,13 @@ describe("openConntrack, cut", () => {
     ]);
   });
   it("tries only what living flows call for, where those are known, and returns what it ended", async () => {
-    const line = "udp 17 9 src=192.168.1.21 dst=198.51.100.9 sport=1 dport=2 packets=7 bytes=700 src=198.51.100.9 dst=203.0.113.7 sport=2 dport=3 packets=0 bytes=0 use=1";
+    const line =
+      "udp 17 9 src=192.168.1.21 dst=198.51.100.9 sport=1 dport=2 packets=7 bytes=700 src=198.51.100.9 dst=203.0.113.7 sport=2 dport=3 packets=0 bytes=0 use=1";
     const { table, calls } = play(line, { stderr: "1 flow entries have been deleted." });
     const ended = await table.cut(["192.168.1.21"], prefixes("198.51.100.9"), [flow(line)]);
-    assert.deepEqual([calls, ended.map(({ originalPackets }) => originalPackets)], [["conntrack -D -f ipv4 --orig-src 192.168.1.21 --reply-src 198.51.100.9"], [7]]);
+    assert.deepEqual([calls, ended.map(({ originalPackets }) => originalPackets)], [["conntrack -D -f ipv4 --orig-src 192.168.1.21 --reply-src 198.51.100.9"], [
+      7,
+    ]]);
     assert.deepEqual(await table.cut(["192.168.1.21"], prefixes("198.51.100.9"), []), []);
     assert.equal(calls.length, 1);
   });

@@ -13,8 +13,18 @@ const camera = "02:00:00:00:0a:01";
 
 describe("readMonitorLine", () => {
   const lines: readonly (readonly [string, ReturnType<typeof readMonitorLine>])[] = [
-    ["[NEIGH]192.168.9.5 dev br-lan lladdr 02:00:00:00:00:05 REACHABLE ", { is: "neighbour", address: "192.168.9.5", device: "br-lan", mac: "02:00:00:00:00:05" }],
-    ["[NEIGH]2001:db8:9::5 dev br-lan lladdr 02:00:00:00:00:05 router PERMANENT ", { is: "neighbour", address: "2001:db8:9::5", device: "br-lan", mac: "02:00:00:00:00:05" }],
+    ["[NEIGH]192.168.9.5 dev br-lan lladdr 02:00:00:00:00:05 REACHABLE ", {
+      is: "neighbour",
+      address: "192.168.9.5",
+      device: "br-lan",
+      mac: "02:00:00:00:00:05",
+    }],
+    ["[NEIGH]2001:db8:9::5 dev br-lan lladdr 02:00:00:00:00:05 router PERMANENT ", {
+      is: "neighbour",
+      address: "2001:db8:9::5",
+      device: "br-lan",
+      mac: "02:00:00:00:00:05",
+    }],
     ["[NEIGH]192.168.9.5 dev br-lan FAILED ", { is: "neighbour", address: "192.168.9.5", device: "br-lan", mac: null }],
     ["[NEIGH]Deleted 192.168.9.5 dev br-lan lladdr 02:00:00:00:00:05 STALE ", { is: "neighbour", address: "192.168.9.5", device: "br-lan", mac: null }],
     ["[NEIGH]ff02::16 dev p1 lladdr 33:33:00:00:00:16 NOARP ", { is: "neighbour", address: "ff02::16", device: "p1", mac: null }],
@@ -27,10 +37,14 @@ describe("readMonitorLine", () => {
     ["[ROUTE]default via 192.168.9.254 dev br-lan ", { is: "links" }],
     ["[ROUTE]unreachable 2001:db8:77::/48 dev lo metric 1024 pref medium", { is: "links" }],
     ["[ROUTE]192.168.9.0/24 dev br-lan proto kernel scope link src 192.168.9.1 ", undefined],
-    ...["", "[NEIGH]", "[NEIGH]dev", "[NEIGH]x dev y lladdr z", "[NEIGH]192.168.9.5 lladdr 02:00:00:00:00:05", "[NEIGH]192.168.9.5 dev a-name-of-more-than-15 lladdr 02:00:00:00:00:05 STALE",
-      "[NEIGH]192.168.9.5/24 dev br-lan lladdr 02:00:00:00:00:05 STALE", "[NSID]nsid 0", "netlink receive error", "[X]default"].map((line) => [line, undefined] as const),
+    ...["", "[NEIGH]", "[NEIGH]dev", "[NEIGH]x dev y lladdr z", "[NEIGH]192.168.9.5 lladdr 02:00:00:00:00:05",
+      "[NEIGH]192.168.9.5 dev a-name-of-more-than-15 lladdr 02:00:00:00:00:05 STALE", "[NEIGH]192.168.9.5/24 dev br-lan lladdr 02:00:00:00:00:05 STALE",
+      "[NSID]nsid 0", "netlink receive error", "[X]default"].map((line) => [line, undefined] as const),
   ];
-  for (const [line, expected] of lines) it(JSON.stringify(line), () => { assert.deepEqual(readMonitorLine(line), expected); });
+  for (const [line, expected] of lines)
+    it(JSON.stringify(line), () => {
+      assert.deepEqual(readMonitorLine(line), expected);
+    });
 });
 
 interface Played {
@@ -49,21 +63,44 @@ async function start({ busy = 0 } = {}): Promise<Played> {
   const clock = fakeClock();
   let watch = 0;
   const played: Omit<Played, "tables"> = {
-    clock, calls: [], log: [], instead: {}, fails: undefined, paused: false, runs: [],
-    say: (...lines) => { played.runs.at(-1)?.onData(Buffer.from(lines.map((line) => `${line}\n`).join(""))); },
+    clock,
+    calls: [],
+    log: [],
+    instead: {},
+    fails: undefined,
+    paused: false,
+    runs: [],
+    say: (...lines) => {
+      played.runs.at(-1)?.onData(Buffer.from(lines.map((line) => `${line}\n`).join("")));
+    },
   };
   const run: RunCommand = (tool, args, options) => {
     played.calls.push([tool, ...args].join(" "));
     return played.fails === undefined ? play(played.instead)(tool, args, options) : Promise.reject(new CommandFailure(tool, "killed", played.fails));
   };
   const tables = followHome({
-    run, clock: clock.steady, log: (level, message) => { played.log.push(`${level}: ${message}`); },
+    run,
+    clock: clock.steady,
+    log: (level, message) => {
+      played.log.push(`${level}: ${message}`);
+    },
     follow(tool, args, listeners) {
       assert.equal([tool, ...args].join(" "), "ip -o monitor label address route link neigh");
       played.runs.push(listeners);
-      return { pause: () => { played.paused = true; }, resume: () => { played.paused = false; }, stop: () => undefined };
+      return {
+        pause: () => {
+          played.paused = true;
+        },
+        resume: () => {
+          played.paused = false;
+        },
+        stop: () => undefined,
+      };
     },
-    stopwatch: () => { watch += busy; return watch + sinceEpoch(clock.now()); },
+    stopwatch: () => {
+      watch += busy;
+      return watch + sinceEpoch(clock.now());
+    },
   });
   await clock.advance(0);
   const whole = Object.assign(played, { tables });
@@ -73,7 +110,8 @@ async function start({ busy = 0 } = {}): Promise<Played> {
   return whole;
 }
 
-const macOf = async ({ tables }: Played, address: string): Promise<string | undefined> => (await tables.neighbours()).find((each) => each.address === address)?.mac;
+const macOf = async ({ tables }: Played, address: string): Promise<string | undefined> =>
+  (await tables.neighbours()).find((each) => each.address === address)?.mac;
 
 describe("followHome", () => {
   it("answers from memory, for as long as nothing is announced", async () => {
@@ -86,10 +124,14 @@ describe("followHome", () => {
 
   it("changes neighbours and ports in place", async () => {
     const home = await start();
-    home.say("[NEIGH]192.168.1.77 dev br-lan lladdr 02:00:00:00:0a:77 REACHABLE ", "[NEIGH]192.168.1.21 dev br-lan lladdr 02:00:00:00:0a:99 STALE ", "[NEIGH]192.168.1.22 dev br-lan FAILED ");
-    assert.deepEqual([await macOf(home, "192.168.1.77"), await macOf(home, "192.168.1.21"), await macOf(home, "192.168.1.22")], ["02:00:00:00:0a:77", "02:00:00:00:0a:99", undefined]);
-    home.say(`[NEIGH]dev lan2 lladdr ${camera} REACHABLE `, `[NEIGH]Deleted dev lan1 lladdr ${camera} STALE `, "[NEIGH]dev vxlan0 lladdr 02:00:00:00:0a:05 REACHABLE ");
-    assert.deepEqual([(await home.tables.ports()).get(camera), (await home.tables.ports()).get("02:00:00:00:0a:05")], ["lan2", undefined], "it moved; no port of a bridge");
+    home.say("[NEIGH]192.168.1.77 dev br-lan lladdr 02:00:00:00:0a:77 REACHABLE ", "[NEIGH]192.168.1.21 dev br-lan lladdr 02:00:00:00:0a:99 STALE ",
+      "[NEIGH]192.168.1.22 dev br-lan FAILED ");
+    assert.deepEqual([await macOf(home, "192.168.1.77"), await macOf(home, "192.168.1.21"), await macOf(home, "192.168.1.22")], ["02:00:00:00:0a:77",
+      "02:00:00:00:0a:99", undefined]);
+    home.say(`[NEIGH]dev lan2 lladdr ${camera} REACHABLE `, `[NEIGH]Deleted dev lan1 lladdr ${camera} STALE `,
+      "[NEIGH]dev vxlan0 lladdr 02:00:00:00:0a:05 REACHABLE ");
+    assert.deepEqual([(await home.tables.ports()).get(camera), (await home.tables.ports()).get("02:00:00:00:0a:05")], ["lan2", undefined],
+      "it moved; no port of a bridge");
     home.say(`[NEIGH]Deleted dev lan2 lladdr ${camera} STALE `);
     assert.equal((await home.tables.ports()).get(camera), undefined);
     assert.deepEqual(home.calls, []);
@@ -98,7 +140,9 @@ describe("followHome", () => {
   it("a bridge that filters VLANs forgets a device in one of them: it is read again which port it is on", async () => {
     const home = await start();
     const addr = JSON.parse(vector("iproute2/ip-addr.json")) as { ifname: string; linkinfo?: object }[];
-    home.instead["ip -j -d addr"] = JSON.stringify(addr.map((link) => (link.ifname === "br-lan" ? { ...link, linkinfo: { info_kind: "bridge", info_data: { vlan_filtering: 1 } } } : link)));
+    home.instead["ip -j -d addr"] = JSON.stringify(
+      addr.map((link) => (link.ifname === "br-lan" ? { ...link, linkinfo: { info_kind: "bridge", info_data: { vlan_filtering: 1 } } } : link)),
+    );
     const entry = (vlan: number): object => ({ mac: camera, ifname: "lan1", vlan, flags: [], master: "br-lan", state: "" });
     const forget = async (vlans: readonly number[]): Promise<string | undefined> => {
       home.instead["bridge -j fdb show"] = JSON.stringify(vlans.map(entry));
@@ -122,7 +166,9 @@ describe("followHome", () => {
     const home = await start();
     let changes = 0;
     await home.clock.advance(20_000);
-    home.tables.onChange(() => { changes += 1; });
+    home.tables.onChange(() => {
+      changes += 1;
+    });
     home.say("[ADDR]5: wan    inet6 2001:db8:ff::2/64 scope global dynamic \\ valid_lft 1800sec preferred_lft 1800sec");
     await home.clock.advance(0);
     assert.deepEqual([home.calls.length, changes], [4, 0]);
@@ -146,7 +192,8 @@ describe("followHome", () => {
     const home = await start();
     home.runs.at(-1)?.onComplaint("netlink receive error No buffer space available (105)\n");
     await home.clock.advance(3_000);
-    assert.deepEqual(home.calls.sort(), ["bridge -j fdb show", "ip -j -4 route show default", "ip -j -6 route show default", "ip -j -6 route show type unreachable", "ip -j -d addr", "ip -j neigh"]);
+    assert.deepEqual(home.calls.sort(), ["bridge -j fdb show", "ip -j -4 route show default", "ip -j -6 route show default",
+      "ip -j -6 route show type unreachable", "ip -j -d addr", "ip -j neigh"]);
   });
 
   it("works a quarter of the time at most under a flood of announcements", async () => {
@@ -159,7 +206,9 @@ describe("followHome", () => {
 
   it("holds only so many neighbours and ports", async () => {
     const home = await start();
-    for (let at = 0; at < 20_000; at += 1) home.say(`[NEIGH]10.0.${at >> 8}.${at & 255} dev br-lan lladdr 02:00:00:00:0a:01 STALE `, `[NEIGH]dev lan1 lladdr 02:bb:00:00:${(at >> 8).toString(16).padStart(2, "0")}:${(at & 255).toString(16).padStart(2, "0")} STALE `);
+    for (let at = 0; at < 20_000; at += 1)
+      home.say(`[NEIGH]10.0.${at >> 8}.${at & 255} dev br-lan lladdr 02:00:00:00:0a:01 STALE `,
+        `[NEIGH]dev lan1 lladdr 02:bb:00:00:${(at >> 8).toString(16).padStart(2, "0")}:${(at & 255).toString(16).padStart(2, "0")} STALE `);
     assert.deepEqual([(await home.tables.neighbours()).length, (await home.tables.ports()).size], [4096, 4096]);
   });
 

@@ -11,7 +11,9 @@ import { oddities, play, playTables } from "../played-tools.ts";
 
 describe("openHomeDirectory", () => {
   const folder = mkdtempSync(join(tmpdir(), "dch-home-"));
-  after(() => { rmSync(folder, { recursive: true }); });
+  after(() => {
+    rmSync(folder, { recursive: true });
+  });
   const file = (name: string, content: string | Buffer): string => {
     writeFileSync(join(folder, name), content);
     return join(folder, name);
@@ -24,9 +26,15 @@ describe("openHomeDirectory", () => {
     assert.ok(neighbours.some((each) => each.address === "2001:db8:1::21"));
   });
   it("passes over neighbours that failed or never answered", async () => {
-    const entries = ["REACHABLE", "STALE", "PERMANENT", "FAILED", "INCOMPLETE", "NOARP"].map((state, at) => ({ dst: `192.168.1.${at}`, dev: "br-lan", lladdr: "02:00:00:00:00:01", state: [state] }));
+    const entries = ["REACHABLE", "STALE", "PERMANENT", "FAILED", "INCOMPLETE", "NOARP"].map((state, at) => ({
+      dst: `192.168.1.${at}`,
+      dev: "br-lan",
+      lladdr: "02:00:00:00:00:01",
+      state: [state],
+    }));
     const run = play({ "ip -j neigh": JSON.stringify([...entries, { dst: "192.168.1.9", dev: "br-lan", state: ["REACHABLE"] }]) });
-    assert.deepEqual((await openHomeDirectory({ tables: playTables(run), log: silent }).neighbours()).map(({ address }) => address), ["192.168.1.0", "192.168.1.1", "192.168.1.2"]);
+    assert.deepEqual((await openHomeDirectory({ tables: playTables(run), log: silent }).neighbours()).map(({ address }) => address), ["192.168.1.0",
+      "192.168.1.1", "192.168.1.2"]);
   });
   it("reads nothing out of odd JSON", async () => {
     for (const odd of oddities) {
@@ -60,7 +68,12 @@ describe("openHomeDirectory", () => {
   it("does without bridge, and complains once", async () => {
     const log: string[] = [];
     const run: RunCommand = (tool) => Promise.reject(new CommandFailure(tool, "missing", "bridge is not installed: install the package ip-bridge"));
-    const directory = openHomeDirectory({ tables: playTables(run), log: (_, message) => { log.push(message); } });
+    const directory = openHomeDirectory({
+      tables: playTables(run),
+      log: (_, message) => {
+        log.push(message);
+      },
+    });
     assert.deepEqual([await directory.port("02:00:00:00:0a:01"), await directory.port("02:00:00:00:0a:02")], [null, null]);
     assert.deepEqual(log, ["cannot read bridge ports: bridge is not installed: install the package ip-bridge"]);
   });
@@ -68,11 +81,18 @@ describe("openHomeDirectory", () => {
   it("gathers names from all lease files that there are", async () => {
     const leaseFiles = [
       file("dhcp.leases", "1795291200 02:00:00:00:0a:01 192.168.1.21 camera *\n"),
-      join(folder, "absent"), join(folder, "dhcp.leases", "absent"),
+      join(folder, "absent"),
+      join(folder, "dhcp.leases", "absent"),
       file("odhcpd", "2001:db8:1::21\tcam6\n192.168.1.22\tlaptop.lan\tlaptop\n"),
     ];
     const log: string[] = [];
-    const names = await openHomeDirectory({ tables: playTables(), log: (_, message) => { log.push(message); }, leaseFiles }).names();
+    const names = await openHomeDirectory({
+      tables: playTables(),
+      log: (_, message) => {
+        log.push(message);
+      },
+      leaseFiles,
+    }).names();
     assert.deepEqual([Object.fromEntries(names), log], [{ "02:00:00:00:0a:01": "camera", "02:00:00:00:0a:02": "laptop" }, []]);
   });
   it("reads all files of a folder but hidden ones, and none that was replaced since the jail was made", async () => {
@@ -90,10 +110,19 @@ describe("openHomeDirectory", () => {
     execFileSync("mkfifo", [join(folder, "fifo")]);
     const leaseFiles = [
       file("binary", Buffer.concat([Buffer.from([0xff, 0xfe, 0, 10]), Buffer.from("1 02:00:00:00:0a:01 192.168.1.21 caf"), Buffer.from([0xe9, 10])])),
-      file("huge", "x".repeat(2 * 1024 * 1024)), file("empty", ""), folder, join(folder, "fifo"),
+      file("huge", "x".repeat(2 * 1024 * 1024)),
+      file("empty", ""),
+      folder,
+      join(folder, "fifo"),
     ];
     const log: string[] = [];
-    const directory = openHomeDirectory({ tables: playTables(), log: (_, message) => { log.push(message); }, leaseFiles });
+    const directory = openHomeDirectory({
+      tables: playTables(),
+      log: (_, message) => {
+        log.push(message);
+      },
+      leaseFiles,
+    });
     await directory.names();
     assert.deepEqual(Object.fromEntries(await directory.names()), { "02:00:00:00:0a:01": "caf\ufffd" });
     assert.equal(log.length, 2, log.join("\n"));

@@ -6,7 +6,9 @@ import { after, describe, it } from "node:test";
 import { bytesInOneTurn, openLeaseFiles } from "../../../src/system/home/lease-files.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "dch-leases-"));
-after(() => { rmSync(folder, { recursive: true }); });
+after(() => {
+  rmSync(folder, { recursive: true });
+});
 const refuse = (file: string, error: unknown): never => assert.fail(`${file}: ${String(error)}`);
 const write = (name: string, text: string): string => {
   writeFileSync(join(folder, name), text);
@@ -39,7 +41,9 @@ describe("openLeaseFiles", () => {
     const atLeast = 4 * (512 * 1024 / bytesInOneTurn - 1);
     assert.ok(turns >= atLeast && turns < 2 * atLeast, `${turns} turns for others while four files were read, expected some ${atLeast}`);
     let found: readonly { name: string | null }[] = [];
-    assert.ok(await turnsUntil(files.read(paths, refuse).then((leases) => { found = leases; })) <= 1, "the second time nothing is read");
+    assert.ok(await turnsUntil(files.read(paths, refuse).then((leases) => {
+      found = leases;
+    })) <= 1, "the second time nothing is read");
     assert.deepEqual(found.map(({ name }) => name), ["laptop"]);
   });
 

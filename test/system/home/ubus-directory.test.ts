@@ -37,16 +37,21 @@ async function serve(path: string, methods: Readonly<Record<string, UbusTable | 
     }])),
   });
   await until(`${path} is there`, () => publication.isPublished);
-  return () => { publication.remove(); };
+  return () => {
+    publication.remove();
+  };
 }
 
 const hostapd = (ssid: string, ...macs: string[]): Record<string, UbusTable> => ({
-  get_clients: { freq: 2412, clients: Object.fromEntries(macs.map((mac) => [mac, { authorized: true }])) }, get_status: { status: "ENABLED", ssid },
+  get_clients: { freq: 2412, clients: Object.fromEntries(macs.map((mac) => [mac, { authorized: true }])) },
+  get_status: { status: "ENABLED", ssid },
 });
-const dump = { interface: [
-  { interface: "lan", up: true, proto: "static", l3_device: "br-lan", device: "br-lan", route: [] },
-  { interface: "wan", up: true, proto: "pppoe", l3_device: "pppoe-wan", device: "eth1", route: [{ target: "0.0.0.0", mask: 0 }] },
-] };
+const dump = {
+  interface: [
+    { interface: "lan", up: true, proto: "static", l3_device: "br-lan", device: "br-lan", route: [] },
+    { interface: "wan", up: true, proto: "pppoe", l3_device: "pppoe-wan", device: "eth1", route: [{ target: "0.0.0.0", mask: 0 }] },
+  ],
+};
 const open = (): UbusDirectory => openUbusDirectory(() => client, { now: () => steadyInstant(now) });
 
 suite("the home by the services of OpenWrt", () => {
@@ -73,12 +78,15 @@ suite("the home by the services of OpenWrt", () => {
   test("names, Wi-Fi and devices; asked again after some seconds only, and nobody waits", async () => {
     const stops = await Promise.all([
       serve("luci-rpc", { getHostHints: { "02:00:00:00:0A:07": { name: "phone" } } }),
-      serve("hostapd.wlan0", hostapd("home", phone)), serve("hostapd.wlan1", hostapd("guests", "02:00:00:00:0a:09")), serve("network.interface", { dump }),
+      serve("hostapd.wlan0", hostapd("home", phone)),
+      serve("hostapd.wlan1", hostapd("guests", "02:00:00:00:0a:09")),
+      serve("network.interface", { dump }),
     ]);
     const directory = open();
     assert.deepEqual([[...directory.names()], directory.wifi(phone)], [[], null], "the first question does not wait");
     await directory.refresh();
-    assert.deepEqual([[...directory.names()], directory.wifi(phone), directory.wifi("02:00:00:00:0a:09"), directory.wifi(camera)], [[[phone, "phone"]], 'Wi-Fi "home"', 'Wi-Fi "guests"', null]);
+    assert.deepEqual([[...directory.names()], directory.wifi(phone), directory.wifi("02:00:00:00:0a:09"), directory.wifi(camera)], [[[phone, "phone"]],
+      'Wi-Fi "home"', 'Wi-Fi "guests"', null]);
     const devices = { wan: ["pppoe-wan"], lan: ["br-lan"], tunnels: [] };
     assert.deepEqual(directory.devices(), { ...devices, isFresh: true });
     assert.equal(calls.length, 6, calls.join());
@@ -92,11 +100,36 @@ suite("the home by the services of OpenWrt", () => {
   });
 
   test("an address that homes share, as netifd's map protocol describes it: ours, with our ports", async () => {
-    const nat = ["1024-1039", "2048-2063"].map((ports) => ({ type: "nat", target: "SNAT", family: "inet", proto: "udp", connlimit_ports: true, snat_ip: "203.0.113.64", snat_port: ports }));
-    const stop = await serve("network.interface", { dump: { interface: [{ interface: "wan6_4", up: true, proto: "map", l3_device: "map-wan6_4", device: "map-wan6_4", route: [], data: { zone: "wan", firewall: nat } }] } });
+    const nat = ["1024-1039", "2048-2063"].map((ports) => ({
+      type: "nat",
+      target: "SNAT",
+      family: "inet",
+      proto: "udp",
+      connlimit_ports: true,
+      snat_ip: "203.0.113.64",
+      snat_port: ports,
+    }));
+    const stop = await serve("network.interface", {
+      dump: {
+        interface: [{
+          interface: "wan6_4",
+          up: true,
+          proto: "map",
+          l3_device: "map-wan6_4",
+          device: "map-wan6_4",
+          route: [],
+          data: { zone: "wan", firewall: nat },
+        }],
+      },
+    });
     const directory = open();
     await directory.refresh();
-    const home = await openHomeNetwork({ tables: playTables(), configured: () => ({ wan: ["wan"], lan: ["br-lan"] }), sourceScope: () => [], shared: () => directory.shared() }).addresses();
+    const home = await openHomeNetwork({
+      tables: playTables(),
+      configured: () => ({ wan: ["wan"], lan: ["br-lan"] }),
+      sourceScope: () => [],
+      shared: () => directory.shared(),
+    }).addresses();
     assert.ok(home.outside.map(formatIpPrefix).includes("203.0.113.64/32"), "MAP-T leaves it on no device");
     const verdict = (words: Words): unknown => checkScope(asking({ from: "203.0.113.64", ...words }), home, autoPolicy);
     assert.equal(verdict({ fromPorts: "2050" }), undefined);
@@ -105,7 +138,8 @@ suite("the home by the services of OpenWrt", () => {
   });
 
   test("a service that never answers holds up neither the question nor the others", async () => {
-    const stops = await Promise.all([serve("luci-rpc", { getHostHints: undefined }), serve("hostapd.wlan0", { get_clients: undefined, get_status: undefined }), serve("hostapd.wlan1", hostapd("home", phone))]);
+    const stops = await Promise.all([serve("luci-rpc", { getHostHints: undefined }), serve("hostapd.wlan0", { get_clients: undefined, get_status: undefined }),
+      serve("hostapd.wlan1", hostapd("home", phone))]);
     const directory = open();
     const began = performance.now();
     await directory.refresh();

@@ -6,7 +6,12 @@ import { fakeClock, settle, type FakeClock } from "../../fake-clock.ts";
 
 const link = (name: string): Link => ({ name, mac: null, kind: null, master: null, below: null, filtersVlans: false, addresses: [] });
 
-interface Stage { readonly watch: DeviceWatch; readonly clock: FakeClock; readonly log: string[]; change(...links: readonly string[]): Promise<void> }
+interface Stage {
+  readonly watch: DeviceWatch;
+  readonly clock: FakeClock;
+  readonly log: string[];
+  change(...links: readonly string[]): Promise<void>;
+}
 
 function open(wan: readonly string[], ...links: readonly string[]): Stage {
   const clock = fakeClock();
@@ -14,14 +19,29 @@ function open(wan: readonly string[], ...links: readonly string[]): Stage {
   let ip: IpState = { links: links.map(link), defaultRoutes: [], delegations: [] };
   let changed = (): void => undefined;
   const watch = watchDevices({
-    tables: { ip: () => Promise.resolve(ip), onChange: (listener) => { changed = listener; } },
-    configured: () => ({ wan, lan: [] }), netifd: () => undefined, clock: clock.steady, log: (level, line) => { log.push(`${level}: ${line}`); },
+    tables: {
+      ip: () => Promise.resolve(ip),
+      onChange: (listener) => {
+        changed = listener;
+      },
+    },
+    configured: () => ({ wan, lan: [] }),
+    netifd: () => undefined,
+    clock: clock.steady,
+    log: (level, line) => {
+      log.push(`${level}: ${line}`);
+    },
   });
-  return { watch, clock, log, async change(...now) {
-    ip = { ...ip, links: now.map(link) };
-    changed();
-    await settle();
-  } };
+  return {
+    watch,
+    clock,
+    log,
+    async change(...now) {
+      ip = { ...ip, links: now.map(link) };
+      changed();
+      await settle();
+    },
+  };
 }
 const absent = "wan_device 'eth1' does not exist: no other WAN device was found; correct it in the configuration";
 

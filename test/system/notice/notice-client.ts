@@ -21,8 +21,12 @@ export function ask(port: number, { method = "GET", path = "/", from = "127.0.0.
   return new Promise((resolve, reject) => {
     const asking = request({ host, port, path, method, headers, agent: false, ...(host.includes(":") ? {} : { localAddress: from }) }, (response) => {
       let text = "";
-      response.setEncoding("utf8").on("data", (chunk: string) => { text += chunk; });
-      response.once("error", reject).once("end", () => { resolve({ status: response.statusCode ?? 0, headers: response.headers, body: text }); });
+      response.setEncoding("utf8").on("data", (chunk: string) => {
+        text += chunk;
+      });
+      response.once("error", reject).once("end", () => {
+        resolve({ status: response.statusCode ?? 0, headers: response.headers, body: text });
+      });
     });
     asking.once("error", reject).end(body);
   });
@@ -32,9 +36,19 @@ export function ask(port: number, { method = "GET", path = "/", from = "127.0.0.
 export function dial(port: number, from: string, say = ""): { readonly socket: Socket; readonly heard: () => string; readonly ended: Promise<void> } {
   const socket = connect({ host: "127.0.0.1", port, localAddress: from });
   let heard = "";
-  socket.on("error", () => undefined).setEncoding("latin1").on("data", (chunk: string) => { heard += chunk; });
+  socket.on("error", () => undefined).setEncoding("latin1").on("data", (chunk: string) => {
+    heard += chunk;
+  });
   if (say !== "") socket.write(say);
-  return { socket, heard: () => heard, ended: new Promise((resolve) => socket.once("close", () => { resolve(); })) };
+  return {
+    socket,
+    heard: () => heard,
+    ended: new Promise((resolve) =>
+      socket.once("close", () => {
+        resolve();
+      })
+    ),
+  };
 }
 
 /** A port that nobody has now. */
@@ -42,7 +56,9 @@ export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer().once("error", reject).listen(0, "127.0.0.1", () => {
       const { port } = server.address() as AddressInfo;
-      server.close(() => { resolve(port); });
+      server.close(() => {
+        resolve(port);
+      });
     });
   });
 }

@@ -15,14 +15,17 @@ import { seconds } from "../../../src/model/time.ts";
 /** On loopback, 127.0.0.1 is the camera, 127.0.1.x are devices of which one that is cut off is said to be, 127.0.2.x are one device, 127.0.3.x are not known yet, 127.0.9.9 is the world. */
 const camera: QuarantinedDevice = { mac: "02:00:00:00:0a:01", addresses: ["127.0.0.1"], timeout: seconds(600) };
 const macsOf = (address: string): string[] => (address.startsWith("127.0.1.") ? ["02:00:00:00:0a:02"] : address === "127.0.0.3" ? ["02:00:00:00:0a:03"] : []);
-const visitors = { identify: (remote: string) => {
-  const address = remote.replace("::ffff:", "");
-  return Promise.resolve(address === "127.0.9.9" ? undefined : { address, macs: macsOf(address) });
-}, seenAs: (remote: string) => {
-  const address = remote.replace("::ffff:", "");
-  if (address.startsWith("127.0.3.")) return undefined;
-  return address.startsWith("127.0.2.") ? "02:00:00:00:0a:04" : `the device at ${address}`;
-} };
+const visitors = {
+  identify: (remote: string) => {
+    const address = remote.replace("::ffff:", "");
+    return Promise.resolve(address === "127.0.9.9" ? undefined : { address, macs: macsOf(address) });
+  },
+  seenAs: (remote: string) => {
+    const address = remote.replace("::ffff:", "");
+    if (address.startsWith("127.0.3.")) return undefined;
+    return address.startsWith("127.0.2.") ? "02:00:00:00:0a:04" : `the device at ${address}`;
+  },
+};
 
 let page: OpenNoticePage;
 let port: number;
@@ -36,7 +39,7 @@ const another = (): string => `127.0.1.${1 + turn++ % 200}`;
 const many: QuarantinedDevice = { mac: "02:00:00:00:0a:02", addresses: ["192.0.2.1"], timeout: seconds(60) };
 /** Waits longer than `until`: the kernel offers a connection that found no room again after a second, and then after two more. */
 const untilAtLast = async (what: string, holds: () => boolean | Promise<boolean>): Promise<void> => {
-  for (let attempt = 1; ; attempt++) {
+  for (let attempt = 1;; attempt++) {
     try {
       await until(what, holds);
       return;
@@ -54,7 +57,14 @@ beforeEach(async () => {
   port = await freePort();
   logged.length = 0;
   language = "en";
-  page = openNoticePage({ visitors, language: () => language, log: (level, message) => { logged.push(`${level} ${message}`); }, port });
+  page = openNoticePage({
+    visitors,
+    language: () => language,
+    log: (level, message) => {
+      logged.push(`${level} ${message}`);
+    },
+    port,
+  });
 });
 afterEach(async () => {
   await page.close();
@@ -105,8 +115,11 @@ describe("the notice page", { timeout: suiteLimit }, () => {
     assert.equal(headers["cache-control"], "no-store");
     assert.equal(headers["connection"], "close");
     assert.equal(headers["content-security-policy"],
-      `default-src 'none'; style-src 'sha256-${createHash("sha256").update(style).digest("base64")}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`);
-    assert.deepEqual(["x-content-type-options", "referrer-policy", "content-type", "set-cookie", "server"].map((name) => headers[name]), ["nosniff", "no-referrer", "text/html; charset=utf-8", undefined, undefined]);
+      `default-src 'none'; style-src 'sha256-${
+        createHash("sha256").update(style).digest("base64")
+      }'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`);
+    assert.deepEqual(["x-content-type-options", "referrer-policy", "content-type", "set-cookie", "server"].map((name) => headers[name]), ["nosniff",
+      "no-referrer", "text/html; charset=utf-8", undefined, undefined]);
   });
 
   it("speaks the reader's language, else the configured one", async () => {
@@ -144,7 +157,15 @@ describe("the notice page", { timeout: suiteLimit }, () => {
 
   it("says when it begins and ceases to listen, and that it is open only meanwhile", async () => {
     const changes: boolean[] = [];
-    const other = openNoticePage({ visitors, language: () => "en", log: () => undefined, port: await freePort(), changed: () => { changes.push(other.isOpen()); } });
+    const other = openNoticePage({
+      visitors,
+      language: () => "en",
+      log: () => undefined,
+      port: await freePort(),
+      changed: () => {
+        changes.push(other.isOpen());
+      },
+    });
     other.show([camera]);
     assert.equal(other.isOpen(), false);
     await until("it is open", () => other.isOpen());
@@ -166,7 +187,9 @@ describe("the notice page, attacked", { timeout: suiteLimit }, () => {
     const began = performance.now();
     const slow = Array.from({ length: 40 }, (_, at) => dial(port, `127.0.1.${1 + (at % 20)}`, "GET / HTTP/1.1\r\nX-A: "));
     await until("all that fit are held", isThere);
-    const trickle = setInterval(() => { for (const { socket } of slow) if (socket.writable) socket.write("b"); }, 300);
+    const trickle = setInterval(() => {
+      for (const { socket } of slow) if (socket.writable) socket.write("b");
+    }, 300);
     await Promise.all(slow.map(({ ended }) => ended));
     clearInterval(trickle);
     assert.ok(performance.now() - began < 3 * noticeLimits.life, "though they trickle on");
@@ -204,7 +227,9 @@ describe("the notice page, attacked", { timeout: suiteLimit }, () => {
     const rubbish = dial(port, "127.0.1.4", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03".repeat(100));
     const tunnel = dial(port, "127.0.1.5", "CONNECT evil.example:443 HTTP/1.1\r\nHost: evil.example\r\n\r\n");
     const body = dial(port, "127.0.1.6", "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n");
-    const more = setInterval(() => { if (body.socket.writable && body.socket.writableLength < 1_000_000) body.socket.write(`10000\r\n${"z".repeat(0x10000)}\r\n`); }, 1);
+    const more = setInterval(() => {
+      if (body.socket.writable && body.socket.writableLength < 1_000_000) body.socket.write(`10000\r\n${"z".repeat(0x10000)}\r\n`);
+    }, 1);
     await Promise.all([huge, lines, pipelined, rubbish, tunnel, body].map(({ ended }) => ended));
     clearInterval(more);
     assert.deepEqual([huge, lines, rubbish, tunnel].map(({ heard }) => heard()), ["", "", "", ""]);

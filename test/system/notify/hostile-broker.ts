@@ -6,7 +6,8 @@ export const suback = (id: number): Buffer => Buffer.from([0x90, 3, id >> 8, id 
 /** A PUBLISH as MQTT 3.1.1 §3.3 writes it. */
 export function publish(topic: string, payload: Buffer | string, { qos = 0, id = 1, retain = false } = {}): Buffer {
   const name = Buffer.from(topic);
-  const variable = Buffer.concat([Buffer.from([name.length >> 8, name.length & 255]), name, qos > 0 ? Buffer.from([id >> 8, id & 255]) : Buffer.alloc(0), Buffer.from(payload)]);
+  const variable = Buffer.concat([Buffer.from([name.length >> 8, name.length & 255]), name, qos > 0 ? Buffer.from([id >> 8, id & 255]) : Buffer.alloc(0),
+    Buffer.from(payload)]);
   return Buffer.concat([header(0x30 | (qos << 1) | (retain ? 1 : 0), variable.length), variable]);
 }
 
@@ -52,7 +53,9 @@ export async function playBroker(play: (socket: Socket, connection: number) => (
   }).listen(0, "127.0.0.1");
   await new Promise((resolve) => server.once("listening", resolve));
   return {
-    port: (server.address() as AddressInfo).port, connectedAt, open: () => sockets.size,
+    port: (server.address() as AddressInfo).port,
+    connectedAt,
+    open: () => sockets.size,
     close() {
       server.close();
       for (const socket of sockets) socket.destroy();

@@ -24,10 +24,19 @@ import { suiteLimit } from "../../patience.ts";
 
 /** What a device may call itself. */
 const names = {
-  "controls": "cam\u0000\u0007\b\rera\n\nFAKE LINE\t\u007f\u0085\u009b31m", "an escape sequence": "\u001b[2J\u001b]0;title\u0007\u001b[31mred", "a link in a terminal": "\u001b]8;;http://evil.example/\u001b\\click\u001b]8;;\u001b\\",
-  "another direction": "\u202egpj.exe\u2066x\u2069\u200f\u061c", "what nobody sees": "cam\u200b\u2060\ufeff\u{e0041}era\u00ad", "line separators": "a\u2028b\u2029c", "half a character": "\ud800x\udc00",
-  "markup": "<img src=x onerror=alert(1)>'\"&</script>", "a template": "{{ states('lock.door') }}{% raw %}{device}{target}", "a header": "x\r\nActions: http, Open, https://evil.example/\r\n\r\n",
-  "JSON": "\",\"payload_press\":\"approve\",\"x\":\"", "a shell's words": "$(reboot)`reboot`;reboot|reboot", "very long": "\u001b\u202eA".repeat(10_000),
+  "controls": "cam\u0000\u0007\b\rera\n\nFAKE LINE\t\u007f\u0085\u009b31m",
+  "an escape sequence": "\u001b[2J\u001b]0;title\u0007\u001b[31mred",
+  "a link in a terminal": "\u001b]8;;http://evil.example/\u001b\\click\u001b]8;;\u001b\\",
+  "another direction": "\u202egpj.exe\u2066x\u2069\u200f\u061c",
+  "what nobody sees": "cam\u200b\u2060\ufeff\u{e0041}era\u00ad",
+  "line separators": "a\u2028b\u2029c",
+  "half a character": "\ud800x\udc00",
+  "markup": "<img src=x onerror=alert(1)>'\"&</script>",
+  "a template": "{{ states('lock.door') }}{% raw %}{device}{target}",
+  "a header": "x\r\nActions: http, Open, https://evil.example/\r\n\r\n",
+  "JSON": '","payload_press":"approve","x":"',
+  "a shell's words": "$(reboot)`reboot`;reboot|reboot",
+  "very long": "\u001b\u202eA".repeat(10_000),
 };
 /** What moves a cursor, breaks a line, reorders it or hides in it. */
 const raw = /[\p{Cc}\p{Zl}\p{Zp}\p{Cs}\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\u{e0000}-\u{e007f}]/u;
@@ -38,33 +47,75 @@ const now = wallInstant(requestedAt + 60_000);
 /** Each text that a command prints: lines, or a document. */
 function printed(name: string | null): string[] {
   const mitigation = describeMitigation({ ...sampleMitigation, devices: [{ ...camera, name, insteadOf: { mac, name, address: "192.168.1.42" } }] });
-  const known = { mac, name, vendor: name, addresses: ["192.168.1.23"], port: name, policy: "ask", policyFrom: "default", requests: 1, lastRequestAt: null, stoppedBy: [] } as const;
-  const entry = { at: now, event: "ended", by: "time", who: name, via: null, mitigation: 3, upstream: "isp", outcome: "denied", action: "block", devices: [{ mac, name }], target: [], dropped: null, reason: name ?? "" } as const;
+  const known = {
+    mac,
+    name,
+    vendor: name,
+    addresses: ["192.168.1.23"],
+    port: name,
+    policy: "ask",
+    policyFrom: "default",
+    requests: 1,
+    lastRequestAt: null,
+    stoppedBy: [],
+  } as const;
+  const entry = {
+    at: now,
+    event: "ended",
+    by: "time",
+    who: name,
+    via: null,
+    mitigation: 3,
+    upstream: "isp",
+    outcome: "denied",
+    action: "block",
+    devices: [{ mac, name }],
+    target: [],
+    dropped: null,
+    reason: name ?? "",
+  } as const;
   const upstream = { name: "isp", state: "backing-off", transport: null, peer: null, since: null, lastError: name, sessions: 0 } as const;
   const results: Readonly<Record<string, object>> = {
-    "list": { mitigations: [mitigation] }, "pending": { mitigations: [mitigation] }, "devices": { devices: [describeDevice(known)] }, "history": { history: [describeHistory(entry)] }, "approve 17": mitigation, "deny 17": mitigation,
-    "lookup --source 203.0.113.7 --target 198.51.100.9": describeLookup({ devices: [{ ...camera, name }], routerItself: false, witnesses: ["kernel"], would: ["ask"], why: [name ?? ""] }),
+    "list": { mitigations: [mitigation] },
+    "pending": { mitigations: [mitigation] },
+    "devices": { devices: [describeDevice(known)] },
+    "history": { history: [describeHistory(entry)] },
+    "approve 17": mitigation,
+    "deny 17": mitigation,
+    "lookup --source 203.0.113.7 --target 198.51.100.9": describeLookup({
+      devices: [{ ...camera, name }],
+      routerItself: false,
+      witnesses: ["kernel"],
+      would: ["ask"],
+      why: [name ?? ""],
+    }),
     "status": describeStatus({ version: "1", startedAt: now, now, upstreams: [upstream], mitigations: [], warnings: [name ?? ""] }),
   };
-  return Object.entries(results).flatMap(([line, result]) => ["", " --json"].map((json) => {
-    const command = parseArguments(`${line}${json}`.split(" "));
-    assert.ok(command.is === "call", line);
-    return render(command, result, now);
-  }));
+  return Object.entries(results).flatMap(([line, result]) =>
+    ["", " --json"].map((json) => {
+      const command = parseArguments(`${line}${json}`.split(" "));
+      assert.ok(command.is === "call", line);
+      return render(command, result, now);
+    })
+  );
 }
 
 /** All that is announced about a device of this name. */
 function announcements(name: string | null): Announcement[] {
   const about = describeMitigation({ ...sampleMitigation, devices: [{ ...camera, name, insteadOf: { mac, name, address: "192.168.1.42" } }] });
   return [
-    { event: "request", about }, { event: "blocked", about: { ...about, state: "active" } }, { event: "ended", about: { ...about, state: "ended", outcome: "denied" } }, { event: "more", about, requests: 3 },
+    { event: "request", about },
+    { event: "blocked", about: { ...about, state: "active" } },
+    { event: "ended", about: { ...about, state: "ended", outcome: "denied" } },
+    { event: "more", about, requests: 3 },
     { event: "reminder", about, secondsLeft: 60, onTimeout: "deny" },
   ];
 }
 
 function isPlain(text: string, where: string): void {
   const found = raw.exec(text);
-  assert.equal(found, null, `${where}: U+${found?.[0].codePointAt(0)?.toString(16) ?? ""} in ${JSON.stringify(text.slice(Math.max(0, (found?.index ?? 0) - 30)).slice(0, 60))}`);
+  assert.equal(found, null,
+    `${where}: U+${found?.[0].codePointAt(0)?.toString(16) ?? ""} in ${JSON.stringify(text.slice(Math.max(0, (found?.index ?? 0) - 30)).slice(0, 60))}`);
 }
 
 describe("a device with a hostile name", { timeout: suiteLimit }, () => {
@@ -77,9 +128,19 @@ describe("a device with a hostile name", { timeout: suiteLimit }, () => {
     });
   });
   before(() => new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve)));
-  after(() => { server.close(); });
+  after(() => {
+    server.close();
+  });
   const around: NotifierDeps = { clock: steadyClock, wallTime: () => systemClock.now(), log: () => undefined };
-  const target = (): NotifierTarget => ({ name: "phone", url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/topic`, username: null, password: null, ca: undefined, language: "en", page: null });
+  const target = (): NotifierTarget => ({
+    name: "phone",
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/topic`,
+    username: null,
+    password: null,
+    ca: undefined,
+    language: "en",
+    page: null,
+  });
 
   for (const [what, hostile] of Object.entries(names)) {
     /** As the daemon knows it. */
@@ -92,11 +153,13 @@ describe("a device with a hostile name", { timeout: suiteLimit }, () => {
     });
 
     it(`${what}: nor a message, in any language`, () => {
-      for (const language of languages) for (const each of [name, hostile]) for (const announcement of announcements(each)) {
-        const { title, text, key } = composeNotification(announcement, language);
-        isPlain(`${title}${text}${key}`, language);
-        assert.ok(title.length < 300 && text.length < 400, `${title.length} and ${text.length}`);
-      }
+      for (const language of languages)
+        for (const each of [name, hostile])
+          for (const announcement of announcements(each)) {
+            const { title, text, key } = composeNotification(announcement, language);
+            isPlain(`${title}${text}${key}`, language);
+            assert.ok(title.length < 300 && text.length < 400, `${title.length} and ${text.length}`);
+          }
     });
 
     it(`${what}: nor Home Assistant, where it is a name, and neither a topic, a template nor a command`, () => {
@@ -105,11 +168,14 @@ describe("a device with a hostile name", { timeout: suiteLimit }, () => {
       const others = announceAnswers("dots", describeMitigation(sampleMitigation), "en");
       for (const [at, { topic, payload }] of announceAnswers("dots", question.about, "en").entries()) {
         isPlain(payload, "discovery");
-        const [{ name: shown, ...told }, { name: otherwise, ...expected }] = [payload, others[at]?.payload ?? ""].map((text) => JSON.parse(text) as Record<string, unknown>) as [Record<string, unknown>, Record<string, unknown>];
+        const [{ name: shown, ...told }, { name: otherwise, ...expected }] = [payload, others[at]?.payload ?? ""].map((text) =>
+          JSON.parse(text) as Record<string, unknown>
+        ) as [Record<string, unknown>, Record<string, unknown>];
         assert.ok(typeof shown === "string" && typeof otherwise === "string");
         assert.deepEqual([topic, told], [others[at]?.topic, expected], "but for the name, it is that of any device");
       }
-      for (const announcement of announcements(name)) isPlain(JSON.stringify({ ...composeNotification(announcement, "en"), about: announcement.about }), "event");
+      for (const announcement of announcements(name))
+        isPlain(JSON.stringify({ ...composeNotification(announcement, "en"), about: announcement.about }), "event");
     });
 
     it(`${what}: nor a webhook or an ntfy server, in headers or JSON`, async () => {

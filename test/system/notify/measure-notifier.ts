@@ -17,8 +17,17 @@ export interface NotifierUnderTest {
 /** A notifier alone in a process. Resolves once its memory has been read. */
 export async function startNotifier(config: Partial<NotifyConfig> & Pick<NotifyConfig, "type" | "url">): Promise<NotifierUnderTest> {
   const whole: NotifyConfig = {
-    name: "phone", username: null, passwordFile: null, caFile: null, topicPrefix: "dots", homeassistant: false, commands: false, language: "en", page: null,
-    events: ["request", "blocked", "ended", "upstream_down", "upstream_up"], ...config,
+    name: "phone",
+    username: null,
+    passwordFile: null,
+    caFile: null,
+    topicPrefix: "dots",
+    homeassistant: false,
+    commands: false,
+    language: "en",
+    page: null,
+    events: ["request", "blocked", "ended", "upstream_down", "upstream_up"],
+    ...config,
   };
   const child = spawn(process.execPath, ["--import", "tsx", script, JSON.stringify(whole)], { stdio: ["ignore", "pipe", "pipe"] });
   const lines: string[] = [];
@@ -33,13 +42,22 @@ export async function startNotifier(config: Partial<NotifyConfig> & Pick<NotifyC
       peak = Number(line) / 1e6;
       resolve();
     });
-    child.once("exit", () => { reject(new Error(`the notifier has ended: ${lines.join("\n")}`)); });
+    child.once("exit", () => {
+      reject(new Error(`the notifier has ended: ${lines.join("\n")}`));
+    });
   });
   return {
-    lines, peak: () => peak, stop: () => { child.kill("SIGKILL"); },
-    until: (wanted) => new Promise((resolve) => {
-      heard = () => { if (lines.some((line) => wanted.test(line))) resolve(); };
-      heard();
-    }),
+    lines,
+    peak: () => peak,
+    stop: () => {
+      child.kill("SIGKILL");
+    },
+    until: (wanted) =>
+      new Promise((resolve) => {
+        heard = () => {
+          if (lines.some((line) => wanted.test(line))) resolve();
+        };
+        heard();
+      }),
   };
 }

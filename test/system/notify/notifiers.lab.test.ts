@@ -16,12 +16,18 @@ const mosquitto = existsSync("/usr/sbin/mosquitto");
 const pairs = 119;
 const mostMessages = 8;
 
-interface Told { readonly event: string; readonly title: string; readonly mitigation?: { readonly id: number; readonly state: string } }
+interface Told {
+  readonly event: string;
+  readonly title: string;
+  readonly mitigation?: { readonly id: number; readonly state: string };
+}
 
 /** A receiver of webhooks inside the router's namespace; it prints what it hears. */
-const receiver = `require("node:http").createServer((q, r) => { let b = ""; q.on("data", (d) => b += d).on("end", () => { console.log(b); r.end(); }); }).listen(8080, "127.0.0.1", () => console.error("listening"))`;
+const receiver =
+  `require("node:http").createServer((q, r) => { let b = ""; q.on("data", (d) => b += d).on("end", () => { console.log(b); r.end(); }); }).listen(8080, "127.0.0.1", () => console.error("listening"))`;
 /** It hears all that is said, and nothing else. */
-const listener = `const c = require("mqtt").connect("mqtt://127.0.0.1:1883"); c.on("connect", () => c.subscribe("#")); c.on("message", (t, p) => { console.log(JSON.stringify({ topic: t, payload: p.toString() })); });`;
+const listener =
+  `const c = require("mqtt").connect("mqtt://127.0.0.1:1883"); c.on("connect", () => c.subscribe("#")); c.on("message", (t, p) => { console.log(JSON.stringify({ topic: t, payload: p.toString() })); });`;
 /** A phone inside the router's namespace that approves each question by MQTT. */
 const phone = `const c = require("mqtt").connect("mqtt://127.0.0.1:1883"); c.on("connect", () => c.subscribe("dots-callhome/#")); c.on("message", (t, p) => {
   console.log(JSON.stringify({ topic: t, payload: p.toString() }));
@@ -30,13 +36,19 @@ const phone = `const c = require("mqtt").connect("mqtt://127.0.0.1:1883"); c.on(
 function run<Line>({ lab }: Scene, code: string): ReturnType<typeof watchLines<Line>> {
   const child = lab.router.spawn(process.execPath, ["-e", code], { stdio: ["ignore", "pipe", "inherit"] });
   const lines = watchLines<Line>();
-  if (child.stdout) createInterface({ input: child.stdout }).on("line", (line) => { lines.add(JSON.parse(line) as Line); });
+  if (child.stdout)
+    createInterface({ input: child.stdout }).on("line", (line) => {
+      lines.add(JSON.parse(line) as Line);
+    });
   return lines;
 }
 
 describe("messages of the running daemon", { timeout: suiteLimit }, () => {
   it("tell of a question, of the block and of the end, each once, to a webhook", () =>
-    playScene({ globals: { consent: "ask", terminating_period: "1" }, more: "config notify 'hook'\n\toption type 'webhook'\n\toption url 'http://127.0.0.1:8080/'\n" }, async (scene) => {
+    playScene({
+      globals: { consent: "ask", terminating_period: "1" },
+      more: "config notify 'hook'\n\toption type 'webhook'\n\toption url 'http://127.0.0.1:8080/'\n",
+    }, async (scene) => {
       const heard = run<Told>(scene, receiver);
       const attack = await startAttack(scene.lab, { rate: 300 });
       assert.equal((await scene.put(1, await attack.reported())).code, "2.01");
@@ -50,10 +62,14 @@ describe("messages of the running daemon", { timeout: suiteLimit }, () => {
       await attack.end();
     }));
 
-  it("are few, however often an upstream asks and withdraws; after a kill -9 that took the memory along the broker keeps nothing old", { skip: mosquitto ? false : "mosquitto is not installed" }, () =>
+  it("are few, however often an upstream asks and withdraws; after a kill -9 that took the memory along the broker keeps nothing old", {
+    skip: mosquitto ? false : "mosquitto is not installed",
+  }, () =>
     playScene({
-      without: ["daemon"], globals: { consent: "ask", request_rate: "1000", terminating_period: "0" },
-      more: "config notify 'hook'\n\toption type 'webhook'\n\toption url 'http://127.0.0.1:8080/'\n\nconfig notify 'home'\n\toption type 'mqtt'\n\toption url 'mqtt://127.0.0.1:1883'\n\toption commands '1'\n",
+      without: ["daemon"],
+      globals: { consent: "ask", request_rate: "1000", terminating_period: "0" },
+      more:
+        "config notify 'hook'\n\toption type 'webhook'\n\toption url 'http://127.0.0.1:8080/'\n\nconfig notify 'home'\n\toption type 'mqtt'\n\toption url 'mqtt://127.0.0.1:1883'\n\toption commands '1'\n",
     }, async (scene) => {
       scene.lab.router.spawn("/usr/sbin/mosquitto", ["-p", "1883"], { stdio: "ignore" });
       const posted = run<Told>(scene, receiver);
@@ -81,7 +97,8 @@ describe("messages of the running daemon", { timeout: suiteLimit }, () => {
       daemon.signal("SIGKILL");
       await daemon.ended;
       for (const name of readdirSync(daemon.stateFolder)) rmSync(`${daemon.stateFolder}/${name}`);
-      const kept = (): string[] => [...new Map(heard.all.map(({ topic, payload }) => [topic, payload]))].filter(([, payload]) => payload !== "").map(([topic]) => topic);
+      const kept = (): string[] =>
+        [...new Map(heard.all.map(({ topic, payload }) => [topic, payload]))].filter(([, payload]) => payload !== "").map(([topic]) => topic);
       const ofMitigations = (): string[] => kept().filter((topic) => /\/mitigation\/\d+$|\/button\//.test(topic));
       assert.ok(ofMitigations().length > 2, "an earlier run has left some");
       const next = scene.startDaemon();
@@ -91,7 +108,11 @@ describe("messages of the running daemon", { timeout: suiteLimit }, () => {
     }));
 
   it("obey an answer that comes by MQTT", { skip: mosquitto ? false : "mosquitto is not installed" }, () =>
-    playScene({ without: ["daemon"], globals: { consent: "ask" }, more: "config notify 'home'\n\toption type 'mqtt'\n\toption url 'mqtt://127.0.0.1:1883'\n\toption commands '1'\n" }, async (scene) => {
+    playScene({
+      without: ["daemon"],
+      globals: { consent: "ask" },
+      more: "config notify 'home'\n\toption type 'mqtt'\n\toption url 'mqtt://127.0.0.1:1883'\n\toption commands '1'\n",
+    }, async (scene) => {
       scene.lab.router.spawn("/usr/sbin/mosquitto", ["-p", "1883"], { stdio: "ignore" });
       const heard = run<{ topic: string; payload: string }>(scene, phone);
       const daemon = scene.startDaemon();
@@ -99,7 +120,8 @@ describe("messages of the running daemon", { timeout: suiteLimit }, () => {
       await daemon.logged(/: session with/);
       const attack = await startAttack(scene.lab, { rate: 300 });
       assert.equal((await scene.put(1, await attack.reported())).code, "2.01");
-      await heard.until("the mitigation to be active", ({ topic, payload }) => topic === "dots-callhome/mitigation/1" && (JSON.parse(payload) as MitigationView).state === "active");
+      await heard.until("the mitigation to be active",
+        ({ topic, payload }) => topic === "dots-callhome/mitigation/1" && (JSON.parse(payload) as MitigationView).state === "active");
       await attack.stops(500);
       await daemon.logged(/approve 1 by home, over MQTT/);
       const memory = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${daemon.pid}/status`, "utf8"))?.[1];

@@ -19,7 +19,11 @@ import { suiteLimit } from "../../patience.ts";
 import { until } from "../../until.ts";
 import { milliseconds } from "../../../src/model/time.ts";
 
-interface Received { readonly url: string | undefined; readonly headers: IncomingHttpHeaders; readonly body: string }
+interface Received {
+  readonly url: string | undefined;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: string;
+}
 
 /** A real HTTP receiver that answers each request with the next status. */
 async function receiver(...statuses: number[]): Promise<{ url: string; received: Received[]; until(count: number): Promise<void>; stop(): void }> {
@@ -37,16 +41,32 @@ async function receiver(...statuses: number[]): Promise<{ url: string; received:
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, received,
-    until: (count) => new Promise((resolve) => {
-      wake = () => { if (received.length >= count) resolve(); };
-      wake();
-    }),
-    stop: () => { server.closeAllConnections(); server.close(); },
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    received,
+    until: (count) =>
+      new Promise((resolve) => {
+        wake = () => {
+          if (received.length >= count) resolve();
+        };
+        wake();
+      }),
+    stop: () => {
+      server.closeAllConnections();
+      server.close();
+    },
   };
 }
 
-const target = (url: string, more: Partial<NotifierTarget> = {}): NotifierTarget => ({ name: "phone", url, username: null, password: null, ca: undefined, language: "en", page: null, ...more });
+const target = (url: string, more: Partial<NotifierTarget> = {}): NotifierTarget => ({
+  name: "phone",
+  url,
+  username: null,
+  password: null,
+  ca: undefined,
+  language: "en",
+  page: null,
+  ...more,
+});
 const about = (name: string): UpstreamView => ({ name, state: "backing-off", transport: null, peer: null, since: null, last_error: null, sessions: 0 });
 const told = (name: string): { announcement: Announcement; notification: ReturnType<typeof composeNotification> } => {
   const announcement = { event: "upstream_down", about: about(name) } as const;
@@ -55,7 +75,14 @@ const told = (name: string): { announcement: Announcement; notification: ReturnT
 /** A hundred times faster, so that retries do not take minutes. */
 const hasty = (): NotifierDeps & { lines: string[] } => {
   const lines: string[] = [];
-  return { wallTime: () => systemClock.now(), clock: { now: () => steadyClock.now(), after: (delay, callback) => systemClock.after(milliseconds(delay / 100), callback) }, log: (level, line) => { lines.push(`${level}: ${line}`); }, lines };
+  return {
+    wallTime: () => systemClock.now(),
+    clock: { now: () => steadyClock.now(), after: (delay, callback) => systemClock.after(milliseconds(delay / 100), callback) },
+    log: (level, line) => {
+      lines.push(`${level}: ${line}`);
+    },
+    lines,
+  };
 };
 
 describe("a webhook", { timeout: suiteLimit }, () => {
@@ -84,7 +111,8 @@ describe("a webhook", { timeout: suiteLimit }, () => {
     await server.until(4);
     assert.deepEqual(server.received.map(({ body }) => (JSON.parse(body) as { key: string }).key), ["upstream-a", "upstream-b", "upstream-c", "upstream-d"]);
     assert.deepEqual(around.lines.filter((line) => line.startsWith("warn")), [
-      "warn: notify phone: a message was not delivered: the server answers HTTP 400", "warn: notify phone: a message was not delivered: the server answers HTTP 302",
+      "warn: notify phone: a message was not delivered: the server answers HTTP 400",
+      "warn: notify phone: a message was not delivered: the server answers HTTP 302",
     ]);
     webhook.close();
     server.stop();
@@ -95,15 +123,24 @@ describe("a webhook", { timeout: suiteLimit }, () => {
     const webhook = openWebhook(target("http://127.0.0.1:1/"), around);
     for (let at = 0; at < 200; at++) webhook.add(told(`p${at}`));
     assert.equal(around.lines.filter((line) => line.includes("the oldest was dropped")).length, 150);
-    await new Promise((resolve) => { setTimeout(resolve, 50); });
+    await new Promise((resolve) => {
+      setTimeout(resolve, 50);
+    });
     webhook.close();
   });
 });
 
 describe("a receiver that does not take a message", { timeout: suiteLimit }, () => {
   const { announcement, notification } = told("isp");
-  const kinds = [["webhook", (url: string, around: NotifierDeps) => { const webhook = openWebhook(target(url), around); webhook.add({ announcement, notification }); return webhook; }],
-    ["ntfy", (url: string, around: NotifierDeps) => { const ntfy = openNtfy(target(`${url}/topic`), around); ntfy.add(notification); return ntfy; }]] as const;
+  const kinds = [["webhook", (url: string, around: NotifierDeps) => {
+    const webhook = openWebhook(target(url), around);
+    webhook.add({ announcement, notification });
+    return webhook;
+  }], ["ntfy", (url: string, around: NotifierDeps) => {
+    const ntfy = openNtfy(target(`${url}/topic`), around);
+    ntfy.add(notification);
+    return ntfy;
+  }]] as const;
   for (const [kind, open] of kinds) {
     it(`${kind}: for now (401, 404, 503, no answer) is asked again; the log says when, and until then it is a warning`, async () => {
       for (const status of [401, 404, 503, 0]) {
@@ -126,7 +163,9 @@ describe("a receiver that does not take a message", { timeout: suiteLimit }, () 
         const around = hasty();
         const outbox = open(server.url, around);
         await until("it is given up", () => around.lines.some((line) => line.includes("a message was not delivered")));
-        assert.deepEqual([server.received.length, outbox.warnings()], [statuses.length, [`notify phone: a message was not delivered: the server answers HTTP ${statuses[0]}`]]);
+        assert.deepEqual([server.received.length, outbox.warnings()], [statuses.length, [
+          `notify phone: a message was not delivered: the server answers HTTP ${statuses[0]}`,
+        ]]);
         outbox.close();
         server.stop();
       }
@@ -138,14 +177,31 @@ describe("a sample message", { timeout: suiteLimit }, () => {
   it("goes to one receiver at once, past what waits, and says whether it was delivered", async () => {
     const [works, refuses] = [await receiver(), await receiver(403)];
     const config = (name: string, url: string): NotifyConfig => ({
-      name, type: "ntfy", url, username: null, passwordFile: null, caFile: null, topicPrefix: "dots", homeassistant: false, commands: false, language: "de", page: "https://192.168.1.1", events: ["ended"],
+      name,
+      type: "ntfy",
+      url,
+      username: null,
+      passwordFile: null,
+      caFile: null,
+      topicPrefix: "dots",
+      homeassistant: false,
+      commands: false,
+      language: "de",
+      page: "https://192.168.1.1",
+      events: ["ended"],
     });
-    const notifiers = openNotifiers([config("phone", `${works.url}/topic`), config("other", `${refuses.url}/topic`)], { ...hasty(), mitigations: () => [], isConnected: () => true, answer: () => Promise.reject(new Error("nobody asks")) });
+    const notifiers = openNotifiers([config("phone", `${works.url}/topic`), config("other", `${refuses.url}/topic`)], {
+      ...hasty(),
+      mitigations: () => [],
+      isConnected: () => true,
+      answer: () => Promise.reject(new Error("nobody asks")),
+    });
     assert.equal(await notifiers.test("phone"), null);
     assert.equal(await notifiers.test("other"), "the server answers HTTP 403");
     assert.equal(notifiers.test("nobody"), undefined);
     const sent = JSON.parse(works.received[0]?.body ?? "{}") as { title: string; message: string; actions: { action: string; url: string }[] };
-    assert.deepEqual([sent.title, sent.message], ["Test: Übungskamera greift einen Fremden an", "Das ist nur ein Test. Es geschieht nichts, was Sie auch drücken."]);
+    assert.deepEqual([sent.title, sent.message], ["Test: Übungskamera greift einen Fremden an",
+      "Das ist nur ein Test. Es geschieht nichts, was Sie auch drücken."]);
     assert.deepEqual(sent.actions.map(({ action, url }) => [action, new URL(url).host]), [["view", "192.168.1.1"], ["view", "192.168.1.1"]]);
     await notifiers.close();
     works.stop();
@@ -175,8 +231,18 @@ describe("a notifier whose file cannot be read", () => {
     });
     const around = hasty();
     const config: NotifyConfig = {
-      name: "hook", type: "webhook", url: server.url, username: null, passwordFile: join(folder, "password"), caFile: null, events: ["upstream_down"], language: "en", page: null,
-      topicPrefix: "dots-callhome", homeassistant: false, commands: false,
+      name: "hook",
+      type: "webhook",
+      url: server.url,
+      username: null,
+      passwordFile: join(folder, "password"),
+      caFile: null,
+      events: ["upstream_down"],
+      language: "en",
+      page: null,
+      topicPrefix: "dots-callhome",
+      homeassistant: false,
+      commands: false,
     };
     const receivers = openReceivers(openNotifiers, { ...around, mitigations: () => [], isConnected: () => false, answer: () => assert.fail("nobody asks") });
     const reload = (): Promise<void> => receivers.reload({ config: { notify: [config] } });
@@ -208,7 +274,12 @@ describe("ntfy", { timeout: suiteLimit }, () => {
     assert.equal(url, "/sub");
     assert.equal(headers.authorization, "Bearer tk_1");
     assert.deepEqual(JSON.parse(body), {
-      topic: "my-topic", title: "isp cannot warn you right now", message: "What is blocked stays blocked. We keep trying.", priority: 4, tags: ["electric_plug"], click: page,
+      topic: "my-topic",
+      title: "isp cannot warn you right now",
+      message: "What is blocked stays blocked. We keep trying.",
+      priority: 4,
+      tags: ["electric_plug"],
+      click: page,
       actions: [{ action: "view", label: "Block it", url: page }, { action: "view", label: "Not an attack", url: page }],
     });
     ntfy.close();

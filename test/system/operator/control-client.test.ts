@@ -36,11 +36,13 @@ afterEach(() => {
 describe("the client of the control socket", () => {
   it("sends one line and returns the answer, however it is cut", async () => {
     let heard = "";
-    await serve((client) => client.on("data", (chunk) => {
-      heard += chunk.toString();
-      client.write('{"id":1,"res');
-      setImmediate(() => client.write('ult":{"ok":"ü"}}\n'));
-    }));
+    await serve((client) =>
+      client.on("data", (chunk) => {
+        heard += chunk.toString();
+        client.write('{"id":1,"res');
+        setImmediate(() => client.write('ult":{"ok":"ü"}}\n'));
+      })
+    );
     assert.deepEqual(await ask(), { result: { ok: "ü" } });
     assert.equal(heard, '{"id":1,"method":"approve","params":{"id":17}}\n');
   });
@@ -62,22 +64,36 @@ describe("the client of the control socket", () => {
 
   it("says that the daemon ended the connection", async () => {
     await serve((client) => client.end());
-    assert.deepEqual(await ask(), { error: { code: "unreachable", message: "the daemon ended the connection without an answer, it may be stopping; see its log" } });
+    assert.deepEqual(await ask(), {
+      error: { code: "unreachable", message: "the daemon ended the connection without an answer, it may be stopping; see its log" },
+    });
   });
 
   it("gives up on a daemon that does not answer", async () => {
     await serve(() => undefined);
     let fire = (): void => undefined;
-    const clock: Timer = { after: (_delay, callback) => { fire = callback; return () => undefined; } };
+    const clock: Timer = {
+      after: (_delay, callback) => {
+        fire = callback;
+        return () => undefined;
+      },
+    };
     const reply = ask(clock);
     fire();
     assert.deepEqual(await reply, { error: { code: "timeout", message: "the daemon did not answer within 10 s" } });
   });
 
-  for (const [name, line] of [["no JSON", "hello"], ["null", "null"], ["neither result nor error", "{}"], ["a result that is no object", '{"result":7}'], ["null for a result", '{"result":null}'], ["an error without words", '{"error":{}}']] as const) {
+  for (
+    const [name, line] of [["no JSON", "hello"], ["null", "null"], ["neither result nor error", "{}"], ["a result that is no object", '{"result":7}'], [
+      "null for a result",
+      '{"result":null}',
+    ], ["an error without words", '{"error":{}}']] as const
+  ) {
     it(`does not understand ${name}`, async () => {
       await serve((client) => client.end(`${line}\n`));
-      assert.deepEqual(await ask(), { error: { code: "internal", message: "the daemon's answer cannot be understood, it may be of another version; restart it" } });
+      assert.deepEqual(await ask(), {
+        error: { code: "internal", message: "the daemon's answer cannot be understood, it may be of another version; restart it" },
+      });
     });
   }
 });

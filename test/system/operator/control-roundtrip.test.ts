@@ -35,7 +35,12 @@ before(async () => {
   folder = mkdtempSync(join(tmpdir(), "dots-roundtrip-"));
   path = join(folder, "c.sock");
   const answer = (who: string | null, method: unknown, params: unknown): ReturnType<typeof dispatch> =>
-    dispatch(actions, { via: "cli", who, mayChange: true }, method, params, { fault: (_, error) => { throw error; }, changed: () => undefined });
+    dispatch(actions, { via: "cli", who, mayChange: true }, method, params, {
+      fault: (_, error) => {
+        throw error;
+      },
+      changed: () => undefined,
+    });
   socket = await openControlSocket(path, answer, { clock: systemClock, log: () => undefined });
 });
 after(async () => {
@@ -55,7 +60,8 @@ async function run(line: string): Promise<{ printed: string; status: number }> {
 describe("from the command line to the actions and back", () => {
   it("carries parameters there, and the result back as text or JSON", async () => {
     assert.deepEqual(await run("approve 17 --for 1h"), {
-      printed: "Blocked: Kitchen camera (sure) -> 198.51.100.9, port 443, tcp\nEnds in 1 h. To undo: dots-callhome release 17", status: 0,
+      printed: "Blocked: Kitchen camera (sure) -> 198.51.100.9, port 443, tcp\nEnds in 1 h. To undo: dots-callhome release 17",
+      status: 0,
     });
     assert.deepEqual(heard.at(-1), { id: 17, seconds: 3600 });
     assert.deepEqual(JSON.parse((await run("list --json")).printed), [view]);
@@ -67,7 +73,9 @@ describe("from the command line to the actions and back", () => {
   });
 
   it("serves several callers at once, each its own answer", async () => {
-    const replies = await Promise.all(Array.from({ length: 10 }, (_, at) => callDaemon(path, "history", { limit: at + 1 }, { clock: systemClock, timeout: milliseconds(10_000) })));
+    const replies = await Promise.all(
+      Array.from({ length: 10 }, (_, at) => callDaemon(path, "history", { limit: at + 1 }, { clock: systemClock, timeout: milliseconds(10_000) })),
+    );
     assert.deepEqual(replies, Array.from({ length: 10 }, (_, at) => ({ result: { name: "history", params: { limit: at + 1 } } })));
   });
 

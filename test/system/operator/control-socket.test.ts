@@ -16,7 +16,9 @@ class HandClock implements Timer {
   timers = new Set<() => void>();
   after(_delay: number, callback: () => void): () => void {
     this.timers.add(callback);
-    return () => { this.timers.delete(callback); };
+    return () => {
+      this.timers.delete(callback);
+    };
   }
   fireAll(): void {
     for (const callback of [...this.timers]) {
@@ -47,12 +49,22 @@ function dial(): { socket: Socket; lines: () => string[]; nextLine: () => Promis
   let text = "";
   let taken = 0;
   let wake = (): void => undefined;
-  socket.on("data", (chunk) => { text += chunk.toString("utf8"); wake(); });
+  socket.on("data", (chunk) => {
+    text += chunk.toString("utf8");
+    wake();
+  });
   socket.on("error", () => undefined);
-  const closed = new Promise<void>((resolve) => socket.on("close", () => { resolve(); }));
+  const closed = new Promise<void>((resolve) =>
+    socket.on("close", () => {
+      resolve();
+    })
+  );
   const lines = (): string[] => text.split("\n").slice(0, -1);
   const nextLine = async (): Promise<string> => {
-    while (lines().length <= taken) await new Promise<void>((resolve) => { wake = resolve; });
+    while (lines().length <= taken)
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
     return lines()[taken++] ?? "";
   };
   return { socket, lines, nextLine, closed };
@@ -117,7 +129,7 @@ describe("the control socket", () => {
     ["an id that is an object", '{"id":{},"method":"a"}', "id is neither a number nor a text"],
     ["deep nesting", `{"id":1,"method":"a","params":${"[".repeat(30_000)}`, "the request is nested more than 8 levels deep"],
     ["brackets in a text", '{"method":"[[[[[[[[[[[[\\"[[[[","id":[]}', "id is neither a number nor a text"],
-    ["no UTF-8", "{\"id\":1,\"method\":\"\xff\"}", "the line is not JSON"],
+    ["no UTF-8", '{"id":1,"method":"\xff"}', "the line is not JSON"],
   ];
   for (const [name, line, message] of bad) {
     it(`refuses ${name} and goes on`, async () => {
@@ -186,7 +198,13 @@ describe("the control socket", () => {
 
   it("drops a client that says nothing, but not while its request is under way", async () => {
     let finish = (): void => undefined;
-    await open(() => new Promise((resolve) => { finish = () => { resolve({ result: { late: true } }); }; }));
+    await open(() =>
+      new Promise((resolve) => {
+        finish = () => {
+          resolve({ result: { late: true } });
+        };
+      })
+    );
     const working = dial();
     working.socket.write('{"id":1,"method":"slow"}\n');
     await new Promise<void>((resolve) => working.socket.once("connect", resolve));

@@ -21,7 +21,9 @@ function publish(): void {
   object = openOperatorOnUbus(place.path, (caller: Caller, method, params) => {
     asked.push({ caller, method, params });
     return Promise.resolve(method === "deny" ? fail("not-found", "there is no mitigation 9") : { result: { method } });
-  }, (level, message) => { logged.push(`${level}: ${message}`); });
+  }, (level, message) => {
+    logged.push(`${level}: ${message}`);
+  });
 }
 
 suite("the ubus object dots-callhome", () => {
@@ -30,7 +32,11 @@ suite("the ubus object dots-callhome", () => {
     client = openUbus({ path: place.path });
     await until("connected", () => client.isConnected);
   });
-  afterEach(() => { object?.close(); asked.length = 0; logged.length = 0; });
+  afterEach(() => {
+    object?.close();
+    asked.length = 0;
+    logged.length = 0;
+  });
   after(async () => {
     client.close();
     await ubusd?.stop();
@@ -52,7 +58,8 @@ suite("the ubus object dots-callhome", () => {
     assert.deepEqual(await client.invoke("dots-callhome", "approve", { id: 17, seconds: 60 }), { method: "approve" });
     await client.invoke("dots-callhome", "list", { ubus_rpc_session: "5ecret" });
     assert.deepEqual(asked.map((each) => (each as { caller: Caller }).caller), [
-      { via: "ubus", who: "root", mayChange: true }, { via: "ubus", who: "root (web session)", mayChange: true },
+      { via: "ubus", who: "root", mayChange: true },
+      { via: "ubus", who: "root (web session)", mayChange: true },
     ]);
     assert.equal(logged.some((line) => line.includes("5ecret")), false);
     await assert.rejects(client.invoke("dots-callhome", "deny", { id: 9 }), (error) => error instanceof UbusError && error.status === ubusStatus.notFound);
@@ -60,7 +67,9 @@ suite("the ubus object dots-callhome", () => {
 
   test("tells its subscribers", async () => {
     const heard: unknown[] = [];
-    const stop = client.subscribe("dots-callhome", (type, data) => { heard.push([type, data]); });
+    const stop = client.subscribe("dots-callhome", (type, data) => {
+      heard.push([type, data]);
+    });
     publish();
     const about = describeMitigation(sampleMitigation);
     await until("subscribed and told", () => {
@@ -84,7 +93,8 @@ suite("the ubus object dots-callhome", () => {
     assert.deepEqual(object?.warnings(), []);
     await ubusd.stop();
     ubusd = undefined;
-    await until("a connection that is lost is a warning, and it is said that it is tried again", () => /^warn: ubus: .*; tried again every 10 s/.test(logged.at(-1) ?? ""));
+    await until("a connection that is lost is a warning, and it is said that it is tried again",
+      () => /^warn: ubus: .*; tried again every 10 s/.test(logged.at(-1) ?? ""));
     assert.equal(object.warnings().length, 1);
     ubusd = await startUbusd(place.path);
     await until("and it is over when ubusd is back", () => object?.warnings().length === 0);

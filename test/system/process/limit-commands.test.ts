@@ -12,13 +12,14 @@ interface Played {
 
 function play(limits: Parameters<typeof limitCommands>[1]): Played {
   const running = new Map<string, (error?: Error) => void>();
-  const run: RunCommand = (tool) => new Promise((resolve, reject) => {
-    running.set(tool, (error) => {
-      running.delete(tool);
-      if (error) reject(error);
-      else resolve({ status: 0, stdout: tool, stderr: "" });
+  const run: RunCommand = (tool) =>
+    new Promise((resolve, reject) => {
+      running.set(tool, (error) => {
+        running.delete(tool);
+        if (error) reject(error);
+        else resolve({ status: 0, stdout: tool, stderr: "" });
+      });
     });
-  });
   return { run: limitCommands(run, limits), running };
 }
 

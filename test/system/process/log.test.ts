@@ -35,7 +35,11 @@ describe("the log", () => {
   });
 
   it("goes on when nobody reads it", () => {
-    const log = openLog({ write: () => { throw new Error("EPIPE"); } }, { now: () => wallInstant(0) }, () => "info");
+    const log = openLog({
+      write: () => {
+        throw new Error("EPIPE");
+      },
+    }, { now: () => wallInstant(0) }, () => "info");
     log("info", "a");
   });
 });

@@ -26,7 +26,10 @@ describe("a process that has no file descriptor left", () => {
   it("hears that a tool could not be started, each time, and lives", { timeout: suiteLimit }, async () => {
     const said = await new Promise<string>((resolve, reject) => {
       const args = ["--nofile=256:256", process.execPath, "--import", "tsx", "--input-type=module", "-e", victim];
-      execFile("prlimit", args, (error, stdout, stderr) => { if (error) reject(new Error(`${error.message} ${stderr}`)); else resolve(stdout); });
+      execFile("prlimit", args, (error, stdout, stderr) => {
+        if (error) reject(new Error(`${error.message} ${stderr}`));
+        else resolve(stdout);
+      });
     });
     const lines = said.split("\n");
     assert.equal(lines.length, 5, said);

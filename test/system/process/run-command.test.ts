@@ -26,7 +26,11 @@ describe("runCommand", () => {
   });
   it("delivers whole lines only, however they come in", async () => {
     const lines: string[] = [];
-    const result = await runCommand(node, script("process.stdout.write('one\\ntw'); setTimeout(() => process.stdout.write('o\\n\\nhalf'), 20)"), { onLine: (line) => { lines.push(line); } });
+    const result = await runCommand(node, script("process.stdout.write('one\\ntw'); setTimeout(() => process.stdout.write('o\\n\\nhalf'), 20)"), {
+      onLine: (line) => {
+        lines.push(line);
+      },
+    });
     assert.deepEqual([lines, result.stdout], [["one", "two", ""], ""]);
   });
   it("names the package of a tool that is missing", async () => {
@@ -52,14 +56,22 @@ describe("runCommand", () => {
     const { stderr } = await runCommand(node, script("process.stderr.write('e'.repeat(1e6))"));
     assert.equal(stderr.length, 4096);
     const lengths: number[] = [];
-    await runCommand(node, script("process.stdout.write('x'.repeat(1e6)); setTimeout(() => process.stdout.write('\\nok\\n'), 20)"), { onLine: (line) => { lengths.push(line.length); } });
+    await runCommand(node, script("process.stdout.write('x'.repeat(1e6)); setTimeout(() => process.stdout.write('\\nok\\n'), 20)"), {
+      onLine: (line) => {
+        lengths.push(line.length);
+      },
+    });
     assert.ok(lengths.length === 2 && (lengths[0] ?? 0) <= 2 * 65_536 && lengths[1] === 2, String(lengths));
   });
   it("tells of a signal", async () => {
     await assert.rejects(runCommand("sh", ["-c", "kill -9 $$"]), failsFor("killed", /SIGKILL/));
   });
   it("turns a reader's mistake into a failure, not a crash", async () => {
-    await assert.rejects(runCommand("echo", ["x"], { onLine: () => { throw new Error("mine"); } }), failsFor("output", /mine/));
+    await assert.rejects(runCommand("echo", ["x"], {
+      onLine: () => {
+        throw new Error("mine");
+      },
+    }), failsFor("output", /mine/));
   });
 });
 
@@ -70,7 +82,8 @@ describe("runForJson", () => {
     assert.deepEqual(await runForJson(prints(0, "\n"), "ip", []), []);
   });
   it("asks for ip-full where BusyBox answers", async () => {
-    await assert.rejects(runForJson(prints(1, "", "ip: unrecognized option: j\nUsage: ip"), "ip", []), failsFor("status", /unrecognized option: j \(is the package ip-full installed\?\)/));
+    await assert.rejects(runForJson(prints(1, "", "ip: unrecognized option: j\nUsage: ip"), "ip", []),
+      failsFor("status", /unrecognized option: j \(is the package ip-full installed\?\)/));
     await assert.rejects(runForJson(prints(0, "192.168.1.1 dev br-lan"), "ip", []), failsFor("output", /ip-full/));
   });
 });

@@ -12,7 +12,10 @@ export const configResource = "config";
 export function getConfig(service: DotsService, observers: Observers, path: DotsPath, request: CoapRequest): CoapResponse {
   if (path.sid !== undefined && path.sid !== service.sessionConfig().sid) return diagnosticResponse("4.04", "no such sid");
   const represent = (): CoapResponse => ({
-    code: "2.05", contentFormat: dotsCbor, maxAge: configMaxAge, payload: sessionConfigBody(service.sessionConfig(), service.longestHeartbeat()),
+    code: "2.05",
+    contentFormat: dotsCbor,
+    maxAge: configMaxAge,
+    payload: sessionConfigBody(service.sessionConfig(), service.longestHeartbeat()),
   });
   if (request.observe === 1) observers.remove(request.token);
   if (request.observe !== 0) return represent();

@@ -10,7 +10,8 @@ import { parseMitigation } from "../parse-mitigation.ts";
 import type { DotsPath } from "../uri-path.ts";
 
 /** PUT: request, refresh, efficacy update (RFC 9132 §4.4.1, §4.4.3). */
-export async function putMitigation(service: DotsService, path: DotsPath, request: CoapRequest, wallTime: () => WallInstant): Promise<CoapResponse | undefined> {
+export async function putMitigation(service: DotsService, path: DotsPath, request: CoapRequest,
+  wallTime: () => WallInstant): Promise<CoapResponse | undefined> {
   const { cuid, mid } = path;
   if (cuid === undefined || mid === undefined) return refusalResponse(badRequest("Uri-Path needs 'cuid' and 'mid'"));
   // §4.4.3: without a match "silently ignored", whatever else may be wrong with it. A mitigation has no tag that it could match by.
@@ -20,9 +21,12 @@ export async function putMitigation(service: DotsService, path: DotsPath, reques
   if ("code" in read) return refusalResponse(read);
   const admission = await service.request(read, request.ifMatch !== undefined);
   switch (admission.is) {
-    case "ignored": return undefined;
-    case "refused": return refusalResponse(admission.refusal);
-    default: return cbor(admission.is === "created" ? "2.01" : "2.04", acceptedBody(admission.mitigation, wallTime()));
+    case "ignored":
+      return undefined;
+    case "refused":
+      return refusalResponse(admission.refusal);
+    default:
+      return cbor(admission.is === "created" ? "2.01" : "2.04", acceptedBody(admission.mitigation, wallTime()));
   }
 }
 
@@ -56,7 +60,9 @@ export function deleteMitigation(service: DotsService, path: DotsPath): CoapResp
 
 /** Of each mid the one that lives, else the latest; what was overridden is "no longer available" (RFC 9132 §4.4.1.3). */
 function available(mitigations: readonly Mitigation[]): Mitigation[] {
-  const latest = new Map([...mitigations].sort((a, b) => Number(b.state === "ended") - Number(a.state === "ended") || a.id - b.id).map((each) => [each.request.mid, each]));
+  const latest = new Map(
+    [...mitigations].sort((a, b) => Number(b.state === "ended") - Number(a.state === "ended") || a.id - b.id).map((each) => [each.request.mid, each]),
+  );
   return [...latest.values()].filter((each) => each.outcome !== "overridden");
 }
 
@@ -73,9 +79,12 @@ export function concernsMitigation(resource: string, { cuid, mid }: Pick<Mitigat
 /** The response that tells the upstream why it is refused: diagnostic text, conflict information (RFC 9132 §4.4.1.3) or Max-Age. */
 function refusalResponse(refusal: Refusal): CoapResponse {
   switch (refusal.code) {
-    case "4.09": return cbor("4.09", conflictBody(refusal.conflict));
-    case "5.03": return { ...diagnosticResponse("5.03", refusal.diagnostic), maxAge: refusal.retryAfter };
-    default: return diagnosticResponse(refusal.code, refusal.diagnostic);
+    case "4.09":
+      return cbor("4.09", conflictBody(refusal.conflict));
+    case "5.03":
+      return { ...diagnosticResponse("5.03", refusal.diagnostic), maxAge: refusal.retryAfter };
+    default:
+      return diagnosticResponse(refusal.code, refusal.diagnostic);
   }
 }
 

@@ -12,7 +12,8 @@ const domainName = /^[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?(\.[a-z0-9_]([a-z0-9_-]
 export function putRedirect(service: DotsService, request: CoapRequest): CoapResponse {
   try {
     const { altChClient, altChClientRecord = [], ttl } = readBody(RedirectBody, request.payload).redirectedSignal;
-    if (!domainName.test(altChClient) || !(parseIpAddress(altChClient) ?? isPublicName(altChClient))) return diagnosticResponse("4.00", "alt-ch-client: not a domain name of the internet");
+    if (!domainName.test(altChClient) || !(parseIpAddress(altChClient) ?? isPublicName(altChClient)))
+      return diagnosticResponse("4.00", "alt-ch-client: not a domain name of the internet");
     if (!altChClientRecord.every((address) => parseIpAddress(address))) return diagnosticResponse("4.00", "alt-ch-client-record: not an IP address");
     const refused = service.redirect({ client: altChClient.replace(/\.$/, ""), addresses: altChClientRecord, ttl: ttl ?? null });
     return refused === undefined ? { code: "2.01" } : diagnosticResponse("4.00", refused);
