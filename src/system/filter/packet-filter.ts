@@ -39,6 +39,9 @@ export interface PacketFilterOptions extends Pick<SpawnOptions, "command"> {
   readonly log?: Log;
 }
 
+/** Milliseconds from a transaction until the tables are watched; what happens meanwhile is seen when the counters are read. */
+const watchedAfter = 50;
+
 /**
  * Enforcement in the kernel, by nft. Calls take effect one after the other, rules before what only reads; all methods reject with NftError.
  * `command`: as for `spawnNft`, for the process that watches over the tables.
@@ -91,10 +94,10 @@ export function openPacketFilter(nftables: Nftables = openNftables(), {
     // Of what was reported only what is laid down: a counter that was never there is not missing.
     const needed = new Set([...rules, ...reportedNow(reported)].map(({ mitigation }) => mitigation));
     enforced = needed;
-    // While nft works: starting a process takes as long as the transaction does. It listens before anybody could know of what was laid.
-    setImmediate(() => {
+    // After the upstream's answer: starting a process holds up the event loop for as long as a transaction takes.
+    setTimeout(() => {
       if (disturbed) guard.holds(enforced !== undefined && enforced.size > 0);
-    });
+    }, watchedAfter).unref();
     counted = new Map([...counted].filter(([mitigation]) => needed.has(mitigation)));
     const before = held ?? (await nftables.listNames(table)) ?? nothingHeld;
     let statements = buildRuleset(rules, before, counted, reported, notice && isNoticeOpen());

@@ -1,3 +1,4 @@
+import { setTimeout } from "node:timers/promises";
 import type { Flow } from "../../model/flow.ts";
 import { formatIpAddress, parseIpAddress, type IpPrefix } from "../../model/ip-prefix.ts";
 import type { AttackFlows } from "../../model/mitigation-request.ts";
@@ -91,6 +92,8 @@ export function openConntrack({ run, log }: { readonly run: RunCommand; readonly
       return candidates.flows();
     },
     async cut(addresses, targets, living) {
+      // The upstream's answer goes first: starting a process holds up the event loop.
+      await setTimeout(0);
       const devices = addresses.flatMap((address) => parseIpAddress(address) ?? []);
       let deletions: readonly Deletion[] = deletionArguments(devices, targets);
       if (living || deletions.length > fewDeletions) deletions = await onlyUseful(deletions, living);
