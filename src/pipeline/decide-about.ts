@@ -18,7 +18,11 @@ export interface DecideAboutDeps {
 /** Asks who must be spared now, the router, its gateways and whoever manages it among them, and has the policy decide. */
 export function createDecideAbout({ ports, policy, saidOf }: DecideAboutDeps): DecideAbout {
   return async (devices, target) => {
-    const [infrastructure, managing] = await Promise.all([ports.network.infrastructure(), ports.managing?.()]);
-    return decide(devices, sparingInfrastructure(policy(), infrastructure), managing, saidOf(target));
+    const spared = sparingInfrastructure(policy(), await ports.network.infrastructure());
+    const decideWith = (managing?: ReadonlySet<string>): Decision => decide(devices, spared, managing, saidOf(target));
+    const decision = decideWith();
+    // Who manages the router is spared a quarantine alone, and takes milliseconds to find out.
+    const isQuarantine = "action" in decision && decision.action === "quarantine";
+    return isQuarantine && ports.managing ? decideWith(await ports.managing()) : decision;
   };
 }
