@@ -98,7 +98,7 @@ async function compile(tests) {
 
 /** Its exit code. What Node prints ends with `# tests`, `# pass` and `# fail` where nobody looks at a terminal. */
 function run(programs) {
-  const atOnce = kind === "lab" ? Number(process.env.LABS_AT_ONCE ?? 1) : availableParallelism();
+  const atOnce = kind === "lab" ? Number(process.env.LABS_AT_ONCE ?? Math.min(2, availableParallelism())) : availableParallelism();
   const reporter = process.env.TEST_REPORTER ?? (process.stdout.isTTY ? "spec" : "tap");
   const dots = `${folder}/dots`;
   const reporters = [`--test-reporter=${reporter}`, "--test-reporter-destination=stdout", "--test-reporter=dot", `--test-reporter-destination=${dots}`];
