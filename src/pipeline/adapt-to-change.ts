@@ -56,9 +56,10 @@ export function createAdaptation({ clock, schedule, store, policy, saidOf, rules
       const due = nextDeadline(mitigation, policy()) ?? mitigation.expiresAt;
       if (due === null || !isAhead(requestedAt)) continue;
       schedule.once(`future ${id}`, between(requestedAt, due), async () => {
+        const now = clock.now(); // before the store is read: a jump of the clock shifts what it holds
         const still = store.get(id);
         if (!still || !isAhead(still.requestedAt)) return;
-        store.put(shiftMitigation(still, between(due, clock.now())));
+        store.put(shiftMitigation(still, between(due, now)));
         await apply(id, { is: "time" });
         remember();
       });

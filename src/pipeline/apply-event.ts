@@ -84,9 +84,11 @@ export function createApplyEvent({ clock, log, store, schedule, policy, events, 
   const apply: ApplyEvent = async (id, event) => {
     // What was dropped until the end is read while the kernel still has it.
     if (mayEnd.has(event.is) && rules().isHolding()) await countOf(id, isByOwner.has(event.is));
+    // The time first: a jump of the clock is noticed when it is asked for, and shifts what the store holds.
+    const [now, rulesOfNow] = [clock.now(), policy()];
     const before = store.get(id);
     if (!before || isStopped()) return undefined;
-    const { mitigation, effects } = step(before, event, policy(), clock.now());
+    const { mitigation, effects } = step(before, event, rulesOfNow, now);
     store.put(mitigation);
     if (mitigation.state !== before.state)
       log("info", `mitigation ${id}: ${before.state} -> ${mitigation.state}${mitigation.outcome ? ` (${mitigation.outcome})` : ""}`);

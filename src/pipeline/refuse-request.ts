@@ -56,13 +56,14 @@ export function createRequestRefusal({ ports, store, policy, saidOf, lookup, dec
 
   /** What the owner let go on is asked for again: the page says so for as long. */
   const noteAskedAgain = ({ asked, lifetime }: ReadMitigation): void => {
+    const now = ports.clock.now(); // before the store is read: a jump of the clock shifts what it holds
     const same = store.all().findLast((each) =>
       each.state === "ended" && each.request.upstream === asked.upstream && isTurnedDown(each) && scopesOverlap(each.request, asked)
     );
     // Another device may send from the address of the one that is left alone.
-    const going = store.all().findLast((each) => isLeftAlone(each, ports.clock.now()) && scopesOverlap(each.request, asked));
+    const going = store.all().findLast((each) => isLeftAlone(each, now) && scopesOverlap(each.request, asked));
     if (going) askedAgain(going.id);
-    if (same && lifetime !== null) store.put({ ...same, askedAgainUntil: expiresAt(ports.clock.now(), grantLifetime(lifetime, policy())) });
+    if (same && lifetime !== null) store.put({ ...same, askedAgainUntil: expiresAt(now, grantLifetime(lifetime, policy())) });
   };
 
   return {

@@ -4,6 +4,8 @@ import { createStore, nothingRemembered } from "../../src/memory/store.ts";
 import type { FilterCount } from "../../src/model/enforcement.ts";
 import type { Mitigation } from "../../src/model/mitigation.ts";
 import { createSchedule } from "../../src/model/schedule.ts";
+import { shiftMitigation } from "../../src/model/shift-mitigation.ts";
+import { between, milliseconds, type WallInstant } from "../../src/model/time.ts";
 import { createApplyEvent, type EventApplier } from "../../src/pipeline/apply-event.ts";
 import { noteConflicts } from "../../src/pipeline/conflicts.ts";
 import { fakeClock, type FakeClock } from "../fake-clock.ts";
@@ -18,9 +20,21 @@ interface Played extends EventApplier {
 /** One mitigation; what the kernel holds of it is counted as it says. */
 function play(mitigation: Mitigation,
   { isHolding = true, counts = [] }: { isHolding?: boolean; counts?: readonly (readonly [number, FilterCount])[] } = {}): Played {
-  const clock = fakeClock();
+  const fake = fakeClock();
   const store = createStore({ ...nothingRemembered, mitigations: [mitigation] });
   const happened: string[] = [];
+  // As the system's clock: a jump is told when the time is asked for, before it is answered.
+  let known: WallInstant | undefined;
+  const clock: FakeClock = {
+    ...fake,
+    now() {
+      const now = fake.now();
+      const by = known === undefined ? milliseconds(0) : between(known, now);
+      known = now;
+      if (by > 3_600_000) { for (const each of store.all()) store.put(shiftMitigation(each, by)); }
+      return now;
+    },
+  };
   const note = (what: string) => (): void => {
     happened.push(what);
   };
@@ -56,6 +70,16 @@ function play(mitigation: Mitigation,
 }
 
 describe("apply", () => {
+  it("notices that the clock has jumped before it looks at what is left of a lifetime", async () => {
+    const { apply, clock, state } = play(dropping);
+    clock.now();
+    clock.jump(12 * 365 * 86_400_000);
+    await apply(dropping.id, { is: "counted", dropped: { packets: 300, bytes: 18_000 } });
+    assert.equal(state()?.state, "active");
+    await apply(dropping.id, { is: "time" });
+    assert.equal(state()?.state, "active");
+  });
+
   it("performs the effects one after the other, as the state machine says", async () => {
     const { apply, happened } = play(pending);
     const after = await apply(pending.id, { is: "approved", action: null, seconds: null });
