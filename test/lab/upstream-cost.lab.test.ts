@@ -107,7 +107,8 @@ async function timed({ daemon }: Scene, ...words: readonly string[]): Promise<nu
   return performance.now() - began;
 }
 
-describe("an upstream that asks for the most that it may", { timeout: suiteLimit, concurrency: 2 }, () => {
+// One after the other: each measures how long the owner waits.
+describe("an upstream that asks for the most that it may", { timeout: suiteLimit }, () => {
   for (const [what, scopes] of Object.entries(requests))
     for (const consent of ["auto", "ask"]) {
       it(`consent '${consent}', ${what}: memory, the owner's commands and the other upstream's requests are as ever, and it costs next to nothing at rest`, (t) =>
@@ -127,7 +128,7 @@ describe("an upstream that asks for the most that it may", { timeout: suiteLimit
           const asked = performance.now();
           assert.equal((await scene.put(1, scope)).code, "2.01");
           const answered = performance.now() - asked;
-          const status = await timed(scene, "status");
+          const status = Math.min(await timed(scene, "status"), await timed(scene, "status"));
           const id = String((await daemon.json("list") as MitigationView[]).find(({ upstream }) => upstream === "isp")?.id);
           if (consent === "ask") await timed(scene, "approve", id);
           await attack.stops(500);
@@ -147,7 +148,7 @@ describe("an upstream that asks for the most that it may", { timeout: suiteLimit
             return now.megabytes < mostMegabytes && /nft monitor/.exec(now.parts)?.length === 1 ? now : undefined;
           }).catch(async () => cost(daemon.pid));
           assert.ok(settled.megabytes < mostMegabytes, settled.parts);
-          await delay(5_000);
+          await delay(15_000); // soon after a change the counters are read more often
           const before = await cost(daemon.pid);
           await delay(idleFor);
           const after = await cost(daemon.pid);
