@@ -64,6 +64,7 @@ export default tseslint.config(
       }],
     },
   },
+  { files: ["src/daemon/**"], rules: { "no-restricted-imports": ["error", { patterns: [{ ...noNode, message: "only system/ and main.ts touch Node" }] }] } },
   {
     files: ["src/system/**"],
     rules: {

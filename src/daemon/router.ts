@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import type { Dial } from "../callhome-server/channel.ts";
 import type { DtlsModule } from "dtls-wasm";
 import { interactiveNft, openNftables } from "nftables-js";
@@ -16,6 +15,7 @@ import { openNotifiers } from "../system/notify/open-notifiers.ts";
 import { openControlSocket } from "../system/operator/control-socket.ts";
 import { openOperatorOnUbus } from "../system/operator/operator-on-ubus.ts";
 import { followCommand, type FollowCommand } from "../system/process/follow-command.ts";
+import { randomBytes } from "../system/process/random-bytes.ts";
 import { runCommand, type RunCommand } from "../system/process/run-command.ts";
 import { onClockJump, steadyClock, systemClock } from "../system/process/system-clock.ts";
 import type { Milliseconds, SteadyClock, WallClock } from "../model/time.ts";

@@ -1,7 +1,7 @@
-import { readFileSync } from "node:fs";
 import { findStateDir } from "../config/config.ts";
 import type { WallInstant } from "../model/time.ts";
 import { checkPaths } from "../system/files/check-paths.ts";
+import { readTextOrNothing } from "../system/files/read-text.ts";
 import { storeSecret } from "../system/files/store-secret.ts";
 import { loadConfig, type ConfigProblem } from "./load-config.ts";
 
@@ -25,7 +25,7 @@ export function setUp(input: string, configFile: string, now: WallInstant): SetU
   }
   const { section, option, text } = asked;
   if (typeof section !== "string" || typeof option !== "string" || typeof text !== "string") return { problem: "expected config, or section, option and text" };
-  const { stateDir, controlSocket } = findStateDir(readText(configFile));
+  const { stateDir, controlSocket } = findStateDir(readTextOrNothing(configFile));
   const [unsafe] = checkPaths({ stateDir, controlSocket }).filter((each) => each.option === "state_dir");
   return unsafe ? { problem: `option state_dir: ${unsafe.message}` } : storeSecret(stateDir, section, option, text);
 }
@@ -36,13 +36,5 @@ function readInput(input: string): Readonly<Record<string, unknown>> {
     return typeof value === "object" && value !== null ? value as Record<string, unknown> : {}; // its fields are looked at one by one
   } catch {
     return {};
-  }
-}
-
-function readText(file: string): string {
-  try {
-    return readFileSync(file, "utf8");
-  } catch {
-    return ""; // the defaults then
   }
 }
